@@ -1,0 +1,155 @@
+/** The kinds of setting that the configuration schema is made of. Each parses one variable's text. */
+import { isIP } from 'node:net'
+
+type Parsed<T> = { ok: true; value: T } | { ok: false; problem: string }
+
+export type Setting<T> = {
+  variable: string
+  default: T
+  /** What the reference page says of it. */
+  doc: string
+  /** The default and the allowed values in words, for the reference page. */
+  shape: string
+  isSecret: boolean
+  parse: (raw: string) => Parsed<T>
+  secret(): Setting<T>
+}
+
+/** A listener's port; 0 is any free port, null is a listener that is off. */
+export type Port = number | null
+
+type Fields<T> = Omit<Setting<T>, 'secret' | 'isSecret'>
+
+function make<T>(fields: Fields<T>, isSecret = false): Setting<T> {
+  return { ...fields, isSecret, secret: () => make(fields, true) }
+}
+
+const good = <T>(value: T): Parsed<T> => ({ ok: true, value })
+const bad = <T>(problem: string): Parsed<T> => ({ ok: false, problem })
+
+// RFC 1123 §2.1: letters, digits and hyphens in labels of at most 63.
+const hostnamePattern =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i
+
+function text(variable: string, fallback: string, doc: string): Setting<string> {
+  return make({ variable, default: fallback, doc, shape: `text, \`${fallback}\``, parse: good })
+}
+
+function optionalText(variable: string, doc: string): Setting<string | null> {
+  return make<string | null>({ variable, default: null, doc, shape: 'text, none', parse: good })
+}
+
+function hostname(variable: string, fallback: string, doc: string): Setting<string> {
+  const parse = (raw: string): Parsed<string> =>
+    hostnamePattern.test(raw) ? good(raw.toLowerCase()) : bad('must be a host name')
+  return make({ variable, default: fallback, doc, shape: `host name, \`${fallback}\``, parse })
+}
+
+function port(variable: string, fallback: number, doc: string): Setting<Port> {
+  const parse = (raw: string): Parsed<Port> => {
+    if (raw === 'off') return good(null)
+    return /^\d{1,5}$/.test(raw) && Number(raw) <= 65_535
+      ? good(Number(raw))
+      : bad('must be a port from 1 to 65535, 0 for any free port, or "off"')
+  }
+  return make({ variable, default: fallback, doc, shape: `port, 0 or \`off\`, \`${fallback}\``, parse })
+}
+
+function integer(
+  variable: string,
+  bounds: { default: number; min: number; max: number },
+  doc: string,
+): Setting<number> {
+  const parse = (raw: string): Parsed<number> => {
+    const value = Number(raw)
+    return /^\d+$/.test(raw) && value >= bounds.min && value <= bounds.max
+      ? good(value)
+      : bad(`must be a whole number from ${bounds.min} to ${bounds.max}`)
+  }
+  return make({ variable, default: bounds.default, doc, shape: `number, \`${bounds.default}\``, parse })
+}
+
+function url(variable: string, protocols: readonly string[], doc: string): Setting<string | null> {
+  const parse = (raw: string): Parsed<string | null> => {
+    const parsed = URL.canParse(raw) ? new URL(raw) : null
+    return parsed && protocols.includes(parsed.protocol)
+      ? good(raw)
+      : bad(`must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+  }
+  return make<string | null>({ variable, default: null, doc, shape: 'URL, none', parse })
+}
+
+/** PostgreSQL's own form of URL, whose host may be empty (a socket directory then stands in the query). */
+function postgresUrl(variable: string, doc: string): Setting<string | null> {
+  const parse = (raw: string): Parsed<string | null> =>
+    /^postgres(?:ql)?:\/\/[^\s/]*\/[^\s/?]/.test(raw)
+      ? good(raw)
+      : bad('must be as in postgresql://user:password@host:5432/database')
+  return make<string | null>({ variable, default: null, doc, shape: 'URL, none', parse })
+}
+
+function ipPort(variable: string, doc: string): Setting<string | null> {
+  const parse = (raw: string): Parsed<string | null> => {
+    const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(raw)
+    const ip = match?.[1] ?? match?.[2] ?? ''
+    return match && isIP(ip) !== 0 && Number(match[3]) <= 65_535
+      ? good(raw)
+      : bad('must be an address and a port, as in 127.0.0.1:53 or [::1]:53')
+  }
+  return make<string | null>({ variable, default: null, doc, shape: '`ip:port`, none', parse })
+}
+
+function list<const T extends string>(
+  variable: string,
+  allowed: readonly T[],
+  doc: string,
+): Setting<ReadonlySet<T>> {
+  const parse = (raw: string): Parsed<ReadonlySet<T>> => {
+    const names = raw.split(',').map((name) => name.trim())
+    const found = names.flatMap((name) => allowed.filter((one) => one === name))
+    return found.length === names.length
+      ? good(new Set(found))
+      : bad(`must be a comma list of ${allowed.join(', ')}`)
+  }
+  const shape = `comma list of \`${allowed.join('`, `')}\`; all`
+  return make<ReadonlySet<T>>({ variable, default: new Set(allowed), doc, shape, parse })
+}
+
+function choice<const T extends string>(
+  variable: string,
+  allowed: readonly T[],
+  fallback: NoInfer<T>,
+  doc: string,
+): Setting<T> {
+  const parse = (raw: string): Parsed<T> => {
+    const found = allowed.find((one) => one === raw)
+    return found === undefined ? bad(`must be one of ${allowed.join(', ')}`) : good(found)
+  }
+  return make<T>({
+    variable,
+    default: fallback,
+    doc,
+    shape: `one of ${allowed.join(', ')}; \`${fallback}\``,
+    parse,
+  })
+}
+
+function flag(variable: string, doc: string): Setting<boolean> {
+  const parse = (raw: string): Parsed<boolean> =>
+    raw === '1' ? good(true) : raw === '0' ? good(false) : bad('must be 1 or 0')
+  return make<boolean>({ variable, default: false, doc, shape: '`1` or `0`, off', parse })
+}
+
+export const setting = {
+  text,
+  optionalText,
+  hostname,
+  port,
+  integer,
+  url,
+  postgresUrl,
+  ipPort,
+  list,
+  choice,
+  flag,
+}

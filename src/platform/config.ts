@@ -1,0 +1,163 @@
+/**
+ * The configuration: one schema that says every variable's name, type, default and meaning.
+ * It is read once, at the start, into a typed value; all problems are reported together; nothing
+ * else in the program reads the environment.
+ */
+import { resolve } from 'node:path'
+import { type Setting, setting } from './config-settings.ts'
+
+export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
+export type Role = (typeof roles)[number]
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+export const configSchema = {
+  dataDir: setting.text(
+    'MAILWRIGHT_DATA_DIR',
+    './data',
+    'Where the embedded database, keys and certificates live.',
+  ),
+  databaseUrl: setting
+    .postgresUrl('DATABASE_URL', 'PostgreSQL 15 or newer in place of the embedded one.')
+    .secret(),
+  host: setting.text('MAILWRIGHT_HOST', '127.0.0.1', 'The address that every listener binds.'),
+  hostname: setting.hostname(
+    'MAILWRIGHT_HOSTNAME',
+    'localhost',
+    'The name that clients and other mail servers know this host by.',
+  ),
+  httpPort: setting.port('MAILWRIGHT_HTTP_PORT', 8080, 'API, reference page, health and metrics.'),
+  smtpPort: setting.port('MAILWRIGHT_SMTP_PORT', 2025, 'MX: where other mail servers deliver.'),
+  submissionPort: setting.port('MAILWRIGHT_SUBMISSION_PORT', 2587, 'Submission with STARTTLS (RFC 6409).'),
+  submissionsPort: setting.port('MAILWRIGHT_SUBMISSIONS_PORT', 2465, 'Submission over TLS (RFC 8314).'),
+  imapPort: setting.port('MAILWRIGHT_IMAP_PORT', 2143, 'IMAP with STARTTLS.'),
+  imapsPort: setting.port('MAILWRIGHT_IMAPS_PORT', 2993, 'IMAP over TLS.'),
+  pop3Port: setting.port('MAILWRIGHT_POP3_PORT', 2110, 'POP3 with STLS (reserved: POP3 is not served yet).'),
+  pop3sPort: setting.port('MAILWRIGHT_POP3S_PORT', 2995, 'POP3 over TLS (reserved: POP3 is not served yet).'),
+  dnsPort: setting.port(
+    'MAILWRIGHT_DNS_PORT',
+    2053,
+    'DNS over UDP and TCP (reserved: DNS is not served yet).',
+  ),
+  roles: setting.list('MAILWRIGHT_ROLES', roles, 'What this node does.'),
+  resolver: setting.ipPort(
+    'MAILWRIGHT_RESOLVER',
+    'DNS resolver for checks and MX look-ups; the system’s if unset.',
+  ),
+  outboundPort: setting.port('MAILWRIGHT_OUTBOUND_PORT', 25, 'Port for delivery to other mail servers.'),
+  relayUrl: setting
+    .url('MAILWRIGHT_RELAY_URL', ['smtp:', 'smtps:'], 'A smarthost for outbound mail in place of MX.')
+    .secret(),
+  bootstrapApiKey: setting
+    .optionalText(
+      'MAILWRIGHT_BOOTSTRAP_API_KEY',
+      'The first admin API key; generated and printed once if unset.',
+    )
+    .secret(),
+  bootstrapEmail: setting.optionalText('MAILWRIGHT_BOOTSTRAP_EMAIL', 'The first admin’s e-mail address.'),
+  bootstrapPassword: setting
+    .optionalText(
+      'MAILWRIGHT_BOOTSTRAP_PASSWORD',
+      'The first admin’s password; generated and printed once if unset.',
+    )
+    .secret(),
+  masterKey: setting
+    .optionalText(
+      'MAILWRIGHT_MASTER_KEY',
+      'Seals stored secrets: 32 bytes in base64 or hex. Several, separated by commas: the first seals, all open. A file in the data directory if unset.',
+    )
+    .secret(),
+  tlsCertFile: setting.optionalText(
+    'MAILWRIGHT_TLS_CERT_FILE',
+    'PEM certificate chain; self-signed if unset.',
+  ),
+  tlsKeyFile: setting.optionalText('MAILWRIGHT_TLS_KEY_FILE', 'PEM private key of that certificate.'),
+  messageBytesMax: setting.integer(
+    'MAILWRIGHT_MESSAGE_BYTES_MAX',
+    { default: 50 * 1024 ** 2, min: 64 * 1024, max: 1024 ** 3 },
+    'Larger messages are refused (SMTP SIZE, IMAP APPENDLIMIT), in bytes.',
+  ),
+  testClock: setting.flag('MAILWRIGHT_TEST_CLOCK', 'For tests: POST /v1/test/clock moves the time forward.'),
+  logLevel: setting.choice('MAILWRIGHT_LOG_LEVEL', logLevels, 'info', 'The least level that is logged.'),
+} as const
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never
+export type Config = { readonly [K in keyof typeof configSchema]: ValueOf<(typeof configSchema)[K]> }
+
+export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] }
+
+/**
+ * Reads the environment into a typed configuration.
+ * @returns either the configuration, or one sentence for each variable that is unknown, bad or half set.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const problems: string[] = []
+  const known = new Set<string>()
+  const read = <T>(one: Setting<T>): T => {
+    known.add(one.variable)
+    const raw = env[one.variable]
+    if (raw === undefined || raw === '') return one.default
+    const parsed = one.parse(raw)
+    if (parsed.ok) return parsed.value
+    problems.push(`${one.variable} ${parsed.problem}${one.isSecret ? '' : `, but it is "${raw}"`}.`)
+    return one.default
+  }
+  const config: Config = {
+    dataDir: resolve(read(configSchema.dataDir)),
+    databaseUrl: read(configSchema.databaseUrl),
+    host: read(configSchema.host),
+    hostname: read(configSchema.hostname),
+    httpPort: read(configSchema.httpPort),
+    smtpPort: read(configSchema.smtpPort),
+    submissionPort: read(configSchema.submissionPort),
+    submissionsPort: read(configSchema.submissionsPort),
+    imapPort: read(configSchema.imapPort),
+    imapsPort: read(configSchema.imapsPort),
+    pop3Port: read(configSchema.pop3Port),
+    pop3sPort: read(configSchema.pop3sPort),
+    dnsPort: read(configSchema.dnsPort),
+    roles: read(configSchema.roles),
+    resolver: read(configSchema.resolver),
+    outboundPort: read(configSchema.outboundPort),
+    relayUrl: read(configSchema.relayUrl),
+    bootstrapApiKey: read(configSchema.bootstrapApiKey),
+    bootstrapEmail: read(configSchema.bootstrapEmail),
+    bootstrapPassword: read(configSchema.bootstrapPassword),
+    masterKey: read(configSchema.masterKey),
+    tlsCertFile: read(configSchema.tlsCertFile),
+    tlsKeyFile: read(configSchema.tlsKeyFile),
+    messageBytesMax: read(configSchema.messageBytesMax),
+    testClock: read(configSchema.testClock),
+    logLevel: read(configSchema.logLevel),
+  }
+  problems.push(...unknownVariables(env, known), ...contradictions(config))
+  return problems.length === 0 ? { ok: true, config } : { ok: false, problems }
+}
+
+function unknownVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  known: ReadonlySet<string>,
+): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('MAILWRIGHT_') && !known.has(name) && !testOnlyVariables.has(name))
+    .map((name) => `${name} is not a variable that Mailwright knows; docs/configuration.md lists them.`)
+}
+
+// Read by the test suite itself, which may share its environment with the server that it starts.
+const testOnlyVariables = new Set(['MAILWRIGHT_TEST_REQUIRE_PROGRAMS', 'MAILWRIGHT_TEST_DATABASE_URL'])
+
+function contradictions(config: Config): string[] {
+  const problems: string[] = []
+  if ((config.tlsCertFile === null) !== (config.tlsKeyFile === null)) {
+    problems.push(
+      'MAILWRIGHT_TLS_CERT_FILE and MAILWRIGHT_TLS_KEY_FILE belong together: set both or neither.',
+    )
+  }
+  if (config.bootstrapApiKey !== null && !/^mw_[\w-]{20,200}$/.test(config.bootstrapApiKey)) {
+    problems.push('MAILWRIGHT_BOOTSTRAP_API_KEY must be mw_ and at least 20 letters, digits, _ or -.')
+  }
+  if (config.bootstrapPassword !== null && config.bootstrapPassword.length < 12) {
+    problems.push('MAILWRIGHT_BOOTSTRAP_PASSWORD must have at least 12 characters.')
+  }
+  return problems
+}

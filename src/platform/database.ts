@@ -1,0 +1,134 @@
+/**
+ * The database: a pool, typed SQL through Kysely, and the one way to a transaction.
+ * A folder of the core adds its tables' types to `Tables` by module augmentation in its tables.ts.
+ */
+import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
+import pg from 'pg'
+
+// biome-ignore lint/suspicious/noEmptyInterface: the folders above fill it
+export interface Tables {}
+
+export type Db = Kysely<Tables>
+
+declare const committed: unique symbol
+/** A transaction in progress. Only `transaction` makes one, so what asks for a Tx cannot run outside. */
+export type Tx = Transaction<Tables> & { readonly [committed]: never }
+
+// int8 counts UIDs, sizes and MODSEQs, which stay far below 2^53 (a MODSEQ per microsecond for 285 years).
+pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`int8 ${text} does not fit a number`)
+  return value
+})
+
+export type Database = { db: Db; pool: pg.Pool; close(): Promise<void> }
+
+export type DatabaseOptions = {
+  connectionString: string
+  /** Connections in the pool at most. */
+  connectionsMax: number
+  onError: (error: Error) => void
+}
+
+/** Opens a pool. The first connection is made by the first query. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.connectionsMax,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    application_name: 'mailwright',
+    // A transaction whose node hangs must not hold its row locks for ever.
+    idle_in_transaction_session_timeout: 60_000,
+    // Statements that do not wait for each other travel together.
+    pipeline: true,
+  })
+  pool.on('error', options.onError) // an idle connection broke; the pool replaces it
+  pool.on('connect', (client) => client.on('error', options.onError)) // one that was in use
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+  return { db, pool, close: () => db.destroy() }
+}
+
+const preparedMark = /^\s*\/\* prepared (\w+) \*\//
+
+/**
+ * Statements that begin with the comment `prepared NAME` are prepared once for each connection: planning them
+ * again costs more than running them. The others are not, because a plan for all parameters may be a bad one.
+ */
+function preparing(pool: pg.Pool): PostgresPool {
+  return {
+    end: () => pool.end(),
+    async connect() {
+      const client = await pool.connect()
+      return new Proxy(client, {
+        get(target, property) {
+          if (property !== 'query') {
+            const value: unknown = Reflect.get(target, property)
+            return typeof value === 'function' ? value.bind(target) : value
+          }
+          return (text: string, values: unknown[]) => {
+            const name = preparedMark.exec(text)?.[1]
+            return target.query(name === undefined ? { text, values } : { name, text, values })
+          }
+        },
+      })
+    },
+  }
+}
+
+type AfterCommit = () => void
+const pending = new WeakMap<object, AfterCommit[]>()
+
+/**
+ * Runs `work` in a transaction and commits it, trying again when PostgreSQL asks for it (a deadlock or
+ * a serialization failure). What `afterCommit` registered runs once the commit is durable.
+ */
+export async function transaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(db, work)
+    } catch (error) {
+      if (attempt >= attemptsMax || !isRetryable(error)) throw error
+      // Two losers must not meet again at the same moment.
+      await new Promise((resolve) => setTimeout(resolve, 5 * 2 ** attempt * (0.5 + Math.random())))
+    }
+  }
+}
+
+const attemptsMax = 5
+
+async function runOnce<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const hooks: AfterCommit[] = []
+  const result = await db.transaction().execute(async (kyselyTx) => {
+    const tx = kyselyTx as Tx // the brand has no value: this is the one place that gives it
+    pending.set(tx, hooks)
+    return await work(tx)
+  })
+  for (const hook of hooks) hook()
+  return result
+}
+
+/** Registers something to run after this transaction's commit, in order. It must not throw. */
+export function afterCommit(tx: Tx, hook: AfterCommit): void {
+  const hooks = pending.get(tx)
+  if (!hooks) throw new Error('afterCommit was called outside a transaction')
+  hooks.push(hook)
+}
+
+// PostgreSQL appendix A: serialization_failure, deadlock_detected.
+const retryable = new Set(['40001', '40P01'])
+
+function isRetryable(error: unknown): boolean {
+  const state = sqlState(error)
+  return state !== null && retryable.has(state)
+}
+
+/** The SQLSTATE of a database error, or null for anything else. */
+export function sqlState(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.code ?? null) : null
+}
+
+/** The name of the constraint that a statement violated, or null. */
+export function violatedConstraint(error: unknown): string | null {
+  return error instanceof pg.DatabaseError ? (error.constraint ?? null) : null
+}

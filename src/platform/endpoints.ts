@@ -1,0 +1,32 @@
+/** Where this node's listeners really are, once they listen: a configured port of 0 becomes known only then. */
+
+export const listenerNames = [
+  'http',
+  'smtp',
+  'submission',
+  'submissions',
+  'imap',
+  'imaps',
+  'pop3',
+  'pop3s',
+  'dns',
+] as const
+
+export type ListenerName = (typeof listenerNames)[number]
+
+/** The port of each listener; null is off or not started. Filled by the composition root. */
+export type ListenerPorts = Record<ListenerName, number | null>
+
+export function noListeners(): ListenerPorts {
+  return {
+    http: null,
+    smtp: null,
+    submission: null,
+    submissions: null,
+    imap: null,
+    imaps: null,
+    pop3: null,
+    pop3s: null,
+    dns: null,
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The error catalogue: every error that a caller can see is one row, with a code that never changes.
+ * `docs/errors/CODE.md` explains each row, and a test holds the two together. A face turns a Refusal
+ * into its protocol's own reply; nobody else writes an error text.
+ */
+
+export const errorCatalogue = {
+  // The request itself
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  invalid_json: { status: 400, title: 'The body is not valid JSON' },
+  invalid_cursor: { status: 400, title: 'The cursor is not one that this list gave' },
+  payload_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  route_not_found: { status: 404, title: 'There is no such route' },
+  method_not_allowed: { status: 405, title: 'The route does not know this method' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+  // Who is asking
+  unauthenticated: { status: 401, title: 'A valid API key or session is needed' },
+  login_failed: { status: 401, title: 'The e-mail address or the password is wrong' },
+  forbidden: { status: 403, title: 'The key may not do this' },
+  // Idempotency
+  idempotency_key_invalid: { status: 400, title: 'The Idempotency-Key is not valid' },
+  idempotency_key_reused: { status: 409, title: 'This Idempotency-Key came with another request before' },
+  idempotency_key_in_use: { status: 409, title: 'A request with this Idempotency-Key is still running' },
+  // Accounts
+  workspace_not_found: { status: 404, title: 'Workspace not found' },
+  workspace_not_empty: { status: 409, title: 'The workspace still has domains' },
+  workspace_is_default: { status: 409, title: 'The default workspace cannot be deleted' },
+  api_key_not_found: { status: 404, title: 'API key not found' },
+  // Domains
+  domain_not_found: { status: 404, title: 'Domain not found' },
+  domain_invalid: { status: 422, title: 'The domain name is not valid' },
+  domain_taken: { status: 409, title: 'The domain is already connected' },
+  domain_not_empty: { status: 409, title: 'The domain still has mailboxes' },
+  domain_not_usable: { status: 409, title: 'The domain is not in a state that takes mailboxes' },
+  // Mailboxes
+  mailbox_not_found: { status: 404, title: 'Mailbox not found' },
+  address_invalid: { status: 422, title: 'The address is not valid' },
+  address_taken: { status: 409, title: 'The address is already in use' },
+  address_repeated: { status: 422, title: 'The address occurs twice in the request' },
+  service_unavailable: { status: 422, title: 'The service is not set up on this platform' },
+  password_too_weak: { status: 422, title: 'The password is too weak' },
+  mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
+  batch_not_found: { status: 404, title: 'Batch not found' },
+  edit_conflict: { status: 412, title: 'The object was changed by someone else' },
+  // Messages
+  folder_not_found: { status: 404, title: 'Folder not found' },
+  folder_exists: { status: 409, title: 'A folder of that name exists' },
+  folder_name_invalid: { status: 422, title: 'The folder name is not valid' },
+  folder_is_inbox: { status: 409, title: 'INBOX cannot be deleted' },
+  folder_limit_reached: { status: 409, title: 'The mailbox has as many folders as it may have' },
+  message_too_large: { status: 413, title: 'The message is larger than the limit' },
+  keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
+  // Delivery
+  recipient_unknown: { status: 422, title: 'No such recipient here' },
+  recipient_unavailable: { status: 422, title: 'The recipient does not accept mail now' },
+  recipient_invalid: { status: 422, title: 'The recipient address is not valid' },
+  sender_not_owned: { status: 403, title: 'The sender address does not belong to this mailbox' },
+  // Tests
+  test_clock_off: { status: 404, title: 'The test clock is off' },
+  // Ours
+  shutting_down: { status: 503, title: 'The server is stopping' },
+  not_ready: { status: 503, title: 'The server is not ready' },
+  internal: { status: 500, title: 'Something went wrong on our side' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ErrorCode = keyof typeof errorCatalogue
+
+/** One thing that is wrong in the input, pointed at by JSON Pointer (RFC 6901). */
+export type FieldProblem = { pointer: string; detail: string }
+
+/**
+ * An expected refusal of the core. It is thrown, because what it interrupts is a transaction that
+ * must roll back. `detail` is public; whatever must stay inside belongs in `cause`.
+ */
+export class Refusal extends Error {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly fields: readonly FieldProblem[]
+
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    more: { fields?: readonly FieldProblem[]; cause?: unknown } = {},
+  ) {
+    super(detail ?? errorCatalogue[code].title, { cause: more.cause })
+    this.name = 'Refusal'
+    this.code = code
+    this.detail = detail ?? errorCatalogue[code].title
+    this.fields = more.fields ?? []
+  }
+}

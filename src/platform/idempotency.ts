@@ -1,0 +1,125 @@
+/**
+ * Idempotency: the key, a fingerprint of the request and the sealed reply are written in the same
+ * transaction as the effect. A repeated request is answered from the row; the same key with another
+ * request is refused. Refused requests leave no row, because their transaction rolls back.
+ */
+import { createHash } from 'node:crypto'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { sql } from 'kysely'
+import { sqlState, type Tx, transaction } from './database.ts'
+import { Refusal } from './errors.ts'
+import type { Platform } from './platform.ts'
+
+/** A reply as it goes out: the status and the body, already as text. */
+export type StoredReply = { status: number; body: string }
+
+export type IdempotentRequest = {
+  /** Whose keys these are: the organization's, so that two tenants may use the same key. */
+  scopeId: string
+  key: string
+  /** What makes two requests the same: method, path, workspace and body. */
+  fingerprint: Buffer
+}
+
+export const idempotencyRetentionHours = 72
+const lockTimeoutMs = 10_000
+
+// RFC draft-ietf-httpapi-idempotency-key-header: an opaque value; printable ASCII of a bounded length here.
+const keyPattern = /^[\x21-\x7e]{1,255}$/
+
+export function isIdempotencyKey(text: string): boolean {
+  return keyPattern.test(text)
+}
+
+export function fingerprintOf(parts: readonly string[]): Buffer {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part)
+  return hash.digest()
+}
+
+/**
+ * Runs `work` once for this key, in one transaction with the key's row.
+ * @returns the reply, and whether it is a repeated one.
+ * @throws Refusal idempotency_key_reused, idempotency_key_in_use, or whatever `work` refuses with.
+ */
+export async function runIdempotently(
+  platform: Platform,
+  request: IdempotentRequest,
+  work: (tx: Tx) => Promise<StoredReply>,
+): Promise<{ reply: StoredReply; replayed: boolean }> {
+  const context = `idempotency_keys:${request.scopeId}:${request.key}`
+  try {
+    return await transaction(platform.db, async (tx) => {
+      if (!(await claim(platform, tx, request))) {
+        return { reply: await storedReply(platform, tx, request, context), replayed: true }
+      }
+      const reply = await work(tx)
+      const packed = zstdCompressSync(Buffer.from(reply.body))
+      await tx
+        .updateTable('idempotency_keys')
+        .set({ status: reply.status, sealed_reply: platform.vault.seal(packed, context) })
+        .where('scope_id', '=', request.scopeId)
+        .where('key', '=', request.key)
+        .execute()
+      return { reply, replayed: false }
+    })
+  } catch (error) {
+    if (sqlState(error) === '55P03') throw new Refusal('idempotency_key_in_use') // lock_not_available
+    throw error
+  }
+}
+
+/** @returns false when the key has a row already. Waits for a running request of the same key to end. */
+async function claim(platform: Platform, tx: Tx, request: IdempotentRequest): Promise<boolean> {
+  const now = platform.clock.now()
+  await sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`.execute(tx)
+  await tx
+    .deleteFrom('idempotency_keys')
+    .where('scope_id', '=', request.scopeId)
+    .where('key', '=', request.key)
+    .where('created_at', '<', retentionStart(now))
+    .execute()
+  const { numInsertedOrUpdatedRows } = await tx
+    .insertInto('idempotency_keys')
+    .values({
+      scope_id: request.scopeId,
+      key: request.key,
+      fingerprint: request.fingerprint,
+      status: null,
+      sealed_reply: null,
+      created_at: now,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return Number(numInsertedOrUpdatedRows) === 1
+}
+
+async function storedReply(
+  platform: Platform,
+  tx: Tx,
+  request: IdempotentRequest,
+  context: string,
+): Promise<StoredReply> {
+  const row = await tx
+    .selectFrom('idempotency_keys')
+    .select(['fingerprint', 'status', 'sealed_reply'])
+    .where('scope_id', '=', request.scopeId)
+    .where('key', '=', request.key)
+    .executeTakeFirstOrThrow()
+  if (!row.fingerprint.equals(request.fingerprint)) throw new Refusal('idempotency_key_reused')
+  if (row.status === null || row.sealed_reply === null) throw new Error('an idempotency key has no reply')
+  const packed = platform.vault.open(row.sealed_reply, context)
+  return { status: row.status, body: zstdDecompressSync(packed).toString() }
+}
+
+function retentionStart(now: Date): Date {
+  return new Date(now.getTime() - idempotencyRetentionHours * 3600 * 1000)
+}
+
+/** Deletes keys past their retention. */
+export async function deleteOldIdempotencyKeys(platform: Platform): Promise<void> {
+  await platform.db
+    .deleteFrom('idempotency_keys')
+    .where('created_at', '<', retentionStart(platform.clock.now()))
+    .execute()
+}

@@ -1,0 +1,78 @@
+/** Background jobs in the same database (graphile-worker): enqueued in the transaction that needs them. */
+import { run, type Task, Logger as WorkerLogger } from 'graphile-worker'
+import { sql } from 'kysely'
+import type { Tx } from './database.ts'
+import type { Platform } from './platform.ts'
+
+/** Jobs and what each is given. A folder adds its own by module augmentation. */
+// biome-ignore lint/suspicious/noEmptyInterface: the folders above fill it
+export interface JobTypes {}
+
+export type JobName = keyof JobTypes
+
+export type JobHandlers = { [N in JobName]: (platform: Platform, payload: JobTypes[N]) => Promise<void> }
+
+/** When a job runs by itself: five fields of cron, in UTC. */
+export type JobSchedule = Partial<Record<JobName, string>>
+
+export type AddJobOptions = {
+  /** Not before this moment. */
+  runAt?: Date
+  /** A later job of the same key replaces one that has not run yet. */
+  key?: string
+}
+
+const attemptsMax = 25
+
+/** Adds a job that runs after, and only if, the transaction commits. */
+export async function addJob<N extends JobName>(
+  tx: Tx,
+  name: N,
+  payload: JobTypes[N],
+  options: AddJobOptions = {},
+): Promise<void> {
+  await sql`select graphile_worker.add_job(
+    ${name}::text, payload := ${JSON.stringify(payload)}::json, run_at := ${options.runAt ?? null}::timestamptz,
+    job_key := ${options.key ?? null}::text, max_attempts := ${attemptsMax}::int)`.execute(tx)
+}
+
+export type Jobs = { stop(): Promise<void> }
+
+const concurrency = 4
+
+/** Starts this node's worker. `handlers` must name every job that the core can add. */
+export async function startJobs(
+  platform: Platform,
+  handlers: JobHandlers,
+  schedule: JobSchedule,
+): Promise<Jobs> {
+  const taskList: Record<string, Task> = {}
+  for (const [name, handler] of Object.entries(handlers)) {
+    taskList[name] = async (payload) => {
+      try {
+        // The payload is what addJob was given, through JSON.
+        await (handler as (platform: Platform, payload: unknown) => Promise<void>)(platform, payload)
+        platform.metrics.jobs.inc({ task: name, result: 'done' })
+      } catch (error) {
+        platform.metrics.jobs.inc({ task: name, result: 'failed' })
+        platform.log.error({ event: 'job.failed', task: name, cause: error })
+        throw error
+      }
+    }
+  }
+  const runner = await run({
+    pgPool: platform.pool,
+    taskList,
+    concurrency,
+    noHandleSignals: true,
+    pollInterval: 2000,
+    crontab: Object.entries(schedule)
+      .map(([name, cron]) => `${cron} ${name}`)
+      .join('\n'),
+    logger: new WorkerLogger(() => (level, message) => {
+      if (level === 'error') platform.log.error({ event: 'jobs.worker', message })
+      else platform.log.debug({ event: 'jobs.worker', message })
+    }),
+  })
+  return { stop: () => runner.stop() }
+}

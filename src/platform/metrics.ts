@@ -1,0 +1,65 @@
+/** Prometheus metrics. Names are part_thing_unit; labels have few values. One registry for each platform. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'mailwright_' })
+  const registers = [registry]
+  return {
+    registry,
+    httpRequests: new Histogram({
+      name: 'mailwright_http_request_seconds',
+      help: 'HTTP requests by route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: secondsBuckets,
+      registers,
+    }),
+    connections: new Gauge({
+      name: 'mailwright_connections',
+      help: 'Open client connections.',
+      labelNames: ['protocol'],
+      registers,
+    }),
+    logins: new Counter({
+      name: 'mailwright_logins_total',
+      help: 'Mailbox logins by protocol and result.',
+      labelNames: ['protocol', 'result'],
+      registers,
+    }),
+    inboundMessages: new Counter({
+      name: 'mailwright_smtp_messages_total',
+      help: 'Messages offered over SMTP by listener and result.',
+      labelNames: ['listener', 'result'],
+      registers,
+    }),
+    commits: new Histogram({
+      name: 'mailwright_delivery_commit_seconds',
+      help: 'Time of one delivery transaction.',
+      buckets: secondsBuckets,
+      registers,
+    }),
+    commitMessages: new Histogram({
+      name: 'mailwright_delivery_commit_messages',
+      help: 'Messages stored by one delivery transaction.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+      registers,
+    }),
+    imapCommands: new Histogram({
+      name: 'mailwright_imap_command_seconds',
+      help: 'IMAP commands by name and result.',
+      labelNames: ['command', 'result'],
+      buckets: secondsBuckets,
+      registers,
+    }),
+    jobs: new Counter({
+      name: 'mailwright_jobs_total',
+      help: 'Background jobs by task and result.',
+      labelNames: ['task', 'result'],
+      registers,
+    }),
+  }
+}
