@@ -1,0 +1,171 @@
+/** API keys: made, listed and revoked. The token is shown once, at its making. */
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import type { Db, Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
+import { isId, newId } from '../platform/ids.ts'
+import type { Page, PageRequest } from '../platform/pages.ts'
+import { toPage } from '../platform/pages.ts'
+import type { Platform } from '../platform/platform.ts'
+import { type Access, type Principal, requireWrite } from './principals.ts'
+import type { ApiKeysTable } from './tables.ts'
+import { apiKeyPrefix, type NewToken, newToken } from './tokens.ts'
+
+export type ApiKey = Omit<Selectable<ApiKeysTable>, 'token_sha256'>
+
+export type NewApiKey = {
+  name: string
+  workspaceId: string | null
+  mailboxId: string | null
+  access: Access
+  expiresAt: Date | null
+}
+
+const columns = [
+  'id',
+  'organization_id',
+  'workspace_id',
+  'mailbox_id',
+  'name',
+  'token_prefix',
+  'access',
+  'expires_at',
+  'last_used_at',
+  'revoked_at',
+  'created_at',
+] as const
+
+/**
+ * Makes a key that reaches no further than the one who asks.
+ * @throws Refusal forbidden when it would, invalid_request when it would expire in the past.
+ */
+export async function createApiKey(
+  platform: Platform,
+  tx: Tx,
+  principal: Principal,
+  wanted: NewApiKey,
+): Promise<{ apiKey: ApiKey; token: string }> {
+  requireWrite(principal)
+  const isKey = principal.kind === 'api_key'
+  const outlives =
+    isKey &&
+    principal.expiresAt !== null &&
+    (wanted.expiresAt === null || wanted.expiresAt > principal.expiresAt)
+  const outside =
+    outlives ||
+    (principal.workspaceId !== null && wanted.workspaceId !== principal.workspaceId) ||
+    (principal.mailboxId !== null && wanted.mailboxId !== principal.mailboxId)
+  if (outside)
+    throw new Refusal('forbidden', 'A key cannot make one that reaches further than itself or lives longer.')
+  if (wanted.expiresAt && wanted.expiresAt <= platform.clock.now()) {
+    throw new Refusal('invalid_request', 'The key would have expired already.', {
+      fields: [{ pointer: '/expires_at', detail: 'must lie in the future' }],
+    })
+  }
+  const token = newToken(apiKeyPrefix)
+  const apiKey = await insertApiKey(platform, tx, principal.organizationId, wanted, token)
+  return { apiKey, token: token.token }
+}
+
+/** Writes a key whose token is known; the bootstrap and createApiKey stand on it. */
+export async function insertApiKey(
+  platform: Platform,
+  tx: Tx,
+  organizationId: string,
+  wanted: NewApiKey,
+  token: NewToken,
+): Promise<ApiKey> {
+  const apiKey = await tx
+    .insertInto('api_keys')
+    .values({
+      id: newId(),
+      organization_id: organizationId,
+      workspace_id: wanted.workspaceId,
+      mailbox_id: wanted.mailboxId,
+      name: wanted.name,
+      token_sha256: token.sha256,
+      token_prefix: token.prefix,
+      access: wanted.access,
+      expires_at: wanted.expiresAt,
+      last_used_at: null,
+      revoked_at: null,
+      created_at: platform.clock.now(),
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+  await appendEvents(platform, tx, [
+    {
+      type: 'api_key.created',
+      organizationId,
+      workspaceId: wanted.workspaceId,
+      data: { api_key_id: apiKey.id, name: apiKey.name },
+    },
+  ])
+  return apiKey
+}
+
+/** The keys that the principal may manage, oldest first, without the revoked ones. */
+export async function listApiKeys(
+  platform: Platform,
+  principal: Principal,
+  page: PageRequest,
+): Promise<Page<ApiKey>> {
+  const rows = await manageable(platform.db, principal)
+    .where('revoked_at', 'is', null)
+    .$if(page.after !== null, (query) => query.where('id', '>', page.after))
+    .orderBy('id')
+    .limit(page.limit + 1)
+    .execute()
+  return toPage(rows, page)
+}
+
+/** @throws Refusal api_key_not_found. */
+export async function getApiKey(
+  platform: Platform,
+  principal: Principal,
+  id: string,
+  db: Db = platform.db,
+): Promise<ApiKey> {
+  const row = isId(id) ? await manageable(db, principal).where('id', '=', id).executeTakeFirst() : undefined
+  if (!row) throw new Refusal('api_key_not_found')
+  return row
+}
+
+/** Revokes a key for good; revoking it again changes nothing. @throws Refusal api_key_not_found, forbidden. */
+export async function revokeApiKey(
+  platform: Platform,
+  tx: Tx,
+  principal: Principal,
+  id: string,
+): Promise<void> {
+  requireWrite(principal)
+  const key = await getApiKey(platform, principal, id, tx)
+  if (key.revoked_at !== null) return
+  await tx
+    .updateTable('api_keys')
+    .set({ revoked_at: platform.clock.now() })
+    .where('id', '=', key.id)
+    .execute()
+  await appendEvents(platform, tx, [
+    {
+      type: 'api_key.revoked',
+      organizationId: key.organization_id,
+      workspaceId: key.workspace_id,
+      data: { api_key_id: key.id },
+    },
+  ])
+}
+
+function manageable(db: Db, principal: Principal) {
+  return db
+    .selectFrom('api_keys')
+    .select(columns)
+    .where('organization_id', '=', principal.organizationId)
+    .$if(principal.workspaceId !== null, (query) =>
+      query.where(sql<boolean>`workspace_id = ${principal.workspaceId}::uuid`),
+    )
+    .$if(principal.mailboxId !== null, (query) =>
+      query.where(sql<boolean>`mailbox_id = ${principal.mailboxId}::uuid`),
+    )
+}

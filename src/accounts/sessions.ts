@@ -1,0 +1,71 @@
+/** Sessions: a person's login, as a bearer token of limited life. */
+import { transaction } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
+import { newId } from '../platform/ids.ts'
+import type { Platform } from '../platform/platform.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+import { newToken, sessionPrefix } from './tokens.ts'
+
+export const sessionHours = 12
+
+export type NewSession = { token: string; expiresAt: Date }
+
+/**
+ * Logs a person in.
+ * @throws Refusal login_failed, after the same work whether the address or the password is wrong.
+ */
+export async function createSession(
+  platform: Platform,
+  email: string,
+  password: string,
+): Promise<NewSession> {
+  const user = await platform.db
+    .selectFrom('users')
+    .innerJoin('members', 'members.user_id', 'users.id')
+    .select(['users.id', 'users.password_hash', 'members.organization_id'])
+    .where('users.email', '=', email.toLowerCase())
+    .orderBy('members.created_at')
+    .executeTakeFirst()
+  if (!user) await hashPassword(password) // an unknown address must take as long as a wrong password
+  if (!user || !(await verifyPassword(password, user.password_hash))) throw new Refusal('login_failed')
+  const now = platform.clock.now()
+  const token = newToken(sessionPrefix)
+  const expiresAt = new Date(now.getTime() + sessionHours * 3600 * 1000)
+  await transaction(platform.db, async (tx) => {
+    await tx
+      .insertInto('sessions')
+      .values({
+        id: newId(),
+        user_id: user.id,
+        organization_id: user.organization_id,
+        token_sha256: token.sha256,
+        expires_at: expiresAt,
+        created_at: now,
+      })
+      .execute()
+  })
+  return { token: token.token, expiresAt }
+}
+
+/** Ends a session at once, on every node. */
+export async function endSession(
+  platform: Platform,
+  session: { id: string; organizationId: string },
+): Promise<void> {
+  await transaction(platform.db, async (tx) => {
+    await tx.deleteFrom('sessions').where('id', '=', session.id).execute()
+    await appendEvents(platform, tx, [
+      {
+        type: 'session.ended',
+        organizationId: session.organizationId,
+        workspaceId: null,
+        data: { session_id: session.id },
+      },
+    ])
+  })
+}
+
+export async function deleteOldSessions(platform: Platform): Promise<void> {
+  await platform.db.deleteFrom('sessions').where('expires_at', '<', platform.clock.now()).execute()
+}

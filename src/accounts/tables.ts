@@ -1,0 +1,80 @@
+/** The tables of accounts. */
+import type { Generated } from 'kysely'
+
+export type OrganizationsTable = { id: string; name: string; created_at: Date }
+
+export type WorkspacesTable = {
+  id: string
+  organization_id: string
+  name: string
+  /** The workspace that a request without a workspace header means. One in each organization. */
+  is_default: Generated<boolean>
+  created_at: Date
+  deleted_at: Date | null
+}
+
+export type UsersTable = {
+  id: string
+  email: string
+  name: string | null
+  /** argon2id in its encoded form (RFC 9106). */
+  password_hash: string
+  created_at: Date
+}
+
+export type MembersTable = {
+  organization_id: string
+  user_id: string
+  role: 'owner' | 'member'
+  created_at: Date
+}
+
+export type ApiKeysTable = {
+  id: string
+  organization_id: string
+  /** Null: the key reaches every workspace of its organization. */
+  workspace_id: string | null
+  /** Set: the key reaches this mailbox only. */
+  mailbox_id: string | null
+  name: string
+  token_sha256: Buffer
+  /** The token's beginning, so that people can tell keys apart. */
+  token_prefix: string
+  access: 'read' | 'write'
+  expires_at: Date | null
+  last_used_at: Date | null
+  revoked_at: Date | null
+  created_at: Date
+}
+
+export type SessionsTable = {
+  id: string
+  user_id: string
+  organization_id: string
+  token_sha256: Buffer
+  expires_at: Date
+  created_at: Date
+}
+
+declare module '../platform/database.ts' {
+  interface Tables {
+    organizations: OrganizationsTable
+    workspaces: WorkspacesTable
+    users: UsersTable
+    members: MembersTable
+    api_keys: ApiKeysTable
+    sessions: SessionsTable
+  }
+}
+
+declare module '../platform/events.ts' {
+  interface EventTypes {
+    'workspace.created': { workspace_id: string; name: string }
+    'workspace.updated': { workspace_id: string; name: string }
+    'workspace.deleted': { workspace_id: string }
+    'api_key.created': { api_key_id: string; name: string }
+    'api_key.revoked': { api_key_id: string }
+    'session.ended': { session_id: string }
+    'user.created': { user_id: string }
+  }
+}
