@@ -1,0 +1,185 @@
+/** Domains: connected, listed and deleted. The registrars and name servers of issue 5 stand on this. */
+import { type Selectable, sql } from 'kysely'
+import type { Scope } from '../accounts/principals.ts'
+import { requireWorkspace, requireWrite } from '../accounts/principals.ts'
+import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
+import { isId, newId } from '../platform/ids.ts'
+import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
+import type { Platform } from '../platform/platform.ts'
+import { type DomainState, mayMoveDomain } from './lifecycle.ts'
+import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
+import type { DomainsTable } from './tables.ts'
+
+export type Domain = Selectable<DomainsTable>
+
+/**
+ * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records.
+ * @throws Refusal domain_invalid, domain_taken, forbidden.
+ */
+export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, text: string): Promise<Domain> {
+  requireWrite(scope)
+  requireWorkspace(scope)
+  const name = parseDomainName(text)
+  if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
+  if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
+  const now = platform.clock.now()
+  const domain = await tx
+    .insertInto('domains')
+    .values({
+      id: newId(),
+      organization_id: scope.organizationId,
+      workspace_id: scope.workspaceId,
+      name,
+      state: isSandboxName(name) ? 'active' : 'pending_records',
+      created_at: now,
+      updated_at: now,
+      state_changed_at: now,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+    .catch((error: unknown) => {
+      if (violatedConstraint(error) === 'domains_name') {
+        throw new Refusal('domain_taken', `${name} is already connected.`, { cause: error })
+      }
+      throw error
+    })
+  await appendEvents(platform, tx, [
+    {
+      type: 'domain.created',
+      organizationId: scope.organizationId,
+      workspaceId: scope.workspaceId,
+      data: { domain_id: domain.id, name, state: domain.state },
+    },
+  ])
+  return domain
+}
+
+export type DomainFilter = { state: DomainState | null; search: string | null }
+
+/** The workspace's domains, oldest first. */
+export async function listDomains(
+  platform: Platform,
+  scope: Scope,
+  filter: DomainFilter,
+  page: PageRequest,
+): Promise<Page<Domain>> {
+  requireWorkspace(scope)
+  const rows = await livingDomains(platform.db, scope)
+    .$if(filter.state !== null, (query) => query.where(sql<boolean>`state = ${filter.state}`))
+    .$if(filter.search !== null, (query) =>
+      query.where(sql<boolean>`position(${filter.search?.toLowerCase()} in name) > 0`),
+    )
+    .$if(page.after !== null, (query) => query.where(sql<boolean>`id > ${page.after}::uuid`))
+    .orderBy('id')
+    .limit(page.limit + 1)
+    .execute()
+  return toPage(rows, page)
+}
+
+/**
+ * @param ref the id or the name.
+ * @param db the transaction, inside one: a second connection asked for while the first is held could wait for ever.
+ * @throws Refusal domain_not_found, forbidden.
+ */
+export async function getDomain(
+  platform: Platform,
+  scope: Scope,
+  ref: string,
+  db: Db = platform.db,
+): Promise<Domain> {
+  requireWorkspace(scope)
+  const name = parseDomainName(ref)
+  const found = isId(ref)
+    ? await livingDomains(db, scope).where('id', '=', ref).executeTakeFirst()
+    : name && (await livingDomains(db, scope).where('name', '=', name).executeTakeFirst())
+  if (!found) throw new Refusal('domain_not_found')
+  return found
+}
+
+/**
+ * Removes a domain that has no mailboxes. `isEmpty` is asked inside the transaction, with the row locked,
+ * because mailboxes stand on the floor above.
+ * @throws Refusal domain_not_found, domain_not_empty.
+ */
+export async function deleteDomain(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  isEmpty: (tx: Tx, domainId: string) => Promise<boolean>,
+): Promise<void> {
+  requireWrite(scope)
+  const { id } = await getDomain(platform, scope, ref, tx)
+  const domain = await tx
+    .selectFrom('domains')
+    .selectAll()
+    .where('id', '=', id)
+    .where('state', '<>', 'deleted')
+    .forUpdate()
+    .executeTakeFirst()
+  if (!domain) throw new Refusal('domain_not_found')
+  if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
+  await moveDomain(platform, tx, domain, 'deleted')
+  await appendEvents(platform, tx, [
+    {
+      type: 'domain.deleted',
+      organizationId: domain.organization_id,
+      workspaceId: domain.workspace_id,
+      data: { domain_id: domain.id, name: domain.name },
+    },
+  ])
+}
+
+/** Moves a locked domain to another state. A move that the table does not allow is our own defect. */
+async function moveDomain(platform: Platform, tx: Tx, domain: Domain, to: DomainState): Promise<void> {
+  if (!mayMoveDomain(domain.state, to)) throw new Error(`a domain cannot go from ${domain.state} to ${to}`)
+  const now = platform.clock.now()
+  await tx
+    .updateTable('domains')
+    .set({ state: to, state_changed_at: now, updated_at: now })
+    .where('id', '=', domain.id)
+    .execute()
+  await appendEvents(platform, tx, [
+    {
+      type: 'domain.state_changed',
+      organizationId: domain.organization_id,
+      workspaceId: domain.workspace_id,
+      data: { domain_id: domain.id, name: domain.name, from: domain.state, to },
+    },
+  ])
+}
+
+/** The domains of these names, locked against deletion until the transaction ends. */
+export async function lockDomainsByName(tx: Tx, scope: Scope, names: readonly string[]): Promise<Domain[]> {
+  return await tx
+    .selectFrom('domains')
+    .selectAll()
+    .where('workspace_id', '=', scope.workspaceId)
+    .where(sql<boolean>`name = any(${names}::text[])`)
+    .where('state', '<>', 'deleted')
+    .orderBy('id')
+    .forShare()
+    .execute()
+}
+
+/** Whether a workspace has no domains left. */
+export async function hasNoDomains(tx: Tx, workspaceId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('domains')
+    .select('id')
+    .where('workspace_id', '=', workspaceId)
+    .where('state', '<>', 'deleted')
+    .limit(1)
+    .executeTakeFirst()
+  return row === undefined
+}
+
+function livingDomains(db: Db, scope: Scope) {
+  return db
+    .selectFrom('domains')
+    .selectAll()
+    .where('workspace_id', '=', scope.workspaceId)
+    .where('state', '<>', 'deleted')
+}
