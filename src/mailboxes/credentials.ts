@@ -1,0 +1,98 @@
+/** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
+import { requireWrite, type Scope } from '../accounts/principals.ts'
+import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
+import type { Platform } from '../platform/platform.ts'
+import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
+import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
+
+export type ServerSettings = { host: string; port: number; security: 'tls' | 'starttls' }
+
+export type Credentials = {
+  username: string
+  password: string
+  imap: ServerSettings | null
+  smtp: ServerSettings | null
+  pop3: ServerSettings | null
+}
+
+/**
+ * The credentials of a mailbox; the look is written to the event log.
+ * @throws Refusal mailbox_not_found, forbidden (a read-only key sees no password).
+ */
+export async function viewCredentials(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+): Promise<Credentials> {
+  requireWrite(scope)
+  const mailbox = await getMailbox(platform, scope, ref, tx)
+  const stored = await tx
+    .selectFrom('mailbox_passwords')
+    .select('sealed_password')
+    .where('mailbox_id', '=', mailbox.id)
+    .where('name', '=', 'primary')
+    .executeTakeFirst()
+  if (!stored) throw new Refusal('mailbox_not_found')
+  await appendEvents(platform, tx, [
+    {
+      type: 'mailbox.credentials_viewed',
+      ...subject(mailbox),
+      data: { mailbox_id: mailbox.id, address: mailbox.address, by: scope.actor },
+    },
+  ])
+  const password = openPassword(platform.vault, mailbox.id, stored.sealed_password)
+  return { username: mailbox.address, password, ...clientSettings(platform) }
+}
+
+/**
+ * Sets a new password, or generates one. What was logged in stays so; what logs in next needs the new one.
+ * @throws Refusal mailbox_not_found, password_too_weak, forbidden.
+ */
+export async function changePassword(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  chosen: string | null,
+): Promise<Credentials> {
+  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  if (chosen !== null) requireStrongPassword(chosen, mailbox.address)
+  const password = chosen ?? generatePassword()
+  await tx
+    .updateTable('mailbox_passwords')
+    .set({ ...storePassword(platform.vault, mailbox.id, password), created_at: platform.clock.now() })
+    .where('mailbox_id', '=', mailbox.id)
+    .where('name', '=', 'primary')
+    .execute()
+  await appendEvents(platform, tx, [
+    {
+      type: 'mailbox.password_changed',
+      ...subject(mailbox),
+      data: { mailbox_id: mailbox.id, address: mailbox.address },
+    },
+  ])
+  return { username: mailbox.address, password, ...clientSettings(platform) }
+}
+
+/**
+ * Where clients connect. With a real certificate that is implicit TLS (RFC 8314 §3); with the generated one
+ * it is STARTTLS, because on loopback clients may then go without.
+ */
+function clientSettings({ config, ports }: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+  const preferTls = config.tlsCertFile !== null
+  const settings = (starttls: number | null, tls: number | null): ServerSettings | null => {
+    const secure: ServerSettings | null =
+      tls === null ? null : { host: config.hostname, port: tls, security: 'tls' }
+    const upgraded: ServerSettings | null =
+      starttls === null ? null : { host: config.hostname, port: starttls, security: 'starttls' }
+    return preferTls ? (secure ?? upgraded) : (upgraded ?? secure)
+  }
+  return {
+    imap: settings(ports.imap, ports.imaps),
+    smtp: settings(ports.submission, ports.submissions),
+    pop3: settings(ports.pop3, ports.pop3s),
+  }
+}

@@ -1,0 +1,69 @@
+/** Purging: what is deleted for good, now or when its days of grace are over. */
+import { transaction } from '../platform/database.ts'
+import { appendEvents } from '../platform/events.ts'
+import { addJob } from '../platform/jobs.ts'
+import type { Platform } from '../platform/platform.ts'
+import { engineOf } from './engines.ts'
+import { subject } from './mailboxes.ts'
+
+declare module '../platform/jobs.ts' {
+  interface JobTypes {
+    'mailbox.purge': { mailbox_id: string }
+    'mailbox.purge_due': Record<string, never>
+  }
+}
+
+const dueMax = 500
+
+/** Adds a purge for each mailbox whose days of grace are over. */
+export async function purgeDueMailboxes(platform: Platform): Promise<void> {
+  const due = await platform.db
+    .selectFrom('mailboxes')
+    .select('id')
+    .where('state', '=', 'deletion_scheduled')
+    .where('purge_at', '<=', platform.clock.now())
+    .limit(dueMax)
+    .execute()
+  for (const { id } of due) {
+    await transaction(platform.db, (tx) =>
+      addJob(tx, 'mailbox.purge', { mailbox_id: id }, { key: `mailbox.purge:${id}` }),
+    )
+  }
+}
+
+/** Removes what a deleted mailbox held. Does nothing when it was restored in the meantime. */
+export async function purgeMailbox(platform: Platform, mailboxId: string): Promise<void> {
+  await transaction(platform.db, async (tx) => {
+    const now = platform.clock.now()
+    const mailbox = await tx
+      .selectFrom('mailboxes')
+      .selectAll()
+      .where('id', '=', mailboxId)
+      .where('state', 'in', ['deleted', 'deletion_scheduled'])
+      .where('purge_at', '<=', now)
+      .forUpdate()
+      .executeTakeFirst()
+    if (!mailbox) return
+    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
+    await engineOf(platform, mailbox.service)?.purge(platform, tx, mailbox.id)
+    await tx
+      .updateTable('mailboxes')
+      .set({
+        state: 'deleted',
+        purge_at: null,
+        state_before_deletion: null,
+        state_changed_at: now,
+        updated_at: now,
+      })
+      .where('id', '=', mailbox.id)
+      .execute()
+    await appendEvents(platform, tx, [
+      {
+        type: 'mailbox.purged',
+        ...subject(mailbox),
+        data: { mailbox_id: mailbox.id, address: mailbox.address },
+      },
+    ])
+  })
+}

@@ -1,0 +1,93 @@
+/** The tables of mailboxes. */
+import type { Generated } from 'kysely'
+import type { MailboxState } from './lifecycle.ts'
+
+/** Who runs a mailbox: this platform, or a tenant elsewhere. */
+export type Service = 'local' | 'google' | 'microsoft'
+
+export type MailboxesTable = {
+  id: string
+  organization_id: string
+  workspace_id: string
+  domain_id: string
+  address: string
+  state: MailboxState
+  service: Service
+  display_name: string | null
+  first_name: string | null
+  last_name: string | null
+  tags: string[]
+  /** Lower-case text that the list's search looks in. */
+  search_text: string
+  batch_id: string | null
+  /** Rises with every change: the ETag. */
+  version: Generated<number>
+  created_at: Date
+  updated_at: Date
+  state_changed_at: Date
+  /** The state to return to when a deletion is taken back. */
+  state_before_deletion: MailboxState | null
+  purge_at: Date | null
+}
+
+/** The single namespace of addresses: RCPT TO is one look-up here. */
+export type AddressesTable = {
+  address: string
+  kind: 'mailbox' | 'alias' | 'forward' | 'catch_all'
+  workspace_id: string
+  domain_id: string
+  mailbox_id: string | null
+  created_at: Date
+}
+
+export type MailboxPasswordsTable = {
+  mailbox_id: string
+  /** 'primary', or the name of an app password. */
+  name: string
+  /** How the verifier was made; decision 0015 says why it is not a slow hash. */
+  scheme: 'hmac-sha256'
+  verifier: Buffer
+  /** The vault key that the verifier was made under. */
+  key_id: string
+  /** The password itself, sealed, so that it can be shown again. */
+  sealed_password: Buffer
+  created_at: Date
+}
+
+export type MailboxBatchesTable = {
+  id: string
+  organization_id: string
+  workspace_id: string
+  requested: number
+  created: number
+  pending: number
+  failed: number
+  created_at: Date
+}
+
+declare module '../platform/database.ts' {
+  interface Tables {
+    mailboxes: MailboxesTable
+    addresses: AddressesTable
+    mailbox_passwords: MailboxPasswordsTable
+    mailbox_batches: MailboxBatchesTable
+  }
+}
+
+declare module '../platform/events.ts' {
+  interface EventTypes {
+    'mailbox.created': { mailbox_id: string; address: string; state: MailboxState }
+    'mailbox.updated': { mailbox_id: string; address: string }
+    'mailbox.state_changed': { mailbox_id: string; address: string; from: MailboxState; to: MailboxState }
+    'mailbox.password_changed': { mailbox_id: string; address: string }
+    'mailbox.credentials_viewed': { mailbox_id: string; address: string; by: string }
+    'mailbox.purged': { mailbox_id: string; address: string }
+    'batch.completed': {
+      batch_id: string
+      requested: number
+      created: number
+      pending: number
+      failed: number
+    }
+  }
+}
