@@ -1,0 +1,87 @@
+/**
+ * Bodies of many messages at once: a FETCH of headers or a SEARCH of texts reads those of a batch of messages in
+ * one statement. Of a large body only the first chunk comes with it, which nearly always holds the header.
+ */
+import { zstdDecompressSync } from 'node:zlib'
+import { sql } from 'kysely'
+import type { Db } from '../platform/database.ts'
+import { type ByteRange, chunkBytes, readChunk } from './bodies.ts'
+
+export type BodyReader = {
+  readonly sizeBytes: number
+  /** The bytes of a range if they are in memory already, else null. */
+  inMemory(range: ByteRange): Buffer | null
+  /** The bytes of a range, one chunk in memory at a time. @throws when a chunk is gone. */
+  read(range: ByteRange): AsyncGenerator<Buffer, void>
+}
+
+/** Raw bytes of the bodies that are read and held together. */
+export const batchBytesMax = 2 * 1024 * 1024
+
+/** Cuts messages into batches whose bodies, as far as `readBodies` brings them, stay within `batchBytesMax`. */
+export function* batchesOfBodies<Row extends { size_bytes: number }>(rows: readonly Row[]): Generator<Row[], void> {
+  let batch: Row[] = []
+  let heldBytes = 0
+  for (const row of rows) {
+    const bytes = Math.min(row.size_bytes, chunkBytes)
+    if (batch.length > 0 && heldBytes + bytes > batchBytesMax) {
+      yield batch
+      batch = []
+      heldBytes = 0
+    }
+    batch.push(row)
+    heldBytes += bytes
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Readers by body id; bodies that do not exist (any more) are left out. */
+export async function readBodies(db: Db, bodyIds: readonly string[]): Promise<Map<string, BodyReader>> {
+  const { rows } = await sql<{ id: string; size_bytes: number; frame: Buffer }>`
+    select bodies.id, bodies.size_bytes, coalesce(bodies.content, body_chunks.content) as frame
+    from bodies left join body_chunks
+      on bodies.content is null and body_chunks.body_id = bodies.id and body_chunks.number = 0
+    where bodies.id = any(${[...new Set(bodyIds)]}::uuid[])`.execute(db)
+  return new Map(rows.map((row) => [row.id, createReader(db, row)]))
+}
+
+function createReader(db: Db, body: { id: string; size_bytes: number; frame: Buffer }): BodyReader {
+  let held: { number: number; raw: Buffer } | null = null
+
+  const chunk = async (number: number): Promise<Buffer> => {
+    if (held?.number !== number) {
+      held = { number, raw: number === 0 ? zstdDecompressSync(body.frame) : await readChunk(db, body.id, number) }
+    }
+    return held.raw
+  }
+
+  return {
+    sizeBytes: body.size_bytes,
+    inMemory(range) {
+      if (range.end > Math.min(chunkBytes, body.size_bytes)) return null
+      if (held?.number !== 0) held = { number: 0, raw: zstdDecompressSync(body.frame) }
+      return held.raw.subarray(range.start, range.end)
+    },
+    async *read(range) {
+      const end = Math.min(range.end, body.size_bytes)
+      for (let at = Math.max(0, range.start); at < end; ) {
+        const number = Math.floor(at / chunkBytes)
+        const raw = await chunk(number)
+        const offset = number * chunkBytes
+        const piece = raw.subarray(at - offset, Math.min(raw.length, end - offset))
+        if (piece.length === 0) throw new Error(`body ${body.id} is shorter than its row says`)
+        yield piece
+        at += piece.length
+      }
+    },
+  }
+}
+
+/** The bytes of a range in one piece: for ranges that the caller knows to be small. */
+export async function readRange(body: BodyReader, range: ByteRange): Promise<Buffer> {
+  const held = body.inMemory(range)
+  if (held !== null) return held
+  const pieces: Buffer[] = []
+  for await (const piece of body.read(range)) pieces.push(piece)
+  return Buffer.concat(pieces)
+}

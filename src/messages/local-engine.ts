@@ -1,0 +1,23 @@
+/** The local engine: mailboxes that this platform runs itself, in the mail store. */
+import { sql } from 'kysely'
+import type { MailboxEngine } from '../mailboxes/engines.ts'
+import { createStandardFolders } from './folders.ts'
+
+export const localEngine: MailboxEngine = {
+  provision: createStandardFolders,
+  async purge(platform, tx, mailboxId) {
+    await sql`
+      insert into sweep_candidates (body_id, since)
+      select distinct body_id, ${platform.clock.now()}::timestamptz from messages
+      where mailbox_id = ${mailboxId}::uuid`.execute(tx)
+    for (const table of [
+      'messages',
+      'expunged_messages',
+      'thread_message_ids',
+      'folders',
+      'deleted_folders',
+    ] as const) {
+      await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
+    }
+  },
+}

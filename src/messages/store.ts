@@ -1,0 +1,161 @@
+/**
+ * The store: new messages of any number of mailboxes are written together. One row lock for each folder, taken
+ * in one order, gives UID and MODSEQ (decision 0012); everything else is inserted as sets.
+ */
+import { sql } from 'kysely'
+import type { Tx } from '../platform/database.ts'
+import { appendEvents, type NewEvent } from '../platform/events.ts'
+import { newId } from '../platform/ids.ts'
+import type { Platform } from '../platform/platform.ts'
+import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arrays.ts'
+import { insertBodies, type StagedBody } from './bodies.ts'
+import { flagBits } from './flags.ts'
+import { assignThreads } from './threads.ts'
+
+export type NewMessage = {
+  mailboxId: string
+  folderId: string
+  body: StagedBody
+  flags: number
+  keywords: readonly string[]
+  internalDate: Date
+}
+
+export type StoredMessage = {
+  id: string
+  mailboxId: string
+  folderId: string
+  uid: number
+  uidvalidity: number
+  modseq: number
+  threadId: string
+  sizeBytes: number
+}
+
+/**
+ * Writes messages and, once each, their bodies.
+ * @param eventsOf the events to write with them; it may throw to give the transaction up.
+ * @returns for each message what it became, or null when its folder does not exist (any more).
+ */
+export async function storeMessages(
+  platform: Platform,
+  tx: Tx,
+  messages: readonly NewMessage[],
+  eventsOf: (stored: readonly (StoredMessage | null)[]) => NewEvent[],
+): Promise<(StoredMessage | null)[]> {
+  const places = await allocate(tx, messages)
+  const placed = messages.flatMap((message, index) => {
+    const place = places[index]
+    return place ? [{ ...place, id: newId(), message, index }] : []
+  })
+  const bodies = new Map(placed.map(({ message }) => [message.body.id, message.body]))
+  const now = platform.clock.now()
+  const [threadIds] = await Promise.all([
+    assignThreads(
+      tx,
+      placed.map(({ message }) => ({ mailboxId: message.mailboxId, ...message.body.parsed })),
+    ),
+    insertBodies(tx, [...bodies.values()], now),
+  ])
+  const rows = placed.map((row, at) => ({ ...row, threadId: threadIds[at] ?? newId() }))
+  const results: (StoredMessage | null)[] = messages.map(() => null)
+  for (const row of rows) results[row.index] = toStored(row)
+  await Promise.all([insertMessages(tx, rows, now), appendEvents(platform, tx, eventsOf(results))])
+  return results
+}
+
+function toStored(row: MessageRow): StoredMessage {
+  return {
+    id: row.id,
+    mailboxId: row.message.mailboxId,
+    folderId: row.message.folderId,
+    uid: row.uid,
+    uidvalidity: row.uidvalidity,
+    modseq: row.modseq,
+    threadId: row.threadId,
+    sizeBytes: row.message.body.sizeBytes,
+  }
+}
+
+type Place = { uid: number; uidvalidity: number; modseq: number }
+
+type FolderNeed = { mailboxId: string; folderId: string; count: number; unseen: number; bytes: number }
+
+/** Gives each message a UID in its folder; null where there is no such folder. */
+async function allocate(tx: Tx, messages: readonly NewMessage[]): Promise<(Place | null)[]> {
+  const needs = new Map<string, FolderNeed>()
+  for (const message of messages) {
+    const need = needs.get(message.folderId) ?? {
+      mailboxId: message.mailboxId,
+      folderId: message.folderId,
+      count: 0,
+      unseen: 0,
+      bytes: 0,
+    }
+    need.count += 1
+    need.unseen += (message.flags & flagBits.seen) === 0 ? 1 : 0
+    need.bytes += message.body.sizeBytes
+    needs.set(message.folderId, need)
+  }
+  const given = await reserveUids(tx, [...needs.values()])
+  return messages.map((message) => {
+    const range = given.get(message.folderId)
+    if (!range) return null
+    const uid = range.next
+    range.next += 1
+    return { uid, uidvalidity: range.uidvalidity, modseq: range.modseq }
+  })
+}
+
+type Reserved = { next: number; uidvalidity: number; modseq: number }
+
+/** Reserves UIDs and one MODSEQ in each folder, in one statement that locks the folders in id order. */
+async function reserveUids(tx: Tx, needs: readonly FolderNeed[]): Promise<Map<string, Reserved>> {
+  const { rows } = await sql<{
+    id: string
+    first_uid: number
+    uidvalidity: number
+    modseq: number
+  }>`/* prepared reserve_uids */
+    with wanted as (
+      select * from unnest(
+        ${uuidArray(needs.map((need) => need.mailboxId))}, ${uuidArray(needs.map((need) => need.folderId))},
+        ${int4Array(needs.map((need) => need.count))}, ${int4Array(needs.map((need) => need.unseen))},
+        ${int8Array(needs.map((need) => need.bytes))}
+      ) as needs (mailbox_id, folder_id, count, unseen, bytes)
+    ), locked as materialized (
+      select folders.mailbox_id, folders.id, wanted.count, wanted.unseen, wanted.bytes
+      from folders join wanted on folders.mailbox_id = wanted.mailbox_id and folders.id = wanted.folder_id
+      order by folders.mailbox_id, folders.id for no key update of folders
+    )
+    update folders set uidnext = uidnext + locked.count, highest_modseq = highest_modseq + 1,
+      message_count = message_count + locked.count, unseen_count = unseen_count + locked.unseen,
+      size_bytes = size_bytes + locked.bytes
+    from locked where folders.mailbox_id = locked.mailbox_id and folders.id = locked.id
+    returning folders.id, folders.uidnext - locked.count as first_uid, folders.uidvalidity,
+      folders.highest_modseq as modseq`.execute(tx)
+  return new Map(
+    rows.map((row) => [row.id, { next: row.first_uid, uidvalidity: row.uidvalidity, modseq: row.modseq }]),
+  )
+}
+
+type MessageRow = Place & { id: string; threadId: string; message: NewMessage }
+
+async function insertMessages(tx: Tx, rows: readonly MessageRow[], at: Date): Promise<void> {
+  if (rows.length === 0) return
+  await sql`/* prepared insert_messages */
+    insert into messages (mailbox_id, folder_id, uid, id, modseq, flags, keywords, internal_date, size_bytes,
+      body_id, thread_id, saved_at)
+    select mailbox_id, folder_id, uid, id, modseq, flags, string_to_array(keywords, ' '), internal_date, size_bytes,
+      body_id, thread_id, ${at}
+    from unnest(
+      ${uuidArray(rows.map((row) => row.message.mailboxId))}, ${uuidArray(rows.map((row) => row.message.folderId))},
+      ${int8Array(rows.map((row) => row.uid))}, ${uuidArray(rows.map((row) => row.id))},
+      ${int8Array(rows.map((row) => row.modseq))}, ${int4Array(rows.map((row) => row.message.flags))},
+      ${rows.map((row) => row.message.keywords.join(' '))}::text[], -- a keyword is an atom and has no space
+      ${timeArray(rows.map((row) => row.message.internalDate))},
+      ${int8Array(rows.map((row) => row.message.body.sizeBytes))}, ${uuidArray(rows.map((row) => row.message.body.id))},
+      ${uuidArray(rows.map((row) => row.threadId))}
+    ) as new (mailbox_id, folder_id, uid, id, modseq, flags, keywords, internal_date, size_bytes, body_id, thread_id)
+  `.execute(tx)
+}

@@ -1,0 +1,36 @@
+/** Sets of UIDs as ranges. */
+import type { UidRange } from './changes.ts'
+
+/** Ascending and apart from each other, as a client's ranges need not be. */
+export function mergeUidRanges(ranges: readonly UidRange[]): UidRange[] {
+  const merged: UidRange[] = []
+  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+    const last = merged.at(-1)
+    if (last !== undefined && range.first <= last.last + 1) last.last = Math.max(last.last, range.last)
+    else merged.push({ ...range })
+  }
+  return merged
+}
+
+/** The runs of consecutive numbers among ascending UIDs. */
+export function rangesOfUids(uids: Iterable<number>): UidRange[] {
+  const ranges: UidRange[] = []
+  for (const uid of uids) {
+    const last = ranges.at(-1)
+    if (last?.last === uid - 1) last.last = uid
+    else ranges.push({ first: uid, last: uid })
+  }
+  return ranges
+}
+
+/** Whether a UID is in ranges that `mergeUidRanges` has put in order. */
+export function isInRanges(merged: readonly UidRange[], uid: number): boolean {
+  let low = 0
+  let high = merged.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((merged[middle]?.last ?? 0) < uid) low = middle + 1
+    else high = middle
+  }
+  return (merged[low]?.first ?? Number.POSITIVE_INFINITY) <= uid
+}
