@@ -1,0 +1,206 @@
+/**
+ * The commit lane: messages that are accepted at the same moment, for any mailboxes, are committed together,
+ * and each caller hears back after that commit. While one transaction runs the next one fills, so that load
+ * makes transactions fuller instead of more.
+ */
+
+import type { StagedBody } from '../messages/bodies.ts'
+import { insertBodies } from '../messages/bodies.ts'
+import { type StoredMessage, storeMessages } from '../messages/store.ts'
+import { holdBody } from '../messages/sweep.ts'
+import { type Tx, transaction } from '../platform/database.ts'
+import type { NewEvent } from '../platform/events.ts'
+import type { Platform } from '../platform/platform.ts'
+import { type OutboundMessage, queueOutbound } from './outbound.ts'
+import type { LocalRecipient } from './recipients.ts'
+
+/** One message that was received whole, for everyone that it is for. */
+export type Delivery = {
+  body: StagedBody
+  internalDate: Date
+  recipients: readonly LocalRecipient[]
+  /** What leaves the platform, if anything does. */
+  outbound: OutboundMessage | null
+}
+
+/** 'gone': a recipient's mailbox vanished after RCPT TO. Nothing of the delivery was stored. */
+export type DeliveryResult = { kind: 'stored'; messages: StoredMessage[] } | { kind: 'gone' }
+
+export type CommitLane = {
+  /** Resolves after the commit; rejects when the database failed and nothing was stored. */
+  deliver(delivery: Delivery): Promise<DeliveryResult>
+  /** Waits for what is under way. */
+  stop(): Promise<void>
+}
+
+// Two transactions at a time: one is on the disk while the other is being written.
+const lanesMax = 1
+const deliveriesPerCommitMax = 100
+const bytesPerCommitMax = 16 * 1024 * 1024
+
+type Waiting = {
+  delivery: Delivery
+  resolve: (result: DeliveryResult) => void
+  reject: (error: unknown) => void
+}
+
+export function startCommitLane(platform: Platform): CommitLane {
+  const waiting: Waiting[] = []
+  const running = new Set<Promise<void>>()
+
+  const start = (): void => {
+    while (running.size < lanesMax && waiting.length > 0) {
+      const run = commitBatch(platform, takeBatch(waiting)).finally(() => {
+        running.delete(run)
+        start()
+      })
+      running.add(run)
+    }
+  }
+  return {
+    deliver: (delivery) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ delivery, resolve, reject })
+        // Whatever else arrived in this turn of the event loop goes with it.
+        if (waiting.length === 1) setImmediate(start)
+      }),
+    async stop() {
+      while (running.size > 0 || waiting.length > 0) {
+        start()
+        await Promise.all(running)
+      }
+    },
+  }
+}
+
+function takeBatch(waiting: Waiting[]): Waiting[] {
+  let count = 0
+  let bytes = 0
+  for (const { delivery } of waiting) {
+    bytes += delivery.body.content?.length ?? 0
+    if (count > 0 && (count >= deliveriesPerCommitMax || bytes > bytesPerCommitMax)) break
+    count++
+  }
+  return waiting.splice(0, count)
+}
+
+/** Commits a batch. Never rejects: each of the waiting hears for itself. */
+async function commitBatch(platform: Platform, batch: Waiting[]): Promise<void> {
+  let rest = batch
+  while (rest.length > 0) {
+    const outcome = await tryCommit(
+      platform,
+      rest.map((one) => one.delivery),
+    )
+    if (outcome.kind === 'committed') {
+      for (const [index, one] of rest.entries()) {
+        one.resolve({ kind: 'stored', messages: outcome.messages[index] ?? [] })
+      }
+      return
+    }
+    if (outcome.kind === 'failed') return await failBatch(platform, rest, outcome.error)
+    const { gone } = outcome
+    for (const [index, one] of rest.entries()) if (gone.has(index)) one.resolve({ kind: 'gone' })
+    rest = rest.filter((_, index) => !gone.has(index))
+  }
+}
+
+/** One message that the database refuses must not take those with it that came at the same moment. */
+async function failBatch(platform: Platform, batch: Waiting[], error: unknown): Promise<void> {
+  const [only] = batch
+  if (only && batch.length === 1) {
+    platform.log.error({ event: 'delivery.commit_failed', cause: error })
+    only.reject(error)
+    return
+  }
+  for (const one of batch) await commitBatch(platform, [one])
+}
+
+type Outcome =
+  | { kind: 'committed'; messages: StoredMessage[][] }
+  | { kind: 'gone'; gone: Set<number> }
+  | { kind: 'failed'; error: unknown }
+
+/** Thrown inside the transaction to roll it back. */
+class RecipientsGone extends Error {
+  readonly gone: Set<number>
+
+  constructor(gone: Set<number>) {
+    super('recipients are gone')
+    this.gone = gone
+  }
+}
+
+async function tryCommit(platform: Platform, deliveries: readonly Delivery[]): Promise<Outcome> {
+  const endTimer = platform.metrics.commits.startTimer()
+  try {
+    const messages = await transaction(platform.db, (tx) => write(platform, tx, deliveries))
+    endTimer()
+    platform.metrics.commitMessages.observe(deliveries.length)
+    return { kind: 'committed', messages }
+  } catch (error) {
+    if (error instanceof RecipientsGone) return { kind: 'gone', gone: error.gone }
+    return { kind: 'failed', error }
+  }
+}
+
+/** @returns for each delivery the messages that it became, in the order of its recipients. */
+async function write(
+  platform: Platform,
+  tx: Tx,
+  deliveries: readonly Delivery[],
+): Promise<StoredMessage[][]> {
+  const targets = deliveries.flatMap((delivery, index) =>
+    delivery.recipients.map((recipient) => ({ delivery, recipient, index })),
+  )
+  const stored = await storeMessages(
+    platform,
+    tx,
+    targets.map(({ delivery, recipient }) => ({
+      mailboxId: recipient.owner.mailboxId,
+      folderId: recipient.folderId,
+      body: delivery.body,
+      flags: 0,
+      keywords: [],
+      internalDate: delivery.internalDate,
+    })),
+    (messages) => {
+      const gone = new Set(targets.flatMap(({ index }, at) => (messages[at] ? [] : [index])))
+      if (gone.size > 0) throw new RecipientsGone(gone)
+      return targets.flatMap(({ recipient }, at) =>
+        messages[at] ? [receivedEvent(recipient, messages[at])] : [],
+      )
+    },
+  )
+  await writeOutbound(platform, tx, deliveries)
+  const messages = deliveries.map((): StoredMessage[] => [])
+  for (const [at, { index }] of targets.entries()) {
+    const message = stored[at]
+    if (message) messages[index]?.push(message)
+  }
+  return messages
+}
+
+function receivedEvent(recipient: LocalRecipient, message: StoredMessage): NewEvent {
+  return {
+    type: 'message.received',
+    ...recipient.owner,
+    data: {
+      message_id: message.id,
+      folder_id: message.folderId,
+      uid: message.uid,
+      highest_modseq: message.modseq,
+      thread_id: message.threadId,
+      size_bytes: message.sizeBytes,
+    },
+  }
+}
+
+async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
+  for (const { body, outbound, recipients } of deliveries) {
+    if (!outbound) continue
+    if (recipients.length === 0) await insertBodies(tx, [body], platform.clock.now())
+    const id = await queueOutbound(platform, tx, body.id, outbound)
+    await holdBody(tx, body.id, id)
+  }
+}

@@ -1,0 +1,82 @@
+/** Recipients: what an address in RCPT TO is to this platform, decided before the message is taken. */
+import { isSandboxName, parseDomainName } from '../domains/names.ts'
+import { type Address, parseAddress } from '../mailboxes/address.ts'
+import { isServed } from '../mailboxes/lifecycle.ts'
+import { findRoute, type Route, servesDomain } from '../mailboxes/routing.ts'
+import { findInboxId } from '../messages/folders.ts'
+import type { MailboxOwner } from '../messages/owner.ts'
+import { createCache } from '../platform/cache.ts'
+import type { Platform } from '../platform/platform.ts'
+
+export type LocalRecipient = { kind: 'local'; address: string; owner: MailboxOwner; folderId: string }
+
+export type RemoteRecipient = { kind: 'remote'; address: string; domain: string }
+
+export type Recipient =
+  | LocalRecipient
+  | RemoteRecipient
+  /** Our domain, but no such address. */
+  | { kind: 'unknown' }
+  /** The mailbox is there and takes no mail now. */
+  | { kind: 'unavailable' }
+  /** Not an address, or a sandbox name (RFC 6761) that nobody here has. */
+  | { kind: 'invalid'; problem: string }
+
+export type RecipientResolver = {
+  resolve(text: string): Promise<Recipient>
+  stop(): void
+}
+
+const cachedMax = 100_000
+const cacheTtlMs = 60_000
+
+/**
+ * Starts a node's resolver. It remembers mailboxes that take mail and forgets them when the event log tells of
+ * a change; what was not found is asked for again each time, so that a new mailbox receives at once.
+ */
+export function startRecipientResolver(platform: Platform): RecipientResolver {
+  const cache = createCache<LocalRecipient>({ entriesMax: cachedMax, ttlMs: cacheTtlMs })
+  const unsubscribe = platform.bus.subscribe((event) => {
+    if (changesRouting(event.type)) cache.clear()
+  })
+  return {
+    async resolve(text) {
+      const address = parseAddress(text)
+      if (!address.ok) return { kind: 'invalid', problem: address.problem }
+      const cached = cache.get(address.value.address)
+      if (cached) return cached
+      const recipient = await look(platform, address.value)
+      if (recipient.kind === 'local') cache.set(address.value.address, recipient)
+      return recipient
+    },
+    stop: unsubscribe,
+  }
+}
+
+// Creations are not among them: they change nothing that is remembered.
+function changesRouting(type: string): boolean {
+  return type === 'mailbox.state_changed' || type === 'mailbox.purged' || type === 'domain.state_changed'
+}
+
+async function look(platform: Platform, address: Address): Promise<Recipient> {
+  const route = await findRoute(platform, address)
+  if (!route) {
+    if (await servesDomain(platform, address.domain)) return { kind: 'unknown' }
+    const name = parseDomainName(address.domain)
+    return name !== null && isSandboxName(name)
+      ? { kind: 'invalid', problem: 'is in a sandbox domain that is not connected here' }
+      : { kind: 'remote', address: address.address, domain: address.domain }
+  }
+  const folderId = takesMail(route) ? await findInboxId(platform, route.mailboxId) : null
+  if (folderId === null) return { kind: 'unavailable' }
+  const owner = {
+    organizationId: route.organizationId,
+    workspaceId: route.workspaceId,
+    mailboxId: route.mailboxId,
+  }
+  return { kind: 'local', address: address.address, owner, folderId }
+}
+
+function takesMail(route: Route): boolean {
+  return isServed(route.mailboxState) && route.domainState === 'active' && route.service === 'local'
+}

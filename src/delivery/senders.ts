@@ -1,0 +1,18 @@
+/** Senders: which reverse paths a login may use (RFC 6409 §6.1). */
+import { parseAddress } from '../mailboxes/address.ts'
+import { findRoute } from '../mailboxes/routing.ts'
+import type { MailboxOwner } from '../messages/owner.ts'
+import type { Platform } from '../platform/platform.ts'
+
+/** The null reverse path is anyone's: receipts and reports are sent with it (RFC 5321 §4.5.5). */
+export async function ownsSender(
+  platform: Platform,
+  owner: MailboxOwner,
+  mailFrom: string,
+): Promise<boolean> {
+  if (mailFrom === '') return true
+  const address = parseAddress(mailFrom)
+  if (!address.ok) return false
+  const route = await findRoute(platform, address.value)
+  return route?.mailboxId === owner.mailboxId
+}
