@@ -1,0 +1,191 @@
+/**
+ * The SMTP listeners: MX, submission with STARTTLS (RFC 6409) and submission over TLS (RFC 8314). A recipient is
+ * refused at RCPT TO, and DATA is answered only after the commit.
+ */
+import type { AddressInfo } from 'node:net'
+import type { SMTPServer, SMTPServerOptions, SMTPServerSession } from 'smtp-server'
+import type { CommitLane } from '../../delivery/commit-lane.ts'
+import type { RecipientResolver } from '../../delivery/recipients.ts'
+import type { Platform } from '../../platform/platform.ts'
+import type { TlsMaterial } from '../../platform/tls.ts'
+import { smtpLimits } from './limits.ts'
+import { receiveMessage } from './receive.ts'
+import { replies } from './replies.ts'
+import { createSmtpServer } from './server.ts'
+import {
+  authenticate,
+  type Conversation,
+  checkRecipient,
+  checkSender,
+  type Decision,
+  mayLogIn,
+  recipientsOf,
+} from './session.ts'
+
+export type SmtpListenerName = 'smtp' | 'submission' | 'submissions'
+
+export type SmtpListenerOptions = {
+  name: SmtpListenerName
+  host: string
+  port: number
+  tls: TlsMaterial
+  lane: CommitLane
+  recipients: RecipientResolver
+}
+
+export type SmtpListener = { port: number; stop(): Promise<void> }
+
+/** Starts one listener. @throws when the port cannot be bound. */
+export async function startSmtpListener(
+  platform: Platform,
+  options: SmtpListenerOptions,
+): Promise<SmtpListener> {
+  const server = createSmtpServer({
+    ...fixedOptions(platform, options),
+    ...sessionHandlers(platform, options),
+    ...messageHandlers(platform, options),
+  })
+  server.on('error', (error) => platform.log.debug({ event: 'smtp.connection_error', cause: error }))
+  const port = await listen(server, options)
+  return { port, stop: () => new Promise((resolve) => server.close(() => resolve())) }
+}
+
+function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): SMTPServerOptions {
+  return {
+    name: platform.config.hostname,
+    banner: 'Mailwright',
+    secure: name === 'submissions',
+    key: tls.keyPem,
+    cert: tls.certPem,
+    minVersion: 'TLSv1.2', // RFC 8996
+    size: platform.config.messageBytesMax,
+    hideENHANCEDSTATUSCODES: false,
+    authMethods: ['PLAIN', 'LOGIN'],
+    authOptional: true, // session.ts asks for the login, with its own reply
+    allowInsecureAuth: true, // and decides where it may be given without TLS
+    disableReverseLookup: true, // a look-up in the way of every connection belongs to issue 4's checks
+    maxClients: smtpLimits.connectionsMax,
+    maxRecipients: smtpLimits.recipientsMax,
+    maxCommandLength: smtpLimits.commandLineBytesMax,
+    socketTimeout: smtpLimits.idleMsMax,
+    closeTimeout: smtpLimits.stopMsMax,
+    logger: false,
+  }
+}
+
+const conversations = new WeakMap<SMTPServerSession, Conversation>()
+
+function conversationOf(session: SMTPServerSession, name: SmtpListenerName): Conversation {
+  const known = conversations.get(session)
+  if (known) return known
+  const fresh: Conversation = {
+    role: name === 'smtp' ? 'mx' : 'submission',
+    failedLogins: 0,
+    login: null,
+    recipients: new Map(),
+  }
+  conversations.set(session, fresh)
+  return fresh
+}
+
+type Handlers = Pick<
+  SMTPServerOptions,
+  'onConnect' | 'onSecure' | 'onClose' | 'onAuth' | 'onMailFrom' | 'onRcptTo' | 'onData'
+>
+
+function sessionHandlers(platform: Platform, { name }: SmtpListenerOptions): Handlers {
+  const gauge = platform.metrics.connections.labels({ protocol: name })
+  const offerLogin = (session: SMTPServerSession): void => {
+    session.disabledCommands = name !== 'smtp' && mayLogIn(session) ? [] : ['AUTH'] // RFC 4954 §4
+  }
+  return {
+    onConnect(session, callback) {
+      gauge.inc()
+      offerLogin(session)
+      callback()
+    },
+    onSecure(_socket, session, callback) {
+      conversationOf(session, name).login = null // RFC 3207 §4.2
+      offerLogin(session)
+      callback()
+    },
+    onClose: () => gauge.dec(),
+    onAuth(auth, session, callback) {
+      const decision = authenticate(platform, conversationOf(session, name), session, auth)
+      settle(platform, decision, (error, value) => callback(error, value))
+    },
+  }
+}
+
+function messageHandlers(platform: Platform, options: SmtpListenerOptions): Handlers {
+  const { name, lane, recipients } = options
+  return {
+    onMailFrom(sender, session, callback) {
+      settle(platform, checkSender(platform, conversationOf(session, name), sender), callback)
+    },
+    onRcptTo(recipient, session, callback) {
+      const conversation = conversationOf(session, name)
+      settle(
+        platform,
+        checkRecipient(platform, recipients, conversation, session, recipient.address),
+        callback,
+      )
+    },
+    onData(stream, session, callback) {
+      const conversation = conversationOf(session, name)
+      const mailFrom = session.envelope.mailFrom ? session.envelope.mailFrom.address : ''
+      const reception = {
+        session,
+        mailFrom,
+        sender: conversation.login,
+        ...recipientsOf(conversation, session),
+      }
+      receiveMessage(platform, lane, stream, reception).then(
+        (result) => {
+          count(platform, name, result.ok ? 'accepted' : 'refused')
+          if (result.ok) callback(null, result.text)
+          else callback(result.fault)
+        },
+        (error: unknown) => {
+          count(platform, name, 'failed')
+          platform.log.error({ event: 'smtp.data_failed', cause: error })
+          stream.resume() // the rest must be read before the reply can be understood
+          callback(replies.cannotStore())
+        },
+      )
+    },
+  }
+}
+
+function count(
+  platform: Platform,
+  listener: SmtpListenerName,
+  result: 'accepted' | 'refused' | 'failed',
+): void {
+  platform.metrics.inboundMessages.inc({ listener, result })
+}
+
+/** Hands a decision to the library; a defect of ours becomes a reply that asks to come back later. */
+function settle<T>(
+  platform: Platform,
+  decision: Promise<Decision<T>>,
+  callback: (error: Error | null, value?: T) => void,
+): void {
+  decision.then(
+    (result) => (result.ok ? callback(null, result.value) : callback(result.fault)),
+    (error: unknown) => {
+      platform.log.error({ event: 'smtp.command_failed', cause: error })
+      callback(replies.cannotAnswer())
+    },
+  )
+}
+
+function listen(server: SMTPServer, { host, port }: SmtpListenerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.server.once('error', reject)
+    server.listen(port, host, () => {
+      server.server.off('error', reject)
+      resolve((server.server.address() as AddressInfo).port) // a TCP server has no other kind
+    })
+  })
+}

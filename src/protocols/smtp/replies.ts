@@ -1,0 +1,37 @@
+/** How the listeners refuse: reply codes (RFC 5321 §4.2) with enhanced codes (RFC 3463) of our own choice. */
+
+/** Whose fault a refusal is: a stranger's mistake must not wake anyone, our own defect must. */
+type Blame = 'client' | 'server'
+
+export type SmtpFault = Error & { responseCode: number; blame: Blame }
+
+/** The enhanced code leads the text; the connection sends it as it is. */
+function fault(blame: Blame, code: number, enhanced: string, text: string): SmtpFault {
+  return Object.assign(new Error(`${enhanced} ${text}`), { responseCode: code, blame })
+}
+
+export const replies = {
+  unknownRecipient: () => fault('client', 550, '5.1.1', 'No such recipient here'),
+  recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
+  recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
+  relayDenied: () =>
+    fault('client', 550, '5.7.1', 'This server does not relay; that domain is not served here'),
+  senderNotOwned: () => fault('client', 553, '5.7.1', 'This sender address does not belong to you'),
+  smtputf8Needed: () => fault('client', 553, '5.6.7', 'The address needs SMTPUTF8'), // RFC 6531 §3.5
+  messageTooBig: (bytesMax: number) =>
+    fault('client', 552, '5.3.4', `The message is larger than ${bytesMax} bytes`), // RFC 1870 §6.3
+  recipientsGone: () => fault('client', 451, '4.2.1', 'A recipient went away; send the message again'),
+  loginNeeded: () => fault('client', 530, '5.7.0', 'Log in first'),
+  tlsNeeded: () => fault('client', 538, '5.7.11', 'Encryption is needed to log in'), // RFC 4954 §6
+  loginRefused: () => fault('client', 535, '5.7.8', 'The user name or the password is wrong'),
+  tooManyLogins: () => fault('client', 421, '4.7.0', 'Too many failed logins'),
+  cannotStore: () => fault('server', 451, '4.3.0', 'The message could not be stored; send it again later'),
+  cannotAnswer: () => fault('server', 451, '4.3.0', 'The request could not be answered; try again later'),
+} as const
+
+const enhancedCode = /^[245]\.\d{1,3}\.\d{1,3} /
+
+/** Whether a reply text brings its own enhanced code. */
+export function hasEnhancedCode(text: unknown): boolean {
+  return typeof text === 'string' && enhancedCode.test(text)
+}

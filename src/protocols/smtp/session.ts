@@ -1,0 +1,124 @@
+/** The decisions of an SMTP session: who may log in, which sender and which recipients are taken. */
+import type {
+  SMTPServerAddress,
+  SMTPServerAuthentication,
+  SMTPServerAuthenticationResponse,
+  SMTPServerSession,
+} from 'smtp-server'
+import type { LocalRecipient, RecipientResolver, RemoteRecipient } from '../../delivery/recipients.ts'
+import { ownsSender } from '../../delivery/senders.ts'
+import { logIn, loginFailureDelayMs, loginFailuresMax } from '../../mailboxes/login.ts'
+import type { MailboxOwner } from '../../messages/owner.ts'
+import { isLoopback } from '../../platform/network.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { replies, type SmtpFault } from './replies.ts'
+
+/** MX takes mail for our domains from anyone, submission mail for anywhere from those who log in. */
+export type SmtpRole = 'mx' | 'submission'
+
+/** What is known of a connection beside the library's session. */
+export type Conversation = {
+  role: SmtpRole
+  failedLogins: number
+  login: MailboxOwner | null
+  /** By the text of RCPT TO: what each accepted recipient of this transaction is. */
+  recipients: Map<string, LocalRecipient | RemoteRecipient>
+}
+
+export type Decision<T> = { ok: true; value: T } | { ok: false; fault: SmtpFault }
+
+const accepted: Decision<undefined> = { ok: true, value: undefined }
+
+function refused(fault: SmtpFault): { ok: false; fault: SmtpFault } {
+  return { ok: false, fault }
+}
+
+export async function authenticate(
+  platform: Platform,
+  conversation: Conversation,
+  session: SMTPServerSession,
+  auth: SMTPServerAuthentication,
+): Promise<Decision<SMTPServerAuthenticationResponse>> {
+  if (!mayLogIn(session)) return refused(replies.tlsNeeded())
+  const login = await logIn(platform, 'smtp', auth.username ?? '', auth.password ?? '')
+  if (!login) {
+    conversation.failedLogins += 1
+    await new Promise((resolve) => setTimeout(resolve, loginFailureDelayMs))
+    return refused(
+      conversation.failedLogins >= loginFailuresMax ? replies.tooManyLogins() : replies.loginRefused(),
+    )
+  }
+  conversation.login = login
+  return { ok: true, value: { user: login.address } }
+}
+
+/** A password may cross the wire only encrypted, or where the wire does not leave this machine. */
+export function mayLogIn(session: Pick<SMTPServerSession, 'secure' | 'remoteAddress'>): boolean {
+  return session.secure || isLoopback(session.remoteAddress)
+}
+
+export async function checkSender(
+  platform: Platform,
+  conversation: Conversation,
+  sender: SMTPServerAddress,
+): Promise<Decision<undefined>> {
+  conversation.recipients.clear()
+  const smtputf8 = sender.args !== false && sender.args['SMTPUTF8'] !== undefined
+  if (needsSmtputf8(sender.address) && !smtputf8) return refused(replies.smtputf8Needed())
+  if (conversation.role === 'mx') return accepted
+  if (!conversation.login) return refused(replies.loginNeeded())
+  return (await ownsSender(platform, conversation.login, sender.address))
+    ? accepted
+    : refused(replies.senderNotOwned())
+}
+
+export async function checkRecipient(
+  platform: Platform,
+  resolver: RecipientResolver,
+  conversation: Conversation,
+  session: SMTPServerSession,
+  text: string,
+): Promise<Decision<undefined>> {
+  if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
+  const recipient = await resolver.resolve(withDomain(text, platform.config.hostname))
+  switch (recipient.kind) {
+    case 'unknown':
+      return refused(replies.unknownRecipient())
+    case 'unavailable':
+      return refused(replies.recipientUnavailable())
+    case 'invalid':
+      return refused(replies.recipientInvalid(recipient.problem))
+    case 'remote':
+      if (conversation.role === 'mx') return refused(replies.relayDenied())
+      break
+    case 'local':
+      break
+  }
+  conversation.recipients.set(text, recipient)
+  return accepted
+}
+
+/** What the accepted recipients come to. A mailbox that is named twice gets the message once. */
+export function recipientsOf(
+  conversation: Conversation,
+  session: SMTPServerSession,
+): { local: LocalRecipient[]; remote: RemoteRecipient[] } {
+  const local = new Map<string, LocalRecipient>()
+  const remote = new Map<string, RemoteRecipient>()
+  for (const { address } of session.envelope.rcptTo) {
+    const recipient = conversation.recipients.get(address)
+    if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
+    else if (recipient) remote.set(recipient.address, recipient)
+  }
+  return { local: [...local.values()], remote: [...remote.values()] }
+}
+
+/** RFC 5321 §4.1.1.3: postmaster needs no domain; it is this host's. */
+function withDomain(text: string, hostname: string): string {
+  return text.toLowerCase() === 'postmaster' ? `postmaster@${hostname}` : text
+}
+
+/** RFC 6531 §3.4. The library shows domains in U-labels however they came, so that only the local part tells. */
+function needsSmtputf8(address: string): boolean {
+  return /[^\x20-\x7e]/.test(address.slice(0, Math.max(0, address.lastIndexOf('@'))))
+}
