@@ -1,0 +1,103 @@
+/**
+ * Opens the platform: data directory, database, schema, vault, events. What is opened here closes in reverse; an
+ * opening that fails half-way closes what it opened.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runMigrations as migrateJobs } from 'graphile-worker'
+import { setEngines } from './mailboxes/engines.ts'
+import { localEngine } from './messages/local-engine.ts'
+import { migrations } from './migrations.ts'
+import { type Clock, createTestClock, systemClock } from './platform/clock.ts'
+import type { Config } from './platform/config.ts'
+import { openDataDirectory, readOrCreateSecretFile } from './platform/data-directory.ts'
+import { openDatabase } from './platform/database.ts'
+import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
+import { noListeners } from './platform/endpoints.ts'
+import { createEventBus } from './platform/event-bus.ts'
+import { startEventFeed } from './platform/event-feed.ts'
+import { newId } from './platform/ids.ts'
+import { createLogger, type Logger } from './platform/log.ts'
+import { createMetrics } from './platform/metrics.ts'
+import { migrate, requireServerVersion } from './platform/migrations.ts'
+import type { Platform } from './platform/platform.ts'
+import { createVault, newMasterKey } from './platform/vault.ts'
+
+export type OpenPlatform = AsyncDisposable & {
+  platform: Platform
+  /** Resolves if the embedded database ends by itself: nothing works without it. Never, with another one. */
+  databaseLost: Promise<string>
+}
+
+const connectionsMax = 20
+
+/** @throws DataDirectoryInUse, and an error with one clear sentence for everything else that is in the way. */
+export async function openPlatform(config: Config, options: { clock?: Clock } = {}): Promise<OpenPlatform> {
+  await using stack = new AsyncDisposableStack()
+  const log = createLogger(config.logLevel)
+  const dataDirectory = await openDataDirectory(config.dataDir)
+  stack.defer(() => dataDirectory.release())
+  const { connectionString, lost } = await openServer(config, log, stack)
+  const database = openDatabase({
+    connectionString,
+    connectionsMax,
+    onError: (error) => log.warn({ event: 'database.connection_lost', cause: error }),
+  })
+  stack.defer(() => database.close())
+  await requireServerVersion(database.db)
+  for (const name of await migrate(database.db, migrations)) log.debug({ event: 'database.migrated', name })
+  await migrateJobs({ pgPool: database.pool })
+
+  const nodeId = newId()
+  const bus = createEventBus((error) => log.error({ event: 'events.listener_failed', cause: error }))
+  const feed = await startEventFeed({ db: database.db, bus, log, nodeId, connectionString })
+  stack.defer(() => feed.stop())
+  const platform: Platform = {
+    config,
+    log,
+    clock: options.clock ?? (config.testClock ? createTestClock() : systemClock),
+    db: database.db,
+    pool: database.pool,
+    vault: createVault(config.masterKey ?? (await readMasterKeyFile(config))),
+    bus,
+    feed,
+    metrics: createMetrics(),
+    ports: noListeners(),
+    nodeId,
+  }
+  setEngines(platform, new Map([['local', localEngine]]))
+  const opened = stack.move()
+  return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+async function openServer(
+  config: Config,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<{ connectionString: string; lost: Promise<string> }> {
+  if (config.databaseUrl !== null) {
+    return { connectionString: config.databaseUrl, lost: new Promise(() => undefined) }
+  }
+  let stopping = false
+  const postgres = await startEmbeddedPostgres({
+    directory: join(config.dataDir, 'postgres'),
+    onLog: (line) => log.debug({ event: 'postgres.log', line }),
+  })
+  stack.defer(async () => {
+    stopping = true
+    await postgres.stop()
+  })
+  const lost = postgres.exited.then(({ code, signal }) =>
+    stopping ? new Promise<string>(() => undefined) : `the embedded database ended (${signal ?? code})`,
+  )
+  return { connectionString: postgres.connectionString, lost }
+}
+
+export function masterKeyFile(config: Config): string {
+  return join(config.dataDir, 'master.key')
+}
+
+async function readMasterKeyFile(config: Config): Promise<string> {
+  await mkdir(config.dataDir, { recursive: true })
+  return await readOrCreateSecretFile(masterKeyFile(config), newMasterKey)
+}

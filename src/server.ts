@@ -1,0 +1,175 @@
+/** The composition root: configuration -> platform -> core -> faces. Start order, stop order, nothing else. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Bootstrapped, bootstrap } from './accounts/bootstrap.ts'
+import { startAuthenticator } from './accounts/principals.ts'
+import { deleteOldSessions } from './accounts/sessions.ts'
+import { startApi } from './api/server.ts'
+import { startCommitLane } from './delivery/commit-lane.ts'
+import { startRecipientResolver } from './delivery/recipients.ts'
+import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
+import { sweepBodies } from './messages/sweep.ts'
+import { openPlatform } from './open-platform.ts'
+import type { Config } from './platform/config.ts'
+import { writeFileDurably } from './platform/data-directory.ts'
+import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
+import { deleteOldEvents } from './platform/events.ts'
+import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
+import { type JobHandlers, type JobSchedule, startJobs } from './platform/jobs.ts'
+import type { Platform } from './platform/platform.ts'
+import { loadTls, type TlsMaterial } from './platform/tls.ts'
+import { startImapListener } from './protocols/imap/listener.ts'
+import { startSmtpListener } from './protocols/smtp/listener.ts'
+
+export type Server = AsyncDisposable & {
+  platform: Platform
+  /** What the first start made and must be shown; null at later starts. */
+  bootstrapped: Bootstrapped | null
+  endpoints: Endpoints
+  /** Resolves with a sentence if the server cannot go on. */
+  failed: Promise<string>
+}
+
+/** Where to find each listener: the contents of DATA_DIR/endpoints.json (DESIGN section 6). */
+export type Endpoints = { pid: number } & Record<ListenerName, string | null>
+
+declare module './platform/jobs.ts' {
+  interface JobTypes {
+    'platform.clean_up': Record<string, never>
+  }
+}
+
+const jobHandlers: JobHandlers = {
+  'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
+  'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'bodies.sweep': async (platform) => {
+    await sweepBodies(platform)
+  },
+  'platform.clean_up': async (platform) => {
+    await deleteOldEvents(platform)
+    await deleteOldIdempotencyKeys(platform)
+    await deleteOldSessions(platform)
+  },
+}
+
+const jobSchedule: JobSchedule = {
+  'mailbox.purge_due': '*/10 * * * *',
+  'bodies.sweep': '*/15 * * * *',
+  'platform.clean_up': '7 * * * *',
+}
+
+/** Starts everything that the configuration asks for. A start that fails half-way stops what it started. */
+export async function startServer(config: Config): Promise<Server> {
+  await using stack = new AsyncDisposableStack()
+  const endpointsFile = join(config.dataDir, 'endpoints.json')
+  const opened = stack.use(await openPlatform(config))
+  const { platform } = opened
+  await rm(endpointsFile, { force: true }) // one that a killed process left
+  const bootstrapped = await bootstrap(platform)
+  if (config.roles.has('worker')) {
+    const jobs = await startJobs(platform, jobHandlers, jobSchedule)
+    stack.defer(() => jobs.stop())
+  }
+  const tls = await loadTls(config, platform.clock.now())
+  await startMail(platform, tls, stack)
+  await startHttp(platform, stack)
+  const endpoints = endpointsOf(config, platform.ports)
+  // Deferred last, so that it goes first: nobody is sent to a server that is stopping.
+  stack.defer(() => rm(endpointsFile, { force: true }))
+  await writeFileDurably(endpointsFile, `${JSON.stringify(endpoints, null, 2)}\n`, 0o644)
+  const running = stack.move()
+  return {
+    platform,
+    bootstrapped,
+    endpoints,
+    failed: opened.databaseLost,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function startMail(platform: Platform, tls: TlsMaterial, stack: AsyncDisposableStack): Promise<void> {
+  const { config, ports } = platform
+  if (config.roles.has('smtp')) {
+    const recipients = startRecipientResolver(platform)
+    stack.defer(() => recipients.stop())
+    const lane = startCommitLane(platform)
+    stack.defer(() => lane.stop())
+    const wanted = {
+      smtp: config.smtpPort,
+      submission: config.submissionPort,
+      submissions: config.submissionsPort,
+    }
+    for (const name of ['smtp', 'submission', 'submissions'] as const) {
+      const port = wanted[name]
+      if (port === null) continue
+      const listener = await startSmtpListener(platform, {
+        name,
+        host: config.host,
+        port,
+        tls,
+        lane,
+        recipients,
+      })
+      stack.defer(() => listener.stop())
+      ports[name] = listener.port
+    }
+  }
+  if (config.roles.has('imap')) {
+    const wanted = { imap: config.imapPort, imaps: config.imapsPort }
+    for (const name of ['imap', 'imaps'] as const) {
+      const port = wanted[name]
+      if (port === null) continue
+      const listener = await startImapListener(platform, { name, host: config.host, port, tls })
+      stack.defer(() => listener.stop())
+      ports[name] = listener.port
+    }
+  }
+}
+
+async function startHttp(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
+  const { config, ports } = platform
+  if (!config.roles.has('http') || config.httpPort === null) return
+  const authenticator = startAuthenticator(platform)
+  stack.defer(() => authenticator.stop())
+  const api = await startApi(platform, {
+    authenticator,
+    host: config.host,
+    port: config.httpPort,
+    isReady: () => databaseAnswers(platform),
+  })
+  stack.defer(() => api.stop())
+  ports.http = api.port
+}
+
+async function databaseAnswers(platform: Platform): Promise<boolean> {
+  try {
+    await platform.pool.query('select 1')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function endpointsOf(config: Config, ports: ListenerPorts): Endpoints {
+  const host = reachable(config.host)
+  const at = (port: number | null): string | null => (port === null ? null : `${host}:${port}`)
+  return {
+    pid: process.pid,
+    http: ports.http === null ? null : `http://${host}:${ports.http}`,
+    smtp: at(ports.smtp),
+    submission: at(ports.submission),
+    submissions: at(ports.submissions),
+    imap: at(ports.imap),
+    imaps: at(ports.imaps),
+    pop3: at(ports.pop3),
+    pop3s: at(ports.pop3s),
+    dns: at(ports.dns),
+  }
+}
+
+/** A listener on every address is reached on loopback. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,156 @@
+/**
+ * A platform of a test's own: a fresh database on a server that the tests of one process share. With
+ * MAILWRIGHT_TEST_DATABASE_URL that server is the one named there, else an embedded one.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { bootstrap } from '../accounts/bootstrap.ts'
+import type { Scope } from '../accounts/principals.ts'
+import { connectDomain } from '../domains/domains.ts'
+import { provisionMailbox } from '../mailboxes/provision.ts'
+import type { MailboxOwner } from '../messages/owner.ts'
+import { type OpenPlatform, openPlatform } from '../open-platform.ts'
+import { type Config, loadConfig } from '../platform/config.ts'
+import { transaction } from '../platform/database.ts'
+import { startEmbeddedPostgres } from '../platform/embedded-postgres.ts'
+import type { Platform } from '../platform/platform.ts'
+
+export type TestMailbox = { address: string; password: string; mailboxId: string; owner: MailboxOwner }
+
+export type TestPlatform = AsyncDisposable & {
+  platform: Platform
+  config: Config
+  /** The bootstrap key, which may do everything. */
+  apiKey: string
+  /** The default workspace, with a domain `demo.test`. */
+  scope: Scope
+  createMailbox(address?: string): Promise<TestMailbox>
+}
+
+export const testApiKey = 'mw_test_key_that_only_tests_know_0123456789'
+
+/** Any free port for each listener; no secrets of the machine's environment. */
+export function testConfig(environment: Record<string, string>): Config {
+  const result = loadConfig({
+    MAILWRIGHT_LOG_LEVEL: 'error',
+    MAILWRIGHT_HTTP_PORT: '0',
+    MAILWRIGHT_SMTP_PORT: '0',
+    MAILWRIGHT_SUBMISSION_PORT: '0',
+    MAILWRIGHT_SUBMISSIONS_PORT: '0',
+    MAILWRIGHT_IMAP_PORT: '0',
+    MAILWRIGHT_IMAPS_PORT: '0',
+    MAILWRIGHT_BOOTSTRAP_API_KEY: testApiKey,
+    MAILWRIGHT_BOOTSTRAP_PASSWORD: 'a password for tests',
+    MAILWRIGHT_TEST_CLOCK: '1',
+    ...environment,
+  })
+  if (!result.ok) throw new Error(result.problems.join('\n'))
+  return result.config
+}
+
+/** Opens a platform without listeners. The first mailbox made is `user1@demo.test`, and so on. */
+export async function startTestPlatform(environment: Record<string, string> = {}): Promise<TestPlatform> {
+  await using stack = new AsyncDisposableStack()
+  const dataDir = await temporaryDirectory(stack)
+  const databaseUrl = await freshDatabase(stack)
+  const config = testConfig({ MAILWRIGHT_DATA_DIR: dataDir, DATABASE_URL: databaseUrl, ...environment })
+  const opened: OpenPlatform = stack.use(await openPlatform(config))
+  const { platform } = opened
+  await bootstrap(platform)
+  const scope = await defaultScope(platform)
+  await transaction(platform.db, (tx) => connectDomain(platform, tx, scope, 'demo.test'))
+  let made = 0
+  const running = stack.move()
+  return {
+    platform,
+    config,
+    apiKey: testApiKey,
+    scope,
+    createMailbox: (address = `user${++made}@demo.test`) => createMailbox(platform, scope, address),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+async function createMailbox(platform: Platform, scope: Scope, address: string): Promise<TestMailbox> {
+  return await transaction(platform.db, async (tx) => {
+    const mailbox = await provisionMailbox(platform, tx, scope, {
+      address,
+      displayName: null,
+      firstName: null,
+      lastName: null,
+      password: 'correct horse battery',
+      tags: [],
+      service: 'local',
+    })
+    return {
+      address: mailbox.address,
+      password: 'correct horse battery',
+      mailboxId: mailbox.id,
+      owner: {
+        organizationId: scope.organizationId,
+        workspaceId: scope.workspaceId,
+        mailboxId: mailbox.id,
+      },
+    }
+  })
+}
+
+async function defaultScope(platform: Platform): Promise<Scope> {
+  const workspace = await platform.db
+    .selectFrom('workspaces')
+    .select(['id', 'organization_id'])
+    .where('is_default', '=', true)
+    .executeTakeFirstOrThrow()
+  return {
+    organizationId: workspace.organization_id,
+    workspaceId: workspace.id,
+    mailboxId: null,
+    access: 'write',
+    actor: 'test',
+  }
+}
+
+/** A directory that goes with the stack. */
+export async function temporaryDirectory(stack: AsyncDisposableStack): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'mailwright-test-'))
+  stack.defer(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+let databases = 0
+
+/** An empty database that goes with the stack. */
+export async function freshDatabase(stack: AsyncDisposableStack): Promise<string> {
+  const server = await testServer(stack)
+  const name = `mw_test_${process.pid}_${Date.now().toString(36)}_${++databases}`
+  await onServer(server, `create database ${name}`)
+  stack.defer(() => onServer(server, `drop database ${name} with (force)`))
+  return withDatabase(server, name)
+}
+
+/** With MAILWRIGHT_TEST_DATABASE_URL that server; else an embedded one of the test's own. */
+async function testServer(stack: AsyncDisposableStack): Promise<string> {
+  const given = process.env['MAILWRIGHT_TEST_DATABASE_URL']
+  if (given) return given
+  const directory = await temporaryDirectory(stack)
+  const postgres = await startEmbeddedPostgres({
+    directory,
+    settings: { fsync: 'off', shared_buffers: '32MB', max_wal_size: '256MB' },
+  })
+  stack.defer(() => postgres.stop())
+  return postgres.connectionString
+}
+
+async function onServer(connectionString: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
+function withDatabase(connectionString: string, name: string): string {
+  // The embedded server's address has its socket directory in the query, and an empty host.
+  return connectionString.replace(/^(postgres(?:ql)?:\/\/[^/]*\/)[^?]*/, `$1${name}`)
+}
