@@ -49,15 +49,32 @@ export async function startTestApi(
   const { platform } = test
   const authenticator = startAuthenticator(platform)
   stack.defer(() => authenticator.stop())
-  const server = await startApi(platform, { authenticator, host: '127.0.0.1', port: 0, isReady: () => true, ...more })
+  const server = await startApi(platform, {
+    authenticator,
+    host: '127.0.0.1',
+    port: 0,
+    isReady: () => true,
+    ...more,
+  })
   stack.defer(() => server.stop())
   const base = `http://127.0.0.1:${server.port}`
   const running = stack.move()
 
-  const key = async (wanted: Partial<NewApiKey> = {}, organizationId = test.scope.organizationId): Promise<string> => {
+  const key = async (
+    wanted: Partial<NewApiKey> = {},
+    organizationId = test.scope.organizationId,
+  ): Promise<string> => {
     const token = newToken(apiKeyPrefix)
-    const all = { name: 'test', workspaceId: null, mailboxId: null, access: 'write' as const, expiresAt: null }
-    await transaction(platform.db, (tx) => insertApiKey(platform, tx, organizationId, { ...all, ...wanted }, token))
+    const all = {
+      name: 'test',
+      workspaceId: null,
+      mailboxId: null,
+      access: 'write' as const,
+      expiresAt: null,
+    }
+    await transaction(platform.db, (tx) =>
+      insertApiKey(platform, tx, organizationId, { ...all, ...wanted }, token),
+    )
     return token.token
   }
   const tenant = async (): Promise<Tenant> => {
@@ -67,7 +84,10 @@ export async function startTestApi(
         .insertInto('organizations')
         .values({ id: organizationId, name: 'Other', created_at: platform.clock.now() })
         .execute()
-      const workspace = await createWorkspace(platform, tx, organizationId, { name: 'Default', isDefault: true })
+      const workspace = await createWorkspace(platform, tx, organizationId, {
+        name: 'Default',
+        isDefault: true,
+      })
       return workspace.id
     })
     return { organizationId, workspaceId, key: await key({}, organizationId) }
@@ -102,7 +122,12 @@ async function call(
   })
   const text = await response.text()
   const isJson = /json/.test(response.headers.get('content-type') ?? '')
-  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson ? JSON.parse(text) : undefined,
+  }
 }
 
 /** A member of a JSON object, by its path: `at(reply.json, 'data', 0, 'id')`. */

@@ -1,0 +1,198 @@
+/** /v1/api-keys: the keys that the caller may manage. The token of a key is shown once, at its making. */
+import { type Static, Type } from 'typebox'
+import {
+  type ApiKey,
+  createApiKey,
+  getApiKey,
+  listApiKeys,
+  type NewApiKey,
+  revokeApiKey,
+} from '../accounts/api-keys.ts'
+import type { Authenticator, Scope } from '../accounts/principals.ts'
+import { getMailbox } from '../mailboxes/mailboxes.ts'
+import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import type { Platform } from '../platform/platform.ts'
+import { type Caller, callerOf } from './caller.ts'
+import { apiLimits } from './limits.ts'
+import { mutate } from './mutate.ts'
+import { postProblems, readProblems, writeProblems } from './problem-view.ts'
+import {
+  type Api,
+  closed,
+  Id,
+  Moment,
+  momentOrNull,
+  Nullable,
+  noStore,
+  OneOf,
+  PageOf,
+  pageQuery,
+  pageRequest,
+  pageView,
+} from './schemas.ts'
+
+const apiKeyFields = {
+  id: Id,
+  name: Type.String(),
+  token_prefix: Type.String({ description: 'How its token begins.' }),
+  workspace_id: Nullable(Id, 'Null: every workspace of the organization.'),
+  mailbox_id: Nullable(Id, 'Set: this mailbox only.'),
+  access: OneOf(['read', 'write']),
+  expires_at: Nullable(Moment),
+  last_used_at: Nullable(Moment, 'To the minute.'),
+  revoked_at: Nullable(Moment),
+  created_at: Moment,
+} as const
+
+const ApiKeyView = Type.Object(apiKeyFields, { title: 'ApiKey' })
+const NewApiKeyView = Type.Object(
+  { ...apiKeyFields, token: Type.String({ description: 'Shown only now.' }) },
+  { title: 'NewApiKey' },
+)
+
+const ApiKeyBody = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax }),
+    workspace_id: Type.Optional(
+      Nullable(Id, 'Bind it to a workspace. Default: as far as the caller reaches.'),
+    ),
+    mailbox_id: Type.Optional(
+      Nullable(Id, 'Bind it to one mailbox of that workspace, or of the request’s own.'),
+    ),
+    access: Type.Optional(OneOf(['read', 'write'], 'Default: write.')),
+    expires_at: Type.Optional(Nullable(Moment, 'Default: never.')),
+  },
+  closed,
+)
+
+const ApiKeyPath = Type.Object({ api_key: Type.String({ description: 'Its id.' }) })
+
+export function apiKeyRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
+  const tags = ['account']
+  app.get(
+    '/v1/api-keys',
+    {
+      schema: {
+        summary: 'List API keys',
+        description: 'Without the revoked ones.',
+        tags,
+        querystring: Type.Object(pageQuery, closed),
+        response: { 200: PageOf(ApiKeyView), ...readProblems('invalid_cursor') },
+      },
+    },
+    async (request) => {
+      const page = await listApiKeys(platform, callerOf(request).principal, pageRequest(request.query))
+      return pageView(page, apiKeyView)
+    },
+  )
+  app.post(
+    '/v1/api-keys',
+    {
+      schema: {
+        summary: 'Create an API key',
+        description: 'It reaches no further than the caller.',
+        tags,
+        body: ApiKeyBody,
+        response: { 201: NewApiKeyView, ...postProblems('mailbox_not_found') },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request)
+      const workspace = await workspaceOf(authenticator, caller, request.body)
+      return mutate(platform, request, reply, async (tx) => {
+        const wanted = await newApiKey(platform, tx, caller, workspace, request.body)
+        const { apiKey, token } = await createApiKey(platform, tx, caller.principal, wanted)
+        const headers = { location: `/v1/api-keys/${apiKey.id}`, ...noStore }
+        return { status: 201, body: { ...apiKeyView(apiKey), token }, headers }
+      })
+    },
+  )
+  app.get(
+    '/v1/api-keys/:api_key',
+    {
+      schema: {
+        summary: 'Get an API key',
+        tags,
+        params: ApiKeyPath,
+        response: { 200: ApiKeyView, ...readProblems('api_key_not_found') },
+      },
+    },
+    async (request) =>
+      apiKeyView(await getApiKey(platform, callerOf(request).principal, request.params.api_key)),
+  )
+  app.delete(
+    '/v1/api-keys/:api_key',
+    {
+      schema: {
+        summary: 'Revoke an API key',
+        description: 'At once and for good.',
+        tags,
+        params: ApiKeyPath,
+        response: { 204: Type.Null(), ...writeProblems('api_key_not_found') },
+      },
+    },
+    async (request, reply) =>
+      mutate(platform, request, reply, async (tx) => {
+        await revokeApiKey(platform, tx, callerOf(request).principal, request.params.api_key)
+        return { status: 204, body: undefined }
+      }),
+  )
+}
+
+/**
+ * The workspace that the new key is bound to, or null for none. What is not said is as far as the caller itself
+ * reaches; what is named must be within its reach.
+ */
+async function workspaceOf(
+  authenticator: Authenticator,
+  { principal, scope }: Caller,
+  body: Static<typeof ApiKeyBody>,
+): Promise<Scope | null> {
+  const asked = body.workspace_id === undefined ? principal.workspaceId : body.workspace_id
+  if (asked !== null) return await authenticator.scopeOf(principal, asked)
+  return (body.mailbox_id ?? null) === null ? null : scope
+}
+
+async function newApiKey(
+  platform: Platform,
+  tx: Tx,
+  { principal, scope }: Caller,
+  workspace: Scope | null,
+  body: Static<typeof ApiKeyBody>,
+): Promise<NewApiKey> {
+  const mailboxId = body.mailbox_id === undefined ? principal.mailboxId : body.mailbox_id
+  const mailbox = mailboxId === null ? null : await getMailbox(platform, workspace ?? scope, mailboxId, tx)
+  return {
+    name: body.name,
+    workspaceId: workspace?.workspaceId ?? null,
+    mailboxId: mailbox?.id ?? null,
+    access: body.access ?? 'write',
+    expiresAt: expiry(body.expires_at ?? null),
+  }
+}
+
+function expiry(text: string | null): Date | null {
+  if (text === null) return null
+  const at = new Date(text)
+  if (!Number.isNaN(at.getTime())) return at
+  // A leap second is a date-time (RFC 3339 §5.7), and none that a Date can hold.
+  throw new Refusal('invalid_request', undefined, {
+    fields: [{ pointer: '/expires_at', detail: 'is no such moment' }],
+  })
+}
+
+function apiKeyView(apiKey: ApiKey) {
+  return {
+    id: apiKey.id,
+    name: apiKey.name,
+    token_prefix: apiKey.token_prefix,
+    workspace_id: apiKey.workspace_id,
+    mailbox_id: apiKey.mailbox_id,
+    access: apiKey.access,
+    expires_at: momentOrNull(apiKey.expires_at),
+    last_used_at: momentOrNull(apiKey.last_used_at),
+    revoked_at: momentOrNull(apiKey.revoked_at),
+    created_at: apiKey.created_at.toISOString(),
+  }
+}

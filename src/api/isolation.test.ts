@@ -1,0 +1,144 @@
+/** Tenants never see each other: what is another's looks, byte for byte, like what does not exist. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
+
+let api: TestApi
+let other: Tenant
+let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey', string>
+/** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
+let strangers: { name: string; key: string; headers: Record<string, string> }[]
+
+before(async () => {
+  api = await startTestApi()
+  other = await api.tenant()
+  const workspace = await api.call('POST', '/v1/workspaces', { body: { name: 'Other' } })
+  const workspaceId = textAt(workspace.json, 'id')
+  strangers = [
+    { name: 'another organization', key: other.key, headers: {} },
+    { name: 'a key of another workspace', key: await api.key({ workspaceId }), headers: {} },
+    {
+      name: 'the same key in another workspace',
+      key: api.apiKey,
+      headers: { 'mailwright-workspace': workspaceId },
+    },
+  ]
+  const batch = await api.call('POST', '/v1/mailboxes', {
+    body: { mailboxes: [{ address: 'ann@demo.test' }] },
+  })
+  const apiKey = await api.call('POST', '/v1/api-keys', { body: { name: 'own' } })
+  own = {
+    mailbox: textAt(batch.json, 'data', 0, 'mailbox', 'id'),
+    batch: textAt(batch.json, 'batch_id'),
+    domain: textAt((await api.call('GET', '/v1/domains/demo.test')).json, 'id'),
+    apiKey: textAt(apiKey.json, 'id'),
+  }
+})
+after(() => api[Symbol.asyncDispose]())
+
+const unknownId = '00000000-0000-7000-8000-000000000000'
+
+/** Everything of a reply that does not differ in every request. */
+function comparable({ status, headers, text }: Reply, ref: string): unknown {
+  const differing = ['x-request-id', 'date', 'ratelimit-remaining', 'ratelimit-reset']
+  const kept = [...headers].filter(([name]) => !differing.includes(name))
+  return { status, kept, text: text.replace(/urn:uuid:[\w-]+/, 'INSTANCE').replaceAll(ref, 'REF') }
+}
+
+const routes: [method: string, path: (ref: string) => string, body?: object][] = [
+  ['GET', (ref) => `/v1/mailboxes/${ref}`],
+  ['PATCH', (ref) => `/v1/mailboxes/${ref}`, { tags: ['x'] }],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}?purge=true`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}?preview=true`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/credentials`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/password`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/resume`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/restore`],
+  ['GET', (ref) => `/v1/domains/${ref}`],
+  ['DELETE', (ref) => `/v1/domains/${ref}`],
+  ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
+  ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
+  ['GET', (ref) => `/v1/batches/${ref}`],
+  ['GET', (ref) => `/v1/workspaces/${ref}`],
+  ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
+]
+
+/** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */
+function pairs(path: string): [foreign: string, unknown: string][] {
+  if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
+  if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
+  if (path.includes('domain')) {
+    return [
+      [own.domain, unknownId],
+      ['demo.test', 'none.test'],
+    ]
+  }
+  return [
+    [own.mailbox, unknownId],
+    ['ann@demo.test', 'bob@demo.test'],
+  ]
+}
+
+test('by id, by name and by address', async () => {
+  for (const stranger of strangers) {
+    for (const [method, path, body] of routes) {
+      // The same key sees its organization's workspaces whatever the header says.
+      if (stranger.key === api.apiKey && path('').startsWith('/v1/workspaces')) continue
+      for (const [foreign, unknown] of pairs(path(''))) {
+        const options = { key: stranger.key, headers: stranger.headers, body }
+        const seen = await api.call(method, path(foreign), options)
+        const missing = await api.call(method, path(unknown), options)
+        const what = `${stranger.name}: ${method} ${path(foreign)}`
+        assert.equal(missing.status, 404, what)
+        assert.deepEqual(comparable(seen, foreign), comparable(missing, unknown), what)
+      }
+    }
+  }
+})
+
+test('API keys of another organization or another workspace', async () => {
+  for (const { key } of strangers.slice(0, 2)) {
+    for (const method of ['GET', 'DELETE']) {
+      const seen = await api.call(method, `/v1/api-keys/${own.apiKey}`, { key })
+      const missing = await api.call(method, `/v1/api-keys/${unknownId}`, { key })
+      assert.equal(missing.status, 404)
+      assert.deepEqual(comparable(seen, own.apiKey), comparable(missing, unknownId))
+    }
+  }
+})
+
+test('lists have nothing of another’s', async () => {
+  for (const { name, key, headers } of strangers) {
+    for (const path of [
+      '/v1/mailboxes',
+      '/v1/mailboxes?search=ann',
+      '/v1/domains',
+      '/v1/domains?search=demo',
+    ]) {
+      const { json } = await api.call('GET', path, { key, headers })
+      assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)
+    }
+  }
+  for (const path of ['/v1/workspaces', '/v1/api-keys']) {
+    const { text } = await api.call('GET', path, { key: other.key })
+    assert.doesNotMatch(text, new RegExp(`${api.scope.workspaceId}|${own.apiKey}`))
+  }
+})
+
+test('mailboxes cannot be made on another’s domain, nor does its existence show', async () => {
+  for (const { key, headers } of strangers) {
+    const make = (address: string) => api.call('POST', '/v1/mailboxes', { key, headers, body: { address } })
+    const seen = await make('new@demo.test')
+    const missing = await make('new@none.test')
+    assert.equal(missing.status, 404)
+    assert.deepEqual(comparable(seen, 'demo.test'), comparable(missing, 'none.test'))
+  }
+})
+
+test('nothing of it had an effect', async () => {
+  const mailbox = await api.call('GET', '/v1/mailboxes/ann@demo.test')
+  assert.equal(textAt(mailbox.json, 'version'), '1')
+  assert.equal((await api.call('GET', `/v1/api-keys/${own.apiKey}`)).text.includes('"revoked_at":null'), true)
+})

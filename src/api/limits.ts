@@ -1,0 +1,31 @@
+/** Every bound of the HTTP face that is not a rule of the core. */
+
+export const apiLimits = {
+  /** Of a request's body, where a route does not say more. */
+  bodyBytesMax: 1024 ** 2,
+  /** Of POST /v1/mailboxes, which takes 10,000 mailboxes in one call. */
+  batchBodyBytesMax: 16 * 1024 ** 2,
+  /** Of one path segment as it is sent: an address of 254 bytes, each percent-encoded, and then some. */
+  pathSegmentLengthMax: 1024,
+  /** How long a client may take to send a whole request. */
+  requestMsMax: 60_000,
+  /** How long a connection without a request is kept. Above the 60 s of most load balancers. */
+  keepAliveMs: 72_000,
+  /** How long a stop waits for running requests. */
+  drainMs: 10_000,
+  /** How long /readyz waits for the database. */
+  readinessMsMax: 2_000,
+  /** Requests of one API key or session in a minute, on each node. */
+  requestsPerMinute: 50_000,
+  /** Failed logins from one remote address in a minute, on each node. */
+  failedLoginsPerMinute: 10,
+  /** Callers whose rates are remembered; past it, the one that was idle longest is forgotten. */
+  rateEntriesMax: 20_000,
+  nameLengthMax: 200,
+  /** Far above what an address may have, so that the core can say what is wrong with each one of a batch. */
+  addressLengthMax: 1000,
+  passwordLengthMax: 1000,
+  tagsMax: 50,
+  tagLengthMax: 100,
+  searchLengthMax: 200,
+} as const

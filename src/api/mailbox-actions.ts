@@ -1,0 +1,43 @@
+/** POST /v1/mailboxes/{mailbox}/restore, /suspend and /resume. */
+import { Type } from 'typebox'
+import { restoreMailbox, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
+import type { Platform } from '../platform/platform.ts'
+import { scopeOf } from './caller.ts'
+import { etagOf } from './etag.ts'
+import { MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
+import { mutate } from './mutate.ts'
+import { postProblems } from './problem-view.ts'
+import { type Api, closed, emptyBodyIsObject } from './schemas.ts'
+
+const actions = [
+  { name: 'restore', run: restoreMailbox, summary: 'Restore a deleted mailbox' },
+  {
+    name: 'suspend',
+    run: suspendMailbox,
+    summary: 'Suspend a mailbox: no logins and no mail, nothing removed',
+  },
+  { name: 'resume', run: resumeMailbox, summary: 'Take a suspension back' },
+] as const
+
+export function mailboxActionRoutes(app: Api, platform: Platform): void {
+  for (const { name, run, summary } of actions) {
+    app.post(
+      `/v1/mailboxes/:mailbox/${name}`,
+      {
+        preValidation: emptyBodyIsObject,
+        schema: {
+          summary,
+          tags: ['mailboxes'],
+          params: MailboxPath,
+          body: Type.Object({}, closed),
+          response: { 200: MailboxView, ...postProblems('mailbox_not_found', 'mailbox_state_conflict') },
+        },
+      },
+      async (request, reply) =>
+        mutate(platform, request, reply, async (tx) => {
+          const mailbox = await run(platform, tx, scopeOf(request), request.params.mailbox)
+          return { status: 200, body: mailboxView(mailbox), headers: { etag: etagOf(mailbox) } }
+        }),
+    )
+  }
+}

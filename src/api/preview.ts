@@ -1,0 +1,76 @@
+/** Previews (DESIGN section 1, rule 6): what a call would cost, change in DNS and touch, with nothing done. */
+import { type Static, type TSchema, Type } from 'typebox'
+import type { Tx } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { tryOut } from './mutate.ts'
+import { ProblemRef } from './problem-view.ts'
+import { Nullable, OneOf } from './schemas.ts'
+
+const PreviewObject = Type.Object({
+  type: OneOf(['domain', 'mailbox']),
+  action: OneOf(['create', 'delete', 'purge']),
+  id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
+  name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
+  state: Type.String({ description: 'The state that it would be in.' }),
+})
+
+export const PreviewView = Type.Object(
+  {
+    preview: Type.Literal(true),
+    charge: Type.Object({
+      amount: Type.Integer({ description: 'In minor units.' }),
+      currency: Type.String({ description: 'ISO 4217.' }),
+    }),
+    dns_changes: Type.Array(
+      Type.Object({ action: Type.String(), name: Type.String(), type: Type.String(), value: Type.String() }),
+    ),
+    objects: Type.Array(PreviewObject, { description: 'What would be made or touched.' }),
+    problems: Type.Optional(
+      Type.Array(Type.Object({ index: Type.Integer(), problem: ProblemRef }), {
+        description: 'The items of a batch that would fail.',
+      }),
+    ),
+  },
+  { $id: 'Preview', title: 'Preview' },
+)
+
+export type PreviewBody = Static<typeof PreviewView>
+
+/**
+ * The reply schema of a route that also previews: it serialises by the schema of the real reply alone, because
+ * telling the two apart would cost time for each of ten thousand items; a preview brings its own serialiser.
+ */
+export function OrPreview<T extends TSchema>(schema: T) {
+  return Type.Unsafe<Static<T> | PreviewBody>(schema)
+}
+
+export type TouchedObject = Static<typeof PreviewObject>
+
+export type Preview = {
+  objects: TouchedObject[]
+  problems?: { index: number; problem: Static<typeof ProblemRef> }[]
+}
+
+/** The parts of a reply that a preview sets. */
+type PreviewReply = {
+  type(mediaType: string): unknown
+  serializer(serialize: (body: unknown) => string): unknown
+}
+
+/** Tries `work` out and tells what it would do. No row, event, job or idempotency key stays. */
+export async function preview(
+  platform: Platform,
+  reply: PreviewReply,
+  work: (tx: Tx) => Promise<Preview>,
+): Promise<PreviewBody> {
+  const { objects, problems } = await tryOut(platform, work)
+  reply.type('application/json; charset=utf-8')
+  reply.serializer(JSON.stringify)
+  return {
+    preview: true,
+    charge: { amount: 0, currency: 'USD' }, // prices come with the billing of a later issue
+    dns_changes: [], // and the records that we publish with the name servers'
+    objects,
+    ...(problems === undefined ? {} : { problems }),
+  }
+}

@@ -1,0 +1,117 @@
+/** The contract as data: OpenAPI 3.1 at /v1/openapi.json, and the reference page at /docs, served from here. */
+import { STATUS_CODES } from 'node:http'
+import swagger from '@fastify/swagger'
+import scalar from '@scalar/fastify-api-reference'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import { Type } from 'typebox'
+import { Refusal } from '../platform/errors.ts'
+import { headersOf } from './documented.ts'
+import type { Api } from './schemas.ts'
+
+const description = `Mailboxes and domains by API. Every call takes an API key: \`Authorization: Bearer mw_...\`.
+
+Lists come in pages: ask again with \`cursor\` set to \`next_cursor\` until it is null.
+Errors are RFC 9457 problems; their \`code\` never changes, and their \`type\` is the page that explains it.
+A POST may carry an \`Idempotency-Key\`: sent again, it is answered with the first reply and \`Idempotency-Replayed: true\`.`
+
+/** Collects the routes that are added to this scope from now on. */
+export async function collectReference(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Mailwright API', version: '1', description },
+      tags: [
+        { name: 'account', description: 'Workspaces, keys and sessions' },
+        { name: 'domains' },
+        { name: 'mailboxes' },
+        { name: 'health', description: 'For whoever keeps the node running' },
+        { name: 'tests' },
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a session’s token.' },
+        },
+      },
+      security: [{ bearer: [] }],
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `schema-${i}`) },
+    transform: ({ schema, url, route }) => ({ schema: documentedSchema(schema, route), url }),
+  })
+}
+
+/** The route's schemas, with what only the reference says of it. */
+function documentedSchema(
+  schema: RouteOptions['schema'],
+  route: RouteOptions,
+): NonNullable<RouteOptions['schema']> {
+  const documented = route.config?.documented
+  const isOpen = schema?.security?.length === 0
+  const response =
+    typeof schema?.response === 'object' ? { ...schema.response, ...documented?.replies } : undefined
+  return {
+    ...schema,
+    ...(isOpen ? {} : { headers: headersOf(route.method, documented) }),
+    ...(documented?.body === undefined ? {} : { body: documented.body }),
+    ...(response === undefined ? {} : { response: describedReplies(response) }),
+  }
+}
+
+/** Each reply with a description, which OpenAPI asks for. */
+function describedReplies(replies: object): object {
+  return Object.fromEntries(
+    Object.entries(replies).map(([status, reply]) => [
+      status,
+      { description: STATUS_CODES[status], ...reply },
+    ]),
+  )
+}
+
+// Nothing is loaded from elsewhere, whatever the page's own code would like.
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "worker-src 'self' blob:",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** The document and the page. */
+export async function referenceRoutes(app: Api): Promise<void> {
+  let document: string | null = null
+  app.get(
+    '/v1/openapi.json',
+    {
+      schema: {
+        summary: 'This document',
+        tags: ['health'],
+        security: [],
+        response: { 200: Type.Unsafe<string>({ type: 'object' }) },
+      },
+    },
+    async (_request, reply) => {
+      document ??= JSON.stringify(app.swagger())
+      void reply.header('content-type', 'application/json; charset=utf-8') // it is text already
+      return document
+    },
+  )
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs/', 302))
+  await app.register(scalar, {
+    routePrefix: '/docs',
+    configuration: {
+      url: '/v1/openapi.json',
+      withDefaultFonts: false,
+      telemetry: false,
+      pageTitle: 'Mailwright API',
+    },
+    hooks: {
+      onRequest(request, reply, done) {
+        // The page's own redirect parses the Host header and fails on what is none.
+        if (!URL.canParse(request.url, `http://${request.host}`)) return done(new Refusal('invalid_request'))
+        void reply.header('content-security-policy', contentSecurityPolicy)
+        done()
+      },
+    },
+  })
+}

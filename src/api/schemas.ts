@@ -1,0 +1,104 @@
+/** The pieces that many routes' schemas are made of, and the type of the application they are added to. */
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import { type Static, type TSchema, Type } from 'typebox'
+import {
+  decodeCursor,
+  type Page,
+  type PageRequest,
+  pageLimitDefault,
+  pageLimitMax,
+} from '../platform/pages.ts'
+
+/** The application, whose routes take their types from their TypeBox schemas. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** A value or null. As a list of types, which serialises faster than a union of schemas. */
+export function Nullable<T extends TSchema & { type: string }>(schema: T, description?: string) {
+  const { type, ...rest } = schema
+  return Type.Unsafe<Static<T> | null>({
+    ...rest,
+    type: [type, 'null'],
+    ...(description ? { description } : {}),
+  })
+}
+
+/** One of these texts. */
+export function OneOf<const T extends readonly string[]>(values: T, description?: string) {
+  return Type.Unsafe<T[number]>({
+    type: 'string',
+    enum: [...values],
+    ...(description ? { description } : {}),
+  })
+}
+
+export const Id = Type.String({ format: 'uuid' })
+export const Moment = Type.String({ format: 'date-time' })
+
+/** A closed object: what it does not name is refused. */
+export const closed = { additionalProperties: false } as const
+
+export const pageQuery = {
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: pageLimitMax,
+      description: `Rows of a page; ${pageLimitDefault} if not given.`,
+    }),
+  ),
+  cursor: Type.Optional(Type.String({ maxLength: 64, description: 'next_cursor of the page before.' })),
+} as const
+
+/** @throws Refusal invalid_cursor. */
+export function pageRequest(query: { limit?: number; cursor?: string }): PageRequest {
+  return {
+    limit: query.limit ?? pageLimitDefault,
+    after: query.cursor === undefined ? null : decodeCursor(query.cursor),
+  }
+}
+
+/** The schema of a page of something. */
+export function PageOf<T extends TSchema>(row: T) {
+  return Type.Object({
+    data: Type.Array(row),
+    next_cursor: Nullable(Type.String(), 'Null on the last page.'),
+  })
+}
+
+export function pageView<Row, View>(
+  page: Page<Row>,
+  view: (row: Row) => View,
+): { data: View[]; next_cursor: string | null } {
+  return { data: page.rows.map(view), next_cursor: page.nextCursor }
+}
+
+export function momentOrNull(at: Date | null): string | null {
+  return at === null ? null : at.toISOString()
+}
+
+/** For replies with a secret, which are nobody's to keep (RFC 9111 §5.2.2.5). */
+export const noStore = { 'cache-control': 'no-store' } as const
+
+/** For the reference: one of several forms. */
+export function AnyOf(...schemas: TSchema[]): TSchema {
+  return Type.Unsafe({ oneOf: schemas })
+}
+
+/** Lets a call without a body stand for one with an empty object. */
+export function emptyBodyIsObject(request: { body: unknown }, _reply: unknown, done: () => void): void {
+  request.body ??= {}
+  done()
+}

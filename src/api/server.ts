@@ -1,0 +1,162 @@
+/**
+ * The HTTP listener: the native API, health and the reference page, and whatever other faces are registered on it.
+ * It answers only once everything is in place, and its stop lets running requests finish.
+ */
+import type { Socket } from 'node:net'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { Authenticator } from '../accounts/principals.ts'
+import { Refusal } from '../platform/errors.ts'
+import { newId } from '../platform/ids.ts'
+import type { Platform } from '../platform/platform.ts'
+import { apiKeyRoutes } from './api-keys.ts'
+import { batchRoutes } from './batches.ts'
+import { requireCaller } from './caller.ts'
+import { coerceQueries } from './coerce-query.ts'
+import { credentialRoutes } from './credentials.ts'
+import { domainRoutes } from './domains.ts'
+import { errorPageRoutes } from './error-pages.ts'
+import { healthRoutes, type IsReady } from './health.ts'
+import { acceptJsonBodies } from './json-body.ts'
+import { apiLimits } from './limits.ts'
+import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRoutes } from './mailboxes.ts'
+import { meRoutes } from './me.ts'
+import { watchMethods } from './method-not-allowed.ts'
+import { newMailboxesRoute } from './new-mailboxes.ts'
+import { observeRequests } from './observe.ts'
+import { ProblemView } from './problem-view.ts'
+import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
+import { collectReference, referenceRoutes } from './reference.ts'
+import type { Api } from './schemas.ts'
+import { loginRoute, logoutRoute } from './sessions.ts'
+import { testClockRoute } from './test-clock.ts'
+import { workspaceRoutes } from './workspaces.ts'
+
+export type ApiOptions = {
+  authenticator: Authenticator
+  host: string
+  /** 0: any free one. */
+  port: number
+  /** Whether everything else of this node has started. */
+  isReady: IsReady
+  /** Adds another face to the same listener, in a scope of its own. */
+  register?: (app: FastifyInstance) => Promise<void> | void
+  /** Default: `apiLimits.requestsPerMinute`. */
+  requestsPerMinute?: number
+}
+
+export type ApiServer = {
+  port: number
+  /** The native API's routes, as `GET /v1/mailboxes/:mailbox`; those for HEAD and for 405 left out. */
+  routes: readonly string[]
+  /** Stops accepting, lets running requests finish for at most `apiLimits.drainMs`, and closes. */
+  stop(): Promise<void>
+}
+
+/** Builds the application and listens. */
+export async function startApi(platform: Platform, options: ApiOptions): Promise<ApiServer> {
+  const app = createApp(platform)
+  const stop = stopper(app)
+  const routes: string[] = []
+  await app.register((native: FastifyInstance) =>
+    nativeApi(native.withTypeProvider(), platform, options, routes),
+  )
+  const { register } = options
+  if (register) await app.register(async (other: FastifyInstance) => register(other))
+  try {
+    await app.listen({ host: options.host, port: options.port })
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  const address = app.server.address()
+  if (address === null || typeof address === 'string') throw new Error('the HTTP listener has no port')
+  return { port: address.port, routes, stop }
+}
+
+function createApp(platform: Platform): FastifyInstance {
+  const app = fastify({
+    logger: false, // one histogram for all requests and a line for each failure; see observe.ts
+    trustProxy: false,
+    genReqId: newId,
+    bodyLimit: apiLimits.bodyBytesMax,
+    requestTimeout: apiLimits.requestMsMax,
+    keepAliveTimeout: apiLimits.keepAliveMs,
+    return503OnClosing: false, // stopper() answers with a problem
+    routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
+    },
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
+    frameworkErrors: (error, request, reply) => answerError(platform, error, request, reply),
+  })
+  app.decorateRequest('caller', null)
+  acceptJsonBodies(app)
+  answerWithProblems(app, platform)
+  observeRequests(app, platform)
+  return app
+}
+
+async function nativeApi(app: Api, platform: Platform, options: ApiOptions, routes: string[]): Promise<void> {
+  app.addSchema(ProblemView)
+  await collectReference(app)
+  const addMissingMethods = watchMethods(app)
+  coerceQueries(app)
+  healthRoutes(app, platform, options.isReady)
+  loginRoute(app, platform)
+  errorPageRoutes(app)
+  await referenceRoutes(app)
+  await app.register(async (asking: FastifyInstance) => {
+    requireCaller(asking, options.authenticator, options.requestsPerMinute)
+    callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
+  })
+  routes.push(...addMissingMethods())
+}
+
+function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
+  meRoutes(app)
+  workspaceRoutes(app, platform)
+  apiKeyRoutes(app, platform, authenticator)
+  logoutRoute(app, platform)
+  domainRoutes(app, platform)
+  newMailboxesRoute(app, platform)
+  mailboxRoutes(app, platform)
+  mailboxActionRoutes(app, platform)
+  credentialRoutes(app, platform)
+  batchRoutes(app, platform)
+  testClockRoute(app, platform)
+}
+
+/** @returns what drains and closes the application. */
+function stopper(app: FastifyInstance): () => Promise<void> {
+  let stopping: Promise<void> | null = null
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (!stopping) return done()
+    void reply.header('connection', 'close')
+    done(new Refusal('shutting_down'))
+  })
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  // A connection whose last request has just ended is idle now, and would keep the server open.
+  app.addHook('onResponse', (_request, _reply, done) => {
+    if (stopping) setImmediate(() => app.server.closeIdleConnections())
+    done()
+  })
+  const close = async (): Promise<void> => {
+    const timer = setTimeout(() => app.server.closeAllConnections(), apiLimits.drainMs)
+    // Node counts a connection that has not sent a byte yet as a running request.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    try {
+      await app.close()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  return () => {
+    stopping ??= close()
+    return stopping
+  }
+}
