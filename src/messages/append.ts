@@ -3,7 +3,7 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { StagedBody } from './bodies.ts'
-import { requireKeywords } from './flags.ts'
+import { requireKeywords, uniqueKeywords } from './flags.ts'
 import type { MailboxOwner } from './owner.ts'
 import { type StoredMessage, storeMessages } from './store.ts'
 
@@ -26,8 +26,11 @@ export async function appendMessages(
   folderId: string,
   messages: readonly AppendedMessage[],
 ): Promise<StoredMessage[]> {
-  for (const message of messages) requireKeywords(message.keywords)
-  const places = messages.map((message) => ({ ...message, mailboxId: owner.mailboxId, folderId }))
+  const places = messages.map((message) => {
+    const keywords = uniqueKeywords(message.keywords)
+    requireKeywords(keywords)
+    return { ...message, keywords, mailboxId: owner.mailboxId, folderId }
+  })
   const appended: StoredMessage[] = []
   await storeMessages(platform, tx, places, (stored) => {
     for (const message of stored) {

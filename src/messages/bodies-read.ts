@@ -2,7 +2,7 @@
  * Bodies of many messages at once: a FETCH of headers or a SEARCH of texts reads those of a batch of messages in
  * one statement. Of a large body only the first chunk comes with it, which nearly always holds the header.
  */
-import { zstdDecompressSync } from 'node:zlib'
+import { constants, zstdDecompressSync } from 'node:zlib'
 import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import { type ByteRange, chunkBytes, readChunk } from './bodies.ts'
@@ -19,7 +19,9 @@ export type BodyReader = {
 export const batchBytesMax = 2 * 1024 * 1024
 
 /** Cuts messages into batches whose bodies, as far as `readBodies` brings them, stay within `batchBytesMax`. */
-export function* batchesOfBodies<Row extends { size_bytes: number }>(rows: readonly Row[]): Generator<Row[], void> {
+export function* batchesOfBodies<Row extends { size_bytes: number }>(
+  rows: readonly Row[],
+): Generator<Row[], void> {
   let batch: Row[] = []
   let heldBytes = 0
   for (const row of rows) {
@@ -47,20 +49,22 @@ export async function readBodies(db: Db, bodyIds: readonly string[]): Promise<Ma
 
 function createReader(db: Db, body: { id: string; size_bytes: number; frame: Buffer }): BodyReader {
   let held: { number: number; raw: Buffer } | null = null
+  const firstBytes = Math.min(chunkBytes, body.size_bytes)
 
+  const first = (): Buffer => {
+    if (held?.number !== 0) held = { number: 0, raw: decompress(body.frame, firstBytes) }
+    return held.raw
+  }
   const chunk = async (number: number): Promise<Buffer> => {
-    if (held?.number !== number) {
-      held = { number, raw: number === 0 ? zstdDecompressSync(body.frame) : await readChunk(db, body.id, number) }
-    }
+    if (number === 0) return first()
+    if (held?.number !== number) held = { number, raw: await readChunk(db, body.id, number) }
     return held.raw
   }
 
   return {
     sizeBytes: body.size_bytes,
     inMemory(range) {
-      if (range.end > Math.min(chunkBytes, body.size_bytes)) return null
-      if (held?.number !== 0) held = { number: 0, raw: zstdDecompressSync(body.frame) }
-      return held.raw.subarray(range.start, range.end)
+      return range.end > firstBytes ? null : first().subarray(range.start, range.end)
     },
     async *read(range) {
       const end = Math.min(range.end, body.size_bytes)
@@ -75,6 +79,11 @@ function createReader(db: Db, body: { id: string; size_bytes: number; frame: Buf
       }
     },
   }
+}
+
+/** One output buffer with a byte to spare: zlib then sees the end at once, which takes a third off the time. */
+function decompress(frame: Buffer, rawBytes: number): Buffer {
+  return zstdDecompressSync(frame, { chunkSize: Math.max(constants.Z_MIN_CHUNK, rawBytes + 1) })
 }
 
 /** The bytes of a range in one piece: for ranges that the caller knows to be small. */

@@ -1,5 +1,16 @@
 /** Sets of UIDs as ranges. */
-import type { UidRange } from './changes.ts'
+import { sql } from 'kysely'
+import { int8Array } from '../platform/sql-arrays.ts'
+
+/** UIDs from `first` to `last`, both included. A session's sequence numbers become few of these. */
+export type UidRange = { first: number; last: number }
+
+/** UID ranges as a table in a statement, named `ranges`. They do not overlap there, so that no message comes twice. */
+export function rangesTable(wanted: readonly UidRange[]) {
+  const ranges = mergeUidRanges(wanted)
+  return sql`unnest(${int8Array(ranges.map((range) => range.first))}, ${int8Array(ranges.map((range) => range.last))})
+    as ranges (first, last)`
+}
 
 /** Ascending and apart from each other, as a client's ranges need not be. */
 export function mergeUidRanges(ranges: readonly UidRange[]): UidRange[] {

@@ -5,12 +5,11 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import { rangesTable, type UidRange } from './changes.ts'
 import { flagBits } from './flags.ts'
 import type { Folder } from './folders.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
-import { mergeUidRanges } from './uid-ranges.ts'
+import { mergeUidRanges, rangesTable, type UidRange } from './uid-ranges.ts'
 
 /** The UIDs of a folder, ascending, and the MODSEQ up to which they are true. */
 export type FolderIndex = { folder: Folder; uids: number[] }
@@ -41,10 +40,15 @@ async function readUids(db: Db, mailboxId: string, folderId: string): Promise<nu
   const { rows } = await sql<{ uids: Buffer | null }>`
     select string_agg(int8send(uid), ''::bytea order by uid) as uids from messages
     where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid`.execute(db)
-  const packed = rows[0]?.uids ?? Buffer.alloc(0)
-  const uids = new Array<number>(packed.length / 8)
+  return unpackUids(rows[0]?.uids ?? null)
+}
+
+/** UIDs from what `string_agg(int8send(uid), ...)` packed; of no rows it is null. */
+export function unpackUids(packed: Buffer | null): number[] {
+  const bytes = packed ?? Buffer.alloc(0)
+  const uids = new Array<number>(bytes.length / 8)
   for (let at = 0; at < uids.length; at++) {
-    uids[at] = packed.readUInt32BE(at * 8) * 2 ** 32 + packed.readUInt32BE(at * 8 + 4)
+    uids[at] = bytes.readUInt32BE(at * 8) * 2 ** 32 + bytes.readUInt32BE(at * 8 + 4)
   }
   return uids
 }
@@ -79,78 +83,68 @@ export type FolderChanges = {
   uidnext: number
 }
 
-/** What happened in a folder after a MODSEQ. @returns null when the folder is gone. */
+type ChangeRow = { kind: 'folder' | 'message' | 'expunged' } & FolderChanges['messages'][number]
+
+/**
+ * What happened in a folder after a MODSEQ, in one statement and so of one moment: a message that is new and at once
+ * changed again must not fall between two.
+ * @returns null when the folder is gone.
+ */
 export async function readChangesSince(
   platform: Platform,
   mailboxId: string,
   folderId: string,
   modseq: number,
 ): Promise<FolderChanges | null> {
-  // One statement, so one snapshot: were a message left out that changed in between, it would seem new when a
-  // later call brings it, below UIDs that the session already counts.
-  const { rows } = await sql<ChangeRow>`
-    select highest_modseq, uidnext, news.* from folders left join lateral (
-      select uid, flags, keywords, modseq, false as expunged from messages
-        where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
-      union all
-      select uid, 0, '{}', modseq, true from expunged_messages
-        where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
-    ) news on folders.highest_modseq > ${modseq}::bigint
-    where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
-    order by news.uid`.execute(platform.db)
-  const [first] = rows
-  if (!first) return null
-  const changes: FolderChanges = {
-    messages: [],
-    expunged: [],
-    highestModseq: first.highest_modseq,
-    uidnext: first.uidnext,
+  const { rows } = await sql<ChangeRow>`/* prepared read_changes */
+    select 'folder' as kind, uidnext as uid, 0 as flags, '{}'::text[] as keywords, highest_modseq as modseq
+      from folders where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
+    union all
+    select 'message', uid, flags, keywords, modseq from messages
+      where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
+    union all
+    select 'expunged', uid, 0, '{}', modseq from expunged_messages
+      where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
+    order by uid`.execute(platform.db)
+  const folder = rows.find((row) => row.kind === 'folder')
+  if (!folder) return null
+  return {
+    messages: rows.flatMap(({ kind, ...message }) => (kind === 'message' ? [message] : [])),
+    expunged: rows.flatMap((row) => (row.kind === 'expunged' ? [row.uid] : [])),
+    highestModseq: folder.modseq,
+    uidnext: folder.uid,
   }
-  for (const row of rows) {
-    if (row.uid === null) continue
-    if (row.expunged) changes.expunged.push(row.uid)
-    else {
-      const { uid, flags, keywords, modseq } = row
-      changes.messages.push({ uid, flags, keywords, modseq })
-    }
-  }
-  return changes
 }
 
-type ChangeRow = { highest_modseq: number; uidnext: number } & (
-  | { uid: null }
-  | { uid: number; flags: number; keywords: string[]; modseq: number; expunged: boolean }
-)
+/** What a folder's row does not count, because it changes too often or is asked for too seldom. */
+export type MarkedCounts = { recent: number; deleted: number; deletedBytes: number }
 
-/** The first message without \Seen; null when all have it. */
+/** Counts the messages that no session was told of, and those with \Deleted (RFC 9051 §6.3.11, RFC 9208 §4.2.1). */
+export async function countMarked(
+  platform: Platform,
+  folder: Pick<Folder, 'mailbox_id' | 'id' | 'first_recent_uid'>,
+): Promise<MarkedCounts> {
+  const { rows } = await sql<MarkedCounts>`
+    select count(*) filter (where uid >= ${folder.first_recent_uid}::bigint)::int as recent,
+      count(*) filter (where flags & ${flagBits.deleted}::int <> 0)::int as deleted,
+      coalesce(sum(size_bytes) filter (where flags & ${flagBits.deleted}::int <> 0), 0)::bigint as "deletedBytes"
+    from messages where mailbox_id = ${folder.mailbox_id}::uuid and folder_id = ${folder.id}::uuid`.execute(
+    platform.db,
+  )
+  return rows[0] ?? { recent: 0, deleted: 0, deletedBytes: 0 }
+}
+
+/** The oldest message without \Seen, for SELECT's UNSEEN (RFC 3501 §7.1); null when all are seen. */
 export async function firstUnseenUid(
   platform: Platform,
   mailboxId: string,
   folderId: string,
 ): Promise<number | null> {
-  const row = await platform.db
-    .selectFrom('messages')
-    .select('uid')
-    .where('mailbox_id', '=', mailboxId)
-    .where('folder_id', '=', folderId)
-    .where(sql<boolean>`flags & ${flagBits.seen} = 0`)
-    .orderBy('uid')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.uid ?? null
-}
-
-export type MarkedCounts = { recent: number; deleted: number; deletedBytes: number }
-
-/** What the folder's row does not count: \Recent messages and those marked \Deleted. */
-export async function countMarked(platform: Platform, folder: Folder): Promise<MarkedCounts> {
-  const { rows } = await sql<MarkedCounts>`
-    select count(*) filter (where uid >= ${folder.first_recent_uid}::bigint) as recent,
-      count(*) filter (where flags & ${flagBits.deleted} <> 0) as deleted,
-      coalesce(sum(size_bytes) filter (where flags & ${flagBits.deleted} <> 0), 0)::bigint as "deletedBytes"
-    from messages where mailbox_id = ${folder.mailbox_id}::uuid and folder_id = ${folder.id}::uuid
-      and (uid >= ${folder.first_recent_uid}::bigint or flags & ${flagBits.deleted} <> 0)`.execute(platform.db)
-  return rows[0] ?? { recent: 0, deleted: 0, deletedBytes: 0 }
+  const { rows } = await sql<{ uid: number }>`
+    select uid from messages
+    where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and flags & ${flagBits.seen}::int = 0
+    order by uid limit 1`.execute(platform.db)
+  return rows[0]?.uid ?? null
 }
 
 /** A message as FETCH and the API need it. `envelope` and `structure` only where they were asked for. */

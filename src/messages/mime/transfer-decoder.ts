@@ -64,8 +64,8 @@ function quotedPrintableDecoder(): TransferDecoder {
 /** An offset that parts no escape and has no white space before it. Nothing but white space is cut at its end. */
 function cutInLine(pending: Buffer): number {
   let cut = beforeSpaces(pending, pending.length)
-  const escape = pending.lastIndexOf(0x3d)
-  if (escape !== -1 && cut - escape <= 2) cut = beforeSpaces(pending, escape)
+  const equalsSign = pending.lastIndexOf(0x3d)
+  if (equalsSign !== -1 && cut - equalsSign <= 2) cut = beforeSpaces(pending, equalsSign)
   return cut === 0 ? pending.length : cut
 }
 

@@ -14,7 +14,6 @@ import {
   type MailboxName,
   type MailboxNameEncoding,
 } from './mailbox-name.ts'
-import { uint32Max } from './sequence-set.ts'
 
 /** BAD is a line outside the grammar; NO is a line inside it that can never succeed, with its response code. */
 export class SyntaxFault extends Error {
@@ -36,6 +35,8 @@ const wordPattern = /[A-Za-z][A-Za-z0-9.-]*/y
 const digitsPattern = /\d{1,20}/y
 const base64Pattern = /(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?/y
 
+/** RFC 9051 §9: the largest number, nz-number and UID. */
+export const uint32Max = 0xffff_ffff
 const int63Max = 0x7fff_ffff_ffff_ffffn
 
 export class Reader {

@@ -1,6 +1,6 @@
 /** sequence-set, RFC 9051 §9, for message numbers and UIDs alike; `$` is the saved result of RFC 5182. */
 import { imapSyntaxLimits } from './limits.ts'
-import type { Reader } from './reader.ts'
+import { type Reader, uint32Max } from './reader.ts'
 
 /** `*` is the largest number in use. The order of the two ends is the client's: 5:2 and *:3 are allowed. */
 export type SequenceRange = { from: number | '*'; to: number | '*' }
@@ -12,8 +12,6 @@ export type NumberRange = { from: number; to: number }
 
 /** RFC 9394 §3.1: 1:100 counts from the oldest, -1:-100 from the newest. Both ends have the same sign. */
 export type PartialRange = { from: number; to: number }
-
-export const uint32Max = 0xffff_ffff
 
 const setPattern = /[\d*:,]+/y
 const rangePattern = /^([1-9]\d{0,9}|\*)(?::([1-9]\d{0,9}|\*))?$/

@@ -1,0 +1,117 @@
+/**
+ * Search in one folder, for every face. What PostgreSQL can decide is one condition; only the messages that it leaves
+ * are looked at here, first by their envelope, then by their header and text, a batch at a time. So memory is flat,
+ * and a search for a word among the unseen messages reads the unseen ones.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { sql } from 'kysely'
+import type { Db } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { type BodyReader, batchesOfBodies, readBodies, readRange } from './bodies-read.ts'
+import { collectHeaderValues } from './mime/header-fields.ts'
+import { type CompiledSearch, compileSearch, type MessageFacts, type SearchedRow } from './search-compile.ts'
+import type { SearchCriterion } from './search-criterion.ts'
+import { type Condition, evaluate, isExact, possible } from './search-logic.ts'
+import { findNeedles, headerRange } from './search-texts.ts'
+import { unpackUids } from './view.ts'
+
+/** Messages that are looked at together. */
+const candidatesPerPage = 200
+/** The event loop is let go after this much work in one go. */
+const workMsMax = 10
+
+/** @returns the UIDs of the messages that match, ascending. */
+export async function searchMessages(
+  platform: Platform,
+  folder: { mailboxId: string; folderId: string },
+  criterion: SearchCriterion,
+): Promise<number[]> {
+  const search = compileSearch(criterion)
+  const where = possible(search.query)
+  if (where === false) return []
+  if (isExact(search.query)) return await readMatchingUids(platform.db, folder, where)
+  const found: number[] = []
+  let afterUid = 0
+  for (;;) {
+    const rows = await readCandidates(platform.db, folder, search, where, afterUid)
+    for (const uid of await matchRows(platform.db, search, rows)) found.push(uid)
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < candidatesPerPage) return found
+    afterUid = last.uid
+  }
+}
+
+type Folder = { mailboxId: string; folderId: string }
+
+/** In one packed value, as a session's index is read. */
+async function readMatchingUids(db: Db, folder: Folder, where: Condition): Promise<number[]> {
+  const { rows } = await sql<{ uids: Buffer | null }>`
+    select string_agg(int8send(uid), ''::bytea order by uid) as uids from messages
+    where mailbox_id = ${folder.mailboxId}::uuid and folder_id = ${folder.folderId}::uuid and ${asSql(where)}`.execute(
+    db,
+  )
+  return unpackUids(rows[0]?.uids ?? null)
+}
+
+async function readCandidates(
+  db: Db,
+  folder: Folder,
+  search: CompiledSearch,
+  where: Condition,
+  afterUid: number,
+): Promise<SearchedRow[]> {
+  const { envelope, content } = search.needs
+  const { rows } = await sql<SearchedRow>`
+    select uid, flags, keywords, internal_date, messages.size_bytes, modseq, body_id, thread_id, saved_at,
+      ${envelope ? sql`bodies.envelope` : sql`null::json as envelope`},
+      ${content ? sql`bodies.structure` : sql`null::json as structure`}
+    from messages ${envelope || content ? sql`join bodies on bodies.id = messages.body_id` : sql``}
+    where mailbox_id = ${folder.mailboxId}::uuid and folder_id = ${folder.folderId}::uuid
+      and uid > ${afterUid}::bigint and ${asSql(where)}
+    order by uid limit ${candidatesPerPage}`.execute(db)
+  return rows
+}
+
+function asSql(condition: Condition) {
+  return typeof condition === 'boolean' ? sql<boolean>`${sql.lit(condition)}` : sql<boolean>`(${condition})`
+}
+
+/** @returns the UIDs of the rows that match, ascending. */
+async function matchRows(db: Db, search: CompiledSearch, rows: readonly SearchedRow[]): Promise<number[]> {
+  const found: number[] = []
+  const open: SearchedRow[] = []
+  for (const row of rows) {
+    const decided = evaluate(search.query, { row, header: null, needles: null })
+    if (decided === null) open.push(row)
+    else if (decided) found.push(row.uid)
+  }
+  let letGoAt = performance.now() + workMsMax
+  for (const batch of batchesOfBodies(open)) {
+    const bodies = await readBodies(
+      db,
+      batch.map((row) => row.body_id),
+    )
+    for (const row of batch) {
+      const body = bodies.get(row.body_id) // none: it was expunged long ago and swept now
+      if (body !== undefined && (await matchContent(search, row, body))) found.push(row.uid)
+      if (performance.now() < letGoAt) continue
+      await setImmediate()
+      letGoAt = performance.now() + workMsMax
+    }
+  }
+  return found.sort((a, b) => a - b)
+}
+
+/** The header is read first, because it often decides. */
+async function matchContent(search: CompiledSearch, row: SearchedRow, body: BodyReader): Promise<boolean> {
+  const { structure } = row
+  if (structure === null) return false
+  const facts: MessageFacts = { row, header: null, needles: null }
+  if (search.headerFields.size > 0) {
+    facts.header = collectHeaderValues(await readRange(body, headerRange(structure)), search.headerFields)
+    const decided = evaluate(search.query, facts)
+    if (decided !== null) return decided
+  }
+  facts.needles = await findNeedles(body, structure, search.needles)
+  return evaluate(search.query, facts) === true
+}

@@ -1,0 +1,45 @@
+/** STATUS, RFC 9051 §6.3.11, with SIZE (RFC 8438) and APPENDLIMIT (RFC 7889). */
+
+import { countMarked } from '../../../messages/counts.ts'
+import { type Folder, findFolder } from '../../../messages/folders.ts'
+import type { Platform } from '../../../platform/platform.ts'
+import { no, ok, type Reply } from '../reply.ts'
+import type { AuthenticatedSession } from '../session.ts'
+import type { CommandOf, StatusItem } from '../syntax/commands.ts'
+import { encodeMailbox } from '../syntax/encode.ts'
+
+export async function status(session: AuthenticatedSession, command: CommandOf<'STATUS'>): Promise<Reply> {
+  const { platform, transport } = session
+  const folder = await findFolder(platform, session.state.owner.mailboxId, command.mailbox)
+  if (folder === null) return no('NONEXISTENT', 'There is no such mailbox')
+  await transport.output.write(await encodeStatus(platform, folder, command.items))
+  return ok('STATUS completed')
+}
+
+const counted: readonly StatusItem[] = ['RECENT', 'DELETED', 'DELETED-STORAGE']
+
+/** One STATUS response. What the folder's row does not hold is counted only when it is asked for. */
+export async function encodeStatus(
+  platform: Platform,
+  folder: Folder,
+  items: readonly StatusItem[],
+): Promise<string> {
+  const marked = items.some((item) => counted.includes(item))
+    ? await countMarked(platform, folder)
+    : { recent: 0, deleted: 0, deletedBytes: 0 }
+  const values: Record<StatusItem, number | string> = {
+    MESSAGES: folder.message_count,
+    RECENT: marked.recent,
+    UIDNEXT: folder.uidnext,
+    UIDVALIDITY: folder.uidvalidity,
+    UNSEEN: folder.unseen_count,
+    DELETED: marked.deleted,
+    SIZE: folder.size_bytes,
+    HIGHESTMODSEQ: folder.highest_modseq,
+    MAILBOXID: `(${folder.id})`,
+    APPENDLIMIT: platform.config.messageBytesMax,
+    'DELETED-STORAGE': marked.deletedBytes,
+  }
+  const pairs = items.map((item) => `${item} ${values[item]}`).join(' ')
+  return `* STATUS ${encodeMailbox(folder.path, 'modified-utf-7')} (${pairs})\r\n`
+}

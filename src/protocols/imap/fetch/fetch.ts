@@ -1,0 +1,153 @@
+/**
+ * FETCH (RFC 9051 §6.4.5, §7.5.2): one untagged response for each message, in UID order. Rows are read a page at a
+ * time and bodies a batch at a time, large ones a chunk at a time, so that memory stays flat at any number and size
+ * of messages. A message that was expunged in between is not reported: the session learns of it by EXPUNGE.
+ */
+import { type BodyReader, batchesOfBodies, readBodies } from '../../../messages/bodies-read.ts'
+import type { FlagState } from '../../../messages/changes.ts'
+import type { UidRange } from '../../../messages/uid-ranges.ts'
+import { type MessageRow, messageRowsMax, readMessages } from '../../../messages/view.ts'
+import type { Platform } from '../../../platform/platform.ts'
+import type { FetchItem } from '../syntax/fetch-item.ts'
+import { encodeRowItem, type FetchedMessage, isRowItem, needsParts, writeContentItem } from './items.ts'
+import { encodeMessageFlags } from './message-flags.ts'
+import { createFetchOutput, type FetchOutput, type Write } from './output.ts'
+
+export type FetchTarget = { mailboxId: string; folderId: string }
+
+/** null: the session does not know this UID, and the message is skipped. */
+export type SequenceOf = (uid: number) => number | null
+
+export type FetchRequest = {
+  items: readonly FetchItem[]
+  ranges: readonly UidRange[]
+  isRecent: (uid: number) => boolean
+  /** UID FETCH: the UID is always included (RFC 9051 §6.4.9). */
+  uid: boolean
+  /** Messages that this FETCH has just marked \Seen. Their FLAGS are included even if not asked for. */
+  flagsAfter?: ReadonlyMap<number, FlagState>
+}
+
+/** `unknown-cte`: an item was left out, and the command ends with NO [UNKNOWN-CTE] (RFC 3516 §4.3). */
+export type FetchOutcome = 'done' | 'unknown-cte'
+
+type Shown = { uid: number; flags: number; keywords: readonly string[]; modseq: number }
+
+/** Whether fetching these marks messages \Seen: RFC 9051 §6.4.5, and BINARY[...] by RFC 3516 §4.2. */
+export function setsSeen(items: readonly FetchItem[]): boolean {
+  return items.some((item) => {
+    if (item.item === 'BODY[]' || item.item === 'BINARY[]') return !item.peek
+    return item.item === 'RFC822' || item.item === 'RFC822.TEXT'
+  })
+}
+
+/** The response that tells of changed flags: `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))` and CRLF. */
+export function flagsResponse(
+  sequence: number,
+  state: Shown,
+  options: { uid: boolean; modseq: boolean; recent: boolean },
+): string {
+  const uid = options.uid ? `UID ${state.uid} ` : ''
+  const modseq = options.modseq ? ` MODSEQ (${state.modseq})` : ''
+  const flags = encodeMessageFlags(state.flags, state.keywords, options.recent)
+  return `* ${sequence} FETCH (${uid}FLAGS ${flags}${modseq})\r\n`
+}
+
+/**
+ * Writes the responses. `write` takes a wire string (one character per byte) or bytes, and resolves when more may be
+ * written.
+ * @throws when a body breaks off inside a literal: the connection is out of step then and has to be closed.
+ */
+export async function writeFetch(
+  platform: Platform,
+  target: FetchTarget,
+  request: FetchRequest,
+  sequenceOf: SequenceOf,
+  write: Write,
+): Promise<FetchOutcome> {
+  const items = itemsToShow(request)
+  const needs = { parts: items.some(needsParts), bodies: !items.every((item) => isRowItem(item.item)) }
+  const fetch: Fetch = { platform, request, items, output: createFetchOutput(write), outcome: 'done' }
+  let afterUid = 0
+  for (;;) {
+    const { mailboxId, folderId } = target
+    const options = { parts: needs.parts, afterUid }
+    const rows = await readMessages(platform.db, mailboxId, folderId, request.ranges, options)
+    const messages = rows.flatMap((row) => {
+      const sequence = sequenceOf(row.uid)
+      return sequence === null ? [] : [{ ...row, sequence }]
+    })
+    if (needs.bodies) await writeWithBodies(fetch, messages)
+    else for (const message of messages) await writeMessage(fetch, message, null)
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < messageRowsMax) break
+    afterUid = last.uid
+  }
+  await fetch.output.flush()
+  return fetch.outcome
+}
+
+type Fetch = {
+  platform: Platform
+  request: FetchRequest
+  items: readonly FetchItem[]
+  output: FetchOutput
+  outcome: FetchOutcome
+}
+
+type NumberedRow = MessageRow & { sequence: number }
+
+/** UID first where it belongs, and no item of the row twice: clients ask for UID FETCH ... (UID FLAGS). */
+function itemsToShow(request: FetchRequest): FetchItem[] {
+  const asked: FetchItem[] = request.uid ? [{ item: 'UID' }, ...request.items] : [...request.items]
+  const names = new Set<string>()
+  return asked.filter((item) => {
+    const isNew = !isRowItem(item.item) || !names.has(item.item)
+    names.add(item.item)
+    return isNew
+  })
+}
+
+async function writeWithBodies(fetch: Fetch, messages: readonly NumberedRow[]): Promise<void> {
+  for (const batch of batchesOfBodies(messages)) {
+    const ids = batch.map((message) => message.body_id)
+    const bodies = await readBodies(fetch.platform.db, ids)
+    for (const message of batch) {
+      const body = bodies.get(message.body_id)
+      if (body !== undefined) await writeMessage(fetch, message, body)
+    }
+  }
+}
+
+async function writeMessage(fetch: Fetch, row: NumberedRow, body: BodyReader | null): Promise<void> {
+  const { output } = fetch
+  const message = fetchedMessage(fetch.request, row)
+  const start = `* ${row.sequence} FETCH (`
+  let separator = start
+  for (const item of itemsOf(fetch, row.uid)) {
+    const name = item.item
+    if (isRowItem(name)) output.text(separator + encodeRowItem(message, name))
+    else if (body === null) throw new Error(`${name} was asked for and no body was read`)
+    else if (!(await writeContentItem(output, row, body, item, separator))) {
+      fetch.outcome = 'unknown-cte'
+      continue
+    }
+    separator = ' '
+  }
+  if (separator !== start) output.text(')\r\n') // the grammar has no response without an item
+  await output.relieve()
+}
+
+const flagsItem: FetchItem = { item: 'FLAGS' }
+
+function itemsOf(fetch: Fetch, uid: number): readonly FetchItem[] {
+  const isMarked = fetch.request.flagsAfter?.has(uid) === true
+  return isMarked && !fetch.items.some((item) => item.item === 'FLAGS')
+    ? [...fetch.items, flagsItem]
+    : fetch.items
+}
+
+function fetchedMessage(request: FetchRequest, row: MessageRow): FetchedMessage {
+  const { flags, keywords, modseq } = request.flagsAfter?.get(row.uid) ?? row
+  return { row, flags, keywords, modseq, isRecent: request.isRecent(row.uid) }
+}

@@ -1,0 +1,120 @@
+/** Each FETCH item with its value, as it stands in the response (RFC 9051 §7.5.2). */
+import type { BodyReader } from '../../../messages/bodies-read.ts'
+import type { MessageRow } from '../../../messages/view.ts'
+import { encodeDateTime } from '../syntax/date-time.ts'
+import { encodeNstring } from '../syntax/encode.ts'
+import { encodeBody, encodeBodyStructure, encodeEnvelope } from '../syntax/encode-structure.ts'
+import { type FetchItem, fetchItemName, type Section } from '../syntax/fetch-item.ts'
+import { binarySize, findBinaryPart, writeBinary } from './binary.ts'
+import { encodeMessageFlags } from './message-flags.ts'
+import { emailId, threadId } from './object-ids.ts'
+import type { FetchOutput } from './output.ts'
+import { needsStructure, writeSection } from './sections.ts'
+
+/** A message and the flags to show, which may be younger than its row. */
+export type FetchedMessage = {
+  row: MessageRow
+  flags: number
+  keywords: readonly string[]
+  modseq: number
+  isRecent: boolean
+}
+
+const contentItems = ['BODY[]', 'BINARY[]', 'BINARY.SIZE', 'RFC822', 'RFC822.HEADER', 'RFC822.TEXT'] as const
+
+/** Items made from the message's row; the others are made from its octets. */
+export type RowItem = Exclude<FetchItem['item'], (typeof contentItems)[number]>
+
+const contentItemNames: ReadonlySet<string> = new Set(contentItems)
+
+export function isRowItem(name: FetchItem['item']): name is RowItem {
+  return !contentItemNames.has(name)
+}
+
+/** Whether envelope and structure have to be read for this item. */
+export function needsParts(item: FetchItem): boolean {
+  if (item.item === 'BINARY[]' || item.item === 'BINARY.SIZE') return item.part.length > 0
+  const section = sectionOf(item)
+  if (section !== null) return needsStructure(section)
+  return item.item === 'ENVELOPE' || item.item === 'BODY' || item.item === 'BODYSTRUCTURE'
+}
+
+/** RFC 9051 §6.4.5: the RFC822 items are BODY[], BODY.PEEK[HEADER] and BODY[TEXT] under other names. */
+function sectionOf(item: FetchItem): Section | null {
+  switch (item.item) {
+    case 'BODY[]':
+      return item.section
+    case 'RFC822':
+      return { part: [], text: 'all' }
+    case 'RFC822.HEADER':
+      return { part: [], text: 'header' }
+    case 'RFC822.TEXT':
+      return { part: [], text: 'text' }
+    default:
+      return null
+  }
+}
+
+/** `FLAGS (\Seen)` and the like, as a wire string. */
+export function encodeRowItem(message: FetchedMessage, name: RowItem): string {
+  return `${name} ${rowValue(message, name)}`
+}
+
+function rowValue({ row, flags, keywords, modseq, isRecent }: FetchedMessage, name: RowItem): string {
+  switch (name) {
+    case 'UID':
+      return String(row.uid)
+    case 'FLAGS':
+      return encodeMessageFlags(flags, keywords, isRecent)
+    case 'MODSEQ':
+      return `(${modseq})`
+    case 'INTERNALDATE':
+      return encodeDateTime(row.internal_date)
+    case 'SAVEDATE':
+      return encodeDateTime(row.saved_at)
+    case 'RFC822.SIZE':
+      return String(row.size_bytes)
+    case 'EMAILID':
+      return `(${emailId(row.body_id)})`
+    case 'THREADID':
+      return `(${threadId(row.thread_id)})`
+    case 'ENVELOPE':
+      return row.envelope === null ? missing(name) : encodeEnvelope(row.envelope)
+    case 'BODY':
+      return row.structure === null ? missing(name) : encodeBody(row.structure)
+    case 'BODYSTRUCTURE':
+      return row.structure === null ? missing(name) : encodeBodyStructure(row.structure)
+    case 'PREVIEW':
+      return encodeNstring(null) // RFC 8970 §3.2: none is available yet, and the capability is not announced
+  }
+}
+
+function missing(name: RowItem): never {
+  throw new Error(`${name} was asked for and not read`)
+}
+
+/**
+ * Writes an item that is made from the message's octets.
+ * @returns false when nothing was written: a BINARY part in an unknown transfer encoding.
+ */
+export async function writeContentItem(
+  output: FetchOutput,
+  row: MessageRow,
+  body: BodyReader,
+  item: FetchItem,
+  separator: string,
+): Promise<boolean> {
+  const name = `${separator}${fetchItemName(item)} `
+  const section = sectionOf(item)
+  if (section !== null) {
+    output.text(name)
+    await writeSection(output, body, row.structure, section, item.item === 'BODY[]' ? item.partial : null)
+  } else if (item.item === 'BINARY[]' || item.item === 'BINARY.SIZE') {
+    const part = findBinaryPart(body, row.structure, item.part)
+    if (part?.encoding === null) return false
+    output.text(name)
+    if (item.item === 'BINARY[]') await writeBinary(output, body, part, item.partial)
+    else output.text(String(await binarySize(body, part)))
+  }
+  return true
+}

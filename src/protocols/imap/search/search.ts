@@ -1,0 +1,42 @@
+/** SEARCH (RFC 9051 §6.4.4) on a session's view of a folder. RETURN options are the caller's. */
+import { searchMessages } from '../../../messages/search.ts'
+import type { SearchCriterion } from '../../../messages/search-criterion.ts'
+import type { Platform } from '../../../platform/platform.ts'
+import type { SearchKey } from '../syntax/search-key.ts'
+import { toCriterion } from './criterion.ts'
+
+export type SearchContext = {
+  mailboxId: string
+  folderId: string
+  /** The session's view, ascending: sequence numbers count in it, and only its UIDs are found. */
+  uids: readonly number[]
+  isRecent: (uid: number) => boolean
+  /** What `$` stands for (RFC 9051 §6.4.4.1), ascending; nothing if absent. */
+  savedUids?: readonly number[]
+}
+
+/** @returns the UIDs that match, ascending. */
+export async function searchFolder(
+  platform: Platform,
+  context: SearchContext,
+  key: SearchKey,
+): Promise<number[]> {
+  const { uids } = context
+  const first = uids[0]
+  const last = uids.at(-1)
+  if (first === undefined || last === undefined) return []
+  if (key.kind === 'all') return [...uids]
+  const view: SearchCriterion = { kind: 'uids', ranges: [{ first, last }] }
+  const wanted = toCriterion(key, { ...context, now: platform.clock.now() })
+  const found = await searchMessages(platform, context, { kind: 'and', criteria: [view, wanted] })
+  return intersection(found, uids)
+}
+
+/** Both ascending. The folder may have messages that the session was not told of. */
+function intersection(found: readonly number[], uids: readonly number[]): number[] {
+  let at = 0
+  return found.filter((uid) => {
+    while ((uids[at] ?? Number.POSITIVE_INFINITY) < uid) at++
+    return uids[at] === uid
+  })
+}

@@ -1,0 +1,93 @@
+/**
+ * The session of one connection, RFC 9051 §3:
+ *   not-authenticated -> authenticated <-> selected, and from each of them -> logout.
+ */
+import { isServed, mailboxStates } from '../../mailboxes/lifecycle.ts'
+import type { MailboxOwner } from '../../messages/owner.ts'
+import type { EventListener, PublishedEvent } from '../../platform/event-bus.ts'
+import type { Platform } from '../../platform/platform.ts'
+import type { Input } from './input.ts'
+import type { Output } from './output.ts'
+import type { FolderView } from './view.ts'
+
+export type SessionState =
+  | { name: 'not-authenticated' }
+  | { name: 'authenticated'; owner: MailboxOwner }
+  | { name: 'selected'; owner: MailboxOwner; view: FolderView }
+  | { name: 'logout' }
+
+/** What a session needs of its connection. */
+export type Transport = {
+  readonly listener: 'imap' | 'imaps'
+  readonly remoteAddress: string
+  readonly isSecure: boolean
+  readonly input: Input
+  readonly output: Output
+  /** Discards what was sent ahead, sends `response` and negotiates. Resolves to false when that failed. */
+  startTls(response: string): Promise<boolean>
+  /** The client may now be silent for longer. */
+  loggedIn(): void
+  /** After the command in hand: `* BYE text`, and the connection closes. */
+  end(text: string): void
+  /** Whether end() was called, here or by the listener. */
+  readonly isEnding: boolean
+}
+
+export type Session = {
+  readonly platform: Platform
+  readonly transport: Transport
+  state: SessionState
+  loginsRefused: number
+  /** Ends what was subscribed to. */
+  release: () => void
+}
+
+export type AuthenticatedSession = Session & { state: { owner: MailboxOwner } }
+export type SelectedSession = Session & { state: { name: 'selected' } }
+
+export function createSession(platform: Platform, transport: Transport): Session {
+  return { platform, transport, state: { name: 'not-authenticated' }, loginsRefused: 0, release: () => {} }
+}
+
+export function isAuthenticated(session: Session): session is AuthenticatedSession {
+  return session.state.name === 'authenticated' || session.state.name === 'selected'
+}
+
+export function isSelected(session: Session): session is SelectedSession {
+  return session.state.name === 'selected'
+}
+
+export function enter(session: Session, state: SessionState): void {
+  session.state = state
+}
+
+/** After a login: follows what happens to the mailbox. */
+export function enterMailbox(session: Session, owner: MailboxOwner): void {
+  enter(session, { name: 'authenticated', owner })
+  const listener: EventListener = (event) => {
+    if (endsService(event)) session.transport.end('The mailbox is not available any more')
+    else if (isSelected(session) && concernsFolder(event, session.state.view.folderId)) {
+      session.state.view.stale = true
+      session.transport.input.wake()
+    }
+  }
+  session.release = session.platform.bus.subscribeMailbox(owner.mailboxId, listener)
+  session.transport.loggedIn()
+}
+
+function endsService({ type, data }: PublishedEvent): boolean {
+  if (type !== 'mailbox.state_changed') return false
+  const to = fieldOf(data, 'to')
+  return !mailboxStates.some((state) => state === to && isServed(state))
+}
+
+function concernsFolder({ data }: PublishedEvent, folderId: string): boolean {
+  return fieldOf(data, 'folder_id') === folderId || fieldOf(data, 'from_folder_id') === folderId
+}
+
+/** A field of an event's data, which another version of this program on another node may have written. */
+function fieldOf(data: unknown, name: string): unknown {
+  return typeof data === 'object' && data !== null
+    ? Object.getOwnPropertyDescriptor(data, name)?.value
+    : undefined
+}
