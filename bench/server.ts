@@ -1,0 +1,47 @@
+/** The server under measurement: the real program, embedded database, fsync on, in a directory of its own. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+
+export async function withServer<T>(work: (server: ChildServer, dataDir: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'mailwright-bench-'))
+  try {
+    await using server = await startChildServer(directory)
+    await callApi(server, 'POST', '/v1/domains', { name: 'bench.test' })
+    return await work(server, directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Addresses `PREFIX1@bench.test` … of mailboxes that one call made. */
+export async function makeMailboxes(server: ChildServer, prefix: string, count: number): Promise<string[]> {
+  const addresses = Array.from({ length: count }, (_, index) => `${prefix}${index + 1}@bench.test`)
+  await callApi(server, 'POST', '/v1/mailboxes', { mailboxes: addresses.map((address) => ({ address })) })
+  return addresses
+}
+
+/** Resident memory of a process, in bytes, as Linux counts it. */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]
+  if (kilobytes === undefined) throw new Error('the resident memory of the process cannot be read')
+  return Number(kilobytes) * 1024
+}
+
+/** Watches the resident memory while `work` runs. @returns its highest value, in bytes. */
+export async function peakResidentBytes(pid: number, work: () => Promise<void>): Promise<number> {
+  let peak = await residentBytes(pid)
+  const timer = setInterval(() => {
+    void residentBytes(pid).then((bytes) => {
+      peak = Math.max(peak, bytes)
+    })
+  }, 50)
+  try {
+    await work()
+  } finally {
+    clearInterval(timer)
+  }
+  return Math.max(peak, await residentBytes(pid))
+}
