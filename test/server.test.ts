@@ -7,18 +7,23 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+import {
+  addressOf,
+  type ChildServer,
+  callApi,
+  mailwrightProgram,
+  startChildServer,
+} from '../src/testing/child-server.ts'
 import { temporaryDirectory } from '../src/testing/test-platform.ts'
 
 const run = promisify(execFile)
-const main = join(import.meta.dirname, '..', 'src', 'main.ts')
 
 type Outcome = { code: number; stdout: string; stderr: string }
 
 async function mailwright(args: string[], environment: Record<string, string>): Promise<Outcome> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment }
   try {
-    return { code: 0, ...(await run(process.execPath, [main, ...args], { env, timeout: 60_000 })) }
+    return { code: 0, ...(await run(mailwrightProgram, args, { env, timeout: 60_000 })) }
   } catch (error) {
     return error as Outcome // execFile rejects with the same fields
   }

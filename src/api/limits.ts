@@ -28,4 +28,6 @@ export const apiLimits = {
   tagsMax: 50,
   tagLengthMax: 100,
   searchLengthMax: 200,
+  /** A new version of the reference page is seen after this at the latest. */
+  referenceCacheSeconds: 3600,
 } as const

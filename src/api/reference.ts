@@ -1,10 +1,8 @@
-/** The contract as data: OpenAPI 3.1 at /v1/openapi.json, and the reference page at /docs, served from here. */
+/** The contract as data: OpenAPI 3.1 at /v1/openapi.json. reference-page.ts shows it to people. */
 import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
-import scalar from '@scalar/fastify-api-reference'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
-import { Refusal } from '../platform/errors.ts'
 import { headersOf } from './documented.ts'
 import type { Api } from './schemas.ts'
 
@@ -66,19 +64,8 @@ function describedReplies(replies: object): object {
   )
 }
 
-// Nothing is loaded from elsewhere, whatever the page's own code would like.
-const contentSecurityPolicy = [
-  "default-src 'self'",
-  "script-src 'self' 'unsafe-inline'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "font-src 'self' data:",
-  "worker-src 'self' blob:",
-  "frame-ancestors 'none'",
-].join('; ')
-
-/** The document and the page. */
-export async function referenceRoutes(app: Api): Promise<void> {
+/** The document. */
+export function referenceRoutes(app: Api): void {
   let document: string | null = null
   app.get(
     '/v1/openapi.json',
@@ -96,22 +83,4 @@ export async function referenceRoutes(app: Api): Promise<void> {
       return document
     },
   )
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs/', 302))
-  await app.register(scalar, {
-    routePrefix: '/docs',
-    configuration: {
-      url: '/v1/openapi.json',
-      withDefaultFonts: false,
-      telemetry: false,
-      pageTitle: 'Mailwright API',
-    },
-    hooks: {
-      onRequest(request, reply, done) {
-        // The page's own redirect parses the Host header and fails on what is none.
-        if (!URL.canParse(request.url, `http://${request.host}`)) return done(new Refusal('invalid_request'))
-        void reply.header('content-security-policy', contentSecurityPolicy)
-        done()
-      },
-    },
-  })
 }

@@ -163,11 +163,6 @@ for (const [what, bytes, status] of rawRequests) {
   })
 }
 
-test('/docs with a Host header that is none', async () => {
-  const answer = await raw('GET /docs HTTP/1.1\r\nHost: [x\r\nConnection: close\r\n\r\n')
-  assert.match(answer, /^HTTP\/1\.1 400 /)
-})
-
 function raw(bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''

@@ -27,6 +27,7 @@ import { observeRequests } from './observe.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
+import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -105,7 +106,8 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   healthRoutes(app, platform, options.isReady)
   loginRoute(app, platform)
   errorPageRoutes(app)
-  await referenceRoutes(app)
+  referenceRoutes(app)
+  referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
     requireCaller(asking, options.authenticator, options.requestsPerMinute)
     callerRoutes(asking.withTypeProvider(), platform, options.authenticator)

@@ -20,7 +20,8 @@ export type ChildServer = AsyncDisposable & {
   kill(): Promise<void>
 }
 
-const main = fileURLToPath(new URL('../main.ts', import.meta.url))
+/** The command line, as npm start runs it. */
+export const mailwrightProgram = fileURLToPath(new URL('../../bin/mailwright', import.meta.url))
 const startMsMax = 60_000
 
 /** Starts `serve` on a data directory that the caller makes and removes. All ports are free ones. */
@@ -30,7 +31,7 @@ export async function startChildServer(
 ): Promise<ChildServer> {
   const endpointsFile = join(dataDir, 'endpoints.json')
   await rm(endpointsFile, { force: true })
-  const child = spawn(process.execPath, [main, 'serve'], {
+  const child = spawn(mailwrightProgram, ['serve'], {
     env: { ...cleanEnvironment(), ...freePorts, MAILWRIGHT_DATA_DIR: dataDir, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

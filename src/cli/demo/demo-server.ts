@@ -46,7 +46,7 @@ export type ServerProcess = {
 export function spawnServer(directory: string): ServerProcess {
   const dataDir = join(directory, 'data')
   const apiKey = `mw_${randomBytes(24).toString('base64url')}`
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../../main.ts', import.meta.url)), 'serve'], {
+  const child = spawn(fileURLToPath(new URL('../../../bin/mailwright', import.meta.url)), ['serve'], {
     cwd: directory,
     env: environment(dataDir, apiKey),
     stdio: ['ignore', 'ignore', 'pipe'],
