@@ -49,6 +49,10 @@ async function loadFiles(): Promise<ReadonlyMap<string, PageFile>> {
       url: '/v1/openapi.json',
       withDefaultFonts: false,
       telemetry: false,
+      // What belongs to Scalar's own service.
+      agent: { disabled: true },
+      showDeveloperTools: 'never',
+      hideClientButton: true,
       pageTitle: 'Mailwright API',
     },
   })
