@@ -1,12 +1,12 @@
 /** The command line. Each command opens what it needs, does its work, and closes it again. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { runDemo } from './cli/demo/demo.ts'
 import { apiKeyCreate } from './cli/keys.ts'
 import { migrateDatabase } from './cli/migrate.ts'
 import { serve } from './cli/serve.ts'
 import { rotateMasterKey } from './cli/vault.ts'
-import { runDemo } from './cli/demo/demo.ts'
-import { loadConfig, type Config } from './platform/config.ts'
+import { type Config, loadConfig } from './platform/config.ts'
 import { configurationReference } from './platform/config-reference.ts'
 import { DataDirectoryInUse } from './platform/data-directory.ts'
 
@@ -14,7 +14,9 @@ import { DataDirectoryInUse } from './platform/data-directory.ts'
 const exitFailed = 1
 const exitUsage = 2
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
 const program = new Command('mailwright')
   .description('A self-hosted mailbox platform: domains and mailboxes by API, and the servers that run them.')

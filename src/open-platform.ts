@@ -16,12 +16,14 @@ import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { noListeners } from './platform/endpoints.ts'
 import { createEventBus } from './platform/event-bus.ts'
 import { startEventFeed } from './platform/event-feed.ts'
+import { adoptRestoredEvents } from './platform/events.ts'
 import { newId } from './platform/ids.ts'
 import { createLogger, type Logger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { migrate, requireServerVersion } from './platform/migrations.ts'
 import type { Platform } from './platform/platform.ts'
 import { createVault, newMasterKey } from './platform/vault.ts'
+import { requireVaultKey } from './platform/vault-keys.ts'
 
 export type OpenPlatform = AsyncDisposable & {
   platform: Platform
@@ -38,15 +40,22 @@ export async function openPlatform(config: Config, options: { clock?: Clock } = 
   const dataDirectory = await openDataDirectory(config.dataDir)
   stack.defer(() => dataDirectory.release())
   const { connectionString, lost } = await openServer(config, log, stack)
+  let closing = false
   const database = openDatabase({
     connectionString,
     connectionsMax,
-    onError: (error) => log.warn({ event: 'database.connection_lost', cause: error }),
+    // Only its words: the error of a pooled connection holds the whole connection.
+    onError: ({ message }) => closing || log.warn({ event: 'database.connection_lost', message }),
   })
-  stack.defer(() => database.close())
+  stack.defer(async () => {
+    closing = true
+    await database.close()
+  })
   await requireServerVersion(database.db)
   for (const name of await migrate(database.db, migrations)) log.debug({ event: 'database.migrated', name })
   await migrateJobs({ pgPool: database.pool })
+  const adopted = await adoptRestoredEvents(database.db)
+  if (adopted > 0) log.warn({ event: 'events.adopted_after_restore', count: adopted })
 
   const nodeId = newId()
   const bus = createEventBus((error) => log.error({ event: 'events.listener_failed', cause: error }))
@@ -65,6 +74,7 @@ export async function openPlatform(config: Config, options: { clock?: Clock } = 
     ports: noListeners(),
     nodeId,
   }
+  await requireVaultKey(platform)
   setEngines(platform, new Map([['local', localEngine]]))
   const opened = stack.move()
   return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }

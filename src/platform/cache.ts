@@ -3,13 +3,18 @@
 export type Cache<V> = {
   get(key: string): V | undefined
   set(key: string, value: V): void
-  delete(key: string): void
+  /**
+   * The value kept, else what `read` finds; null is not kept. What was being read while the cache was cleared may
+   * be older than what cleared it, and is given to its caller only.
+   */
+  load(key: string, read: () => Promise<V | null>): Promise<V | null>
   clear(): void
 }
 
 export function createCache<V>(options: { entriesMax: number; ttlMs: number }): Cache<V> {
   const entries = new Map<string, { value: V; expiresAtMs: number }>()
-  return {
+  let clearings = 0
+  const cache: Cache<V> = {
     get(key) {
       const entry = entries.get(key)
       if (!entry) return undefined
@@ -24,7 +29,18 @@ export function createCache<V>(options: { entriesMax: number; ttlMs: number }): 
       const [oldest] = entries.keys()
       if (entries.size > options.entriesMax && oldest !== undefined) entries.delete(oldest)
     },
-    delete: (key) => entries.delete(key),
-    clear: () => entries.clear(),
+    async load(key, read) {
+      const kept = cache.get(key)
+      if (kept !== undefined) return kept
+      const clearingsBefore = clearings
+      const value = await read()
+      if (value !== null && clearings === clearingsBefore) cache.set(key, value)
+      return value
+    },
+    clear() {
+      clearings++
+      entries.clear()
+    },
   }
+  return cache
 }

@@ -31,7 +31,7 @@ export function isDuration(text: string): boolean {
 
 /**
  * Adds an ISO 8601 duration in UTC. A month added to the 31st ends on the last day of a shorter month.
- * @throws RangeError when the text is no duration.
+ * @throws RangeError when the text is no duration, or the year would have five digits.
  */
 export function addDuration(from: Date, duration: string): Date {
   const match = durationPattern.exec(duration)
@@ -46,5 +46,10 @@ export function addDuration(from: Date, duration: string): Date {
   const lastDay = new Date(Date.UTC(result.getUTCFullYear(), result.getUTCMonth() + 1, 0)).getUTCDate()
   result.setUTCDate(Math.min(day, lastDay))
   const restSeconds = ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + seconds
-  return new Date(result.getTime() + restSeconds * 1000)
+  const later = new Date(result.getTime() + restSeconds * 1000)
+  if (!(later.getTime() < endOfTimeMs)) throw new RangeError(`${duration} leads past the year 9999`)
+  return later
 }
+
+// ISO 8601 has four digits for a year, and so have the parsers of clients.
+const endOfTimeMs = Date.UTC(10_000, 0)

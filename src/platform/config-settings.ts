@@ -45,6 +45,13 @@ function hostname(variable: string, fallback: string, doc: string): Setting<stri
   return make({ variable, default: fallback, doc, shape: `host name, \`${fallback}\``, parse })
 }
 
+/** A name, or an address of either family. */
+function host(variable: string, fallback: string, doc: string): Setting<string> {
+  const parse = (raw: string): Parsed<string> =>
+    isIP(raw) !== 0 || hostnamePattern.test(raw) ? good(raw) : bad('must be an IP address or a host name')
+  return make({ variable, default: fallback, doc, shape: `address, \`${fallback}\``, parse })
+}
+
 function port(variable: string, fallback: number, doc: string): Setting<Port> {
   const parse = (raw: string): Parsed<Port> => {
     if (raw === 'off') return good(null)
@@ -92,7 +99,8 @@ function ipPort(variable: string, doc: string): Setting<string | null> {
   const parse = (raw: string): Parsed<string | null> => {
     const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(raw)
     const ip = match?.[1] ?? match?.[2] ?? ''
-    return match && isIP(ip) !== 0 && Number(match[3]) <= 65_535
+    const number = Number(match?.[3])
+    return isIP(ip) !== 0 && number >= 1 && number <= 65_535
       ? good(raw)
       : bad('must be an address and a port, as in 127.0.0.1:53 or [::1]:53')
   }
@@ -144,6 +152,7 @@ export const setting = {
   text,
   optionalText,
   hostname,
+  host,
   port,
   integer,
   url,

@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { type Setting, setting } from './config-settings.ts'
+import { createVault } from './vault.ts'
 
 export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
 export type Role = (typeof roles)[number]
@@ -20,7 +21,7 @@ export const configSchema = {
   databaseUrl: setting
     .postgresUrl('DATABASE_URL', 'PostgreSQL 15 or newer in place of the embedded one.')
     .secret(),
-  host: setting.text('MAILWRIGHT_HOST', '127.0.0.1', 'The address that every listener binds.'),
+  host: setting.host('MAILWRIGHT_HOST', '127.0.0.1', 'The address that every listener binds.'),
   hostname: setting.hostname(
     'MAILWRIGHT_HOSTNAME',
     'localhost',
@@ -44,7 +45,11 @@ export const configSchema = {
     'MAILWRIGHT_RESOLVER',
     'DNS resolver for checks and MX look-ups; the system’s if unset.',
   ),
-  outboundPort: setting.port('MAILWRIGHT_OUTBOUND_PORT', 25, 'Port for delivery to other mail servers.'),
+  outboundPort: setting.integer(
+    'MAILWRIGHT_OUTBOUND_PORT',
+    { default: 25, min: 1, max: 65_535 },
+    'Port for delivery to other mail servers.',
+  ),
   relayUrl: setting
     .url('MAILWRIGHT_RELAY_URL', ['smtp:', 'smtps:'], 'A smarthost for outbound mail in place of MX.')
     .secret(),
@@ -156,8 +161,27 @@ function contradictions(config: Config): string[] {
   if (config.bootstrapApiKey !== null && !/^mw_[\w-]{20,200}$/.test(config.bootstrapApiKey)) {
     problems.push('MAILWRIGHT_BOOTSTRAP_API_KEY must be mw_ and at least 20 letters, digits, _ or -.')
   }
-  if (config.bootstrapPassword !== null && config.bootstrapPassword.length < 12) {
-    problems.push('MAILWRIGHT_BOOTSTRAP_PASSWORD must have at least 12 characters.')
+  if (config.bootstrapEmail !== null && !/^(?=.{3,254}$)[^\s@]+@[^\s@]+$/.test(config.bootstrapEmail)) {
+    problems.push(
+      `MAILWRIGHT_BOOTSTRAP_EMAIL must be as in ann@example.com, but it is "${config.bootstrapEmail}".`,
+    )
+  }
+  if (config.bootstrapPassword !== null && !/^.{12,200}$/su.test(config.bootstrapPassword)) {
+    problems.push('MAILWRIGHT_BOOTSTRAP_PASSWORD must have from 12 to 200 characters.')
+  }
+  if (config.masterKey !== null && !isMasterKey(config.masterKey)) {
+    problems.push(
+      'MAILWRIGHT_MASTER_KEY must be 32 bytes in base64 or hex, or several such, separated by commas.',
+    )
   }
   return problems
+}
+
+function isMasterKey(text: string): boolean {
+  try {
+    createVault(text)
+    return true
+  } catch {
+    return false
+  }
 }

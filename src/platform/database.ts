@@ -2,7 +2,14 @@
  * The database: a pool, typed SQL through Kysely, and the one way to a transaction.
  * A folder of the core adds its tables' types to `Tables` by module augmentation in its tables.ts.
  */
-import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
+import {
+  Kysely,
+  PostgresDialect,
+  type PostgresPool,
+  type QueryResult,
+  type RawBuilder,
+  type Transaction,
+} from 'kysely'
 import pg from 'pg'
 
 // biome-ignore lint/suspicious/noEmptyInterface: the folders above fill it
@@ -40,6 +47,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: 'mailwright',
     // A transaction whose node hangs must not hold its row locks for ever.
     idle_in_transaction_session_timeout: 60_000,
+    // Nor may one wait for ever for another's.
+    lock_timeout: 30_000,
     // Statements that do not wait for each other travel together.
     pipeline: true,
   })
@@ -54,12 +63,18 @@ const preparedMark = /^\s*\/\* prepared (\w+) \*\//
 /**
  * Statements that begin with the comment `prepared NAME` are prepared once for each connection: planning them
  * again costs more than running them. The others are not, because a plan for all parameters may be a bad one.
+ *
+ * After the end of a transaction of ours nothing more is sent for whoever had the connection. Of statements that
+ * were started at the same moment, some still wait their turn when one fails; sent behind the ROLLBACK, each would
+ * be a transaction of its own and stay.
  */
 function preparing(pool: pg.Pool): PostgresPool {
   return {
     end: () => pool.end(),
     async connect() {
       const client = await pool.connect()
+      let guarded = false
+      let over = false
       return new Proxy(client, {
         get(target, property) {
           if (property !== 'query') {
@@ -67,6 +82,9 @@ function preparing(pool: pg.Pool): PostgresPool {
             return typeof value === 'function' ? value.bind(target) : value
           }
           return (text: string, values: unknown[]) => {
+            if (text === beginText) guarded = true
+            else if (over) return Promise.reject(new Error('the transaction is over'))
+            if (text === 'commit' || text === 'rollback') over = guarded
             const name = preparedMark.exec(text)?.[1]
             return target.query(name === undefined ? { text, values } : { name, text, values })
           }
@@ -97,15 +115,43 @@ export async function transaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Prom
 
 const attemptsMax = 5
 
+// What Kysely sends for the access mode that runOnce sets. It tells our transactions from those of the migrator,
+// which goes on with its connection after a commit.
+const beginText = 'start transaction read write'
+
 async function runOnce<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   const hooks: AfterCommit[] = []
-  const result = await db.transaction().execute(async (kyselyTx) => {
-    const tx = kyselyTx as Tx // the brand has no value: this is the one place that gives it
-    pending.set(tx, hooks)
-    return await work(tx)
-  })
+  const result = await db
+    .transaction()
+    .setAccessMode('read write')
+    .execute(async (kyselyTx) => {
+      const tx = kyselyTx as Tx // the brand has no value: this is the one place that gives it
+      pending.set(tx, hooks)
+      return await work(tx)
+    })
   for (const hook of hooks) hook()
   return result
+}
+
+/**
+ * Sends statements behind each other without waiting for the answers in between: one way to the server and back
+ * instead of one for each. Waits for all of them also when one fails.
+ * @returns their results, in order.
+ * @throws what the first that failed threw.
+ */
+export async function together(
+  tx: Tx,
+  statements: readonly RawBuilder<unknown>[],
+): Promise<QueryResult<unknown>[]> {
+  const settled = await tx
+    .getExecutor()
+    .provideConnection((connection) =>
+      Promise.allSettled(statements.map((statement) => connection.executeQuery(statement.compile(tx)))),
+    )
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
 }
 
 /** Registers something to run after this transaction's commit, in order. It must not throw. */

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { chooseLauncher, giveTreeTo, type Launcher, ownerOf } from './postgres-account.ts'
+import { chooseLauncher, giveTreeTo, ownerOf } from './postgres-account.ts'
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts'
 import {
   createCluster,
@@ -26,6 +26,7 @@ import {
   openEndpoint,
   type PostgresEndpoint,
 } from './postgres-endpoint.ts'
+import type { Launcher } from './postgres-launcher.ts'
 import {
   clearAbandonedServer,
   type Exit,

@@ -90,11 +90,11 @@ async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<() =
         select snapshot.xmin::text as xmin, news.*
         from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin) snapshot
         left join lateral (
-          select xid::text as xid, id, type, organization_id, workspace_id, mailbox_id, data from events
+          select xid::text as xid, id, type, organization_id, workspace_id, mailbox_id, data, xid as place from events
           where xid < snapshot.xmin and (events.xid, events.id) > (${xid}::xid8, ${id}::uuid)
             and node_id <> ${nodeId}::uuid
           order by events.xid, events.id limit ${batchMax}
-        ) news on true`.execute(db)
+        ) news on true order by news.place, news.id`.execute(db)
       const events = rows.flatMap((row) => (row.id === null ? [] : [row]))
       bus.publish(
         events.map((row) => ({

@@ -2,8 +2,8 @@
  * The event log (outbox): every change writes its event in the same transaction. Webhooks, streams, the
  * audit log, IDLE and the other nodes' caches all read this log; decision 0009 has its order.
  */
-import { sql } from 'kysely'
-import { afterCommit, type Tx } from './database.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { afterCommit, type Db, type Tx } from './database.ts'
 import { newId } from './ids.ts'
 import type { Platform } from './platform.ts'
 
@@ -25,8 +25,19 @@ export type NewEvent = {
 
 /** Writes events in the caller's transaction, and tells this process of them after the commit. */
 export async function appendEvents(platform: Platform, tx: Tx, events: readonly NewEvent[]): Promise<void> {
-  if (events.length === 0) return
-  const at = platform.clock.now()
+  if (events.length > 0) await eventsStatement(platform, tx, events).execute(tx)
+}
+
+/** The same as a statement that the caller sends, in this transaction and with others. */
+export function eventsStatement(
+  platform: Platform,
+  tx: Tx,
+  events: readonly NewEvent[],
+): RawBuilder<unknown> {
+  afterCommit(tx, () => {
+    platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
+    platform.feed.announce()
+  })
   const rows = events.map((event) => ({
     id: newId(),
     type: event.type,
@@ -35,27 +46,46 @@ export async function appendEvents(platform: Platform, tx: Tx, events: readonly 
     mailbox_id: event.mailboxId ?? null,
     data: event.data,
   }))
-  await sql`/* prepared insert_events */
+  return sql`/* prepared insert_events */
     insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
-    select id, ${platform.nodeId}::uuid, type, organization_id, workspace_id, mailbox_id, data, ${at}::timestamptz
+    select id, ${platform.nodeId}::uuid, type, organization_id, workspace_id, mailbox_id, data,
+      ${platform.clock.now()}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json) as new (
       id uuid, type text, organization_id uuid, workspace_id uuid, mailbox_id uuid, data jsonb
-    )`.execute(tx)
-  afterCommit(tx, () => {
-    platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
-    platform.feed.announce()
-  })
+    )`
 }
 
 /** How long the log is kept: readers may resume from any cursor within it. */
 export const eventRetentionDays = 7
 
+// Readers of the log lag behind the oldest running writer, so that no deletion may run for long.
+const deletionsPerStatement = 5000
+
 /** Deletes events past their retention. @returns how many. */
 export async function deleteOldEvents(platform: Platform): Promise<number> {
   const before = new Date(platform.clock.now().getTime() - eventRetentionDays * 24 * 3600 * 1000)
-  const { numDeletedRows } = await platform.db
-    .deleteFrom('events')
-    .where('created_at', '<', before)
-    .executeTakeFirst()
-  return Number(numDeletedRows)
+  for (let total = 0; ; ) {
+    const { numAffectedRows } = await sql`
+      delete from events where (xid, id) in (
+        select xid, id from events where created_at < ${before} limit ${deletionsPerStatement}
+      )`.execute(platform.db)
+    const deleted = Number(numAffectedRows ?? 0)
+    total += deleted
+    if (deleted < deletionsPerStatement) return total
+  }
+}
+
+/**
+ * Makes the events of another cluster readable (decision 0009). After a dump is restored, their xids may lie ahead
+ * of this cluster's and would stay hidden; such rows get xid 0, before everything that is written here, in the order
+ * of their ids. Called at each start: without such rows it costs one look into the primary key.
+ *
+ * Nothing that this cluster wrote can be among them, also while other nodes write: what one snapshot sees of its
+ * own transactions has an xid below the snapshot's xmax.
+ * @returns how many events were taken in.
+ */
+export async function adoptRestoredEvents(db: Db): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update events set xid = '0'::xid8 where xid >= pg_snapshot_xmax(pg_current_snapshot())`.execute(db)
+  return Number(numAffectedRows ?? 0)
 }

@@ -22,7 +22,7 @@ export type IdempotentRequest = {
 }
 
 export const idempotencyRetentionHours = 72
-const lockTimeoutMs = 10_000
+const waitMsDefault = 2_000
 
 // RFC draft-ietf-httpapi-idempotency-key-header: an opaque value; printable ASCII of a bounded length here.
 const keyPattern = /^[\x21-\x7e]{1,255}$/
@@ -39,6 +39,7 @@ export function fingerprintOf(parts: readonly string[]): Buffer {
 
 /**
  * Runs `work` once for this key, in one transaction with the key's row.
+ * @param waitMsMax how long to wait for a running request of the same key.
  * @returns the reply, and whether it is a repeated one.
  * @throws Refusal idempotency_key_reused, idempotency_key_in_use, or whatever `work` refuses with.
  */
@@ -46,33 +47,44 @@ export async function runIdempotently(
   platform: Platform,
   request: IdempotentRequest,
   work: (tx: Tx) => Promise<StoredReply>,
+  waitMsMax = waitMsDefault,
 ): Promise<{ reply: StoredReply; replayed: boolean }> {
   const context = `idempotency_keys:${request.scopeId}:${request.key}`
+  return await transaction(platform.db, async (tx) => {
+    if (!(await claim(platform, tx, request, waitMsMax))) {
+      return { reply: await storedReply(platform, tx, request, context), replayed: true }
+    }
+    const reply = await work(tx)
+    const packed = zstdCompressSync(Buffer.from(reply.body))
+    await tx
+      .updateTable('idempotency_keys')
+      .set({ status: reply.status, sealed_reply: platform.vault.seal(packed, context) })
+      .where('scope_id', '=', request.scopeId)
+      .where('key', '=', request.key)
+      .execute()
+    return { reply, replayed: false }
+  })
+}
+
+/** @returns false when the key has a row already. Waits for a running request of the same key to end. */
+async function claim(
+  platform: Platform,
+  tx: Tx,
+  request: IdempotentRequest,
+  waitMsMax: number,
+): Promise<boolean> {
   try {
-    return await transaction(platform.db, async (tx) => {
-      if (!(await claim(platform, tx, request))) {
-        return { reply: await storedReply(platform, tx, request, context), replayed: true }
-      }
-      const reply = await work(tx)
-      const packed = zstdCompressSync(Buffer.from(reply.body))
-      await tx
-        .updateTable('idempotency_keys')
-        .set({ status: reply.status, sealed_reply: platform.vault.seal(packed, context) })
-        .where('scope_id', '=', request.scopeId)
-        .where('key', '=', request.key)
-        .execute()
-      return { reply, replayed: false }
-    })
+    await sql`select set_config('lock_timeout', ${String(waitMsMax)}, true)`.execute(tx)
+    return await insertKey(platform, tx, request)
   } catch (error) {
-    if (sqlState(error) === '55P03') throw new Refusal('idempotency_key_in_use') // lock_not_available
+    // lock_not_available. A lock that the work itself waits for in vain is another matter, and not refused so.
+    if (sqlState(error) === '55P03') throw new Refusal('idempotency_key_in_use', undefined, { cause: error })
     throw error
   }
 }
 
-/** @returns false when the key has a row already. Waits for a running request of the same key to end. */
-async function claim(platform: Platform, tx: Tx, request: IdempotentRequest): Promise<boolean> {
+async function insertKey(platform: Platform, tx: Tx, request: IdempotentRequest): Promise<boolean> {
   const now = platform.clock.now()
-  await sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`.execute(tx)
   await tx
     .deleteFrom('idempotency_keys')
     .where('scope_id', '=', request.scopeId)

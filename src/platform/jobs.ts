@@ -1,5 +1,5 @@
 /** Background jobs in the same database (graphile-worker): enqueued in the transaction that needs them. */
-import { run, type Task, Logger as WorkerLogger } from 'graphile-worker'
+import { parseCronItems, run, type Task, Logger as WorkerLogger } from 'graphile-worker'
 import { sql } from 'kysely'
 import type { Tx } from './database.ts'
 import type { Platform } from './platform.ts'
@@ -66,9 +66,8 @@ export async function startJobs(
     concurrency,
     noHandleSignals: true,
     pollInterval: 2000,
-    crontab: Object.entries(schedule)
-      .map(([name, cron]) => `${cron} ${name}`)
-      .join('\n'),
+    // Not as the text of a crontab, in which a name may have no dot.
+    parsedCronItems: parseCronItems(Object.entries(schedule).map(([task, match]) => ({ task, match }))),
     logger: new WorkerLogger(() => (level, message) => {
       if (level === 'error') platform.log.error({ event: 'jobs.worker', message })
       else platform.log.debug({ event: 'jobs.worker', message })

@@ -42,10 +42,14 @@ export function sqlMigration(...statements: readonly string[]): Migration {
 
 const oldestServerVersion = 150_000
 
-/** Refuses a server that is older than PostgreSQL 15. */
+/** The first look at the server. @throws with a clear sentence when it does not answer or is older than PostgreSQL 15. */
 export async function requireServerVersion(db: Db): Promise<void> {
   const { rows } = await sql<{ version: number }>`
-    select current_setting('server_version_num')::int as version`.execute(db)
+    select current_setting('server_version_num')::int as version`
+    .execute(db)
+    .catch((cause: unknown) => {
+      throw new Error('the database cannot be reached', { cause })
+    })
   const version = rows[0]?.version ?? 0
   if (version < oldestServerVersion) {
     throw new Error(

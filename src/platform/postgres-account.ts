@@ -8,22 +8,8 @@
  */
 import { chown, lstat, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Account, Launcher } from './postgres-launcher.ts'
 import { runProgram } from './postgres-process.ts'
-
-export type Launcher = {
-  /** What goes before the program's own path on the command line. */
-  prefix: readonly string[]
-  /** The account that Node itself switches to, where no helper program does it. */
-  spawnAs: Account | null
-  /** Who must own the files. */
-  owner: Account
-  /** The kernel stops the program when this process dies in any way. */
-  endsWithParent: boolean
-  /** For the log. */
-  description: string
-}
-
-export type Account = { uid: number; gid: number }
 
 /** Accounts in /etc/passwd that PostgreSQL may run as under root, best first. */
 const accountNames = ['postgres', 'nobody'] as const

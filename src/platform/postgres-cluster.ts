@@ -10,8 +10,8 @@ import { randomBytes } from 'node:crypto'
 import { chown, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readOrCreateSecretFile, writeFileDurably } from './data-directory.ts'
-import type { Launcher } from './postgres-account.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
+import type { Launcher } from './postgres-launcher.ts'
 import { runProgram } from './postgres-process.ts'
 
 /** The role that Mailwright logs in as, and its database. It owns the database and is no superuser. */

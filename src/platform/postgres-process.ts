@@ -6,8 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readdir, readFile, readlink, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Launcher } from './postgres-account.ts'
 import { removeAbandonedSocketDirectory } from './postgres-endpoint.ts'
+import type { Launcher } from './postgres-launcher.ts'
 
 export type Exit = { code: number | null; signal: string | null }
 

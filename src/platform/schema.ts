@@ -26,6 +26,7 @@ export const platformMigrations: Migrations = {
       created_at timestamptz not null,
       primary key (scope_id, key)
     )`,
+    'create table vault_keys (id text primary key, first_used_at timestamptz not null)',
     'create index idempotency_keys_created_at on idempotency_keys (created_at)',
   ),
 }

@@ -23,8 +23,12 @@ export type IdempotencyKeysTable = {
   created_at: Date
 }
 
+/** The master keys that this database's secrets were sealed under. The keys themselves are never here. */
+export type VaultKeysTable = { id: string; first_used_at: Date }
+
 declare module './database.ts' {
   interface Tables {
+    vault_keys: VaultKeysTable
     events: EventsTable
     idempotency_keys: IdempotencyKeysTable
   }

@@ -7,6 +7,8 @@ import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, ran
 export type Vault = {
   /** The id of the key that seals now. */
   readonly keyId: string
+  /** The ids of all keys that open. */
+  readonly keyIds: ReadonlySet<string>
   /**
    * Seals a secret. `context` says where it is kept (`table:id`) and is authenticated with it, so that a
    * sealed value copied into another row does not open.
@@ -49,6 +51,7 @@ export function createVault(masterKeys: string): Vault {
 
   return {
     keyId: current.id,
+    keyIds: new Set(byId.keys()),
     seal: (plaintext, context) => seal(current, plaintext, context),
     open: (sealed, context) => open(find(keyIdOf(sealed)), sealed, context),
     isStale: (sealed) => keyIdOf(sealed) !== current.id,
@@ -63,8 +66,12 @@ export function newMasterKey(): string {
 }
 
 function parseKey(text: string): Key {
-  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64')
-  if (bytes.length !== 32) throw new VaultError('a master key must be 32 bytes in base64 or hex')
+  // Node skips what is not base64; a key with a slip of the pen must not silently become another key.
+  const isHex = /^[0-9a-f]{64}$/i.test(text)
+  if (!isHex && !/^[\w+/-]{43}=?$/.test(text)) {
+    throw new VaultError('a master key must be 32 bytes in base64 or hex')
+  }
+  const bytes = Buffer.from(text, isHex ? 'hex' : 'base64')
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', bytes, '', `mailwright ${purpose}`, 32))
   const id = createHash('sha256').update(bytes).digest('hex').slice(0, 8)
