@@ -11,6 +11,7 @@ import type { Platform } from '../platform/platform.ts'
 import { type Access, type Principal, requireWrite } from './principals.ts'
 import type { ApiKeysTable } from './tables.ts'
 import { apiKeyPrefix, type NewToken, newToken } from './tokens.ts'
+import { holdWorkspace } from './workspaces.ts'
 
 export type ApiKey = Omit<Selectable<ApiKeysTable>, 'token_sha256'>
 
@@ -63,6 +64,7 @@ export async function createApiKey(
       fields: [{ pointer: '/expires_at', detail: 'must lie in the future' }],
     })
   }
+  if (wanted.workspaceId !== null) await holdWorkspace(tx, principal.organizationId, wanted.workspaceId)
   const token = newToken(apiKeyPrefix)
   const apiKey = await insertApiKey(platform, tx, principal.organizationId, wanted, token)
   return { apiKey, token: token.token }
@@ -141,20 +143,32 @@ export async function revokeApiKey(
 ): Promise<void> {
   requireWrite(principal)
   const key = await getApiKey(platform, principal, id, tx)
-  if (key.revoked_at !== null) return
-  await tx
+  await revoke(platform, tx, 'id', key.id)
+}
+
+/** Revokes the keys that are bound to a mailbox which is gone. */
+export async function revokeMailboxKeys(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
+  await revoke(platform, tx, 'mailbox_id', mailboxId)
+}
+
+async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', value: string): Promise<void> {
+  const revoked = await tx
     .updateTable('api_keys')
     .set({ revoked_at: platform.clock.now() })
-    .where('id', '=', key.id)
+    .where(column, '=', value)
+    .where('revoked_at', 'is', null)
+    .returning(['id', 'organization_id', 'workspace_id'])
     .execute()
-  await appendEvents(platform, tx, [
-    {
+  await appendEvents(
+    platform,
+    tx,
+    revoked.map((key) => ({
       type: 'api_key.revoked',
       organizationId: key.organization_id,
       workspaceId: key.workspace_id,
       data: { api_key_id: key.id },
-    },
-  ])
+    })),
+  )
 }
 
 function manageable(db: Db, principal: Principal) {

@@ -26,16 +26,31 @@ export async function verifyPassword(password: string, encoded: string): Promise
   if (!match || Buffer.byteLength(password) > passwordBytesMax) return false
   const [, memory = '', time = '', lanes = '', salt = '', tag = ''] = match
   const expected = Buffer.from(tag, 'base64')
-  const actual = await tagOf(password, {
+  const cost: Cost = {
     salt: Buffer.from(salt, 'base64'),
     memoryKib: Number(memory),
     passes: Number(time),
     parallelism: Number(lanes),
-  })
+  }
+  if (!isPayable(cost)) return false
+  const actual = await tagOf(password, cost)
   return actual.length === expected.length && timingSafeEqual(actual, expected)
 }
 
 type Cost = { salt: Buffer; memoryKib: number; passes: number; parallelism: number }
+
+// RFC 9106 §3.1 has the least of each; the most is what a login may cost here.
+function isPayable({ salt, memoryKib: memory, passes: times, parallelism: lanes }: Cost): boolean {
+  return (
+    salt.length >= 8 &&
+    lanes >= 1 &&
+    lanes <= 16 &&
+    times >= 1 &&
+    times <= 20 &&
+    memory >= 8 * lanes &&
+    memory <= 2 ** 20
+  )
+}
 
 function tagOf(password: string, cost: Cost): Promise<Buffer> {
   const parameters: Argon2Parameters = {

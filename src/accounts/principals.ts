@@ -117,14 +117,9 @@ async function cachedPrincipal(
 ): Promise<Principal | null> {
   if (token.length > tokenLengthMax) return null
   const digest = tokenDigest(token)
-  const cacheKey = digest.toString('base64')
-  const cached = cache.get(cacheKey)
-  if (cached) return cached
-  const principal = token.startsWith(sessionPrefix)
-    ? await sessionPrincipal(platform, digest)
-    : await apiKeyPrincipal(platform, digest)
-  if (principal) cache.set(cacheKey, principal)
-  return principal
+  return await cache.load(digest.toString('base64'), () =>
+    token.startsWith(sessionPrefix) ? sessionPrincipal(platform, digest) : apiKeyPrincipal(platform, digest),
+  )
 }
 
 async function apiKeyPrincipal(platform: Platform, digest: Buffer): Promise<Principal | null> {
@@ -177,18 +172,16 @@ async function reachableWorkspace(
   if (asked !== null && !isId(asked)) return null
   const wanted = asked?.toLowerCase() ?? principal.workspaceId
   if (principal.workspaceId !== null && wanted !== principal.workspaceId) return null
-  const cacheKey = `${principal.organizationId} ${wanted ?? 'default'}`
-  const cached = cache.get(cacheKey)
-  if (cached) return cached
-  const row = await platform.db
-    .selectFrom('workspaces')
-    .select('id')
-    .where('organization_id', '=', principal.organizationId)
-    .where('deleted_at', 'is', null)
-    .where(wanted === null ? sql<boolean>`is_default` : sql<boolean>`id = ${wanted}::uuid`)
-    .executeTakeFirst()
-  if (row) cache.set(cacheKey, row.id)
-  return row?.id ?? null
+  return await cache.load(`${principal.organizationId} ${wanted ?? 'default'}`, async () => {
+    const row = await platform.db
+      .selectFrom('workspaces')
+      .select('id')
+      .where('organization_id', '=', principal.organizationId)
+      .where('deleted_at', 'is', null)
+      .where(wanted === null ? sql<boolean>`is_default` : sql<boolean>`id = ${wanted}::uuid`)
+      .executeTakeFirst()
+    return row?.id ?? null
+  })
 }
 
 /** One statement a minute for all keys that were used, instead of one for each request. */

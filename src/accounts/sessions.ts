@@ -4,7 +4,7 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
-import { hashPassword, verifyPassword } from './passwords.ts'
+import { hashPassword, passwordBytesMax, verifyPassword } from './passwords.ts'
 import { newToken, sessionPrefix } from './tokens.ts'
 
 export const sessionHours = 12
@@ -20,6 +20,7 @@ export async function createSession(
   email: string,
   password: string,
 ): Promise<NewSession> {
+  if (Buffer.byteLength(password) > passwordBytesMax) throw new Refusal('login_failed')
   const user = await platform.db
     .selectFrom('users')
     .innerJoin('members', 'members.user_id', 'users.id')

@@ -110,6 +110,8 @@ export async function deleteWorkspace(
   requireOrganization(principal)
   const workspace = await getWorkspace(platform, principal, id, tx)
   if (workspace.is_default) throw new Refusal('workspace_is_default')
+  // Whoever is adding something to it holds the row: it is empty for good once we have it.
+  await tx.selectFrom('workspaces').select('id').where('id', '=', workspace.id).forUpdate().execute()
   if (!(await isEmpty(tx, workspace.id))) throw new Refusal('workspace_not_empty')
   await tx
     .updateTable('workspaces')
@@ -124,6 +126,22 @@ export async function deleteWorkspace(
       data: { workspace_id: workspace.id },
     },
   ])
+}
+
+/**
+ * Keeps a workspace from being deleted until the transaction ends: for whoever adds something to it.
+ * @throws Refusal workspace_not_found.
+ */
+export async function holdWorkspace(tx: Tx, organizationId: string, id: string): Promise<void> {
+  const row = await tx
+    .selectFrom('workspaces')
+    .select('id')
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forShare()
+    .executeTakeFirst()
+  if (!row) throw new Refusal('workspace_not_found')
 }
 
 function reachable(db: Db, principal: Principal) {
