@@ -2,6 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { requireWorkspace, requireWrite } from '../accounts/principals.ts'
+import { holdWorkspace } from '../accounts/workspaces.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -16,7 +17,7 @@ export type Domain = Selectable<DomainsTable>
 
 /**
  * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records.
- * @throws Refusal domain_invalid, domain_taken, forbidden.
+ * @throws Refusal domain_invalid, domain_taken, workspace_not_found, forbidden.
  */
 export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, text: string): Promise<Domain> {
   requireWrite(scope)
@@ -24,6 +25,7 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
   const name = parseDomainName(text)
   if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
   if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
+  await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
   const now = platform.clock.now()
   const domain = await tx
     .insertInto('domains')

@@ -25,7 +25,7 @@ export const domainMoves: Readonly<Record<DomainState, readonly DomainState[]>> 
   suspended: ['active', 'expired', 'deletion_scheduled', 'deleted'],
   expired: ['active', 'deletion_scheduled', 'deleted'],
   failed: ['registering', 'pending_nameservers', 'pending_records', 'deleted'],
-  deletion_scheduled: ['pending_records', 'active', 'suspended', 'expired', 'deleted'],
+  deletion_scheduled: ['pending_nameservers', 'pending_records', 'active', 'suspended', 'expired', 'deleted'],
   deleted: [],
 }
 

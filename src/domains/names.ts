@@ -9,8 +9,13 @@ export type DomainName = string & { readonly [kind]: 'DomainName' }
 const nameBytesMax = 253 // RFC 1035 §2.3.4, without the root's byte and the first length byte
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/
 
+// The host parser below is a URL's: it would cut off a path, resolve %61 and skip line ends. What is beyond ASCII
+// is IDNA's to judge (UTS 46).
+const nameCharacters = /^[a-z0-9.\u0080-\u{10ffff}-]+$/iu
+
 /** @returns null when the text is no domain name that mail could be addressed to. */
 export function parseDomainName(text: string): DomainName | null {
+  if (!nameCharacters.test(text)) return null
   const ascii = domainToASCII(text.replace(/\.$/, '')) // empty for what IDNA (UTS 46) refuses
   const labels = ascii.split('.')
   return ascii.length <= nameBytesMax &&
