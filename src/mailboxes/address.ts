@@ -36,24 +36,30 @@ export function parseAddress(text: string): ParsedAddress {
   return { ok: true, value: { localPart: localPart.value, domain, address } }
 }
 
-function parseLocalPart(text: string): { ok: true; value: string } | { ok: false; problem: string } {
+type ParsedLocalPart = { ok: true; value: string } | { ok: false; problem: string }
+
+const localPartTooLong = {
+  ok: false,
+  problem: `has more than ${localPartBytesMax} bytes before the @`,
+} as const
+
+function parseLocalPart(text: string): ParsedLocalPart {
   if (text === '') return { ok: false, problem: 'has nothing before the @' }
-  if (Buffer.byteLength(text) > localPartBytesMax) {
-    return { ok: false, problem: `has more than ${localPartBytesMax} bytes before the @` }
-  }
+  if (Buffer.byteLength(text) > localPartBytesMax) return localPartTooLong
   if (unsafe.test(text)) return { ok: false, problem: 'has a character that cannot be seen before the @' }
-  if (dotString.test(text)) return { ok: true, value: canonical(text) }
-  if (quotedString.test(text) && text.length > 2) {
-    return { ok: true, value: canonical(text.slice(1, -1).replace(/\\(.)/g, '$1')) }
-  }
+  if (dotString.test(text)) return canonical(text)
+  if (quotedString.test(text) && text.length > 2) return canonical(text.slice(1, -1).replace(/\\(.)/g, '$1'))
   return {
     ok: false,
     problem: 'has characters before the @ that need quotes, or a dot at an end or twice in a row',
   }
 }
 
-function canonical(localPart: string): string {
-  return localPart.normalize('NFC').toLowerCase()
+// A letter and its accent may have a common code point in lower case only (ǰ), so that NFC comes again. Lower case
+// may need more bytes (Ⱥ), so that the length is looked at again.
+function canonical(localPart: string): ParsedLocalPart {
+  const value = localPart.normalize('NFC').toLowerCase().normalize('NFC')
+  return Buffer.byteLength(quoted(value)) > localPartBytesMax ? localPartTooLong : { ok: true, value }
 }
 
 function quoted(localPart: string): string {

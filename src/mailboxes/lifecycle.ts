@@ -21,7 +21,15 @@ export const mailboxMoves: Readonly<Record<MailboxState, readonly MailboxState[]
   active: ['suspended', 'waiting_domain', 'deletion_scheduled', 'deleted'],
   suspended: ['active', 'deletion_scheduled', 'deleted'],
   failed: ['provisioning', 'deletion_scheduled', 'deleted'],
-  deletion_scheduled: ['active', 'suspended', 'waiting_domain', 'waiting_payment', 'failed', 'deleted'],
+  deletion_scheduled: [
+    'waiting_payment',
+    'waiting_domain',
+    'provisioning',
+    'active',
+    'suspended',
+    'failed',
+    'deleted',
+  ],
   deleted: [],
 }
 

@@ -39,7 +39,7 @@ export function requireStrongPassword(password: string, address: string): void {
 export function storePassword(vault: Vault, mailboxId: string, password: string): StoredPassword {
   const context = passwordContext(mailboxId)
   return {
-    verifier: vault.digest(password, context),
+    verifier: vault.digest(comparable(password), context),
     key_id: vault.keyId,
     sealed_password: vault.seal(password, context),
   }
@@ -52,8 +52,13 @@ export function verifyMailboxPassword(
   password: string,
 ): boolean {
   if (Buffer.byteLength(password) > bytesMax) return false
-  const expected = vault.digest(password, passwordContext(mailboxId), stored.key_id)
+  const expected = vault.digest(comparable(password), passwordContext(mailboxId), stored.key_id)
   return expected.length === stored.verifier.length && timingSafeEqual(expected, stored.verifier)
+}
+
+// RFC 8265 §4.2.2: keyboards send an accented letter as one code point or as two.
+function comparable(password: string): string {
+  return password.normalize('NFC')
 }
 
 export function openPassword(vault: Vault, mailboxId: string, sealed: Buffer): string {

@@ -2,14 +2,14 @@
  * Provisioning: one mailbox or ten thousand, by the same path. Rows are inserted as sets, a result comes
  * back for each item, and an item that cannot be made does not keep the others from being made.
  */
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Domain } from '../domains/domains.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
-import type { Tx } from '../platform/database.ts'
+import { type Tx, together } from '../platform/database.ts'
 import { type ErrorCode, Refusal } from '../platform/errors.ts'
-import { appendEvents } from '../platform/events.ts'
+import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
@@ -173,15 +173,13 @@ async function insertCandidates(
   })
   const rows = winners.map(({ row }) => row)
   if (rows.length === 0) return
-  await Promise.all([
-    insertMailboxes(tx, rows),
-    insertPasswords(
+  await together(tx, [
+    mailboxesStatement(rows),
+    passwordsStatement(
       platform,
-      tx,
       winners.map(({ candidate, row }) => ({ row, password: candidate.item.password ?? generatePassword() })),
     ),
-    provisionEngines(platform, tx, rows),
-    appendEvents(
+    eventsStatement(
       platform,
       tx,
       rows.map((row) => ({
@@ -193,6 +191,7 @@ async function insertCandidates(
       })),
     ),
   ])
+  await provisionEngines(platform, tx, rows)
   for (const { candidate, row } of winners) {
     results.set(candidate.index, { status: row.state === 'active' ? 'created' : 'pending', mailbox: row })
   }
@@ -236,35 +235,32 @@ async function claimAddresses(tx: Tx, rows: readonly Mailbox[]): Promise<Set<str
   return new Set(claimed.map((row) => row.address))
 }
 
-async function insertMailboxes(tx: Tx, rows: readonly Mailbox[]): Promise<void> {
+function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown> {
   // As JSON, because tags is an array of its own in each row. Times are the same in all rows of a call.
   const columns = rows.map(({ created_at, updated_at, state_changed_at, ...row }) => row)
   const at = rows[0]?.created_at
-  await sql`
+  return sql`/* prepared insert_mailboxes */
     insert into mailboxes (id, organization_id, workspace_id, domain_id, address, state, service, display_name,
       first_name, last_name, tags, search_text, batch_id, version, created_at, updated_at, state_changed_at)
     select id, organization_id, workspace_id, domain_id, address, state, service, display_name,
       first_name, last_name, tags, search_text, batch_id, version, ${at}, ${at}, ${at}
     from json_to_recordset(${JSON.stringify(columns)}::json) as new (id uuid, organization_id uuid,
       workspace_id uuid, domain_id uuid, address text, state text, service text, display_name text,
-      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer)`.execute(
-    tx,
-  )
+      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer)`
 }
 
-async function insertPasswords(
+function passwordsStatement(
   platform: Platform,
-  tx: Tx,
   entries: readonly { row: Mailbox; password: string }[],
-): Promise<void> {
+): RawBuilder<unknown> {
   const stored = entries.map(({ row, password }) => storePassword(platform.vault, row.id, password))
-  await sql`
+  return sql`/* prepared insert_mailbox_passwords */
     insert into mailbox_passwords (mailbox_id, name, scheme, verifier, key_id, sealed_password, created_at)
     select mailbox_id, 'primary', 'hmac-sha256', verifier, key_id, sealed_password, ${platform.clock.now()}
     from unnest(
       ${entries.map(({ row }) => row.id)}::uuid[], ${stored.map((one) => one.verifier)}::bytea[],
       ${stored.map((one) => one.key_id)}::text[], ${stored.map((one) => one.sealed_password)}::bytea[]
-    ) as new (mailbox_id, verifier, key_id, sealed_password)`.execute(tx)
+    ) as new (mailbox_id, verifier, key_id, sealed_password)`
 }
 
 async function provisionEngines(platform: Platform, tx: Tx, rows: readonly Mailbox[]): Promise<void> {

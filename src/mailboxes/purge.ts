@@ -1,4 +1,6 @@
 /** Purging: what is deleted for good, now or when its days of grace are over. */
+import { sql } from 'kysely'
+import { revokeMailboxKeys } from '../accounts/api-keys.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
@@ -20,8 +22,7 @@ export async function purgeDueMailboxes(platform: Platform): Promise<void> {
   const due = await platform.db
     .selectFrom('mailboxes')
     .select('id')
-    .where('state', '=', 'deletion_scheduled')
-    .where('purge_at', '<=', platform.clock.now())
+    .where(isDue(platform.clock.now()))
     .limit(dueMax)
     .execute()
   for (const { id } of due) {
@@ -39,14 +40,17 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .selectFrom('mailboxes')
       .selectAll()
       .where('id', '=', mailboxId)
-      .where('state', 'in', ['deleted', 'deletion_scheduled'])
-      .where('purge_at', '<=', now)
+      .where(isDue(now))
       .forUpdate()
       .executeTakeFirst()
     if (!mailbox) return
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
-    await engineOf(platform, mailbox.service)?.purge(platform, tx, mailbox.id)
+    await revokeMailboxKeys(platform, tx, mailbox.id)
+    const engine = engineOf(platform, mailbox.service)
+    if (!engine)
+      throw new Error(`the service ${mailbox.service}, which runs the mailbox ${mailbox.id}, is not set up`)
+    await engine.purge(platform, tx, mailbox.id)
     await tx
       .updateTable('mailboxes')
       .set({
@@ -66,4 +70,10 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       },
     ])
   })
+}
+
+// What is deleted for good is due at once, whichever node's clock wrote its purge_at.
+function isDue(now: Date) {
+  return sql<boolean>`purge_at is not null
+    and (state = 'deleted' or (state = 'deletion_scheduled' and purge_at <= ${now}))`
 }
