@@ -232,6 +232,7 @@ test('the test clock: only for organization keys that may write, and only by a d
   assert.equal(refusal(await move(bound, 'P1D')), '403 forbidden')
   assert.equal(refusal(await move(reading, 'P1D')), '403 forbidden')
   assert.equal(refusal(await move(api.apiKey, 'tomorrow')), '400 invalid_request')
+  assert.equal(refusal(await move(api.apiKey, 'P9999Y')), '400 invalid_request')
   const soon = await api.key({ expiresAt: new Date(Date.now() + 3_600_000) })
   const moved = await move(api.apiKey, 'P1M')
   assert.equal(moved.status, 200)

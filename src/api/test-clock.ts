@@ -38,7 +38,17 @@ export function testClockRoute(app: Api, platform: Platform): void {
           const fields = [{ pointer: '/advance', detail: 'is no ISO 8601 duration' }]
           throw new Refusal('invalid_request', undefined, { fields })
         }
-        return { status: 200, body: { now: advance(request.body.advance).toISOString() } }
+        return { status: 200, body: { now: moved(advance, request.body.advance).toISOString() } }
       }),
   )
+}
+
+function moved(advance: (duration: string) => Date, duration: string): Date {
+  try {
+    return advance(duration)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    const fields = [{ pointer: '/advance', detail: 'leads to a time that no date can hold' }]
+    throw new Refusal('invalid_request', undefined, { fields, cause })
+  }
 }
