@@ -6,7 +6,7 @@
  */
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -48,10 +48,9 @@ export function createBodyWriter(platform: Platform): BodyWriter {
 
   const flushChunk = async (): Promise<void> => {
     const held = Buffer.concat(pieces, heldBytes)
-    const rest = held.subarray(chunkBytes)
-    pieces = rest.length === 0 ? [] : [Buffer.from(rest)] // a copy, so that the whole chunk can be freed
-    heldBytes = rest.length
-    await insertChunk(platform.db, id, chunks++, held.subarray(0, chunkBytes))
+    pieces = []
+    heldBytes = 0
+    await insertChunk(platform.db, id, chunks++, held)
   }
 
   return {
@@ -61,9 +60,13 @@ export function createBodyWriter(platform: Platform): BodyWriter {
     async write(bytes) {
       parser.write(bytes)
       sizeBytes += bytes.length
-      pieces.push(bytes)
-      heldBytes += bytes.length
-      while (heldBytes > chunkBytes) await flushChunk()
+      for (let rest = bytes; rest.length > 0; ) {
+        if (heldBytes === chunkBytes) await flushChunk() // only now: a body of exactly one chunk lies in its row
+        const piece = rest.subarray(0, chunkBytes - heldBytes)
+        pieces.push(piece)
+        heldBytes += piece.length
+        rest = rest.subarray(piece.length)
+      }
     },
     async finish() {
       const parsed = parser.end()
@@ -87,11 +90,10 @@ async function insertChunk(db: Db, bodyId: string, number: number, raw: Buffer):
 }
 
 /**
- * Writes the rows of staged bodies, in the transaction that gives them their messages. All contents travel as one
+ * The statement that writes the rows of staged bodies, in the transaction that gives them their messages. All contents travel as one
  * value of raw bytes, which the statement cuts up: an array of bytea would double them as hex.
  */
-export async function insertBodies(tx: Tx, bodies: readonly StagedBody[], at: Date): Promise<void> {
-  if (bodies.length === 0) return
+export function bodiesStatement(bodies: readonly StagedBody[], at: Date): RawBuilder<unknown> {
   let offset = 1 // SQL counts from one
   const rows = bodies.map(({ id, sizeBytes, content, parsed }) => {
     const start = offset
@@ -106,12 +108,17 @@ export async function insertBodies(tx: Tx, bodies: readonly StagedBody[], at: Da
     }
   })
   const contents = Buffer.concat(bodies.flatMap(({ content }) => content ?? []))
-  await sql`/* prepared insert_bodies */
+  return sql`/* prepared insert_bodies */
     insert into bodies (id, store, size_bytes, content, envelope, structure, created_at)
     select id, 'postgres', size_bytes, substring(${contents}::bytea from start for length), envelope, structure,
       ${at}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json)
-      as new (id uuid, size_bytes bigint, start int, length int, envelope json, structure json)`.execute(tx)
+      as new (id uuid, size_bytes bigint, start int, length int, envelope json, structure json)`
+}
+
+/** Writes the rows of staged bodies. */
+export async function insertBodies(tx: Tx, bodies: readonly StagedBody[], at: Date): Promise<void> {
+  if (bodies.length > 0) await bodiesStatement(bodies, at).execute(tx)
 }
 
 /** A range of raw bytes; `end` is not part of it. */

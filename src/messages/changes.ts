@@ -5,12 +5,10 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int4Array, int8Array } from '../platform/sql-arrays.ts'
-import { flagBits, requireKeywords } from './flags.ts'
+import { flagBits, requireKeywords, uniqueKeywords } from './flags.ts'
 import type { MailboxOwner } from './owner.ts'
 import { addSweepCandidates } from './sweep.ts'
-
-/** UIDs from `first` to `last`, both included. A session's sequence numbers become few of these. */
-export type UidRange = { first: number; last: number }
+import { rangesTable, type UidRange } from './uid-ranges.ts'
 
 export type FlagChange = {
   mode: 'add' | 'remove' | 'replace'
@@ -42,8 +40,9 @@ export async function changeFlags(
   owner: MailboxOwner,
   folderId: string,
   ranges: readonly UidRange[],
-  change: FlagChange,
+  wanted: FlagChange,
 ): Promise<FlagResult> {
+  const change = { ...wanted, keywords: uniqueKeywords(wanted.keywords) }
   const folder = await lockFolder(tx, owner.mailboxId, folderId)
   const before = await readFlags(tx, owner.mailboxId, folderId, ranges)
   const modseq = folder.highest_modseq + 1
@@ -144,7 +143,7 @@ export async function expungeDeleted(
     select uid from messages join ${rangesTable(wanted)} on uid between ranges.first and ranges.last
     where mailbox_id = ${owner.mailboxId}::uuid and folder_id = ${folderId}::uuid
       and flags & ${flagBits.deleted} <> 0`.execute(tx)
-  const uids = [...new Set(rows.map((row) => row.uid))].sort((a, b) => a - b)
+  const uids = rows.map((row) => row.uid).sort((a, b) => a - b)
   if (uids.length === 0) return { uids: [], highestModseq: folder.highest_modseq }
   const highestModseq = await removeMessages(platform, tx, owner, folderId, uids)
   await appendEvents(platform, tx, [
@@ -217,12 +216,6 @@ export async function lockFolder(
   return folder
 }
 
-/** UID ranges as a table in a statement, named `ranges`. */
-export function rangesTable(ranges: readonly UidRange[]) {
-  return sql`unnest(${int8Array(ranges.map((range) => range.first))}, ${int8Array(ranges.map((range) => range.last))})
-    as ranges (first, last)`
-}
-
 async function readFlags(
   tx: Tx,
   mailboxId: string,
@@ -233,5 +226,5 @@ async function readFlags(
     select uid, flags, keywords, modseq from messages
       join ${rangesTable(ranges)} on uid between ranges.first and ranges.last
     where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid order by uid`.execute(tx)
-  return rows.filter((row, index) => row.uid !== rows[index - 1]?.uid) // ranges of a client may overlap
+  return rows
 }

@@ -6,9 +6,10 @@ import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arrays.ts'
-import { rangesTable, removeMessages, type UidRange } from './changes.ts'
+import { removeMessages } from './changes.ts'
 import { flagBits } from './flags.ts'
 import type { MailboxOwner } from './owner.ts'
+import { rangesTable, type UidRange } from './uid-ranges.ts'
 
 export type CopyResult = {
   /** UIDVALIDITY of the destination. */
@@ -117,7 +118,7 @@ async function readMessages(
   ranges: readonly UidRange[],
 ): Promise<SourceMessage[]> {
   const { rows } = await sql<SourceMessage>`
-    select distinct on (uid) uid, id, flags, keywords, internal_date, size_bytes, body_id, thread_id
+    select uid, id, flags, keywords, internal_date, size_bytes, body_id, thread_id
     from messages join ${rangesTable(ranges)} on uid between ranges.first and ranges.last
     where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid order by uid`.execute(tx)
   return rows

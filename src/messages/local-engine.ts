@@ -6,17 +6,15 @@ import { createStandardFolders } from './folders.ts'
 export const localEngine: MailboxEngine = {
   provision: createStandardFolders,
   async purge(platform, tx, mailboxId) {
+    // The folders go first: a delivery that is under way has locked its folder, and what it stores is seen by the
+    // statements after this one. One that comes later finds no folder.
+    await sql`select from folders where mailbox_id = ${mailboxId}::uuid order by id for update`.execute(tx)
+    await tx.deleteFrom('folders').where('mailbox_id', '=', mailboxId).execute()
     await sql`
       insert into sweep_candidates (body_id, since)
       select distinct body_id, ${platform.clock.now()}::timestamptz from messages
       where mailbox_id = ${mailboxId}::uuid`.execute(tx)
-    for (const table of [
-      'messages',
-      'expunged_messages',
-      'thread_message_ids',
-      'folders',
-      'deleted_folders',
-    ] as const) {
+    for (const table of ['messages', 'expunged_messages', 'thread_message_ids', 'deleted_folders'] as const) {
       await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
     }
   },

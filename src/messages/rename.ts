@@ -10,6 +10,7 @@ import {
   canonicalPath,
   createFolder,
   type Folder,
+  foldersPerMailboxMax,
   hierarchyDelimiter,
   inboxPath,
   insertFolder,
@@ -23,7 +24,7 @@ import type { MailboxOwner } from './owner.ts'
 /**
  * Renames a folder and everything below it; missing levels above the new name are made. Renaming INBOX moves
  * its messages into a new folder and leaves INBOX empty, with the folders below it where they are.
- * @throws Refusal folder_not_found, folder_exists, folder_name_invalid.
+ * @throws Refusal folder_not_found, folder_exists, folder_name_invalid, folder_limit_reached.
  */
 export async function renameFolder(
   platform: Platform,
@@ -44,9 +45,9 @@ export async function renameFolder(
   const moves = tree.map((folder) => ({ folder, path: `${to}${folder.path.slice(from.length)}` }))
   if (moves.some(({ path }) => existing.has(path))) throw new Refusal('folder_exists')
   for (const { path } of moves) requireFolderPath(path) // the new names may have become too long or too deep
-  for (const ancestor of ancestorsOf(to)) {
-    if (!existing.has(ancestor)) await insertFolder(platform, tx, owner, ancestor, null)
-  }
+  const missing = ancestorsOf(to).filter((ancestor) => !existing.has(ancestor))
+  if (existing.size + missing.length > foldersPerMailboxMax) throw new Refusal('folder_limit_reached')
+  for (const ancestor of missing) await insertFolder(platform, tx, owner, ancestor, null)
   await rememberUidValidity(tx, owner.mailboxId, tree)
   for (const { folder, path } of moves) await movePath(platform, tx, owner, folder, path)
 }

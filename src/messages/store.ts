@@ -2,15 +2,15 @@
  * The store: new messages of any number of mailboxes are written together. One row lock for each folder, taken
  * in one order, gives UID and MODSEQ (decision 0012); everything else is inserted as sets.
  */
-import { sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
-import { appendEvents, type NewEvent } from '../platform/events.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { type Tx, together } from '../platform/database.ts'
+import { eventsStatement, type NewEvent } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arrays.ts'
-import { insertBodies, type StagedBody } from './bodies.ts'
+import { bodiesStatement, type StagedBody } from './bodies.ts'
 import { flagBits } from './flags.ts'
-import { assignThreads } from './threads.ts'
+import { planThreads } from './threads.ts'
 
 export type NewMessage = {
   mailboxId: string
@@ -43,24 +43,24 @@ export async function storeMessages(
   messages: readonly NewMessage[],
   eventsOf: (stored: readonly (StoredMessage | null)[]) => NewEvent[],
 ): Promise<(StoredMessage | null)[]> {
-  const places = await allocate(tx, messages)
-  const placed = messages.flatMap((message, index) => {
-    const place = places[index]
-    return place ? [{ ...place, id: newId(), message, index }] : []
-  })
-  const bodies = new Map(placed.map(({ message }) => [message.body.id, message.body]))
-  const now = platform.clock.now()
-  const [threadIds] = await Promise.all([
-    assignThreads(
-      tx,
-      placed.map(({ message }) => ({ mailboxId: message.mailboxId, ...message.body.parsed })),
-    ),
-    insertBodies(tx, [...bodies.values()], now),
-  ])
-  const rows = placed.map((row, at) => ({ ...row, threadId: threadIds[at] ?? newId() }))
+  const needs = folderNeeds(messages)
+  const threads = planThreads(
+    messages.map((message) => ({ mailboxId: message.mailboxId, ...message.body.parsed })),
+  )
+  const [threaded, reserved] = await together(tx, [threads.statement, reserveStatement(needs)])
+  const threadIds = await threads.resolve(tx, Number(threaded?.numAffectedRows ?? 0))
+  const rows = placeMessages(messages, threadIds, (reserved?.rows ?? []) as ReservedRow[]) // as the statement returns
   const results: (StoredMessage | null)[] = messages.map(() => null)
   for (const row of rows) results[row.index] = toStored(row)
-  await Promise.all([insertMessages(tx, rows, now), appendEvents(platform, tx, eventsOf(results))])
+  const events = eventsOf(results)
+  if (rows.length === 0) return results
+  const bodies = new Map(rows.map(({ message }) => [message.body.id, message.body]))
+  const now = platform.clock.now()
+  await together(tx, [
+    bodiesStatement([...bodies.values()], now),
+    messagesStatement(rows, now),
+    eventsStatement(platform, tx, events),
+  ])
   return results
 }
 
@@ -77,12 +77,9 @@ function toStored(row: MessageRow): StoredMessage {
   }
 }
 
-type Place = { uid: number; uidvalidity: number; modseq: number }
-
 type FolderNeed = { mailboxId: string; folderId: string; count: number; unseen: number; bytes: number }
 
-/** Gives each message a UID in its folder; null where there is no such folder. */
-async function allocate(tx: Tx, messages: readonly NewMessage[]): Promise<(Place | null)[]> {
+function folderNeeds(messages: readonly NewMessage[]): FolderNeed[] {
   const needs = new Map<string, FolderNeed>()
   for (const message of messages) {
     const need = needs.get(message.folderId) ?? {
@@ -97,26 +94,14 @@ async function allocate(tx: Tx, messages: readonly NewMessage[]): Promise<(Place
     need.bytes += message.body.sizeBytes
     needs.set(message.folderId, need)
   }
-  const given = await reserveUids(tx, [...needs.values()])
-  return messages.map((message) => {
-    const range = given.get(message.folderId)
-    if (!range) return null
-    const uid = range.next
-    range.next += 1
-    return { uid, uidvalidity: range.uidvalidity, modseq: range.modseq }
-  })
+  return [...needs.values()]
 }
 
-type Reserved = { next: number; uidvalidity: number; modseq: number }
+type ReservedRow = { id: string; first_uid: number; uidvalidity: number; modseq: number }
 
-/** Reserves UIDs and one MODSEQ in each folder, in one statement that locks the folders in id order. */
-async function reserveUids(tx: Tx, needs: readonly FolderNeed[]): Promise<Map<string, Reserved>> {
-  const { rows } = await sql<{
-    id: string
-    first_uid: number
-    uidvalidity: number
-    modseq: number
-  }>`/* prepared reserve_uids */
+/** Reserves UIDs and one MODSEQ in each folder, and locks the folders in id order. */
+function reserveStatement(needs: readonly FolderNeed[]): RawBuilder<unknown> {
+  return sql`/* prepared reserve_uids */
     with wanted as (
       select * from unnest(
         ${uuidArray(needs.map((need) => need.mailboxId))}, ${uuidArray(needs.map((need) => need.folderId))},
@@ -133,17 +118,39 @@ async function reserveUids(tx: Tx, needs: readonly FolderNeed[]): Promise<Map<st
       size_bytes = size_bytes + locked.bytes
     from locked where folders.mailbox_id = locked.mailbox_id and folders.id = locked.id
     returning folders.id, folders.uidnext - locked.count as first_uid, folders.uidvalidity,
-      folders.highest_modseq as modseq`.execute(tx)
-  return new Map(
-    rows.map((row) => [row.id, { next: row.first_uid, uidvalidity: row.uidvalidity, modseq: row.modseq }]),
-  )
+      folders.highest_modseq as modseq`
 }
 
-type MessageRow = Place & { id: string; threadId: string; message: NewMessage }
+/** Gives each message whose folder exists the next of its folder's UIDs. */
+function placeMessages(
+  messages: readonly NewMessage[],
+  threadIds: readonly string[],
+  reserved: readonly ReservedRow[],
+): MessageRow[] {
+  const ranges = new Map(reserved.map((row) => [row.id, { ...row, next: row.first_uid }]))
+  return messages.flatMap((message, index) => {
+    const range = ranges.get(message.folderId)
+    if (!range) return []
+    const uid = range.next
+    range.next += 1
+    const { uidvalidity, modseq } = range
+    return [{ message, index, id: newId(), uid, uidvalidity, modseq, threadId: threadIds[index] ?? newId() }]
+  })
+}
 
-async function insertMessages(tx: Tx, rows: readonly MessageRow[], at: Date): Promise<void> {
-  if (rows.length === 0) return
-  await sql`/* prepared insert_messages */
+type MessageRow = {
+  message: NewMessage
+  /** Its place in the call. */
+  index: number
+  id: string
+  uid: number
+  uidvalidity: number
+  modseq: number
+  threadId: string
+}
+
+function messagesStatement(rows: readonly MessageRow[], at: Date): RawBuilder<unknown> {
+  return sql`/* prepared insert_messages */
     insert into messages (mailbox_id, folder_id, uid, id, modseq, flags, keywords, internal_date, size_bytes,
       body_id, thread_id, saved_at)
     select mailbox_id, folder_id, uid, id, modseq, flags, string_to_array(keywords, ' '), internal_date, size_bytes,
@@ -156,6 +163,5 @@ async function insertMessages(tx: Tx, rows: readonly MessageRow[], at: Date): Pr
       ${timeArray(rows.map((row) => row.message.internalDate))},
       ${int8Array(rows.map((row) => row.message.body.sizeBytes))}, ${uuidArray(rows.map((row) => row.message.body.id))},
       ${uuidArray(rows.map((row) => row.threadId))}
-    ) as new (mailbox_id, folder_id, uid, id, modseq, flags, keywords, internal_date, size_bytes, body_id, thread_id)
-  `.execute(tx)
+    ) as new (mailbox_id, folder_id, uid, id, modseq, flags, keywords, internal_date, size_bytes, body_id, thread_id)`
 }

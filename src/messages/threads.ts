@@ -3,7 +3,7 @@
  * mailbox. Where a message connects two threads, the younger is merged into the older.
  */
 import { createHash } from 'node:crypto'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -18,12 +18,39 @@ export type Threadable = {
 // A chain of references grows for ever in some clients; the nearest ones connect as well as all of them.
 const referencesMax = 50
 
-/** Finds or makes the thread of each message. @returns thread ids in the messages' order. */
-export async function assignThreads(tx: Tx, messages: readonly Threadable[]): Promise<string[]> {
+/** The threads of some messages, before the database is asked. */
+export type ThreadPlan = {
+  /** Writes the Message-IDs; sent first, together with others of the transaction. */
+  statement: RawBuilder<unknown>
+  /** @param inserted how many rows the statement wrote. @returns thread ids in the messages' order. */
+  resolve(tx: Tx, inserted: number): Promise<string[]>
+}
+
+/**
+ * Plans the thread of each message. A concurrent delivery of the same Message-ID makes the statement wait for its
+ * commit, so that both see one thread.
+ */
+export function planThreads(messages: readonly Threadable[]): ThreadPlan {
   const groups = groupByReference(messages)
-  const wanted = [...groups.byKey].map(([key, group]) => ({ ...splitKey(key), group }))
-  if (wanted.length > 0) await resolveGroups(tx, wanted)
-  return messages.map((_, index) => rootOf(groups.groupOf[index] ?? newGroup()).threadId)
+  // One order for all transactions, so that they cannot wait for each other in a circle.
+  const sorted = [...groups.byKey]
+    .map(([key, group]) => ({ ...splitKey(key), group }))
+    .sort((a, b) =>
+      a.mailboxId === b.mailboxId ? compare(a.hash, b.hash) : compare(a.mailboxId, b.mailboxId),
+    )
+  const mailboxIds = sorted.map((one) => one.mailboxId)
+  const hashes = sorted.map((one) => one.hash)
+  return {
+    statement: sql`/* prepared insert_thread_message_ids */
+      insert into thread_message_ids (mailbox_id, message_id_hash, thread_id)
+      select * from unnest(${uuidArray(mailboxIds)}, ${uuidArray(hashes)},
+        ${uuidArray(sorted.map((one) => rootOf(one.group).threadId))})
+      on conflict do nothing`,
+    async resolve(tx, inserted) {
+      if (inserted < sorted.length) await joinKnownThreads(tx, sorted, mailboxIds, hashes)
+      return messages.map((_, index) => rootOf(groups.groupOf[index] ?? newGroup()).threadId)
+    },
+  }
 }
 
 /** Messages that share a Message-ID, before the database is asked. `merged` points at the group it went into. */
@@ -78,32 +105,14 @@ function splitKey(key: string): { mailboxId: string; hash: string } {
   return { mailboxId, hash }
 }
 
-/**
- * Writes the new Message-IDs and reads the threads of the known ones. A concurrent delivery of the same
- * Message-ID makes the insert wait for its commit, so that both see one thread.
- */
-async function resolveGroups(tx: Tx, wanted: readonly KeyedGroup[]): Promise<void> {
-  // One order for all transactions, so that they cannot wait for each other in a circle.
-  const sorted = [...wanted].sort((a, b) =>
-    a.mailboxId === b.mailboxId ? compare(a.hash, b.hash) : compare(a.mailboxId, b.mailboxId),
-  )
-  const mailboxIds = sorted.map((one) => one.mailboxId)
-  const hashes = sorted.map((one) => one.hash)
-  const { numAffectedRows } = await sql`/* prepared insert_thread_message_ids */
-    insert into thread_message_ids (mailbox_id, message_id_hash, thread_id)
-    select * from unnest(${uuidArray(mailboxIds)}, ${uuidArray(hashes)},
-      ${uuidArray(sorted.map((one) => rootOf(one.group).threadId))})
-    on conflict do nothing`.execute(tx)
-  if (Number(numAffectedRows) === sorted.length) return
-  await joinKnownThreads(tx, sorted, mailboxIds, hashes)
-}
-
+/** Puts messages into the threads that their Message-IDs have already. */
 async function joinKnownThreads(
   tx: Tx,
   sorted: readonly KeyedGroup[],
   mailboxIds: readonly string[],
   hashes: readonly string[],
 ): Promise<void> {
+  // Locked: a thread that is merged away between this reading and our commit would keep our message for itself.
   const { rows } = await sql<{
     mailbox_id: string
     hash: string
@@ -111,37 +120,59 @@ async function joinKnownThreads(
   }>`/* prepared known_threads */
     select mailbox_id, replace(message_id_hash::text, '-', '') as hash, thread_id
     from thread_message_ids join unnest(${uuidArray(mailboxIds)}, ${uuidArray(hashes)}) as wanted (m, h)
-      on mailbox_id = m and message_id_hash = h`.execute(tx)
-  const known = new Map(rows.map((row) => [`${row.mailbox_id} ${row.hash}`, row.thread_id]))
-  const threadsOf = new Map<Group, { mailboxId: string; threads: Set<string> }>()
-  for (const { mailboxId, hash, group } of sorted) {
-    const thread = known.get(`${mailboxId} ${hash}`)
-    if (thread === undefined) continue
-    const entry = threadsOf.get(rootOf(group)) ?? { mailboxId, threads: new Set<string>() }
-    entry.threads.add(thread)
-    threadsOf.set(rootOf(group), entry)
+      on mailbox_id = m and message_id_hash = h
+    order by mailbox_id, message_id_hash for no key update of thread_message_ids`.execute(tx)
+  const fresh = new Set(sorted.map(({ group }) => rootOf(group).threadId))
+  const groupOf = new Map(sorted.map(({ mailboxId, hash, group }) => [`${mailboxId} ${hash}`, group]))
+  const threads = new Map<string, { mailboxId: string; group: Group }>()
+  for (const { mailbox_id: mailboxId, hash, thread_id: threadId } of rows) {
+    const thread = threads.get(threadId)?.group ?? { threadId, merged: null }
+    threads.set(threadId, { mailboxId, group: thread })
+    merge(groupOf.get(`${mailboxId} ${hash}`) ?? thread, thread)
   }
-  for (const [group, { mailboxId, threads }] of threadsOf) {
-    const [oldest = group.threadId, ...younger] = [...threads].sort(compare)
-    group.threadId = oldest
-    if (younger.length > 0) await mergeThreads(tx, mailboxId, oldest, younger)
-  }
+  const finalOf = (threadId: string): string => rootOf(threads.get(threadId)?.group ?? newGroup()).threadId
+  const moved = rows.filter((row) => fresh.has(row.thread_id) && finalOf(row.thread_id) !== row.thread_id)
+  await moveMessageIds(
+    tx,
+    moved.map((row) => ({ ...row, into: finalOf(row.thread_id) })),
+  )
+  const merged = [...threads]
+    .map(([threadId, { mailboxId }]) => ({ threadId, mailboxId, into: finalOf(threadId) }))
+    .filter(({ threadId, into }) => !fresh.has(threadId) && into !== threadId)
+  await mergeThreads(tx, merged)
+}
+
+/** Message-IDs that this transaction wrote before it knew their thread: found by their key, without a look at others. */
+async function moveMessageIds(
+  tx: Tx,
+  moved: readonly { mailbox_id: string; hash: string; into: string }[],
+): Promise<void> {
+  if (moved.length === 0) return
+  await sql`
+    update thread_message_ids set thread_id = new.target
+    from unnest(${uuidArray(moved.map((row) => row.mailbox_id))}, ${uuidArray(moved.map((row) => row.hash))},
+      ${uuidArray(moved.map((row) => row.into))}) as new (mailbox_id, hash, target)
+    where thread_message_ids.mailbox_id = new.mailbox_id and message_id_hash = new.hash`.execute(tx)
 }
 
 async function mergeThreads(
   tx: Tx,
-  mailboxId: string,
-  into: string,
-  threads: readonly string[],
+  merged: readonly { mailboxId: string; threadId: string; into: string }[],
 ): Promise<void> {
-  for (const table of ['messages', 'thread_message_ids'] as const) {
-    await tx
-      .updateTable(table)
-      .set({ thread_id: into })
-      .where('mailbox_id', '=', mailboxId)
-      .where('thread_id', 'in', threads)
-      .execute()
+  if (merged.length === 0) return
+  const moves = sql`unnest(${uuidArray(merged.map((one) => one.mailboxId))},
+    ${uuidArray(merged.map((one) => one.threadId))}, ${uuidArray(merged.map((one) => one.into))})
+    as moves (mailbox_id, thread_id, target)`
+  const move = async (table: 'thread_message_ids' | 'messages'): Promise<number> => {
+    const { numAffectedRows } =
+      await sql`update ${sql.table(table)} as moved set thread_id = moves.target from ${moves}
+      where moved.mailbox_id = moves.mailbox_id and moved.thread_id = moves.thread_id`.execute(tx)
+    return Number(numAffectedRows)
   }
+  // A delivery that joins one of these threads has locked a Message-ID of it. The statement waits for its commit, but
+  // only the next one sees what it wrote. When none is left, nobody can join any more, and no message is missed.
+  while ((await move('thread_message_ids')) > 0);
+  await move('messages')
 }
 
 function compare(a: string, b: string): number {
