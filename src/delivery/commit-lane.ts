@@ -33,9 +33,10 @@ export type CommitLane = {
   stop(): Promise<void>
 }
 
-// Two transactions at a time: one is on the disk while the other is being written.
 const lanesMax = 1
 const deliveriesPerCommitMax = 100
+// A delivery may have a thousand recipients, and becomes a message for each.
+const messagesPerCommitMax = 2000
 const bytesPerCommitMax = 16 * 1024 * 1024
 
 type Waiting = {
@@ -75,10 +76,14 @@ export function startCommitLane(platform: Platform): CommitLane {
 
 function takeBatch(waiting: Waiting[]): Waiting[] {
   let count = 0
+  let messages = 0
   let bytes = 0
   for (const { delivery } of waiting) {
+    messages += delivery.recipients.length
     bytes += delivery.body.content?.length ?? 0
-    if (count > 0 && (count >= deliveriesPerCommitMax || bytes > bytesPerCommitMax)) break
+    const isFull =
+      count >= deliveriesPerCommitMax || messages > messagesPerCommitMax || bytes > bytesPerCommitMax
+    if (count > 0 && isFull) break
     count++
   }
   return waiting.splice(0, count)

@@ -1,6 +1,6 @@
 /** Recipients: what an address in RCPT TO is to this platform, decided before the message is taken. */
 import { isSandboxName, parseDomainName } from '../domains/names.ts'
-import { type Address, parseAddress } from '../mailboxes/address.ts'
+import { type Address, parseAddress, withoutDetail } from '../mailboxes/address.ts'
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { findRoute, type Route, servesDomain } from '../mailboxes/routing.ts'
 import { findInboxId } from '../messages/folders.ts'
@@ -36,8 +36,11 @@ const cacheTtlMs = 60_000
  */
 export function startRecipientResolver(platform: Platform): RecipientResolver {
   const cache = createCache<LocalRecipient>({ entriesMax: cachedMax, ttlMs: cacheTtlMs })
+  let changes = 0
   const unsubscribe = platform.bus.subscribe((event) => {
-    if (changesRouting(event.type)) cache.clear()
+    if (!changesRouting(event.type)) return
+    changes += 1
+    cache.clear()
   })
   return {
     async resolve(text) {
@@ -45,8 +48,12 @@ export function startRecipientResolver(platform: Platform): RecipientResolver {
       if (!address.ok) return { kind: 'invalid', problem: address.problem }
       const cached = cache.get(address.value.address)
       if (cached) return cached
+      const changesBefore = changes
       const recipient = await look(platform, address.value)
-      if (recipient.kind === 'local') cache.set(address.value.address, recipient)
+      // What was read before a change is not remembered after it. Nor is an address with a detail: a mailbox
+      // of exactly that name may be made at any time.
+      const mayRemember = changes === changesBefore && withoutDetail(address.value) === null
+      if (recipient.kind === 'local' && mayRemember) cache.set(address.value.address, recipient)
       return recipient
     },
     stop: unsubscribe,

@@ -1,5 +1,6 @@
 /** Senders: which reverse paths a login may use (RFC 6409 §6.1). */
 import { parseAddress } from '../mailboxes/address.ts'
+import { isServed } from '../mailboxes/lifecycle.ts'
 import { findRoute } from '../mailboxes/routing.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -14,5 +15,6 @@ export async function ownsSender(
   const address = parseAddress(mailFrom)
   if (!address.ok) return false
   const route = await findRoute(platform, address.value)
-  return route?.mailboxId === owner.mailboxId
+  // The login may be older than a suspension.
+  return route !== null && route.mailboxId === owner.mailboxId && isServed(route.mailboxState)
 }
