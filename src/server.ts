@@ -39,11 +39,14 @@ declare module './platform/jobs.ts' {
   }
 }
 
+// Each run looks at some thousands of bodies; what is left over waits for the next time.
+const sweepRunsMax = 100
+
 const jobHandlers: JobHandlers = {
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'bodies.sweep': async (platform) => {
-    await sweepBodies(platform)
+    for (let run = 0; run < sweepRunsMax && (await sweepBodies(platform)) > 0; run++);
   },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)

@@ -20,6 +20,7 @@ import {
   type Decision,
   mayLogIn,
   recipientsOf,
+  reversePathOf,
 } from './session.ts'
 
 export type SmtpListenerName = 'smtp' | 'submission' | 'submissions'
@@ -73,6 +74,9 @@ function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): S
   }
 }
 
+// The library answers them; no mail client or server has a use for them here.
+const unusedCommands = ['HELP', 'KILL', 'SHELL', 'WIZ', 'XCLIENT', 'XFORWARD']
+
 const conversations = new WeakMap<SMTPServerSession, Conversation>()
 
 function conversationOf(session: SMTPServerSession, name: SmtpListenerName): Conversation {
@@ -81,6 +85,7 @@ function conversationOf(session: SMTPServerSession, name: SmtpListenerName): Con
   const fresh: Conversation = {
     role: name === 'smtp' ? 'mx' : 'submission',
     failedLogins: 0,
+    refusedRecipients: 0,
     login: null,
     recipients: new Map(),
   }
@@ -96,7 +101,8 @@ type Handlers = Pick<
 function sessionHandlers(platform: Platform, { name }: SmtpListenerOptions): Handlers {
   const gauge = platform.metrics.connections.labels({ protocol: name })
   const offerLogin = (session: SMTPServerSession): void => {
-    session.disabledCommands = name !== 'smtp' && mayLogIn(session) ? [] : ['AUTH'] // RFC 4954 §4
+    const auth = name !== 'smtp' && mayLogIn(session) ? [] : ['AUTH'] // RFC 4954 §4
+    session.disabledCommands = [...unusedCommands, ...auth]
   }
   return {
     onConnect(session, callback) {
@@ -133,10 +139,9 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
     },
     onData(stream, session, callback) {
       const conversation = conversationOf(session, name)
-      const mailFrom = session.envelope.mailFrom ? session.envelope.mailFrom.address : ''
       const reception = {
         session,
-        mailFrom,
+        mailFrom: reversePathOf(session),
         sender: conversation.login,
         ...recipientsOf(conversation, session),
       }
@@ -147,6 +152,11 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
           else callback(result.fault)
         },
         (error: unknown) => {
+          if (hasClientLeft(error)) {
+            count(platform, name, 'refused')
+            platform.log.info({ event: 'smtp.client_left', cause: error })
+            return callback(replies.cannotStore()) // nobody hears it; it ends the library's transaction
+          }
           count(platform, name, 'failed')
           platform.log.error({ event: 'smtp.data_failed', cause: error })
           stream.resume() // the rest must be read before the reply can be understood
@@ -155,6 +165,12 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
       )
     },
   }
+}
+
+/** Whether the connection ended in the middle of DATA, which is not a failure of ours. */
+function hasClientLeft(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  return code === 'ECONNECTION' || code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 function count(

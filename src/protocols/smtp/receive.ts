@@ -82,6 +82,11 @@ async function stageBody(
   return 'too-big'
 }
 
+/** RFC 3848, and RFC 6531 §4.3 for a message that came with SMTPUTF8. */
+function protocolOf({ transmissionType, envelope }: SMTPServerSession): string {
+  return envelope.smtpUtf8 ? transmissionType.replace(/^E?SMTP/, 'UTF8SMTP') : transmissionType
+}
+
 function traceFields(platform: Platform, reception: Reception, id: string, at: Date): string {
   const { session, local, remote } = reception
   const [only] = [...local, ...remote]
@@ -89,7 +94,7 @@ function traceFields(platform: Platform, reception: Reception, id: string, at: D
     helo: session.hostNameAppearsAs || '',
     remoteAddress: session.remoteAddress,
     by: platform.config.hostname,
-    protocol: session.transmissionType,
+    protocol: protocolOf(session),
     id,
     recipient: local.length + remote.length === 1 && only ? only.address : null,
     at,

@@ -12,6 +12,7 @@ function fault(blame: Blame, code: number, enhanced: string, text: string): Smtp
 
 export const replies = {
   unknownRecipient: () => fault('client', 550, '5.1.1', 'No such recipient here'),
+  tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
   recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
   relayDenied: () =>

@@ -8,24 +8,41 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { hasEnhancedCode } from './replies.ts'
 
+// After these the socket is handed to TLS or closed: they cannot wait for others.
+const lastOfItsKind = new Set([220, 221, 421])
+
 class Connection extends SMTPConnection {
-  #corked = false
+  #leaving = false
+  #corked: net.Socket | null = null
 
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     this.#gatherReplies()
     super.send(code, data, hasEnhancedCode(data) ? false : context)
+    if (lastOfItsKind.has(code)) this.#release()
+    if (this.#leaving && code !== 421) setImmediate(() => this.#leaveIfIdle())
+  }
+
+  /** Ends the session once nothing is under way: a message that is arriving is taken and answered first. */
+  leave(): void {
+    this.#leaving = true
+    this.#leaveIfIdle()
+  }
+
+  #leaveIfIdle(): void {
+    if (!this._dataStream && !this._handlerPending) this.send(421, '4.3.2 The server is stopping')
   }
 
   /** Replies to pipelined commands leave in one packet (RFC 2920 §3.2). */
   #gatherReplies(): void {
-    const socket = this._socket
-    if (this.#corked || !socket) return
-    this.#corked = true
-    socket.cork()
-    setImmediate(() => {
-      this.#corked = false
-      socket.uncork()
-    })
+    if (this.#corked || !this._socket) return
+    this.#corked = this._socket
+    this.#corked.cork()
+    setImmediate(() => this.#release())
+  }
+
+  #release(): void {
+    this.#corked?.uncork()
+    this.#corked = null
   }
 }
 
@@ -36,6 +53,11 @@ class Server extends SMTPServer {
     connection.on('error', (error) => this._onError(error))
     connection.on('connect', (info) => this._onClientConnect(info))
     connection.init()
+  }
+
+  override close(callback?: (() => void) | null): void {
+    super.close(callback)
+    for (const connection of this.connections) if (connection instanceof Connection) connection.leave()
   }
 }
 

@@ -1,16 +1,23 @@
 /** The decisions of an SMTP session: who may log in, which sender and which recipients are taken. */
+import { domainToASCII } from 'node:url'
 import type {
   SMTPServerAddress,
   SMTPServerAuthentication,
   SMTPServerAuthenticationResponse,
   SMTPServerSession,
 } from 'smtp-server'
-import type { LocalRecipient, RecipientResolver, RemoteRecipient } from '../../delivery/recipients.ts'
+import type {
+  LocalRecipient,
+  Recipient,
+  RecipientResolver,
+  RemoteRecipient,
+} from '../../delivery/recipients.ts'
 import { ownsSender } from '../../delivery/senders.ts'
 import { logIn, loginFailureDelayMs, loginFailuresMax } from '../../mailboxes/login.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { smtpLimits } from './limits.ts'
 import { replies, type SmtpFault } from './replies.ts'
 
 /** MX takes mail for our domains from anyone, submission mail for anywhere from those who log in. */
@@ -20,6 +27,7 @@ export type SmtpRole = 'mx' | 'submission'
 export type Conversation = {
   role: SmtpRole
   failedLogins: number
+  refusedRecipients: number
   login: MailboxOwner | null
   /** By the text of RCPT TO: what each accepted recipient of this transaction is. */
   recipients: Map<string, LocalRecipient | RemoteRecipient>
@@ -81,21 +89,30 @@ export async function checkRecipient(
 ): Promise<Decision<undefined>> {
   if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
   const recipient = await resolver.resolve(withDomain(text, platform.config.hostname))
+  const fault = faultOf(recipient, conversation.role)
+  if (fault === null && (recipient.kind === 'local' || recipient.kind === 'remote')) {
+    conversation.recipients.set(text, recipient)
+    return accepted
+  }
+  conversation.refusedRecipients += 1
+  // Whoever guesses this many addresses has no message to deliver.
+  const isGuessing = conversation.refusedRecipients >= smtpLimits.refusedRecipientsMax
+  return refused(isGuessing || fault === null ? replies.tooManyRefusals() : fault)
+}
+
+function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
   switch (recipient.kind) {
     case 'unknown':
-      return refused(replies.unknownRecipient())
+      return replies.unknownRecipient()
     case 'unavailable':
-      return refused(replies.recipientUnavailable())
+      return replies.recipientUnavailable()
     case 'invalid':
-      return refused(replies.recipientInvalid(recipient.problem))
+      return replies.recipientInvalid(recipient.problem)
     case 'remote':
-      if (conversation.role === 'mx') return refused(replies.relayDenied())
-      break
+      return role === 'mx' ? replies.relayDenied() : null
     case 'local':
-      break
+      return null
   }
-  conversation.recipients.set(text, recipient)
-  return accepted
 }
 
 /** What the accepted recipients come to. A mailbox that is named twice gets the message once. */
@@ -113,6 +130,17 @@ export function recipientsOf(
   return { local: [...local.values()], remote: [...remote.values()] }
 }
 
+/**
+ * The reverse path with its domain in A-labels: the library shows U-labels however they came, and those may go
+ * nowhere that SMTPUTF8 does not reach.
+ */
+export function reversePathOf(session: SMTPServerSession): string {
+  const address = session.envelope.mailFrom ? session.envelope.mailFrom.address : ''
+  const at = address.lastIndexOf('@')
+  const domain = address.slice(at + 1)
+  return hasBeyondAscii(domain) ? address.slice(0, at + 1) + (domainToASCII(domain) || domain) : address
+}
+
 /** RFC 5321 §4.1.1.3: postmaster needs no domain; it is this host's. */
 function withDomain(text: string, hostname: string): string {
   return text.toLowerCase() === 'postmaster' ? `postmaster@${hostname}` : text
@@ -120,5 +148,9 @@ function withDomain(text: string, hostname: string): string {
 
 /** RFC 6531 §3.4. The library shows domains in U-labels however they came, so that only the local part tells. */
 function needsSmtputf8(address: string): boolean {
-  return /[^\x20-\x7e]/.test(address.slice(0, Math.max(0, address.lastIndexOf('@'))))
+  return hasBeyondAscii(address.slice(0, Math.max(0, address.lastIndexOf('@'))))
+}
+
+function hasBeyondAscii(text: string): boolean {
+  return /[^\x20-\x7e]/.test(text)
 }
