@@ -42,14 +42,15 @@ function firstCredentials(config: Config, made: NonNullable<Server['bootstrapped
 }
 
 function firstSteps(http: string, apiKey: string | null): string[] {
-  const key = apiKey ?? '$MAILWRIGHT_BOOTSTRAP_API_KEY'
-  const call = (path: string, body: string): string =>
-    `  curl -s ${http}${path} -H "Authorization: Bearer ${key}" --json '${body}'`
+  // Without curl's --json, which only curls since 7.82 know.
+  const post = (path: string, body: string): string =>
+    `  curl -s ${http}${path} -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '${body}'`
   return [
     'A first mailbox:',
-    call('/v1/domains', '{"name": "demo.test"}'),
-    call('/v1/mailboxes', '{"address": "ann@demo.test"}'),
-    `  curl -s ${http}/v1/mailboxes/ann@demo.test/credentials -H "Authorization: Bearer ${key}"`,
+    `  KEY=${apiKey ?? '$MAILWRIGHT_BOOTSTRAP_API_KEY'}`,
+    post('/v1/domains', '{"name": "demo.test"}'),
+    post('/v1/mailboxes', '{"address": "ann@demo.test"}'),
+    `  curl -s ${http}/v1/mailboxes/ann@demo.test/credentials -H "Authorization: Bearer $KEY"`,
     '',
   ]
 }
