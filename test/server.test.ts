@@ -1,11 +1,13 @@
 /** The program as its user meets it: it starts, says where it is, refuses what is wrong, and stops in order. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import {
   addressOf,
@@ -178,6 +180,40 @@ test('keys create prints a key that works', async () => {
   const me = await callApi<object>({ endpoints: server.endpoints, apiKey: stdout.trim() }, 'GET', '/v1/me')
   assert.ok(me)
 })
+
+test('SIGTERM to npm start reaches the server', async () => {
+  await using stack = new AsyncDisposableStack()
+  const directory = await temporaryDirectory(stack)
+  const ports = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS']
+  const npm = spawn('npm', ['start', '--silent'], {
+    cwd: join(import.meta.dirname, '..'),
+    env: {
+      ...process.env,
+      MAILWRIGHT_DATA_DIR: directory,
+      ...Object.fromEntries(ports.map((name) => [`MAILWRIGHT_${name}_PORT`, '0'])),
+    },
+    stdio: 'ignore',
+  })
+  const ended = once(npm, 'exit')
+  const file = join(directory, 'endpoints.json')
+  for (let attempt = 0; attempt < 300 && !existsSync(file); attempt++) await sleep(100)
+  const { pid } = JSON.parse(await readFile(file, 'utf8')) as { pid: number } // our own file
+  npm.kill('SIGTERM')
+  await ended
+  for (let attempt = 0; attempt < 100 && existsSync(file); attempt++) await sleep(50)
+  assert.ok(!existsSync(file), 'the server was left running')
+  for (let attempt = 0; attempt < 100 && isAlive(pid); attempt++) await sleep(50)
+  assert.ok(!isAlive(pid))
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The banner follows endpoints.json by a moment. */
 async function printed(server: ChildServer): Promise<string> {
