@@ -1,6 +1,6 @@
 /** Ten thousand mailboxes in one call, and the thousandth of them logs in right after the reply. */
-import { ImapFlow } from 'imapflow'
-import { addressOf, callApi } from '../src/testing/child-server.ts'
+import type { ChildServer } from '../src/testing/child-server.ts'
+import { connectImap } from '../src/testing/imap-client.ts'
 import { makeMailboxes, withServer } from './server.ts'
 import type { Row } from './table.ts'
 
@@ -31,23 +31,11 @@ export async function provision(): Promise<Row[]> {
   })
 }
 
-async function timeLogin(server: Parameters<typeof callApi>[0], address: string): Promise<number> {
-  const { password } = await callApi<{ password: string }>(
-    server,
-    'GET',
-    `/v1/mailboxes/${address}/credentials`,
-  )
+/** The reply to a login, with what a client asks before and after it, and the look at the password. */
+async function timeLogin(server: ChildServer, address: string): Promise<number> {
   const startedAt = performance.now()
-  const { host, port } = addressOf(server.endpoints.imap)
-  const client = new ImapFlow({
-    host,
-    port,
-    secure: false,
-    doSTARTTLS: false,
-    auth: { user: address, pass: password },
-    logger: false,
-  })
-  await client.connect()
+  const client = await connectImap(server, address)
+  const loginMs = performance.now() - startedAt
   await client.logout()
-  return performance.now() - startedAt
+  return loginMs
 }

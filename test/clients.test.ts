@@ -5,8 +5,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { ImapFlow } from 'imapflow'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+import { connectImap } from '../src/testing/imap-client.ts'
 import { requireProgram } from '../src/testing/programs.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 import { temporaryDirectory } from '../src/testing/test-platform.ts'
@@ -49,18 +49,6 @@ async function call(
   }
 }
 
-async function imap({ address, password }: Account): Promise<ImapFlow> {
-  const client = new ImapFlow({
-    ...addressOf(server.endpoints.imap),
-    secure: false,
-    tls: { rejectUnauthorized: false },
-    auth: { user: address, pass: password },
-    logger: false,
-  })
-  await client.connect()
-  return client
-}
-
 async function deliver(account: Account, count: number): Promise<void> {
   let sent = 0
   const { accepted } = await sendLoad({
@@ -81,7 +69,7 @@ test('swaks sends to the MX, over STARTTLS when it is told to', async (t) => {
     assert.equal(code, 0, output)
     assert.match(output, /250 2\.6\.0 Accepted as /)
   }
-  const client = await imap(ann)
+  const client = await connectImap(server, ann.address)
   assert.equal((await client.mailboxOpen('INBOX')).exists, 2)
   await client.logout()
 })
@@ -139,7 +127,7 @@ test('mbsync copies a mailbox to a Maildir byte for byte, and changes both ways'
     join(inbox, 'cur', '1.made.here:2,S'),
     'From: me@clients.test\nSubject: made here\n\nHello.\n',
   )
-  const client = await imap(ann)
+  const client = await connectImap(server, ann.address)
   await client.mailboxOpen('INBOX')
   await client.messageFlagsAdd('1', ['\\Flagged'])
   await client.messageDelete('2')
@@ -214,7 +202,7 @@ async function maildirFiles(folder: string): Promise<string[]> {
 
 /** mbsync writes LF for CRLF and adds a header of its own; nothing else may differ. */
 async function sameAsOnServer(account: Account, files: readonly string[]): Promise<void> {
-  const client = await imap(account)
+  const client = await connectImap(server, account.address)
   await client.mailboxOpen('INBOX')
   const sources: string[] = []
   for await (const { source } of client.fetch('1:*', { source: true })) {
@@ -259,7 +247,7 @@ test('mutt reads a mailbox, saves a message to another folder and deletes one', 
   const copied = await readdir(join(directory, 'copied', 'cur')).catch(() => [])
   const copiedNew = await readdir(join(directory, 'copied', 'new')).catch(() => [])
   assert.equal(copied.length + copiedNew.length, 1)
-  const client = await imap(ann)
+  const client = await connectImap(server, ann.address)
   const inbox = await client.status('INBOX', { messages: true, unseen: true })
   const archive = await client.status('Archive', { messages: true })
   await client.logout()

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ImapFlow } from 'imapflow'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+import { connectImap } from '../src/testing/imap-client.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 
 const rounds = 6
@@ -75,21 +75,7 @@ async function killDatabase(directory: string): Promise<void> {
 }
 
 async function readIds(server: ChildServer, address: string): Promise<string[]> {
-  const { password } = await callApi<{ password: string }>(
-    server,
-    'GET',
-    `/v1/mailboxes/${address}/credentials`,
-  )
-  const { host, port } = addressOf(server.endpoints.imap)
-  const client = new ImapFlow({
-    host,
-    port,
-    secure: false,
-    doSTARTTLS: false,
-    auth: { user: address, pass: password },
-    logger: false,
-  })
-  await client.connect()
+  const client = await connectImap(server, address)
   const lock = await client.getMailboxLock('INBOX')
   const ids: string[] = []
   try {

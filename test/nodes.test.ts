@@ -1,8 +1,8 @@
 /** Two nodes on one database: what one does the other knows, and each can take over the other's work. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ImapFlow } from 'imapflow'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+import { connectImap } from '../src/testing/imap-client.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 import { freshDatabase, temporaryDirectory } from '../src/testing/test-platform.ts'
 
@@ -27,7 +27,7 @@ test('a mailbox made on one node receives on the other and is read on the first'
   await callApi(first, 'POST', '/v1/domains', { name: 'nodes.test' })
   await callApi(first, 'POST', '/v1/mailboxes', { address: 'ann@nodes.test' })
   await send(second, 'ann@nodes.test', 'one')
-  const client = await logIn(first, 'ann@nodes.test')
+  const client = await connectImap(first, 'ann@nodes.test', second)
   const status = await client.status('INBOX', { messages: true })
   assert.ok(status)
   assert.equal(status.messages, 1)
@@ -35,7 +35,7 @@ test('a mailbox made on one node receives on the other and is read on the first'
 })
 
 test('an idling session hears of mail that another node took', async () => {
-  const client = await logIn(first, 'ann@nodes.test')
+  const client = await connectImap(first, 'ann@nodes.test', second)
   await client.mailboxOpen('INBOX')
   const heard = new Promise<number>((resolve) => client.once('exists', (event) => resolve(event.count)))
   const idling = client.idle()
@@ -75,23 +75,6 @@ function sendOnce(server: ChildServer, recipient: string, id: string) {
     sessions: 1,
     next: () => (left-- > 0 ? loadMessage(id, recipient, 1000) : null),
   })
-}
-
-async function logIn(server: ChildServer, address: string): Promise<ImapFlow> {
-  const { password } = await callApi<{ password: string }>(
-    second,
-    'GET',
-    `/v1/mailboxes/${address}/credentials`,
-  )
-  const client = new ImapFlow({
-    ...addressOf(server.endpoints.imap),
-    secure: false,
-    doSTARTTLS: false,
-    auth: { user: address, pass: password },
-    logger: false,
-  })
-  await client.connect()
-  return client
 }
 
 /** What `ask` gives once it is not null: other nodes learn of a change within a second or so. */

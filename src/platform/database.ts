@@ -52,8 +52,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     // Statements that do not wait for each other travel together.
     pipeline: true,
   })
-  pool.on('error', options.onError) // an idle connection broke; the pool replaces it
-  pool.on('connect', (client) => client.on('error', options.onError)) // one that was in use
+  // A connection tells by itself when it breaks, in use or idle; the pool, which tells again, replaces it.
+  pool.on('connect', (client) => client.on('error', options.onError))
+  pool.on('error', () => undefined)
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
   return { db, pool, close: () => db.destroy() }
 }
