@@ -9,7 +9,7 @@ import type { Vault } from '../platform/vault.ts'
 export type StoredPassword = { verifier: Buffer; key_id: string; sealed_password: Buffer }
 
 const generatedBytes = 18 // 144 bits, above the 128 that a fast check needs
-const charactersMin = 10
+const charactersMin = 8 // NIST SP 800-63B §5.1.1.2
 const bytesMax = 256
 
 /** Words that guessing begins with; the strength check of issue 6 brings a real list. */

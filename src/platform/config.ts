@@ -158,16 +158,16 @@ function contradictions(config: Config): string[] {
       'MAILWRIGHT_TLS_CERT_FILE and MAILWRIGHT_TLS_KEY_FILE belong together: set both or neither.',
     )
   }
-  if (config.bootstrapApiKey !== null && !/^mw_[\w-]{20,200}$/.test(config.bootstrapApiKey)) {
-    problems.push('MAILWRIGHT_BOOTSTRAP_API_KEY must be mw_ and at least 20 letters, digits, _ or -.')
+  if (config.bootstrapApiKey !== null && !/^mw_[\w-]{8,200}$/.test(config.bootstrapApiKey)) {
+    problems.push('MAILWRIGHT_BOOTSTRAP_API_KEY must be mw_ and at least 8 letters, digits, _ or -.')
   }
   if (config.bootstrapEmail !== null && !/^(?=.{3,254}$)[^\s@]+@[^\s@]+$/.test(config.bootstrapEmail)) {
     problems.push(
       `MAILWRIGHT_BOOTSTRAP_EMAIL must be as in ann@example.com, but it is "${config.bootstrapEmail}".`,
     )
   }
-  if (config.bootstrapPassword !== null && !/^.{12,200}$/su.test(config.bootstrapPassword)) {
-    problems.push('MAILWRIGHT_BOOTSTRAP_PASSWORD must have from 12 to 200 characters.')
+  if (config.bootstrapPassword !== null && !/^.{8,200}$/su.test(config.bootstrapPassword)) {
+    problems.push('MAILWRIGHT_BOOTSTRAP_PASSWORD must have from 8 to 200 characters.')
   }
   if (config.masterKey !== null && !isMasterKey(config.masterKey)) {
     problems.push(

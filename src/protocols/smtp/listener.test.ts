@@ -260,3 +260,15 @@ test('who guesses addresses is sent away after a bound', async () => {
   assert.match(await client.command('RCPT TO:<guess@demo.test>'), /^421 4\.7\.0 /)
   await client.closed
 })
+
+const parameters: [command: string, reply: RegExp][] = [
+  ['MAIL FROM:<a@b.example> RET=FULL', /^555 5\.5\.4 /],
+  ['MAIL FROM:<a@b.example> NONSENSE', /^555 5\.5\.4 /],
+  ['MAIL FROM:<a@b.example> SIZE=10 BODY=8BITMIME', /^250 /],
+  ['RCPT TO:<ann@demo.test> NOTIFY=NEVER', /^555 5\.5\.4 /],
+  ['RCPT TO:<ann@demo.test>', /^250 /],
+]
+test('parameters that EHLO does not offer are refused', async () => {
+  using client = await smtp.greet('smtp')
+  for (const [command, reply] of parameters) assert.match(await client.command(command), reply, command)
+})

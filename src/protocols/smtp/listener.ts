@@ -131,11 +131,7 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
     },
     onRcptTo(recipient, session, callback) {
       const conversation = conversationOf(session, name)
-      settle(
-        platform,
-        checkRecipient(platform, recipients, conversation, session, recipient.address),
-        callback,
-      )
+      settle(platform, checkRecipient(platform, recipients, conversation, session, recipient), callback)
     },
     onData(stream, session, callback) {
       const conversation = conversationOf(session, name)

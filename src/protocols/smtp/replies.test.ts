@@ -16,6 +16,7 @@ const made = {
   loginRefused: replies.loginRefused(),
   tooManyLogins: replies.tooManyLogins(),
   tooManyRefusals: replies.tooManyRefusals(),
+  unknownParameter: replies.unknownParameter(),
   cannotStore: replies.cannotStore(),
   cannotAnswer: replies.cannotAnswer(),
 } satisfies Record<keyof typeof replies, Error>

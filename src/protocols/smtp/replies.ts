@@ -14,6 +14,7 @@ export const replies = {
   unknownRecipient: () => fault('client', 550, '5.1.1', 'No such recipient here'),
   tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
+  unknownParameter: () => fault('client', 555, '5.5.4', 'A parameter is not known here'),
   recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
   relayDenied: () =>
     fault('client', 550, '5.7.1', 'This server does not relay; that domain is not served here'),

@@ -71,6 +71,7 @@ export async function checkSender(
   sender: SMTPServerAddress,
 ): Promise<Decision<undefined>> {
   conversation.recipients.clear()
+  if (hasUnknownParameter(sender, mailParameters)) return refused(replies.unknownParameter())
   const smtputf8 = sender.args !== false && sender.args['SMTPUTF8'] !== undefined
   if (needsSmtputf8(sender.address) && !smtputf8) return refused(replies.smtputf8Needed())
   if (conversation.role === 'mx') return accepted
@@ -85,8 +86,10 @@ export async function checkRecipient(
   resolver: RecipientResolver,
   conversation: Conversation,
   session: SMTPServerSession,
-  text: string,
+  address: SMTPServerAddress,
 ): Promise<Decision<undefined>> {
+  const text = address.address
+  if (hasUnknownParameter(address, recipientParameters)) return refused(replies.unknownParameter())
   if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
   const recipient = await resolver.resolve(withDomain(text, platform.config.hostname))
   const fault = faultOf(recipient, conversation.role)
@@ -98,6 +101,15 @@ export async function checkRecipient(
   // Whoever guesses this many addresses has no message to deliver.
   const isGuessing = conversation.refusedRecipients >= smtpLimits.refusedRecipientsMax
   return refused(isGuessing || fault === null ? replies.tooManyRefusals() : fault)
+}
+
+// RFC 1870, RFC 6152, RFC 6531, RFC 4954 §5: what EHLO offers. RCPT has none until DSN (RFC 3461) is offered.
+const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH'])
+const recipientParameters = new Set<string>()
+
+/** RFC 5321 §4.1.1.11: what was not offered is refused, so that nobody relies on it. */
+function hasUnknownParameter({ args }: SMTPServerAddress, known: ReadonlySet<string>): boolean {
+  return args !== false && Object.keys(args).some((name) => !known.has(name))
 }
 
 function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
