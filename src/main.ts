@@ -60,6 +60,9 @@ program
     process.stdout.write(configurationReference())
   })
 
+// Whoever read the output may go away (`| head`): that ends no server, and a demo still cleans up.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+
 await program.parseAsync()
 
 /** Runs a command with the configuration; what is in its way is told in sentences, not in stack traces. */

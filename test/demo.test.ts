@@ -48,6 +48,14 @@ test('a demo that is interrupted leaves nothing behind', { timeout: demoMsMax },
   await assertNothingLeft(demo.temporary)
 })
 
+test('the demo cleans up when nobody reads what it prints', { timeout: 120_000 }, async (t) => {
+  const demo = await startDemo(t)
+  demo.child.stdout?.destroy()
+  const [code] = await once(demo.child, 'close')
+  assert.equal(code, 1)
+  await assertNothingLeft(demo.temporary)
+})
+
 type Demo = { child: ChildProcess; temporary: string; output(): string; errors(): string }
 
 /** In an empty directory, with a directory of its own for temporary files. */

@@ -37,7 +37,9 @@ export async function runDemo(): Promise<void> {
   out.write(`\nA server of its own in ${directory}, removed at the end.\n\n`)
   const server = spawnServer(directory)
   stack.defer(() => server.stop().catch(() => undefined)) // the first failure is the one to be told
-  const table = createProgressTable(out, Promise.race([interrupted, server.ended]))
+  const ended = Promise.race([interrupted, server.ended])
+  ended.catch(() => undefined) // it may come between two steps
+  const table = createProgressTable(out, ended)
   table.heading()
   const compared = await showAll(table, server)
   await table.run({ title: 'Stop the server', count: null, work: () => server.stop() })
@@ -45,12 +47,13 @@ export async function runDemo(): Promise<void> {
   out.write(`\nAll ${compared} messages came back byte for byte as they were sent.\n\n${byHand}\n`)
 }
 
-/** Rejects at the first signal to end, so that everything is cleaned up on the way out. */
+/** Rejects at the first signal to end, or when its output is closed: everything is cleaned up on the way out. */
 function signalled(): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => reject(new Error(`the demo was ended by ${signal}`)))
     }
+    process.stdout.on('error', () => reject(new Error('nobody reads what the demo prints'))) // as in `| head`
   })
   interrupted.catch(() => undefined) // it may come before anything waits for it
   return interrupted
