@@ -36,25 +36,21 @@ const cacheTtlMs = 60_000
  */
 export function startRecipientResolver(platform: Platform): RecipientResolver {
   const cache = createCache<LocalRecipient>({ entriesMax: cachedMax, ttlMs: cacheTtlMs })
-  let changes = 0
   const unsubscribe = platform.bus.subscribe((event) => {
-    if (!changesRouting(event.type)) return
-    changes += 1
-    cache.clear()
+    if (changesRouting(event.type)) cache.clear()
   })
   return {
     async resolve(text) {
       const address = parseAddress(text)
       if (!address.ok) return { kind: 'invalid', problem: address.problem }
-      const cached = cache.get(address.value.address)
-      if (cached) return cached
-      const changesBefore = changes
-      const recipient = await look(platform, address.value)
-      // What was read before a change is not remembered after it. Nor is an address with a detail: a mailbox
-      // of exactly that name may be made at any time.
-      const mayRemember = changes === changesBefore && withoutDetail(address.value) === null
-      if (recipient.kind === 'local' && mayRemember) cache.set(address.value.address, recipient)
-      return recipient
+      // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
+      if (withoutDetail(address.value) !== null) return await look(platform, address.value)
+      const found: { recipient: Recipient } = { recipient: { kind: 'unknown' } }
+      const local = await cache.load(address.value.address, async () => {
+        found.recipient = await look(platform, address.value)
+        return found.recipient.kind === 'local' ? found.recipient : null
+      })
+      return local ?? found.recipient
     },
     stop: unsubscribe,
   }
