@@ -24,7 +24,7 @@ const program = new Command('mailwright')
   .showHelpAfterError()
 
 program
-  .command('serve', { isDefault: true })
+  .command('serve')
   .description('start everything that the configuration asks for')
   .action(() => run(serve))
 

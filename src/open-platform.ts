@@ -2,7 +2,6 @@
  * Opens the platform: data directory, database, schema, vault, events. What is opened here closes in reverse; an
  * opening that fails half-way closes what it opened.
  */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runMigrations as migrateJobs } from 'graphile-worker'
 import { setEngines } from './mailboxes/engines.ts'
@@ -108,6 +107,5 @@ export function masterKeyFile(config: Config): string {
 }
 
 async function readMasterKeyFile(config: Config): Promise<string> {
-  await mkdir(config.dataDir, { recursive: true })
   return await readOrCreateSecretFile(masterKeyFile(config), newMasterKey)
 }

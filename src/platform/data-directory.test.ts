@@ -113,3 +113,13 @@ test('an empty secret file stops the start and is not replaced', async () => {
   )
   assert.equal(await readFile(path, 'utf8'), '')
 })
+
+test('a directory that cannot be made is refused in a sentence, and waits for nothing', async () => {
+  const file = join(scratch, 'a file')
+  await writeFile(file, '')
+  const impossible = [file, join(file, 'below')]
+  if (process.platform === 'linux') impossible.push('/proc/mailwright', '/proc/mailwright/below') // ENOENT for ever
+  for (const path of impossible) {
+    await assert.rejects(openDataDirectory(path), /^Error: the data directory .* cannot be made$/, path)
+  }
+})

@@ -6,7 +6,7 @@
  * when the process dies in any way. Nothing has to be cleaned up and no process id has to be trusted.
  */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -44,7 +44,7 @@ const sqliteBusy = 5
  */
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   const directory = resolve(path)
-  await mkdir(directory, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  await makeDirectory(directory, process.getuid?.() === 0 ? 0o711 : 0o700)
   const pidFile = join(directory, 'mailwright.pid')
   const lock = takeLock(join(directory, 'mailwright.lock'))
   if (lock === 'taken') throw new DataDirectoryInUse(directory, await readPid(pidFile))
@@ -149,4 +149,27 @@ async function readIfPresent(path: string): Promise<string | null> {
 
 function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}
+
+/** As mkdir with `recursive`, which never ends where a file system answers ENOENT below a directory (procfs). */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'EEXIST' && (await isDirectory(path))) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path || (await isDirectory(parent))) {
+      throw new Error(`the data directory ${path} cannot be made`, { cause: error })
+    }
+    await makeDirectory(parent, mode)
+    await makeDirectory(path, mode)
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
