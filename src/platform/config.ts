@@ -8,7 +8,6 @@ import { type Setting, setting } from './config-settings.ts'
 import { createVault } from './vault.ts'
 
 export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
-export type Role = (typeof roles)[number]
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 

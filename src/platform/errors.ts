@@ -49,13 +49,8 @@ export const errorCatalogue = {
   folder_name_invalid: { status: 422, title: 'The folder name is not valid' },
   folder_is_inbox: { status: 409, title: 'INBOX cannot be deleted' },
   folder_limit_reached: { status: 409, title: 'The mailbox has as many folders as it may have' },
-  message_too_large: { status: 413, title: 'The message is larger than the limit' },
+  special_use_taken: { status: 409, title: 'The mailbox has a folder of that use' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
-  // Delivery
-  recipient_unknown: { status: 422, title: 'No such recipient here' },
-  recipient_unavailable: { status: 422, title: 'The recipient does not accept mail now' },
-  recipient_invalid: { status: 422, title: 'The recipient address is not valid' },
-  sender_not_owned: { status: 403, title: 'The sender address does not belong to this mailbox' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -30,8 +30,8 @@ const responseCodes: Partial<Record<ErrorCode, string>> = {
   folder_not_found: 'NONEXISTENT',
   folder_exists: 'ALREADYEXISTS',
   folder_limit_reached: 'LIMIT',
+  special_use_taken: 'USEATTR', // RFC 6154 §3
   keyword_limit_reached: 'LIMIT',
-  message_too_large: 'TOOBIG',
   rate_limited: 'LIMIT',
   forbidden: 'NOPERM',
   mailbox_not_found: 'UNAVAILABLE',
