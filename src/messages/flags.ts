@@ -17,10 +17,6 @@ export type FlagSet = { flags: number; keywords: readonly string[] }
 export const keywordBytesMax = 100
 export const keywordsPerMessageMax = 100
 
-export function hasFlag(flags: number, flag: SystemFlag): boolean {
-  return (flags & flagBits[flag]) !== 0
-}
-
 /** Keywords without those that differ only in case (RFC 9051 §2.3.2: they are case-insensitive); first spelling wins. */
 export function uniqueKeywords(keywords: readonly string[]): string[] {
   const byName = new Map<string, string>()

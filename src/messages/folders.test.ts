@@ -263,3 +263,12 @@ test('a mailbox that is gone takes no folder', async () => {
   const gone = { ...box, owner: { ...box.owner, mailboxId: newId() } }
   await assert.rejects(create(gone, 'a'), isRefusal('mailbox_not_found'))
 })
+
+test('a special use belongs to one folder of a mailbox', async () => {
+  const { owner } = await t.createMailbox()
+  const create = (path: string, use: 'sent' | null) =>
+    inTransaction(t.platform, (tx) => createFolder(t.platform, tx, owner, path, use))
+  await assert.rejects(create('Outgoing', 'sent'), { code: 'special_use_taken' })
+  await inTransaction(t.platform, (tx) => deleteFolder(t.platform, tx, owner, 'Sent'))
+  assert.equal((await create('Outgoing', 'sent')).special_use, 'sent')
+})

@@ -8,7 +8,7 @@ import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int8Array, uuidArray } from '../platform/sql-arrays.ts'
 import type { MailboxOwner } from './owner.ts'
-import { addSweepCandidates } from './sweep.ts'
+import { addSweepCandidatesOf } from './sweep.ts'
 import type { FoldersTable, SpecialUse } from './tables.ts'
 
 export type Folder = Selectable<FoldersTable>
@@ -107,7 +107,7 @@ export async function createStandardFolders(
 
 /**
  * Makes a folder and, as RFC 9051 §6.3.4 says, the levels above it that are missing.
- * @throws Refusal folder_name_invalid, folder_exists, folder_limit_reached.
+ * @throws Refusal folder_name_invalid, folder_exists, folder_limit_reached, special_use_taken.
  */
 export async function createFolder(
   platform: Platform,
@@ -121,8 +121,20 @@ export async function createFolder(
   if (existing.has(path)) throw new Refusal('folder_exists')
   const missing = [...ancestorsOf(path), path].filter((one) => !existing.has(one))
   if (existing.size + missing.length > foldersPerMailboxMax) throw new Refusal('folder_limit_reached')
+  if (specialUse !== null) await requireFreeUse(tx, owner.mailboxId, specialUse)
   for (const ancestor of missing.slice(0, -1)) await insertFolder(platform, tx, owner, ancestor, null)
   return await insertFolder(platform, tx, owner, path, specialUse)
+}
+
+/** One folder for each use, so that clients know where to put things. Under lockPaths. */
+async function requireFreeUse(tx: Tx, mailboxId: string, specialUse: SpecialUse): Promise<void> {
+  const taken = await tx
+    .selectFrom('folders')
+    .select('id')
+    .where('mailbox_id', '=', mailboxId)
+    .where('special_use', '=', specialUse)
+    .executeTakeFirst()
+  if (taken) throw new Refusal('special_use_taken')
 }
 
 /**
@@ -146,22 +158,15 @@ export async function deleteFolder(
     .executeTakeFirst()
   if (!folder) throw new Refusal('folder_not_found')
   await rememberUidValidity(tx, owner.mailboxId, [folder])
-  const removed = await tx
-    .deleteFrom('messages')
-    .where('mailbox_id', '=', owner.mailboxId)
-    .where('folder_id', '=', folder.id)
-    .returning('body_id')
-    .execute()
-  await tx
-    .deleteFrom('expunged_messages')
-    .where('mailbox_id', '=', owner.mailboxId)
-    .where('folder_id', '=', folder.id)
-    .execute()
-  await addSweepCandidates(
-    platform,
-    tx,
-    removed.map((row) => row.body_id),
-  )
+  // Before the messages go, and without their bodies' ids on the way: a folder may have a million.
+  await addSweepCandidatesOf(platform, tx, owner.mailboxId, folder.id)
+  for (const table of ['messages', 'expunged_messages'] as const) {
+    await tx
+      .deleteFrom(table)
+      .where('mailbox_id', '=', owner.mailboxId)
+      .where('folder_id', '=', folder.id)
+      .execute()
+  }
   await appendEvents(platform, tx, [
     { type: 'folder.deleted', ...owner, data: { folder_id: folder.id, path: folder.path } },
   ])

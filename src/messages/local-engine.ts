@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { MailboxEngine } from '../mailboxes/engines.ts'
 import { createStandardFolders } from './folders.ts'
+import { addSweepCandidatesOf } from './sweep.ts'
 
 export const localEngine: MailboxEngine = {
   provision: createStandardFolders,
@@ -10,10 +11,7 @@ export const localEngine: MailboxEngine = {
     // statements after this one. One that comes later finds no folder.
     await sql`select from folders where mailbox_id = ${mailboxId}::uuid order by id for update`.execute(tx)
     await tx.deleteFrom('folders').where('mailbox_id', '=', mailboxId).execute()
-    await sql`
-      insert into sweep_candidates (body_id, since)
-      select distinct body_id, ${platform.clock.now()}::timestamptz from messages
-      where mailbox_id = ${mailboxId}::uuid`.execute(tx)
+    await addSweepCandidatesOf(platform, tx, mailboxId, null)
     for (const table of ['messages', 'expunged_messages', 'thread_message_ids', 'deleted_folders'] as const) {
       await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
     }

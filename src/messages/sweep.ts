@@ -31,6 +31,20 @@ export async function addSweepCandidates(
   )
 }
 
+/** Notes the bodies of a folder, or of a whole mailbox when folderId is null, before their messages are removed. */
+export async function addSweepCandidatesOf(
+  platform: Platform,
+  tx: Tx,
+  mailboxId: string,
+  folderId: string | null,
+): Promise<void> {
+  const inFolder = folderId === null ? sql`` : sql`and folder_id = ${folderId}::uuid`
+  await sql`
+    insert into sweep_candidates (body_id, since)
+    select distinct body_id, ${platform.clock.now()}::timestamptz from messages
+    where mailbox_id = ${mailboxId}::uuid ${inFolder}`.execute(tx)
+}
+
 /** Removes the bodies among the candidates that nothing refers to. @returns how many candidates were looked at. */
 export async function sweepBodies(platform: Platform): Promise<number> {
   const before = new Date(platform.clock.now().getTime() - graceMs)

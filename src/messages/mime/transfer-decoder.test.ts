@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeTransferEncoding } from './decode-body.ts'
+import { decodeQuotedPrintable } from './quoted-printable.ts'
 import { createTransferDecoder } from './transfer-decoder.ts'
 
 function decode(encoding: string, pieces: readonly Buffer[]): Buffer {
   const decoder = createTransferDecoder(encoding)
   assert.ok(decoder !== null)
   return Buffer.concat([...pieces.map((piece) => decoder.write(piece)), decoder.end()])
+}
+
+/** The same in one go, by other means. */
+function decodedWhole(encoding: string, encoded: Buffer): Buffer {
+  if (encoding === 'base64') return Buffer.from(encoded.toString('latin1'), 'base64')
+  return encoding === 'quoted-printable' ? decodeQuotedPrintable(encoded) : encoded
 }
 
 const rows: [encoding: string, encoded: string, decoded: string][] = [
@@ -48,7 +54,7 @@ for (const encoding of ['base64', 'quoted-printable', '8bit']) {
           pieces.push(encoded.subarray(from, to))
           from = to
         }
-        assert.deepEqual(decode(encoding, pieces), decodeTransferEncoding(encoded, encoding))
+        assert.deepEqual(decode(encoding, pieces), decodedWhole(encoding, encoded))
       }),
       { numRuns: 500 },
     )

@@ -1,6 +1,5 @@
 /** CREATE, RFC 9051 §6.3.4, with the special uses of RFC 6154 §3. */
-import { createFolder, listFolders } from '../../../messages/folders.ts'
-import type { SpecialUse } from '../../../messages/tables.ts'
+import { createFolder } from '../../../messages/folders.ts'
 import { transaction } from '../../../platform/database.ts'
 import { no, ok, type Reply } from '../reply.ts'
 import type { AuthenticatedSession } from '../session.ts'
@@ -11,15 +10,9 @@ export async function create(session: AuthenticatedSession, command: CommandOf<'
   const { platform } = session
   const { owner } = session.state
   const [wanted, ...more] = command.specialUses
-  let use: SpecialUse | null = null
-  if (wanted !== undefined) {
-    use = specialUseOf(wanted)
-    const isTaken = (await listFolders(platform, owner.mailboxId)).some(
-      (folder) => folder.special_use === use,
-    )
-    if (use === null || isTaken || more.length > 0) {
-      return no('USEATTR', 'A mailbox cannot have that special use here')
-    }
+  const use = wanted === undefined ? null : specialUseOf(wanted)
+  if ((wanted !== undefined && use === null) || more.length > 0) {
+    return no('USEATTR', 'A mailbox cannot have that special use here')
   }
   await transaction(platform.db, (tx) => createFolder(platform, tx, owner, command.mailbox, use))
   return ok('CREATE completed')
