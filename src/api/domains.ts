@@ -1,8 +1,8 @@
 /** /v1/domains: connect, list, get and delete. */
 import { type Static, Type } from 'typebox'
-import { connectDomain, type Domain, deleteDomain, getDomain, listDomains } from '../domains/domains.ts'
+import { connectDomain, type Domain, getDomain, listDomains } from '../domains/domains.ts'
 import { domainStates } from '../domains/lifecycle.ts'
-import { hasNoMailboxes } from '../mailboxes/mailboxes.ts'
+import { removeDomain } from '../mailboxes/domain-removal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -138,12 +138,12 @@ function deleteRoute(app: Api, platform: Platform): void {
       if (request.query.preview === true) {
         return preview(platform, reply, async (tx) => {
           const domain = await getDomain(platform, scope, ref, tx)
-          await deleteDomain(platform, tx, scope, domain.id, hasNoMailboxes)
+          await removeDomain(platform, tx, scope, domain.id)
           return { objects: [touched(domain, { action: 'delete', id: domain.id, state: 'deleted' })] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        await deleteDomain(platform, tx, scope, ref, hasNoMailboxes)
+        await removeDomain(platform, tx, scope, ref)
         return { status: 204, body: undefined }
       })
     },

@@ -3,13 +3,12 @@ import { Type } from 'typebox'
 import { requireOrganization, requireWrite } from '../accounts/principals.ts'
 import {
   createWorkspace,
-  deleteWorkspace,
   getWorkspace,
   listWorkspaces,
   renameWorkspace,
   type Workspace,
 } from '../accounts/workspaces.ts'
-import { hasNoDomains } from '../domains/domains.ts'
+import { removeWorkspace } from '../domains/workspace-removal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -117,13 +116,7 @@ function changeRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        await deleteWorkspace(
-          platform,
-          tx,
-          callerOf(request).principal,
-          request.params.workspace,
-          hasNoDomains,
-        )
+        await removeWorkspace(platform, tx, callerOf(request).principal, request.params.workspace)
         return { status: 204, body: undefined }
       }),
   )

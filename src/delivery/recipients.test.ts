@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
-import { deleteDomain } from '../domains/domains.ts'
-import { deleteMailbox, hasNoMailboxes, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
+import { removeDomain } from '../mailboxes/domain-removal.ts'
+import { deleteMailbox, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
 import { findInboxId } from '../messages/folders.ts'
 import { transaction } from '../platform/database.ts'
 import { createEventBus } from '../platform/event-bus.ts'
@@ -145,8 +145,6 @@ test('mail for a mailbox of a domain that is not active waits', async () => {
 })
 
 test('a domain with mailboxes cannot be deleted, so that no cached recipient loses its domain', async () => {
-  const removal = transaction(t.platform.db, (tx) =>
-    deleteDomain(t.platform, tx, t.scope, 'demo.test', hasNoMailboxes),
-  )
+  const removal = transaction(t.platform.db, (tx) => removeDomain(t.platform, tx, t.scope, 'demo.test'))
   await assert.rejects(removal, /mailboxes/)
 })

@@ -12,10 +12,10 @@ import {
   type DomainFilter,
   deleteDomain,
   getDomain,
-  hasNoDomains,
   listDomains,
   lockDomainsByName,
 } from './domains.ts'
+import { hasNoDomains } from './workspace-removal.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())

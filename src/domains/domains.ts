@@ -166,18 +166,6 @@ export async function lockDomainsByName(tx: Tx, scope: Scope, names: readonly st
     .execute()
 }
 
-/** Whether a workspace has no domains left. */
-export async function hasNoDomains(tx: Tx, workspaceId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('domains')
-    .select('id')
-    .where('workspace_id', '=', workspaceId)
-    .where('state', '<>', 'deleted')
-    .limit(1)
-    .executeTakeFirst()
-  return row === undefined
-}
-
 function livingDomains(db: Db, scope: Scope) {
   return db
     .selectFrom('domains')

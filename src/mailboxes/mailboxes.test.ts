@@ -7,11 +7,11 @@ import { connectDomain } from '../domains/domains.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
+import { hasNoMailboxes } from './domain-removal.ts'
 import { mailboxRestoreDays } from './lifecycle.ts'
 import {
   deleteMailbox,
   getMailbox,
-  hasNoMailboxes,
   listMailboxes,
   type MailboxFilter,
   restoreMailbox,

@@ -248,18 +248,6 @@ export async function lockMailbox(platform: Platform, tx: Tx, scope: Scope, ref:
   return locked
 }
 
-/** Whether a domain has no mailboxes left, those that can be restored included. */
-export async function hasNoMailboxes(tx: Tx, domainId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom('mailboxes')
-    .select('id')
-    .where('domain_id', '=', domainId)
-    .where('state', '<>', 'deleted')
-    .limit(1)
-    .executeTakeFirst()
-  return row === undefined
-}
-
 /** Whose event it is. */
 export function subject(mailbox: Mailbox): {
   organizationId: string
