@@ -148,9 +148,12 @@ async function runServer(server: {
     return ended
   })
   let stopping: Promise<void> | null = null
+  const stopOnce = async () => {
+    if (pid !== undefined && exit === null) await stopServer(pid, async () => exit !== null)
+    await exited // its socket directory too is gone then
+  }
   const stop = () => {
-    if (pid === undefined || exit !== null) return Promise.resolve()
-    stopping ??= stopServer(pid, async () => exit !== null)
+    stopping ??= stopOnce()
     return stopping
   }
 
