@@ -50,7 +50,7 @@ async function readMatchingUids(db: Db, folder: Folder, where: Condition): Promi
     where mailbox_id = ${folder.mailboxId}::uuid and folder_id = ${folder.folderId}::uuid and ${asSql(where)}`.execute(
     db,
   )
-  return unpackUids(rows[0]?.uids ?? null)
+  return Array.from(unpackUids(rows[0]?.uids ?? null))
 }
 
 async function readCandidates(

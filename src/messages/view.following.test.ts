@@ -30,11 +30,14 @@ async function boxOf(count: number): Promise<Box> {
 test('the index of a folder has its UIDs and its row', async () => {
   const box = await boxOf(3)
   const index = await readFolderIndex(t.platform, box.mailboxId, box.inboxId)
-  assert.deepEqual(index?.uids, [1, 2, 3])
+  assert.deepEqual(index?.uids, Uint32Array.of(1, 2, 3))
   assert.deepEqual(index?.folder, await findFolder(t.platform, box.mailboxId, 'INBOX'))
   assert.equal(await readFolderIndex(t.platform, box.mailboxId, newId()), null)
   const empty = await boxOf(0)
-  assert.deepEqual((await readFolderIndex(t.platform, empty.mailboxId, empty.inboxId))?.uids, [])
+  assert.deepEqual(
+    (await readFolderIndex(t.platform, empty.mailboxId, empty.inboxId))?.uids,
+    new Uint32Array(),
+  )
 })
 
 test('an index is of one moment while others write', async () => {
@@ -197,7 +200,7 @@ test('a follower of changes ends equal to the database, whatever several workers
     const index = await readFolderIndex(t.platform, box.mailboxId, folderId)
     assert.ok(index)
     const follower: Follower = {
-      known: new Map(index.uids.map((uid) => [uid, '?'])),
+      known: new Map(Array.from(index.uids, (uid) => [uid, '?'])),
       modseq: index.folder.highest_modseq,
       uidnext: index.folder.uidnext,
     }

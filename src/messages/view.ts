@@ -5,14 +5,13 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import { flagBits } from './flags.ts'
 import type { Folder } from './folders.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import { mergeUidRanges, rangesTable, type UidRange } from './uid-ranges.ts'
 
-/** The UIDs of a folder, ascending, and the MODSEQ up to which they are true. */
-export type FolderIndex = { folder: Folder; uids: number[] }
+/** A folder's row and its UIDs, ascending, of the same moment. UIDs have 32 bits (RFC 9051 §2.3.1.1). */
+export type FolderIndex = { folder: Folder; uids: Uint32Array }
 
 /** Selects a folder: its row and its UIDs of one moment. @returns null when it is gone. */
 export async function readFolderIndex(
@@ -35,8 +34,8 @@ export async function readFolderIndex(
     })
 }
 
-/** All UIDs in one value of 8 bytes each: a row for each would cost the driver ten times as much. */
-async function readUids(db: Db, mailboxId: string, folderId: string): Promise<number[]> {
+/** All UIDs in one value: a row for each would cost the driver ten times as much. */
+async function readUids(db: Db, mailboxId: string, folderId: string): Promise<Uint32Array> {
   const { rows } = await sql<{ uids: Buffer | null }>`
     select string_agg(int8send(uid), ''::bytea order by uid) as uids from messages
     where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid`.execute(db)
@@ -44,12 +43,10 @@ async function readUids(db: Db, mailboxId: string, folderId: string): Promise<nu
 }
 
 /** UIDs from what `string_agg(int8send(uid), ...)` packed; of no rows it is null. */
-export function unpackUids(packed: Buffer | null): number[] {
+export function unpackUids(packed: Buffer | null): Uint32Array {
   const bytes = packed ?? Buffer.alloc(0)
-  const uids = new Array<number>(bytes.length / 8)
-  for (let at = 0; at < uids.length; at++) {
-    uids[at] = bytes.readUInt32BE(at * 8) * 2 ** 32 + bytes.readUInt32BE(at * 8 + 4)
-  }
+  const uids = new Uint32Array(bytes.length / 8)
+  for (let at = 0; at < uids.length; at++) uids[at] = bytes.readUInt32BE(at * 8 + 4)
   return uids
 }
 
@@ -114,37 +111,6 @@ export async function readChangesSince(
     highestModseq: folder.modseq,
     uidnext: folder.uid,
   }
-}
-
-/** What a folder's row does not count, because it changes too often or is asked for too seldom. */
-export type MarkedCounts = { recent: number; deleted: number; deletedBytes: number }
-
-/** Counts the messages that no session was told of, and those with \Deleted (RFC 9051 §6.3.11, RFC 9208 §4.2.1). */
-export async function countMarked(
-  platform: Platform,
-  folder: Pick<Folder, 'mailbox_id' | 'id' | 'first_recent_uid'>,
-): Promise<MarkedCounts> {
-  const { rows } = await sql<MarkedCounts>`
-    select count(*) filter (where uid >= ${folder.first_recent_uid}::bigint)::int as recent,
-      count(*) filter (where flags & ${flagBits.deleted}::int <> 0)::int as deleted,
-      coalesce(sum(size_bytes) filter (where flags & ${flagBits.deleted}::int <> 0), 0)::bigint as "deletedBytes"
-    from messages where mailbox_id = ${folder.mailbox_id}::uuid and folder_id = ${folder.id}::uuid`.execute(
-    platform.db,
-  )
-  return rows[0] ?? { recent: 0, deleted: 0, deletedBytes: 0 }
-}
-
-/** The oldest message without \Seen, for SELECT's UNSEEN (RFC 3501 §7.1); null when all are seen. */
-export async function firstUnseenUid(
-  platform: Platform,
-  mailboxId: string,
-  folderId: string,
-): Promise<number | null> {
-  const { rows } = await sql<{ uid: number }>`
-    select uid from messages
-    where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and flags & ${flagBits.seen}::int = 0
-    order by uid limit 1`.execute(platform.db)
-  return rows[0]?.uid ?? null
 }
 
 /** A message as FETCH and the API need it. `envelope` and `structure` only where they were asked for. */

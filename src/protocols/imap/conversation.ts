@@ -4,7 +4,7 @@ import { receiveAppend } from './commands/append.ts'
 import { dispatch, guarded } from './dispatch.ts'
 import { imapLimits } from './limits.ts'
 import { bad, encodeReply, faultReply, type Reply } from './reply.ts'
-import { isAuthenticated, type Session } from './session.ts'
+import { isAuthenticated, nameEncodingOf, type Session } from './session.ts'
 import type { FramerEvent, LiteralAnnounced } from './syntax/framing.ts'
 import { classifyLiteral } from './syntax/parse-append.ts'
 import { parseCommand, readTag } from './syntax/parse-command.ts'
@@ -35,7 +35,7 @@ export async function converse(session: Session): Promise<void> {
 async function answerTo(session: Session, event: FramerEvent): Promise<Answer | null> {
   switch (event.kind) {
     case 'command': {
-      const parsed = parseCommand(event.segments)
+      const parsed = parseCommand(event.segments, nameEncodingOf(session))
       if (!parsed.ok) return { tag: parsed.tag, reply: faultReply(parsed) }
       const reply = await dispatch(session, parsed.command)
       return reply === null ? null : { tag: parsed.command.tag, reply }
@@ -57,7 +57,7 @@ async function answerTo(session: Session, event: FramerEvent): Promise<Answer | 
 /** Decides about a literal before its bytes come (RFC 9051 §4.3). @returns null when the command goes on. */
 async function takeLiteral(session: Session, announced: LiteralAnnounced): Promise<Answer | null> {
   const { input, output } = session.transport
-  const use = classifyLiteral(announced)
+  const use = classifyLiteral(announced, nameEncodingOf(session))
   if (use.kind === 'append-message') {
     const reply = await guarded(session, 'APPEND', () => receiveAppend(session, announced, use))
     return reply === null ? null : { tag: use.tag, reply }

@@ -8,6 +8,7 @@ import type { EventListener, PublishedEvent } from '../../platform/event-bus.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Input } from './input.ts'
 import type { Output } from './output.ts'
+import type { MailboxNameEncoding } from './syntax/mailbox-name.ts'
 import type { FolderView } from './view.ts'
 
 export type SessionState =
@@ -33,10 +34,15 @@ export type Transport = {
   readonly isEnding: boolean
 }
 
+/** What a client may ENABLE (RFC 9051 §6.3.1), and what some of its commands enable by themselves (RFC 7162 §3.1). */
+export const extensionsToEnable = ['CONDSTORE', 'QRESYNC', 'UTF8=ACCEPT', 'IMAP4rev2'] as const
+export type EnabledExtension = (typeof extensionsToEnable)[number]
+
 export type Session = {
   readonly platform: Platform
   readonly transport: Transport
   state: SessionState
+  readonly enabled: Set<EnabledExtension>
   loginsRefused: number
   /** Ends what was subscribed to. */
   release: () => void
@@ -46,7 +52,19 @@ export type AuthenticatedSession = Session & { state: { owner: MailboxOwner } }
 export type SelectedSession = Session & { state: { name: 'selected' } }
 
 export function createSession(platform: Platform, transport: Transport): Session {
-  return { platform, transport, state: { name: 'not-authenticated' }, loginsRefused: 0, release: () => {} }
+  return {
+    platform,
+    transport,
+    state: { name: 'not-authenticated' },
+    enabled: new Set(),
+    loginsRefused: 0,
+    release: () => {},
+  }
+}
+
+/** How mailbox names cross the wire, both ways: UTF-8 once the client asked for it (RFC 6855 §3, RFC 9051 §5.1). */
+export function nameEncodingOf({ enabled }: Session): MailboxNameEncoding {
+  return enabled.has('UTF8=ACCEPT') || enabled.has('IMAP4rev2') ? 'utf-8' : 'modified-utf-7'
 }
 
 export function isAuthenticated(session: Session): session is AuthenticatedSession {

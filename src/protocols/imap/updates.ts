@@ -67,9 +67,15 @@ async function announceNew(
   firstNew: number,
 ): Promise<void> {
   const { view } = session.state
-  const before = view.uids.length
-  for (const { uid } of changes.messages) if (uid >= firstNew) view.uids.push(uid)
-  if (view.uids.length === before) return
+  const added = changes.messages.filter(({ uid }) => uid >= firstNew)
+  if (added.length === 0) return
+  const before = view.uids
+  view.uids = new Uint32Array(before.length + added.length)
+  view.uids.set(before)
+  view.uids.set(
+    added.map(({ uid }) => uid),
+    before.length,
+  )
   await session.transport.output.write(`* ${view.uids.length} EXISTS\r\n* ${countRecent(view)} RECENT\r\n`)
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { SequenceRange } from './syntax/sequence-set.ts'
 import { countRecent, lowerBound, sequenceOf, uidRangesOf } from './view.ts'
 
-const view = { uids: [2, 5, 6, 90], recentFrom: 6 }
+const view = { uids: Uint32Array.of(2, 5, 6, 90), recentFrom: 6 }
 
 const rows: [ranges: SequenceRange[], uid: boolean, want: [number, number][] | null][] = [
   [[{ from: 1, to: 1 }], false, [[2, 2]]],
@@ -39,8 +39,8 @@ for (const [ranges, uid, want] of rows) {
 
 test('with no messages, 1:* is nothing', () => {
   const set = { kind: 'ranges', ranges: [{ from: 1, to: '*' }] } as const
-  assert.deepEqual(uidRangesOf({ uids: [] }, set, false), { ok: true, ranges: [] })
-  assert.deepEqual(uidRangesOf({ uids: [] }, set, true), { ok: true, ranges: [] })
+  assert.deepEqual(uidRangesOf({ uids: new Uint32Array() }, set, false), { ok: true, ranges: [] })
+  assert.deepEqual(uidRangesOf({ uids: new Uint32Array() }, set, true), { ok: true, ranges: [] })
 })
 
 test('a saved result is refused', () => {
@@ -49,13 +49,13 @@ test('a saved result is refused', () => {
 
 test('recent messages are counted from a UID', () => {
   assert.equal(countRecent(view), 2)
-  assert.equal(countRecent({ uids: [1, 2], recentFrom: Number.POSITIVE_INFINITY }), 0)
+  assert.equal(countRecent({ uids: Uint32Array.of(1, 2), recentFrom: Number.POSITIVE_INFINITY }), 0)
 })
 
 test('sequence numbers are places in the view', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.nat(200)), fc.nat(200), (unsorted, uid) => {
-      const uids = unsorted.sort((a, b) => a - b)
+      const uids = Uint32Array.from(unsorted).sort()
       const at = uids.indexOf(uid)
       assert.equal(sequenceOf({ uids }, uid), at === -1 ? null : at + 1)
       assert.equal(lowerBound(uids, uid), uids.filter((one) => one < uid).length)

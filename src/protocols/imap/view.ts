@@ -10,7 +10,8 @@ export type FolderView = {
   readonly mailboxId: string
   readonly folderId: string
   readonly readOnly: boolean
-  uids: number[]
+  /** Never changed in place: another array takes its place, so that sessions may share one. */
+  uids: Uint32Array
   /** Messages from this UID on are still unknown to the client. */
   uidnext: number
   /** Changes up to this MODSEQ are announced or noted in `gone`. */
@@ -26,7 +27,7 @@ export type FolderView = {
 }
 
 /** The place of the first UID that is not below `uid`. */
-export function lowerBound(uids: readonly number[], uid: number): number {
+export function lowerBound(uids: Uint32Array, uid: number): number {
   let low = 0
   let high = uids.length
   while (low < high) {

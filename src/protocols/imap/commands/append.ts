@@ -14,7 +14,7 @@ import { withUpdates } from '../dispatch.ts'
 import { toFlagSet } from '../flag-set.ts'
 import { imapLimits } from '../limits.ts'
 import { bad, faultReply, no, ok, type Reply, refusalReply } from '../reply.ts'
-import { type AuthenticatedSession, isAuthenticated, type Session } from '../session.ts'
+import { type AuthenticatedSession, isAuthenticated, nameEncodingOf, type Session } from '../session.ts'
 import type { AppendMessage } from '../syntax/commands.ts'
 import type { LiteralAnnounced, Segment } from '../syntax/framing.ts'
 import { classifyLiteral, type LiteralUse } from '../syntax/parse-append.ts'
@@ -98,7 +98,7 @@ async function receiveMessages(
     if (event.kind === 'command') return { kind: 'complete', segments: event.segments }
     if (event.kind === 'closed') return { kind: 'answered', reply: null }
     if (event.kind !== 'literal-announced') return { kind: 'answered', reply: bad('Line too long') }
-    const next = classifyLiteral(event)
+    const next = classifyLiteral(event, nameEncodingOf(session))
     if (next.kind !== 'append-message') {
       input.refuseLiteral()
       const reply = next.kind === 'fault' ? faultReply(next.fault) : bad('Unexpected literal')
@@ -187,7 +187,7 @@ async function storeAll(
 ): Promise<Reply> {
   const { platform } = session
   const { owner } = session.state
-  const parsed = parseCommand(segments)
+  const parsed = parseCommand(segments, nameEncodingOf(session))
   if (!parsed.ok) return faultReply(parsed)
   if (parsed.command.name !== 'APPEND') return bad('Expected an APPEND')
   const messages = toAppended(parsed.command.messages, staged, platform.clock.now())

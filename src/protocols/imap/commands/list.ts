@@ -2,7 +2,7 @@
 import { listFolders } from '../../../messages/folders.ts'
 import { selectEntries } from '../list-entries.ts'
 import { ok, type Reply } from '../reply.ts'
-import type { AuthenticatedSession } from '../session.ts'
+import { type AuthenticatedSession, nameEncodingOf, type Session } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
 import { encodeMailbox } from '../syntax/encode.ts'
 import { hierarchyDelimiter } from '../syntax/mailbox-name.ts'
@@ -19,16 +19,21 @@ export async function list(session: AuthenticatedSession, command: CommandOf<'LI
   const folders = await listFolders(platform, session.state.owner.mailboxId)
   for (const { path, folder, attributes, childInfo } of selectEntries(folders, command)) {
     const info = childInfo ? ' ("CHILDINFO" ("SUBSCRIBED"))' : ''
-    await transport.output.write(`${listLine('LIST', attributes, path)}${info}\r\n`)
+    await transport.output.write(`${listLine(session, 'LIST', attributes, path)}${info}\r\n`)
     if (command.returns.status !== null && folder !== null) {
-      await transport.output.write(await encodeStatus(platform, folder, command.returns.status))
+      await transport.output.write(await encodeStatus(session, folder, command.returns.status))
     }
   }
   return ok('LIST completed')
 }
 
 /** Without its end. */
-export function listLine(name: 'LIST' | 'LSUB', attributes: readonly string[], path: string): string {
-  const mailbox = encodeMailbox(path, 'modified-utf-7')
+export function listLine(
+  session: Session,
+  name: 'LIST' | 'LSUB',
+  attributes: readonly string[],
+  path: string,
+): string {
+  const mailbox = encodeMailbox(path, nameEncodingOf(session))
   return `* ${name} (${attributes.join(' ')}) "${hierarchyDelimiter}" ${mailbox}`
 }

@@ -10,7 +10,7 @@ export async function lsub(session: AuthenticatedSession, command: CommandOf<'LS
   const { platform, transport } = session
   const folders = await listFolders(platform, session.state.owner.mailboxId)
   for (const { path, attributes } of subscribedEntries(folders, command)) {
-    await transport.output.write(`${listLine('LSUB', attributes, path)}\r\n`)
+    await transport.output.write(`${listLine(session, 'LSUB', attributes, path)}\r\n`)
   }
   return ok('LSUB completed')
 }

@@ -2,9 +2,8 @@
 
 import { countMarked } from '../../../messages/counts.ts'
 import { type Folder, findFolder } from '../../../messages/folders.ts'
-import type { Platform } from '../../../platform/platform.ts'
 import { no, ok, type Reply } from '../reply.ts'
-import type { AuthenticatedSession } from '../session.ts'
+import { type AuthenticatedSession, nameEncodingOf, type Session } from '../session.ts'
 import type { CommandOf, StatusItem } from '../syntax/commands.ts'
 import { encodeMailbox } from '../syntax/encode.ts'
 
@@ -12,7 +11,7 @@ export async function status(session: AuthenticatedSession, command: CommandOf<'
   const { platform, transport } = session
   const folder = await findFolder(platform, session.state.owner.mailboxId, command.mailbox)
   if (folder === null) return no('NONEXISTENT', 'There is no such mailbox')
-  await transport.output.write(await encodeStatus(platform, folder, command.items))
+  await transport.output.write(await encodeStatus(session, folder, command.items))
   return ok('STATUS completed')
 }
 
@@ -20,10 +19,11 @@ const counted: readonly StatusItem[] = ['RECENT', 'DELETED', 'DELETED-STORAGE']
 
 /** One STATUS response. What the folder's row does not hold is counted only when it is asked for. */
 export async function encodeStatus(
-  platform: Platform,
+  session: Session,
   folder: Folder,
   items: readonly StatusItem[],
 ): Promise<string> {
+  const { platform } = session
   const marked = items.some((item) => counted.includes(item))
     ? await countMarked(platform, folder)
     : { recent: 0, deleted: 0, deletedBytes: 0 }
@@ -41,5 +41,5 @@ export async function encodeStatus(
     'DELETED-STORAGE': marked.deletedBytes,
   }
   const pairs = items.map((item) => `${item} ${values[item]}`).join(' ')
-  return `* STATUS ${encodeMailbox(folder.path, 'modified-utf-7')} (${pairs})\r\n`
+  return `* STATUS ${encodeMailbox(folder.path, nameEncodingOf(session))} (${pairs})\r\n`
 }

@@ -9,7 +9,7 @@ import { resolveSequenceRanges, type SequenceSet } from '../syntax/sequence-set.
 
 /** The session's view, see SearchContext, and the moment that ages count from. */
 export type View = {
-  uids: readonly number[]
+  uids: Uint32Array
   isRecent: (uid: number) => boolean
   savedUids?: readonly number[]
   now: Date

@@ -264,7 +264,13 @@ test('the model and the search agree on every key', async () => {
       async (wanted, hidden) => {
         const uids = known.map(({ uid }) => uid).filter((uid) => !hidden.includes(uid))
         const saved = uids.filter((uid) => uid % 5 === 0)
-        const context = { ...folder.target, uids, isRecent: (uid: number) => uid % 4 === 0, savedUids: saved }
+        const view = Uint32Array.from(uids)
+        const context = {
+          ...folder.target,
+          uids: view,
+          isRecent: (uid: number) => uid % 4 === 0,
+          savedUids: saved,
+        }
         const expected = known
           .filter(({ uid }) => uids.includes(uid))
           .filter((one) => matches(one, wanted, { uids, saved }))

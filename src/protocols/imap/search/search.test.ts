@@ -172,7 +172,7 @@ describe('SEARCH', () => {
     assert.deepEqual(await store(folder, messages), [1, 2, 3, 4, 5, 6, 7, 8])
     context = {
       ...folder.target,
-      uids: [1, 2, 3, 4, 5, 6, 7],
+      uids: Uint32Array.of(1, 2, 3, 4, 5, 6, 7),
       isRecent: (uid) => uid >= 6,
       savedUids: [2, 5],
     }
@@ -196,8 +196,14 @@ describe('SEARCH', () => {
   })
 
   test('a session that sees nothing finds nothing', async () => {
-    assert.deepEqual(await searchFolder(folder.platform, { ...context, uids: [] }, searchKey('ALL')), [])
-    assert.deepEqual(await searchFolder(folder.platform, { ...context, uids: [] }, searchKey('1:*')), [])
+    assert.deepEqual(
+      await searchFolder(folder.platform, { ...context, uids: new Uint32Array() }, searchKey('ALL')),
+      [],
+    )
+    assert.deepEqual(
+      await searchFolder(folder.platform, { ...context, uids: new Uint32Array() }, searchKey('1:*')),
+      [],
+    )
   })
 })
 
@@ -210,7 +216,7 @@ test('a search through many messages with large ones among them', async () => {
       raw: n % 200 === 0 ? large : `Subject: ${n}\r\n\r\n${n % 7 === 0 ? 'seventh' : 'other'} message`,
     })),
   )
-  const context = { ...folder.target, uids, isRecent: () => false }
+  const context = { ...folder.target, uids: Uint32Array.from(uids), isRecent: () => false }
   const found = async (keys: string) => await searchFolder(folder.platform, context, searchKey(keys))
   assert.deepEqual(await found('BODY "the last words"'), [1, 201, 401])
   const sevenths = uids.filter((_, n) => n % 7 === 0 && n % 200 !== 0)

@@ -9,7 +9,7 @@ export type SearchContext = {
   mailboxId: string
   folderId: string
   /** The session's view, ascending: sequence numbers count in it, and only its UIDs are found. */
-  uids: readonly number[]
+  uids: Uint32Array
   isRecent: (uid: number) => boolean
   /** What `$` stands for (RFC 9051 §6.4.4.1), ascending; nothing if absent. */
   savedUids?: readonly number[]
@@ -33,7 +33,7 @@ export async function searchFolder(
 }
 
 /** Both ascending. The folder may have messages that the session was not told of. */
-function intersection(found: readonly number[], uids: readonly number[]): number[] {
+function intersection(found: readonly number[], uids: Uint32Array): number[] {
   let at = 0
   return found.filter((uid) => {
     while ((uids[at] ?? Number.POSITIVE_INFINITY) < uid) at++
