@@ -122,7 +122,7 @@ test('two transactions that lock each other out both succeed in the end', async 
       await add(tx, second)
     })
   await Promise.all([inOrder('left', 'right'), inOrder('right', 'left')])
-  assert.equal(runs, 3, 'PostgreSQL refused one of them, which ran again')
+  assert.ok(runs >= 3, 'PostgreSQL refused one of them, which ran again')
   assert.deepEqual([await counterOf('left'), await counterOf('right')], [2, 2])
 })
 

@@ -2,6 +2,8 @@
  * The database: a pool, typed SQL through Kysely, and the one way to a transaction.
  * A folder of the core adds its tables' types to `Tables` by module augmentation in its tables.ts.
  */
+
+import type { Duplex } from 'node:stream'
 import {
   Kysely,
   PostgresDialect,
@@ -65,6 +67,9 @@ const preparedMark = /^\s*\/\* prepared (\w+) \*\//
  * Statements that begin with the comment `prepared NAME` are prepared once for each connection: planning them
  * again costs more than running them. The others are not, because a plan for all parameters may be a bad one.
  *
+ * The start of a transaction of ours is not waited for: it travels with the first statements. Should it fail, COMMIT is
+ * not sent.
+ *
  * After the end of a transaction of ours nothing more is sent for whoever had the connection. Of statements that
  * were started at the same moment, some still wait their turn when one fails; sent behind the ROLLBACK, each would
  * be a transaction of its own and stay.
@@ -74,25 +79,44 @@ function preparing(pool: pg.Pool): PostgresPool {
     end: () => pool.end(),
     async connect() {
       const client = await pool.connect()
-      let guarded = false
+      const send = (text: string, values?: unknown[]): Promise<pg.QueryResult> => {
+        const name = preparedMark.exec(text)?.[1]
+        holdBack(client.connection.stream)
+        return client.query(
+          name === undefined ? { text, values: values ?? [] } : { name, text, values: values ?? [] },
+        )
+      }
+      let begun: Promise<pg.QueryResult> | null = null
       let over = false
+      const query = async (text: string, values: unknown[]): Promise<pg.QueryResult> => {
+        if (text === beginText) {
+          begun = send(text)
+          begun.catch(() => undefined) // the first statement fails with it, and so does the commit
+          return { command: 'BEGIN', rowCount: null, oid: 0, fields: [], rows: [] }
+        }
+        if (begun === null) return await send(text, values)
+        if (over) throw new Error('the transaction is over')
+        if (text !== 'commit' && text !== 'rollback') return await send(text, values)
+        over = true
+        if (text === 'commit') await begun
+        return await send(text)
+      }
       return new Proxy(client, {
         get(target, property) {
-          if (property !== 'query') {
-            const value: unknown = Reflect.get(target, property)
-            return typeof value === 'function' ? value.bind(target) : value
-          }
-          return (text: string, values: unknown[]) => {
-            if (text === beginText) guarded = true
-            else if (over) return Promise.reject(new Error('the transaction is over'))
-            if (text === 'commit' || text === 'rollback') over = guarded
-            const name = preparedMark.exec(text)?.[1]
-            return target.query(name === undefined ? { text, values } : { name, text, values })
-          }
+          if (property === 'query') return query
+          const value: unknown = Reflect.get(target, property)
+          return typeof value === 'function' ? value.bind(target) : value
         },
       })
     },
   }
+}
+
+/** What is sent in one go goes in one write: a call of the system costs more than what is in it. */
+function holdBack(socket: Duplex): void {
+  if (socket.writableCorked > 0) return
+  socket.cork()
+  process.nextTick(() => socket.uncork())
 }
 
 type AfterCommit = () => void
