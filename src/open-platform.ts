@@ -9,7 +9,7 @@ import { localEngine } from './messages/local-engine.ts'
 import { migrations } from './migrations.ts'
 import { type Clock, createTestClock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
-import { openDataDirectory, readOrCreateSecretFile } from './platform/data-directory.ts'
+import { DataDirectoryInUse, openDataDirectory, readOrCreateSecretFile } from './platform/data-directory.ts'
 import { openDatabase } from './platform/database.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { noListeners } from './platform/endpoints.ts'
@@ -21,6 +21,7 @@ import { createLogger, type Logger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { migrate, requireServerVersion } from './platform/migrations.ts'
 import type { Platform } from './platform/platform.ts'
+import { connectionStringOfRunning } from './platform/postgres-attach.ts'
 import { createVault, newMasterKey } from './platform/vault.ts'
 import { requireVaultKey } from './platform/vault-keys.ts'
 
@@ -32,13 +33,19 @@ export type OpenPlatform = AsyncDisposable & {
 
 const connectionsMax = 20
 
+export type OpenOptions = {
+  clock?: Clock
+  /** Works beside a server that holds the data directory, as one more node on its database. */
+  attach?: boolean
+}
+
 /** @throws DataDirectoryInUse, and an error with one clear sentence for everything else that is in the way. */
-export async function openPlatform(config: Config, options: { clock?: Clock } = {}): Promise<OpenPlatform> {
+export async function openPlatform(config: Config, options: OpenOptions = {}): Promise<OpenPlatform> {
   await using stack = new AsyncDisposableStack()
   const log = createLogger(config.logLevel)
-  const dataDirectory = await openDataDirectory(config.dataDir)
-  stack.defer(() => dataDirectory.release())
-  const { connectionString, lost } = await openServer(config, log, stack)
+  const running = await holdDataDirectory(config, options.attach === true, stack)
+  const { connectionString, lost } =
+    running === null ? await openServer(config, log, stack) : { connectionString: running, lost: never() }
   let closing = false
   const database = openDatabase({
     connectionString,
@@ -79,17 +86,47 @@ export async function openPlatform(config: Config, options: { clock?: Clock } = 
   return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
+/**
+ * Takes the data directory until the stack is disposed.
+ * @returns null, or where the database of the server is that holds it.
+ * @throws DataDirectoryInUse
+ */
+async function holdDataDirectory(
+  config: Config,
+  mayAttach: boolean,
+  stack: AsyncDisposableStack,
+): Promise<string | null> {
+  try {
+    const dataDirectory = await openDataDirectory(config.dataDir)
+    stack.defer(() => dataDirectory.release())
+    return null
+  } catch (error) {
+    if (!(mayAttach && error instanceof DataDirectoryInUse)) throw error
+    const running = config.databaseUrl ?? (await connectionStringOfRunning(postgresDirectory(config)))
+    if (running === null) throw error
+    return running
+  }
+}
+
+function never(): Promise<string> {
+  return new Promise(() => undefined)
+}
+
+function postgresDirectory(config: Config): string {
+  return join(config.dataDir, 'postgres')
+}
+
 async function openServer(
   config: Config,
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<{ connectionString: string; lost: Promise<string> }> {
   if (config.databaseUrl !== null) {
-    return { connectionString: config.databaseUrl, lost: new Promise(() => undefined) }
+    return { connectionString: config.databaseUrl, lost: never() }
   }
   let stopping = false
   const postgres = await startEmbeddedPostgres({
-    directory: join(config.dataDir, 'postgres'),
+    directory: postgresDirectory(config),
     onLog: (line) => log.debug({ event: 'postgres.log', line }),
   })
   stack.defer(async () => {
@@ -97,7 +134,7 @@ async function openServer(
     await postgres.stop()
   })
   const lost = postgres.exited.then(({ code, signal }) =>
-    stopping ? new Promise<string>(() => undefined) : `the embedded database ended (${signal ?? code})`,
+    stopping ? never() : `the embedded database ended (${signal ?? code})`,
   )
   return { connectionString: postgres.connectionString, lost }
 }

@@ -117,6 +117,8 @@ describe('a start that cannot be', () => {
       MAILWRIGHT_SUBMISSIONS_PORT: '0',
       MAILWRIGHT_IMAP_PORT: '0',
       MAILWRIGHT_IMAPS_PORT: '0',
+      MAILWRIGHT_POP3_PORT: '0',
+      MAILWRIGHT_POP3S_PORT: '0',
     })
     assert.equal(code, 1)
     assert.match(stderr, new RegExp(`port ${address.port} is in use already`))
@@ -181,10 +183,20 @@ test('keys create prints a key that works', async () => {
   assert.ok(me)
 })
 
+test('keys create works beside a running server', async () => {
+  await using stack = new AsyncDisposableStack()
+  const directory = await temporaryDirectory(stack)
+  await using server = await startChildServer(directory)
+  const { code, stdout, stderr } = await mailwright(['keys', 'create'], { MAILWRIGHT_DATA_DIR: directory })
+  assert.equal(code, 0, stderr)
+  assert.ok(await callApi<object>({ endpoints: server.endpoints, apiKey: stdout.trim() }, 'GET', '/v1/me'))
+  assert.ok(existsSync(join(directory, 'endpoints.json')), 'the server goes on')
+})
+
 test('SIGTERM to npm start reaches the server', async () => {
   await using stack = new AsyncDisposableStack()
   const directory = await temporaryDirectory(stack)
-  const ports = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS']
+  const ports = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S']
   const npm = spawn('npm', ['start', '--silent'], {
     cwd: join(import.meta.dirname, '..'),
     env: {

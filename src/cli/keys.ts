@@ -4,7 +4,7 @@ import { openPlatform } from '../open-platform.ts'
 import type { Config } from '../platform/config.ts'
 
 export async function apiKeyCreate(config: Config, name: string): Promise<void> {
-  await using opened = await openPlatform(config)
+  await using opened = await openPlatform(config, { attach: true })
   const token = await createOperatorKey(opened.platform, name)
   process.stdout.write(`${token}\n`)
 }
