@@ -76,6 +76,23 @@ function integer(
   return make({ variable, default: bounds.default, doc, shape: `number, \`${bounds.default}\``, parse })
 }
 
+/** A number that can be turned off: then there is no such limit. */
+function limit(
+  variable: string,
+  bounds: { default: number | null; min: number; max: number },
+  doc: string,
+): Setting<number | null> {
+  const parse = (raw: string): Parsed<number | null> => {
+    if (raw === 'off') return good(null)
+    const value = Number(raw)
+    return /^\d+$/.test(raw) && value >= bounds.min && value <= bounds.max
+      ? good(value)
+      : bad(`must be a whole number from ${bounds.min} to ${bounds.max}, or "off"`)
+  }
+  const shape = `number or \`off\`, \`${bounds.default ?? 'off'}\``
+  return make<number | null>({ variable, default: bounds.default, doc, shape, parse })
+}
+
 function url(variable: string, protocols: readonly string[], doc: string): Setting<string | null> {
   const parse = (raw: string): Parsed<string | null> => {
     const parsed = URL.canParse(raw) ? new URL(raw) : null
@@ -155,6 +172,7 @@ export const setting = {
   host,
   port,
   integer,
+  limit,
   url,
   postgresUrl,
   ipPort,

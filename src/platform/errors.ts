@@ -44,12 +44,17 @@ export const errorCatalogue = {
   batch_not_found: { status: 404, title: 'Batch not found' },
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
+  deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },
   folder_not_found: { status: 404, title: 'Folder not found' },
   folder_exists: { status: 409, title: 'A folder of that name exists' },
   folder_name_invalid: { status: 422, title: 'The folder name is not valid' },
   folder_is_inbox: { status: 409, title: 'INBOX cannot be deleted' },
   folder_limit_reached: { status: 409, title: 'The mailbox has as many folders as it may have' },
   special_use_taken: { status: 409, title: 'The mailbox has a folder of that use' },
+  quota_exceeded: { status: 409, title: 'The mailbox is full' },
+  annotation_name_invalid: { status: 422, title: 'The name of an annotation is not valid' },
+  annotation_too_large: { status: 413, title: 'The annotation is too large' },
+  annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },

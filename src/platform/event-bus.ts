@@ -9,6 +9,8 @@ export type PublishedEvent = {
   workspaceId: string | null
   mailboxId: string | null
   data: unknown
+  /** Who caused it, where that is of this process and was said. */
+  origin?: symbol
 }
 
 export type EventListener = (event: PublishedEvent) => void

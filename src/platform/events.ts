@@ -19,6 +19,8 @@ export type NewEvent = {
     organizationId: string
     workspaceId: string | null
     mailboxId?: string | null
+    /** Who causes it, for the listeners of this process; it is not written down. */
+    origin?: symbol
     data: EventTypes[T]
   }
 }[EventType]
@@ -34,10 +36,7 @@ export function eventsStatement(
   tx: Tx,
   events: readonly NewEvent[],
 ): RawBuilder<unknown> {
-  afterCommit(tx, () => {
-    platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
-    platform.feed.announce()
-  })
+  publishAfterCommit(platform, tx, events)
   const rows = events.map((event) => ({
     id: newId(),
     type: event.type,
@@ -53,6 +52,31 @@ export function eventsStatement(
     from json_to_recordset(${JSON.stringify(rows)}::json) as new (
       id uuid, type text, organization_id uuid, workspace_id uuid, mailbox_id uuid, data jsonb
     )`
+}
+
+/**
+ * An insert for a statement that computes its event's data itself: a row for each row of `from`. Who sends it tells
+ * this process of the same event by `publishAfterCommit`.
+ */
+export function computedEvent(
+  platform: Platform,
+  event: Omit<NewEvent, 'data'>,
+  data: RawBuilder<unknown>,
+  from: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  return sql`
+    insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
+    select ${newId()}::uuid, ${platform.nodeId}::uuid, ${event.type}::text, ${event.organizationId}::uuid,
+      ${event.workspaceId}::uuid, ${event.mailboxId ?? null}::uuid, ${data}, ${platform.clock.now()}::timestamptz
+    from ${from}`
+}
+
+/** Tells this process of events that a statement of this transaction has written. */
+export function publishAfterCommit(platform: Platform, tx: Tx, events: readonly NewEvent[]): void {
+  afterCommit(tx, () => {
+    platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
+    platform.feed.announce()
+  })
 }
 
 /** How long the log is kept: readers may resume from any cursor within it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { idFloor, isId, newId } from './ids.ts'
+import { idFloor, isId, newId, newIdAt } from './ids.ts'
 
 test('an id is a UUIDv7 (RFC 9562 §5.7) of this moment', () => {
   const before = Date.now()
@@ -17,6 +17,15 @@ test('ids rise strictly, as text and so as uuid, also many within a millisecond'
     assert.ok(id > last, `${id} came after ${last}`)
     last = id
   }
+})
+
+test('an id at a moment has its time, and those of one moment rise', () => {
+  const at = new Date('2015-06-07T08:09:10.123Z')
+  const [first, second] = [newIdAt(at), newIdAt(at)]
+  assert.ok(first >= idFloor(at) && second < idFloor(new Date(at.getTime() + 1)))
+  assert.ok(isId(first) && first !== second)
+  assert.ok(newIdAt(new Date(-5)).startsWith('00000000-0000-7'))
+  assert.ok(isId(newIdAt(new Date(8.64e15)))) // the last moment of a Date has more than 48 bits
 })
 
 test('the random part does not repeat', () => {

@@ -19,15 +19,31 @@ export function newId(): string {
     lastMs += 1
     sequence = 0
   }
+  return format(lastMs, sequence)
+}
+
+let datedSequence = 0
+const latestMs = 2 ** 48 - 1
+
+/**
+ * A new UUIDv7 with the time of something that happened before: what is stored late sorts where it belongs. Those of
+ * one moment rise too, nearly always.
+ */
+export function newIdAt(at: Date): string {
+  datedSequence = (datedSequence + 1) & 0xfff
+  return format(Math.min(latestMs, Math.max(0, at.getTime())), datedSequence)
+}
+
+function format(timeMs: number, counter: number): string {
   if (poolAt >= pool.length) {
     randomFillSync(pool)
     poolAt = 0
   }
   const random = pool.toString('hex', poolAt, poolAt + 8)
   poolAt += 8
-  const time = lastMs.toString(16).padStart(12, '0')
+  const time = timeMs.toString(16).padStart(12, '0')
   const variant = '89ab'[Number.parseInt(random.charAt(0), 16) & 3]
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, '0')}-${variant}${random.slice(1, 4)}-${random.slice(4)}`
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, '0')}-${variant}${random.slice(1, 4)}-${random.slice(4)}`
 }
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

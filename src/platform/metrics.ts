@@ -55,6 +55,13 @@ export function createMetrics() {
       buckets: secondsBuckets,
       registers,
     }),
+    pop3Commands: new Histogram({
+      name: 'mailwright_pop3_command_seconds',
+      help: 'POP3 commands by name and result.',
+      labelNames: ['command', 'result'],
+      buckets: secondsBuckets,
+      registers,
+    }),
     jobs: new Counter({
       name: 'mailwright_jobs_total',
       help: 'Background jobs by task and result.',
