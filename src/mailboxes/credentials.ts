@@ -48,7 +48,7 @@ export async function viewCredentials(
 }
 
 /**
- * Sets a new password, or generates one. What was logged in stays so; what logs in next needs the new one.
+ * Sets a new password, or generates one. IMAP and POP3 sessions end, and have to log in with the new one.
  * @throws Refusal mailbox_not_found, password_too_weak, forbidden.
  */
 export async function changePassword(

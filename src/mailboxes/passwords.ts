@@ -6,7 +6,13 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { Refusal } from '../platform/errors.ts'
 import type { Vault } from '../platform/vault.ts'
 
-export type StoredPassword = { verifier: Buffer; key_id: string; sealed_password: Buffer }
+export type StoredPassword = {
+  verifier: Buffer
+  key_id: string
+  sealed_password: Buffer
+  /** Made when first needed (scram-verifiers.ts); a new password has none. */
+  sealed_scram_verifier: null
+}
 
 const generatedBytes = 18 // 144 bits, above the 128 that a fast check needs
 const charactersMin = 8 // NIST SP 800-63B §5.1.1.2
@@ -42,6 +48,7 @@ export function storePassword(vault: Vault, mailboxId: string, password: string)
     verifier: vault.digest(comparable(password), context),
     key_id: vault.keyId,
     sealed_password: vault.seal(password, context),
+    sealed_scram_verifier: null,
   }
 }
 

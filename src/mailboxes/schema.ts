@@ -61,4 +61,7 @@ export const mailboxesMigrations: Migrations = {
       created_at timestamptz not null
     )`,
   ),
+  '0011_scram_verifiers': sqlMigration(
+    'alter table mailbox_passwords add column sealed_scram_verifier bytea',
+  ),
 }

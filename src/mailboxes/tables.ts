@@ -51,6 +51,8 @@ export type MailboxPasswordsTable = {
   key_id: string
   /** The password itself, sealed, so that it can be shown again. */
   sealed_password: Buffer
+  /** What SCRAM-SHA-256 proofs are checked by (RFC 5802 §3), sealed; null until one is needed. */
+  sealed_scram_verifier: Generated<Buffer | null>
   created_at: Date
 }
 
