@@ -1,10 +1,17 @@
 /** The command line. Each command opens what it needs, does its work, and closes it again. */
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { runDemo } from './cli/demo/demo.ts'
 import { apiKeyCreate } from './cli/keys.ts'
 import { migrateDatabase } from './cli/migrate.ts'
 import { serve } from './cli/serve.ts'
+import {
+  copyCommand,
+  exportCommand,
+  importCommand,
+  type TransferFormat,
+  transferFormats,
+} from './cli/transfer.ts'
 import { rotateMasterKey } from './cli/vault.ts'
 import { type Config, loadConfig } from './platform/config.ts'
 import { configurationReference } from './platform/config-reference.ts'
@@ -45,6 +52,43 @@ program
   .description('make an API key of the whole organization and print it once')
   .argument('[name]', 'what the key is for', 'Made on the command line')
   .action((name: string) => run((config) => apiKeyCreate(config, name)))
+
+const formatOption = () =>
+  new Option('-f, --format <format>', 'mbox (a file for each folder), maildir or zip (of .eml)').choices(
+    transferFormats,
+  )
+
+program
+  .command('export')
+  .description('write a whole mailbox to files, also while the server runs')
+  .argument('<address>', 'the mailbox')
+  .argument('<path>', 'a new directory, or a new file for zip')
+  .addOption(formatOption().default('zip'))
+  .action((address: string, path: string, { format }: { format: TransferFormat }) =>
+    run((config) => exportCommand(config, address, path, format)),
+  )
+
+program
+  .command('import')
+  .description('read mbox, Maildir, .eml or a zip of them into a mailbox, also while the server runs')
+  .argument('<address>', 'the mailbox')
+  .argument('<path>', 'what to read')
+  .addOption(formatOption())
+  .option('--folder <name>', 'where messages go whose file names no folder')
+  .action((address: string, path: string, options: { format?: TransferFormat; folder?: string }) =>
+    run((config) => importCommand(config, address, path, options)),
+  )
+
+program
+  .command('copy')
+  .description('copy a mailbox from another server over IMAP; run again, it goes on where it was')
+  .argument('<address>', 'the mailbox that gets the messages')
+  .argument('<from>', 'imaps://USER@HOST[:PORT], or imap:// for STARTTLS')
+  .requiredOption('--password-file <file>', "the other server's password; - reads it from standard input")
+  .option('--accept-any-certificate', 'for a server whose certificate nobody signed', false)
+  .action((address: string, from: string, options: { passwordFile: string; acceptAnyCertificate: boolean }) =>
+    run((config) => copyCommand(config, address, from, options)),
+  )
 
 program
   .command('vault')

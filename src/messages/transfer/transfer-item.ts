@@ -1,0 +1,44 @@
+/** What moves in and out of a mailbox: folders and messages with what is known of them, in any format. */
+
+export type MessageMarks = {
+  /** A bitmask; ../flags.ts has the bits. */
+  flags: number
+  keywords: readonly string[]
+  /** null where the format does not tell. */
+  internalDate: Date | null
+}
+
+export type TransferMessage = MessageMarks & {
+  kind: 'message'
+  /** The folder's path, with `/` between levels. */
+  folder: string
+  /** The message in pieces. They have to be read to the end, or left at all, before the next item. */
+  content: AsyncIterable<Buffer>
+}
+
+export type TransferItem = { kind: 'folder'; path: string } | TransferMessage
+
+/** Something that was left out, and why; the name helps a person to find it. */
+export type Skipped = { what: string; reason: string }
+
+export type TransferSummary = {
+  folders: number
+  messages: number
+  sizeBytes: number
+  skippedCount: number
+  /** The first of those that were left out. */
+  skipped: Skipped[]
+}
+
+const skippedListedMax = 100
+
+export function newSummary(): TransferSummary {
+  return { folders: 0, messages: 0, sizeBytes: 0, skippedCount: 0, skipped: [] }
+}
+
+export function noteSkipped(summary: TransferSummary, what: string, reason: string): void {
+  summary.skippedCount += 1
+  if (summary.skipped.length < skippedListedMax) summary.skipped.push({ what, reason })
+}
+
+export type OnProgress = (summary: TransferSummary) => void
