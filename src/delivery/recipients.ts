@@ -7,6 +7,7 @@ import { findInboxId } from '../messages/folders.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import { createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
+import { type RoomKeeper, startRoomKeeper } from './room.ts'
 
 export type LocalRecipient = { kind: 'local'; address: string; owner: MailboxOwner; folderId: string }
 
@@ -19,11 +20,16 @@ export type Recipient =
   | { kind: 'unknown' }
   /** The mailbox is there and takes no mail now. */
   | { kind: 'unavailable' }
+  /** Its quota leaves no room now. */
+  | { kind: 'full' }
+  /** The message alone is larger than its quota. */
+  | { kind: 'too-large' }
   /** Not an address, or a sandbox name (RFC 6761) that nobody here has. */
   | { kind: 'invalid'; problem: string }
 
 export type RecipientResolver = {
-  resolve(text: string): Promise<Recipient>
+  /** @param sizeBytes of the message, as it was announced (RFC 1870); 0 when it was not. */
+  resolve(text: string, sizeBytes?: number): Promise<Recipient>
   stop(): void
 }
 
@@ -39,21 +45,39 @@ export function startRecipientResolver(platform: Platform): RecipientResolver {
   const unsubscribe = platform.bus.subscribe((event) => {
     if (changesRouting(event.type)) cache.clear()
   })
+  const room = startRoomKeeper(platform)
+  const find = async (address: Address): Promise<Recipient> => {
+    // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
+    if (withoutDetail(address) !== null) return await look(platform, address)
+    const found: { recipient: Recipient } = { recipient: { kind: 'unknown' } }
+    const local = await cache.load(address.address, async () => {
+      found.recipient = await look(platform, address)
+      return found.recipient.kind === 'local' ? found.recipient : null
+    })
+    return local ?? found.recipient
+  }
   return {
-    async resolve(text) {
+    async resolve(text, sizeBytes = 0) {
       const address = parseAddress(text)
       if (!address.ok) return { kind: 'invalid', problem: address.problem }
-      // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
-      if (withoutDetail(address.value) !== null) return await look(platform, address.value)
-      const found: { recipient: Recipient } = { recipient: { kind: 'unknown' } }
-      const local = await cache.load(address.value.address, async () => {
-        found.recipient = await look(platform, address.value)
-        return found.recipient.kind === 'local' ? found.recipient : null
-      })
-      return local ?? found.recipient
+      const recipient = await find(address.value)
+      return recipient.kind === 'local' ? await withRoom(room, recipient, sizeBytes) : recipient
     },
-    stop: unsubscribe,
+    stop() {
+      unsubscribe()
+      room.stop()
+    },
   }
+}
+
+async function withRoom(
+  keeper: RoomKeeper,
+  recipient: LocalRecipient,
+  sizeBytes: number,
+): Promise<Recipient> {
+  const room = await keeper.roomFor(recipient.owner, sizeBytes)
+  if (room === 'enough') return recipient
+  return { kind: room === 'full' ? 'full' : 'too-large' }
 }
 
 // Creations are not among them: they change nothing that is remembered.

@@ -5,6 +5,7 @@ import type { Platform } from '../platform/platform.ts'
 import type { StagedBody } from './bodies.ts'
 import { requireKeywords, uniqueKeywords } from './flags.ts'
 import type { MailboxOwner } from './owner.ts'
+import { type Need, requireRoom } from './quotas.ts'
 import { type StoredMessage, storeMessages } from './store.ts'
 
 export type AppendedMessage = {
@@ -16,8 +17,9 @@ export type AppendedMessage = {
 
 /**
  * Stores messages in one folder, all or none, and writes one event for them.
+ * @param replaced what the caller removes in the same transaction: it makes room.
  * @returns what they became, in their order, with rising UIDs.
- * @throws Refusal folder_not_found, keyword_limit_reached.
+ * @throws Refusal folder_not_found, keyword_limit_reached, quota_exceeded.
  */
 export async function appendMessages(
   platform: Platform,
@@ -25,25 +27,26 @@ export async function appendMessages(
   owner: MailboxOwner,
   folderId: string,
   messages: readonly AppendedMessage[],
+  replaced: Need = { bytes: 0, messages: 0 },
 ): Promise<StoredMessage[]> {
   const places = messages.map((message) => {
     const keywords = uniqueKeywords(message.keywords)
     requireKeywords(keywords)
     return { ...message, keywords, mailboxId: owner.mailboxId, folderId }
   })
+  const bytes = messages.reduce((sum, { body }) => sum + body.sizeBytes, 0)
+  const need = { bytes: bytes - replaced.bytes, messages: messages.length - replaced.messages }
+  await requireRoom(platform, tx, owner, need)
   const appended: StoredMessage[] = []
   await storeMessages(platform, tx, places, (stored) => {
     for (const message of stored) {
       if (message === null) throw new Refusal('folder_not_found')
       appended.push(message)
     }
-    const { organizationId, workspaceId, mailboxId } = owner
     return [
       {
         type: 'message.appended',
-        organizationId,
-        workspaceId,
-        mailboxId,
+        ...owner,
         data: {
           folder_id: folderId,
           highest_modseq: appended.at(-1)?.modseq ?? 0,

@@ -103,7 +103,7 @@ export function bodiesStatement(bodies: readonly StagedBody[], at: Date): RawBui
       size_bytes: sizeBytes,
       start,
       length: content?.length ?? null,
-      envelope: parsed.envelope,
+      envelope: { ...parsed.envelope, references: parsed.references }, // THREAD reads them from here
       structure: parsed.root,
     }
   })
@@ -134,15 +134,24 @@ export async function* readBody(db: Db, bodyId: string, range?: ByteRange): Asyn
     .select(['size_bytes', 'content'])
     .where('id', '=', bodyId)
     .executeTakeFirstOrThrow()
+  yield* readStagedBody(db, { id: bodyId, sizeBytes: row.size_bytes, content: row.content }, range)
+}
+
+/** As readBody, of a body whose row is not written yet. */
+export async function* readStagedBody(
+  db: Db,
+  { id, sizeBytes, content }: Omit<StagedBody, 'parsed'>,
+  range?: ByteRange,
+): AsyncGenerator<Buffer, void> {
   const start = Math.max(0, range?.start ?? 0)
-  const end = Math.min(row.size_bytes, range?.end ?? row.size_bytes)
+  const end = Math.min(sizeBytes, range?.end ?? sizeBytes)
   if (start >= end) return
-  if (row.content !== null) {
-    yield zstdDecompressSync(row.content).subarray(start, end)
+  if (content !== null) {
+    yield zstdDecompressSync(content).subarray(start, end)
     return
   }
   for (let number = Math.floor(start / chunkBytes); number * chunkBytes < end; number++) {
-    const raw = await readChunk(db, bodyId, number)
+    const raw = await readChunk(db, id, number)
     const offset = number * chunkBytes
     yield raw.subarray(Math.max(0, start - offset), Math.min(raw.length, end - offset))
   }

@@ -2,13 +2,20 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
-import { append, assertCounters, eventsOf, inTransaction, mail, messagesIn } from '../testing/test-mail.ts'
+import {
+  append,
+  assertCounters,
+  eventsOf,
+  inTransaction,
+  mail,
+  messagesIn,
+  newsSince,
+} from '../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
 import { changeFlags, expungeDeleted, type FlagChange, type FlagResult } from './changes.ts'
 import { flagBits, keywordsPerMessageMax } from './flags.ts'
 import { findFolder, findInboxId } from './folders.ts'
 import type { UidRange } from './uid-ranges.ts'
-import { readChangesSince } from './view.ts'
 
 const { seen, answered, flagged, deleted } = flagBits
 const all: UidRange[] = [{ first: 1, last: 1000 }]
@@ -212,10 +219,10 @@ test('only messages with \\Deleted are expunged, in the ranges that were named',
     states.map(({ uid }) => uid),
     [1, 7, 8],
   )
-  const changes = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since)
-  assert.deepEqual(changes?.expunged, [2, 3, 4, 5, 6])
-  const later = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since + 1)
-  assert.deepEqual(later?.expunged, [3, 4], 'a tombstone has the MODSEQ of its own change')
+  const inbox = { mailboxId: box.mailboxId, folderId: box.inboxId }
+  assert.deepEqual((await newsSince(t.platform, inbox, since, 9)).expunged, [2, 3, 4, 5, 6])
+  const later = await newsSince(t.platform, inbox, since + 1, 9)
+  assert.deepEqual(later.expunged, [3, 4], 'a tombstone has the MODSEQ of its own change')
   await assertCounters(t.platform, box.mailboxId)
   const events = (await eventsOf(t.platform, box.mailboxId)).filter(({ type }) => type === 'message.expunged')
   assert.deepEqual(
@@ -225,6 +232,61 @@ test('only messages with \\Deleted are expunged, in the ranges that were named',
       { folder_id: box.inboxId, highest_modseq: since + 2, count: 2 },
     ],
   )
+})
+
+// More UIDs than a statement names one by one are joined as ranges; both forms must agree.
+const shapes: { what: string; ranges: UidRange[]; want: (uid: number) => boolean }[] = [
+  { what: 'all in one range', ranges: [{ first: 1, last: 4_294_967_295 }], want: () => true },
+  {
+    what: 'many ranges',
+    ranges: Array.from({ length: 75 }, (_, n) => ({ first: 4 * n + 1, last: 4 * n + 2 })),
+    want: (uid) => uid % 4 === 1 || uid % 4 === 2,
+  },
+  {
+    what: 'as many as are named one by one',
+    ranges: Array.from({ length: 100 }, (_, n) => ({ first: 3 * n + 1, last: 3 * n + 1 })),
+    want: (uid) => uid % 3 === 1,
+  },
+  {
+    what: 'overlapping',
+    ranges: [
+      { first: 1, last: 150 },
+      { first: 100, last: 250 },
+    ],
+    want: (uid) => uid <= 250,
+  },
+]
+for (const { what, ranges, want } of shapes) {
+  test(`large sets of messages: ${what}`, async () => {
+    const box = await inboxOf(300, seen, ['a'])
+    const wanted = Array.from({ length: 300 }, (_, n) => n + 1).filter(want)
+    const result = await change(box, ranges, { mode: 'replace', flags: deleted, keywords: ['A', 'b'] })
+    assert.deepEqual([result.changed, result.messages.map(({ uid }) => uid)], [wanted.length, wanted])
+    const states = await messagesIn(t.platform, box.mailboxId, box.inboxId)
+    for (const { uid, flags, keywords } of states) {
+      assert.deepEqual([flags, keywords], want(uid) ? [deleted, ['a', 'b']] : [seen, ['a']])
+    }
+    await assertCounters(t.platform, box.mailboxId)
+    const again = await change(box, ranges, { mode: 'add', flags: deleted, keywords: ['B'] })
+    assert.deepEqual([again.changed, again.highestModseq], [0, result.highestModseq])
+    const expunged = await expunge(box, ranges)
+    assert.deepEqual(expunged, { uids: wanted, highestModseq: result.highestModseq + 1 })
+    await assertCounters(t.platform, box.mailboxId)
+  })
+}
+
+test('what this process is told of changes is what the log has', async () => {
+  const box = await inboxOf(3)
+  const heard: unknown[] = []
+  const stop = t.platform.bus.subscribeMailbox(box.mailboxId, ({ type, data }) => heard.push({ type, data }))
+  await change(box, all, { mode: 'add', flags: deleted, keywords: ['x'] })
+  await change(box, all, { mode: 'add', flags: deleted, keywords: ['X'] })
+  await expunge(box, [{ first: 2, last: 2 }])
+  await expunge(box, [{ first: 2, last: 2 }])
+  stop()
+  const written = await eventsOf(t.platform, box.mailboxId)
+  assert.equal(heard.length, 2)
+  assert.deepEqual(heard, written.slice(-2))
 })
 
 test('an expunge of nothing changes nothing', async () => {

@@ -1,14 +1,21 @@
-/** Changes of messages in a folder: flags set, messages expunged. Each change rises the folder's MODSEQ once. */
-import { sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
+/**
+ * Changes of messages in a folder: flags set, messages expunged. Each change rises the folder's MODSEQ once, and goes to
+ * the database in one piece: the lock, and behind it a statement that does everything.
+ */
+import { type RawBuilder, sql } from 'kysely'
+import { type Tx, together } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { int4Array, int8Array } from '../platform/sql-arrays.ts'
 import { flagBits, requireKeywords, uniqueKeywords } from './flags.ts'
+import { type CountedChange, countedEvent, publishCounted } from './folder-events.ts'
+import { type LockedFolder, lockStatement } from './folder-locks.ts'
 import type { MailboxOwner } from './owner.ts'
-import { addSweepCandidates } from './sweep.ts'
-import { rangesTable, type UidRange } from './uid-ranges.ts'
+import { packedUids, unpackUids } from './packed-uids.ts'
+import { policyOf } from './policies.ts'
+import { addTombstones, keepRemoved, takeMessages, totalsOf } from './removal.ts'
+import { planPruning } from './tombstones.ts'
+import { rangesOfUids, type UidRange } from './uid-ranges.ts'
+import { besides, selectFolder, selectUids } from './uid-selection.ts'
 
 export type FlagChange = {
   mode: 'add' | 'remove' | 'replace'
@@ -43,91 +50,121 @@ export async function changeFlags(
   wanted: FlagChange,
 ): Promise<FlagResult> {
   const change = { ...wanted, keywords: uniqueKeywords(wanted.keywords) }
-  const folder = await lockFolder(tx, owner.mailboxId, folderId)
-  const before = await readFlags(tx, owner.mailboxId, folderId, ranges)
-  const modseq = folder.highest_modseq + 1
-  const modified: number[] = []
-  const messages: FlagState[] = []
-  const changed: FlagState[] = []
-  let unseenDelta = 0
-  for (const message of before) {
-    if (change.unchangedSince !== undefined && message.modseq > change.unchangedSince) {
-      modified.push(message.uid)
-      continue
-    }
-    const after = applyChange(message, change)
-    if (after === null) {
-      messages.push(message)
-      continue
-    }
-    requireKeywords(after.keywords)
-    unseenDelta += Number((message.flags & flagBits.seen) !== 0) - Number((after.flags & flagBits.seen) !== 0)
-    const state = { uid: message.uid, ...after, modseq }
-    changed.push(state)
-    messages.push(state)
-  }
-  if (changed.length === 0) {
-    return { messages, modified, changed: 0, highestModseq: folder.highest_modseq }
-  }
-  await writeFlags(tx, owner.mailboxId, folderId, modseq, changed)
-  await tx
-    .updateTable('folders')
-    .set((eb) => ({ highest_modseq: modseq, unseen_count: eb('unseen_count', '+', unseenDelta) }))
-    .where('mailbox_id', '=', owner.mailboxId)
-    .where('id', '=', folderId)
-    .execute()
-  await appendEvents(platform, tx, [
-    {
-      type: 'message.flags_changed',
-      ...owner,
-      data: { folder_id: folderId, highest_modseq: modseq, count: changed.length },
-    },
+  const [locked, judged] = await together(tx, [
+    lockStatement(owner.mailboxId, [folderId]),
+    changeStatement(platform, owner, folderId, ranges, change),
   ])
-  return { messages, modified, changed: changed.length, highestModseq: modseq }
+  const [folder] = (locked?.rows ?? []) as LockedFolder[] // as the statement returns
+  if (!folder) throw new Refusal('folder_not_found')
+  const rows = (judged?.rows ?? []) as JudgedRow[] // likewise
+  const changed = rows.filter((row) => row.outcome === 'changed')
+  for (const row of changed) requireKeywords(row.keywords)
+  const highestModseq = folder.highest_modseq + (changed.length > 0 ? 1 : 0)
+  const done = { modseq: highestModseq, count: changed.length }
+  publishCounted(platform, tx, owner, { type: 'message.flags_changed', folderId }, done)
+  return {
+    messages: rows.flatMap(({ outcome, ...message }) => (outcome === 'modified' ? [] : [message])),
+    modified: rows.flatMap(({ outcome, uid }) => (outcome === 'modified' ? [uid] : [])),
+    changed: changed.length,
+    highestModseq,
+  }
 }
 
-/** @returns null when nothing changes. */
-function applyChange(message: FlagState, change: FlagChange): { flags: number; keywords: string[] } | null {
-  const named = new Set(change.keywords.map((keyword) => keyword.toLowerCase()))
-  const have = new Set(message.keywords.map((keyword) => keyword.toLowerCase()))
-  const added = change.keywords.filter((keyword) => !have.has(keyword.toLowerCase()))
-  const kept =
-    change.mode === 'add'
-      ? message.keywords
-      : message.keywords.filter((keyword) => named.has(keyword.toLowerCase()) === (change.mode === 'replace'))
-  const keywords = change.mode === 'remove' ? kept : [...kept, ...added]
-  const flags =
-    change.mode === 'add'
-      ? message.flags | change.flags
-      : change.mode === 'remove'
-        ? message.flags & ~change.flags
-        : change.flags
-  const keywordsStay = added.length === (change.mode === 'remove' ? added.length : 0)
-  const same = flags === message.flags && keywordsStay && kept.length === message.keywords.length
-  return same ? null : { flags, keywords }
-}
+type JudgedRow = FlagState & { outcome: 'changed' | 'same' | 'modified' }
 
-async function writeFlags(
-  tx: Tx,
-  mailboxId: string,
+/** Everything of a change, for a folder that the statement before it has locked. */
+function changeStatement(
+  platform: Platform,
+  owner: MailboxOwner,
   folderId: string,
-  modseq: number,
-  changed: readonly FlagState[],
-): Promise<void> {
-  await sql`
-    update messages set flags = new.flags, keywords = string_to_array(new.keywords, ' '), modseq = ${modseq}
-    from unnest(
-      ${int8Array(changed.map((one) => one.uid))}, ${int4Array(changed.map((one) => one.flags))},
-      ${changed.map((one) => one.keywords.join(' '))}::text[]
-    ) as new (uid, flags, keywords)
-    where messages.mailbox_id = ${mailboxId}::uuid and messages.folder_id = ${folderId}::uuid
-      and messages.uid = new.uid`.execute(tx)
+  ranges: readonly UidRange[],
+  change: FlagChange,
+): RawBuilder<unknown> {
+  const { mailboxId } = owner
+  const selection = selectUids(mailboxId, folderId, ranges)
+  const flags = flagsAfter(change)
+  const keywords = keywordsAfter(change)
+  const event: CountedChange = { type: 'message.flags_changed', folderId }
+  return sql`${selection.prepared(`change_flags_${keywords.form}`)}
+    with folder as materialized (
+      select highest_modseq + 1 as modseq from folders
+      where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
+    ), found as materialized (
+      select uid, flags as old_flags, keywords as old_keywords, modseq as old_modseq, ${flags} as flags,
+        ${keywords.value} as keywords
+      from messages${besides(selection)} where ${selection.where}
+    ), judged as materialized (
+      select *, case when old_modseq > ${change.unchangedSince ?? null}::bigint then 'modified'
+        when flags = old_flags and keywords = old_keywords then 'same' else 'changed' end as outcome
+      from found
+    ), written as (
+      update messages set flags = ${flags}, keywords = ${keywords.value}, modseq = folder.modseq
+      from folder${besides(selection)} where ${selection.where}
+        and (messages.modseq > ${change.unchangedSince ?? null}::bigint) is not true
+        and (messages.flags <> ${flags} or messages.keywords <> ${keywords.value})
+    ), totals as (
+      select count(*)::int as count, coalesce(sum(${isUnseen('flags')} - ${isUnseen('old_flags')}), 0)::int as unseen
+      from judged where outcome = 'changed'
+    ), raised as (
+      update folders set highest_modseq = highest_modseq + 1, unseen_count = unseen_count + totals.unseen
+      from totals where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid and totals.count > 0
+    ), event as (
+      ${countedEvent(platform, owner, event, sql`folder, totals`)}
+    )
+    select uid, case when outcome = 'modified' then old_flags else flags end as flags,
+      case when outcome = 'modified' then old_keywords else keywords end as keywords,
+      case when outcome = 'changed' then folder.modseq else old_modseq end as modseq, outcome
+    from judged, folder order by uid`
+}
+
+function isUnseen(column: string): RawBuilder<unknown> {
+  return sql`(${sql.ref(column)} & ${sql.lit(flagBits.seen)} = 0)::int`
+}
+
+/** The flags of a message after a change, from its column. */
+function flagsAfter({ mode, flags }: FlagChange): RawBuilder<unknown> {
+  const kept = mode === 'add' ? -1 : mode === 'remove' ? ~flags : 0
+  const added = mode === 'remove' ? 0 : flags
+  return sql`(messages.flags & ${kept}::int | ${added}::int)`
+}
+
+/**
+ * The same for its keywords, which are compared without case (RFC 9051 §2.3.2). The spelling that a message has stays,
+ * and so does the order.
+ */
+function keywordsAfter({ mode, keywords }: FlagChange): { form: string; value: RawBuilder<unknown> } {
+  if (keywords.length === 0) {
+    return mode === 'replace'
+      ? { form: 'clear', value: sql`'{}'::text[]` }
+      : { form: 'keep', value: sql`messages.keywords` }
+  }
+  const named = sql`${[...keywords]}::text[]`
+  const isNamed = sql`${folded('have.keyword')} = any(${allFolded(named)})`
+  const kept = mode === 'add' ? sql`true` : mode === 'remove' ? sql`not ${isNamed}` : isNamed
+  const old = sql`
+    select have.keyword from unnest(messages.keywords) with ordinality as have (keyword, place) where ${kept}
+    order by have.place`
+  if (mode === 'remove') return { form: mode, value: sql`array(${old})` }
+  const added = sql`
+    select new.keyword from unnest(${named}) with ordinality as new (keyword, place)
+    where ${folded('new.keyword')} <> all(${allFolded(sql`messages.keywords`)}) order by new.place`
+  return { form: mode, value: sql`(array(${old}) || array(${added}))` }
+}
+
+// A keyword is an atom of ASCII (RFC 9051 §9, flag-keyword): its case is the same in every language.
+function folded(column: string): RawBuilder<unknown> {
+  return sql`lower(${sql.ref(column)} collate "C")`
+}
+
+function allFolded(keywords: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`array(select ${folded('each.keyword')} from unnest(${keywords}) as each (keyword))`
 }
 
 export type ExpungeResult = { uids: number[]; highestModseq: number }
 
 /**
- * Removes messages for good: those with \Deleted among the ranges, or in the whole folder when ranges is null.
+ * Removes messages from their folder: those with \Deleted among the ranges, or in the whole folder when ranges is null.
+ * They can be restored for as long as the policy says.
  * @throws Refusal folder_not_found.
  */
 export async function expungeDeleted(
@@ -137,94 +174,91 @@ export async function expungeDeleted(
   folderId: string,
   ranges: readonly UidRange[] | null,
 ): Promise<ExpungeResult> {
-  const folder = await lockFolder(tx, owner.mailboxId, folderId)
-  const wanted = ranges ?? [{ first: 1, last: folder.uidnext }]
-  const { rows } = await sql<{ uid: number }>`
-    select uid from messages join ${rangesTable(wanted)} on uid between ranges.first and ranges.last
-    where mailbox_id = ${owner.mailboxId}::uuid and folder_id = ${folderId}::uuid
-      and flags & ${flagBits.deleted} <> 0`.execute(tx)
-  const uids = rows.map((row) => row.uid).sort((a, b) => a - b)
-  if (uids.length === 0) return { uids: [], highestModseq: folder.highest_modseq }
-  const highestModseq = await removeMessages(platform, tx, owner, folderId, uids)
-  await appendEvents(platform, tx, [
-    {
-      type: 'message.expunged',
-      ...owner,
-      data: { folder_id: folderId, highest_modseq: highestModseq, count: uids.length },
-    },
-  ])
-  return { uids, highestModseq }
+  const { mailboxId } = owner
+  const whole = ranges === null
+  const selection = whole ? selectFolder(mailboxId, folderId) : selectUids(mailboxId, folderId, ranges)
+  // Written out, so that the index of what is marked fits: messages_deleted.
+  const marked = sql`flags & ${sql.lit(flagBits.deleted)} <> 0`
+  const prepared = (form: string) => selection.prepared(`expunge_${whole ? 'folder' : 'marked'}_${form}`)
+  return await remove(platform, tx, owner, folderId, { prepared, gone: takeMessages(selection, marked) })
 }
 
 /**
- * Removes messages from a locked folder: rows away, tombstones in, counters down. The caller writes the event.
- * @returns the folder's MODSEQ after it.
+ * Removes messages from their folder, whatever their flags. Those that are gone already do not matter.
+ * @returns the UIDs of those that were there.
+ * @throws Refusal folder_not_found.
  */
-export async function removeMessages(
+export async function expungeMessages(
   platform: Platform,
   tx: Tx,
   owner: MailboxOwner,
   folderId: string,
-  uids: readonly number[],
-  options: { bodiesStay?: boolean } = {},
-): Promise<number> {
-  const { rows } = await sql<{ body_id: string; flags: number; size_bytes: number }>`
-    delete from messages where mailbox_id = ${owner.mailboxId}::uuid and folder_id = ${folderId}::uuid
-      and uid = any(${int8Array(uids)})
-    returning body_id, flags, size_bytes`.execute(tx)
-  const unseen = rows.filter((row) => (row.flags & flagBits.seen) === 0).length
-  const bytes = rows.reduce((sum, row) => sum + row.size_bytes, 0)
-  const { highest_modseq } = await tx
-    .updateTable('folders')
-    .set((eb) => ({
-      highest_modseq: eb('highest_modseq', '+', 1),
-      message_count: eb('message_count', '-', rows.length),
-      unseen_count: eb('unseen_count', '-', unseen),
-      size_bytes: eb('size_bytes', '-', bytes),
-    }))
-    .where('mailbox_id', '=', owner.mailboxId)
-    .where('id', '=', folderId)
-    .returning('highest_modseq')
-    .executeTakeFirstOrThrow()
-  await sql`
-    insert into expunged_messages (mailbox_id, folder_id, modseq, uid)
-    select ${owner.mailboxId}::uuid, ${folderId}::uuid, ${highest_modseq}::bigint, uid
-    from unnest(${int8Array(uids)}) as gone (uid)`.execute(tx)
-  if (!options.bodiesStay)
-    await addSweepCandidates(
-      platform,
-      tx,
-      rows.map((row) => row.body_id),
+  uids: Iterable<number>,
+): Promise<ExpungeResult> {
+  const selection = selectUids(owner.mailboxId, folderId, rangesOfUids([...uids].sort((a, b) => a - b)))
+  const prepared = (form: string) => selection.prepared(`expunge_uids_${form}`)
+  return await remove(platform, tx, owner, folderId, { prepared, gone: takeMessages(selection) })
+}
+
+type Removal = {
+  /** The comment that has the statement prepared under a name for its form, or nothing. */
+  prepared(form: string): RawBuilder<unknown>
+  /** The part that takes the messages. */
+  gone: RawBuilder<unknown>
+}
+
+type RemovedRow = { uids: Buffer | null; count: number; modseq: number; removedEver: number }
+
+async function remove(
+  platform: Platform,
+  tx: Tx,
+  owner: MailboxOwner,
+  folderId: string,
+  removal: Removal,
+): Promise<ExpungeResult> {
+  const { restoreDays } = await policyOf(platform, owner, tx)
+  const [, removed] = await together(tx, [
+    lockStatement(owner.mailboxId, [folderId]),
+    removeStatement(platform, owner, folderId, removal, restoreDays),
+  ])
+  const [row] = (removed?.rows ?? []) as RemovedRow[] // as the statement returns
+  if (!row) throw new Refusal('folder_not_found')
+  const { removedEver, count, modseq } = row
+  await planPruning(platform, tx, owner.mailboxId, folderId, { removedEver, removed: count })
+  publishCounted(platform, tx, owner, { type: 'message.expunged', folderId }, row)
+  return { uids: [...unpackUids(row.uids)], highestModseq: modseq }
+}
+
+/** Everything of a removal, for a folder that the statement before it has locked. */
+function removeStatement(
+  platform: Platform,
+  owner: MailboxOwner,
+  folderId: string,
+  { prepared, gone }: Removal,
+  restoreDays: number,
+): RawBuilder<unknown> {
+  const { mailboxId } = owner
+  const event: CountedChange = { type: 'message.expunged', folderId }
+  return sql`${prepared(restoreDays === 0 ? 'swept' : 'kept')}
+    with gone as (
+      ${gone}
+    ), totals as (
+      ${totalsOf('gone')}
+    ), folder as (
+      update folders set highest_modseq = highest_modseq + 1, message_count = message_count - totals.count,
+        unseen_count = unseen_count - totals.unseen, size_bytes = folders.size_bytes - totals.bytes
+      from totals where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid and totals.count > 0
+      returning highest_modseq as modseq, path
+    ), tombstones as (
+      ${addTombstones(platform, mailboxId, folderId, sql`gone, folder`)}
+    ), kept as (
+      ${keepRemoved(platform, mailboxId, folderId, restoreDays, sql`gone, folder`)}
+    ), event as (
+      ${countedEvent(platform, owner, event, sql`folder, totals`)}
     )
-  return highest_modseq
-}
-
-/** The folder's row, locked until the transaction ends. @throws Refusal folder_not_found. */
-export async function lockFolder(
-  tx: Tx,
-  mailboxId: string,
-  folderId: string,
-): Promise<{ highest_modseq: number; uidnext: number; uidvalidity: number }> {
-  const folder = await tx
-    .selectFrom('folders')
-    .select(['highest_modseq', 'uidnext', 'uidvalidity'])
-    .where('mailbox_id', '=', mailboxId)
-    .where('id', '=', folderId)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  if (!folder) throw new Refusal('folder_not_found')
-  return folder
-}
-
-async function readFlags(
-  tx: Tx,
-  mailboxId: string,
-  folderId: string,
-  ranges: readonly UidRange[],
-): Promise<FlagState[]> {
-  const { rows } = await sql<FlagState>`
-    select uid, flags, keywords, modseq from messages
-      join ${rangesTable(ranges)} on uid between ranges.first and ranges.last
-    where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid order by uid`.execute(tx)
-  return rows
+    select (select ${packedUids} from gone) as uids, totals.count,
+      before.highest_modseq + (totals.count > 0)::int as modseq,
+      before.uidnext - 1 - before.message_count + totals.count as "removedEver"
+    from folders as before, totals
+    where before.mailbox_id = ${mailboxId}::uuid and before.id = ${folderId}::uuid`
 }

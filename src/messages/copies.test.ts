@@ -10,6 +10,7 @@ import {
   inTransaction,
   mail,
   messagesIn,
+  newsSince,
 } from '../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
 import { changeFlags } from './changes.ts'
@@ -17,7 +18,6 @@ import { type CopyResult, copyMessages, moveMessages } from './copies.ts'
 import { flagBits } from './flags.ts'
 import { findFolder } from './folders.ts'
 import type { UidRange } from './uid-ranges.ts'
-import { readChangesSince } from './view.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -99,12 +99,10 @@ for (const how of ['copy', 'move'] as const) {
     assert.deepEqual(result.destinationUids, [4, 5])
     const uids = (await messagesIn(t.platform, box.mailboxId, box.inboxId)).map(({ uid }) => uid)
     assert.deepEqual(uids, how === 'copy' ? [1, 2, 3, 4, 5] : [3, 4, 5])
-    const changes = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since)
-    assert.deepEqual(changes?.expunged, how === 'copy' ? [] : [1, 2])
-    assert.deepEqual(
-      changes?.messages.map(({ uid }) => uid),
-      [4, 5],
-    )
+    const inbox = { mailboxId: box.mailboxId, folderId: box.inboxId }
+    const news = await newsSince(t.platform, inbox, since, 4)
+    assert.deepEqual(news.expunged, how === 'copy' ? [] : [1, 2])
+    assert.deepEqual(news.added, [4, 5])
     await assertCounters(t.platform, box.mailboxId)
   })
 
@@ -148,8 +146,13 @@ test('a move leaves tombstones in its source, tells its MODSEQ, and writes one e
   const since = (await findFolder(t.platform, box.mailboxId, 'INBOX'))?.highest_modseq ?? 0
   const result = await go('move', box, box.inboxId, [{ first: 2, last: 3 }], box.archiveId)
   assert.equal(result.sourceModseq, since + 1)
-  const changes = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since)
-  assert.deepEqual([changes?.expunged, changes?.messages, changes?.highestModseq], [[2, 3], [], since + 1])
+  const inbox = { mailboxId: box.mailboxId, folderId: box.inboxId }
+  assert.deepEqual(await newsSince(t.platform, inbox, since, 4), {
+    added: [],
+    expunged: [2, 3],
+    changed: [],
+    highestModseq: since + 1,
+  })
   const archive = await findFolder(t.platform, box.mailboxId, 'Archive')
   const events = (await eventsOf(t.platform, box.mailboxId)).filter(({ type }) => type === 'message.moved')
   assert.deepEqual(
@@ -185,3 +188,33 @@ test('moves of the same messages there and back at once lose and double none', a
   assert.equal(inbox.length + archive.length, 4)
   await assertCounters(t.platform, box.mailboxId)
 })
+
+for (const how of ['copy', 'move'] as const) {
+  test(`${how} of more messages than a statement names one by one, and what is told of it`, async () => {
+    const box = await filledBox()
+    await append(
+      t.platform,
+      box.owner,
+      box.inboxId,
+      Array.from({ length: 297 }, () => mail()),
+    )
+    const before = await messagesIn(t.platform, box.mailboxId, box.inboxId)
+    const heard: unknown[] = []
+    const stop = t.platform.bus.subscribeMailbox(box.mailboxId, ({ type, data }) =>
+      heard.push({ type, data }),
+    )
+    const ranges = Array.from({ length: 150 }, (_, n) => ({ first: 2 * n + 1, last: 2 * n + 1 }))
+    const result = await go(how, box, box.inboxId, ranges, box.archiveId)
+    stop()
+    const odd = ranges.map(({ first }) => first)
+    assert.deepEqual(result.sourceUids, odd)
+    const after = (await messagesIn(t.platform, box.mailboxId, box.archiveId)).slice(1)
+    assert.deepEqual(
+      after.map(({ uid, body_id }) => [uid, body_id]),
+      odd.map((uid, index) => [result.destinationUids[index], before[uid - 1]?.body_id]),
+    )
+    assert.equal(new Set(after.map(({ id }) => id)).size, 150)
+    assert.deepEqual(heard, (await eventsOf(t.platform, box.mailboxId)).slice(-1))
+    await assertCounters(t.platform, box.mailboxId)
+  })
+}

@@ -14,6 +14,7 @@ import {
   messagesIn,
 } from '../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
+import { listDeletedMessages } from './deleted-messages.ts'
 import {
   canonicalPath,
   createFolder,
@@ -26,6 +27,7 @@ import {
   requireFolderPath,
   setSubscribed,
 } from './folders.ts'
+import { listLostSubscriptions, lostSubscriptionsMax } from './lost-subscriptions.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -184,7 +186,7 @@ test('a mailbox has a limit of folders, missing levels counted', async () => {
   await assert.rejects(create(box, 'y'), isRefusal('folder_limit_reached'))
 })
 
-test('deleting a folder takes its messages and leaves the folders below it', async () => {
+test('deleting a folder removes its messages, to be restored, and leaves the folders below it', async () => {
   const box = await t.createMailbox()
   const { id } = await create(box, 'a')
   const child = await create(box, 'a/b')
@@ -194,8 +196,17 @@ test('deleting a folder takes its messages and leaves the folders below it', asy
   assert.deepEqual(await pathsOf(box), [...standard, 'a/b'])
   assert.equal((await messagesIn(t.platform, box.mailboxId, id)).length, 0)
   assert.equal((await messagesIn(t.platform, box.mailboxId, child.id)).length, 1)
-  const candidates = await t.platform.db.selectFrom('sweep_candidates').select('body_id').execute()
-  assert.equal(candidates.length, 2)
+  const { rows: restorable } = await listDeletedMessages(t.platform, box.mailboxId, {
+    limit: 9,
+    cursor: null,
+  })
+  assert.deepEqual(
+    restorable.map((row) => [row.folder_id, row.folder_path]),
+    [
+      [id, 'a'],
+      [id, 'a'],
+    ],
+  )
   assert.ok(message)
   const deleted = (await eventsOf(t.platform, box.mailboxId)).filter(({ type }) => type === 'folder.deleted')
   assert.deepEqual(
@@ -236,15 +247,20 @@ test('messages that arrive while their folder is deleted are stored nowhere', as
   assert.equal((await messagesIn(t.platform, box.mailboxId, id)).length, 0)
 })
 
-test('subscriptions are switched and told; a folder that does not exist is refused', async () => {
+const subscribe = (box: TestMailbox, path: string, subscribed = true): Promise<void> =>
+  inTransaction(t.platform, (tx) => setSubscribed(t.platform, tx, box.owner, path, subscribed))
+
+test('subscriptions are switched and told, also of names without a folder', async () => {
   const box = await t.createMailbox()
-  const set = (path: string, subscribed: boolean) =>
-    inTransaction(t.platform, (tx) => setSubscribed(t.platform, tx, box.owner, path, subscribed))
-  await set('inbox', false)
+  await subscribe(box, 'inbox', false)
+  await subscribe(box, 'inbox', false)
   assert.equal((await findFolder(t.platform, box.mailboxId, 'INBOX'))?.subscribed, false)
-  await set('INBOX', true)
+  await subscribe(box, 'INBOX')
   assert.equal((await findFolder(t.platform, box.mailboxId, 'INBOX'))?.subscribed, true)
-  await assert.rejects(set('nothing', true), isRefusal('folder_not_found'))
+  await subscribe(box, 'later')
+  await subscribe(box, 'later')
+  await subscribe(box, 'never', false)
+  assert.deepEqual(await listLostSubscriptions(t.platform, box.mailboxId), ['later'])
   const folderId = await folderIdOf(t.platform, box.mailboxId, 'INBOX')
   const events = (await eventsOf(t.platform, box.mailboxId)).filter(
     ({ type }) => type === 'folder.subscription_changed',
@@ -252,10 +268,43 @@ test('subscriptions are switched and told; a folder that does not exist is refus
   assert.deepEqual(
     events.map(({ data }) => data),
     [
-      { folder_id: folderId, subscribed: false },
-      { folder_id: folderId, subscribed: true },
+      { folder_id: folderId, path: 'INBOX', subscribed: false },
+      { folder_id: folderId, path: 'INBOX', subscribed: true },
+      { folder_id: null, path: 'later', subscribed: true },
     ],
   )
+})
+
+test('a subscription outlives its folder, and waits for the next of its name', async () => {
+  const box = await t.createMailbox()
+  await create(box, 'a/b')
+  await subscribe(box, 'a/b')
+  await remove(box, 'a/b')
+  assert.deepEqual(await listLostSubscriptions(t.platform, box.mailboxId), ['a/b'])
+  assert.equal((await create(box, 'a/b')).subscribed, true)
+  assert.deepEqual(await listLostSubscriptions(t.platform, box.mailboxId), [])
+  await remove(box, 'a/b')
+  await subscribe(box, 'a/b', false)
+  assert.equal((await create(box, 'a/b')).subscribed, false)
+})
+
+test('subscriptions without a folder have a limit, and an invalid name has none', async () => {
+  const box = await t.createMailbox()
+  await sql`insert into lost_subscriptions (mailbox_id, path)
+    select ${box.mailboxId}::uuid, 'f' || n from generate_series(1, ${lostSubscriptionsMax}::int) n`.execute(
+    t.platform.db,
+  )
+  await assert.rejects(subscribe(box, 'one more'), isRefusal('folder_limit_reached'))
+  await subscribe(box, 'f1')
+  await assert.rejects(subscribe(box, 'a\0'), isRefusal('folder_name_invalid'))
+})
+
+test('what no folder can be called is not found, and never reaches the database', async () => {
+  const box = await t.createMailbox()
+  for (const [what, path] of invalidPaths) {
+    assert.equal(await findFolder(t.platform, box.mailboxId, path), null, what)
+    await assert.rejects(remove(box, path), isRefusal('folder_not_found'), what)
+  }
 })
 
 test('a mailbox that is gone takes no folder', async () => {

@@ -7,8 +7,15 @@ import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int8Array, uuidArray } from '../platform/sql-arrays.ts'
+import { deleteAnnotationsOf } from './annotation-rows.ts'
+import {
+  addLostSubscriptions,
+  requireLostSubscriptions,
+  takeLostSubscriptions,
+} from './lost-subscriptions.ts'
 import type { MailboxOwner } from './owner.ts'
-import { addSweepCandidatesOf } from './sweep.ts'
+import { policyOf } from './policies.ts'
+import { removeAllMessages } from './removal.ts'
 import type { FoldersTable, SpecialUse } from './tables.ts'
 
 export type Folder = Selectable<FoldersTable>
@@ -37,19 +44,22 @@ export function canonicalPath(path: string): string {
 
 /** @throws Refusal folder_name_invalid. */
 export function requireFolderPath(path: string): string {
-  const levels = path.split(hierarchyDelimiter)
-  const problem =
-    Buffer.byteLength(path) > pathBytesMax
-      ? `A folder name may have at most ${pathBytesMax} bytes.`
-      : levels.length > levelsMax
-        ? `A folder may lie at most ${levelsMax} levels deep.`
-        : levels.some((level) => level === '' || level === '.' || level === '..')
-          ? 'A folder name may not have an empty level.'
-          : /[\p{Cc}\p{Cs}\u2028\u2029%*]/u.test(path)
-            ? 'A folder name may not have control characters, % or *.'
-            : null
+  const problem = problemOfPath(path)
   if (problem !== null) throw new Refusal('folder_name_invalid', problem)
   return canonicalPath(path)
+}
+
+/** Why no folder can have that path; null when one can. */
+function problemOfPath(path: string): string | null {
+  if (Buffer.byteLength(path) > pathBytesMax) return `A folder name may have at most ${pathBytesMax} bytes.`
+  const levels = path.split(hierarchyDelimiter)
+  if (levels.length > levelsMax) return `A folder may lie at most ${levelsMax} levels deep.`
+  if (levels.some((level) => level === '' || level === '.' || level === '..')) {
+    return 'A folder name may not have an empty level.'
+  }
+  return /[\p{Cc}\p{Cs}\u2028\u2029%*]/u.test(path)
+    ? 'A folder name may not have control characters, % or *.'
+    : null
 }
 
 /** All folders of a mailbox in the order of their paths. */
@@ -62,12 +72,13 @@ export async function listFolders(platform: Platform, mailboxId: string): Promis
     .execute()
 }
 
-/** @returns null when there is no folder of that path. */
+/** @returns null when there is no folder of that path, also because none can have it. */
 export async function findFolder(
   platform: Platform,
   mailboxId: string,
   path: string,
 ): Promise<Folder | null> {
+  if (problemOfPath(path) !== null) return null
   const folder = await platform.db
     .selectFrom('folders')
     .selectAll()
@@ -122,8 +133,10 @@ export async function createFolder(
   const missing = [...ancestorsOf(path), path].filter((one) => !existing.has(one))
   if (existing.size + missing.length > foldersPerMailboxMax) throw new Refusal('folder_limit_reached')
   if (specialUse !== null) await requireFreeUse(tx, owner.mailboxId, specialUse)
-  for (const ancestor of missing.slice(0, -1)) await insertFolder(platform, tx, owner, ancestor, null)
-  return await insertFolder(platform, tx, owner, path, specialUse)
+  const made = await insertFolders(platform, tx, owner, missing, specialUse)
+  const folder = made.find((one) => one.path === path)
+  if (!folder) throw new Error('a folder that was inserted did not come back')
+  return folder
 }
 
 /** One folder for each use, so that clients know where to put things. Under lockPaths. */
@@ -138,7 +151,8 @@ async function requireFreeUse(tx: Tx, mailboxId: string, specialUse: SpecialUse)
 }
 
 /**
- * Deletes a folder with its messages; the folders below it stay (RFC 9051 §6.3.5).
+ * Deletes a folder with its messages and annotations; the folders below it stay (RFC 9051 §6.3.5), and so does its
+ * subscription.
  * @throws Refusal folder_not_found, folder_is_inbox.
  */
 export async function deleteFolder(
@@ -147,9 +161,10 @@ export async function deleteFolder(
   owner: MailboxOwner,
   path: string,
 ): Promise<void> {
+  if (problemOfPath(path) !== null) throw new Refusal('folder_not_found')
   const wanted = canonicalPath(path)
   if (wanted === inboxPath) throw new Refusal('folder_is_inbox')
-  await lockPaths(tx, owner.mailboxId)
+  await lockFolderSet(tx, owner.mailboxId)
   const folder = await tx
     .deleteFrom('folders')
     .where('mailbox_id', '=', owner.mailboxId)
@@ -158,43 +173,76 @@ export async function deleteFolder(
     .executeTakeFirst()
   if (!folder) throw new Refusal('folder_not_found')
   await rememberUidValidity(tx, owner.mailboxId, [folder])
-  // Before the messages go, and without their bodies' ids on the way: a folder may have a million.
-  await addSweepCandidatesOf(platform, tx, owner.mailboxId, folder.id)
-  for (const table of ['messages', 'expunged_messages'] as const) {
-    await tx
-      .deleteFrom(table)
-      .where('mailbox_id', '=', owner.mailboxId)
-      .where('folder_id', '=', folder.id)
-      .execute()
-  }
+  await addLostSubscriptions(tx, owner.mailboxId, folder.subscribed ? [folder.path] : [])
+  await deleteAnnotationsOf(tx, owner.mailboxId, folder.id)
+  const { restoreDays } = await policyOf(platform, owner, tx)
+  await removeAllMessages(platform, owner.mailboxId, folder, restoreDays).execute(tx)
+  await tx
+    .deleteFrom('expunged_messages')
+    .where('mailbox_id', '=', owner.mailboxId)
+    .where('folder_id', '=', folder.id)
+    .execute()
   await appendEvents(platform, tx, [
     { type: 'folder.deleted', ...owner, data: { folder_id: folder.id, path: folder.path } },
   ])
 }
 
-/** @throws Refusal folder_not_found. */
+/**
+ * Adds a name to the subscriptions or takes it away. The name need not be one of a folder (RFC 9051 §6.3.7: checking
+ * is optional): a client may subscribe before it creates. Nothing happens when all is as wanted (§6.3.8).
+ * @throws Refusal folder_name_invalid, folder_limit_reached.
+ */
 export async function setSubscribed(
   platform: Platform,
   tx: Tx,
   owner: MailboxOwner,
-  path: string,
+  wantedPath: string,
   subscribed: boolean,
 ): Promise<void> {
+  const path = requireFolderPath(wantedPath)
+  await lockFolderSet(tx, owner.mailboxId)
   const folder = await tx
-    .updateTable('folders')
-    .set({ subscribed })
+    .selectFrom('folders')
+    .select(['id', 'subscribed'])
     .where('mailbox_id', '=', owner.mailboxId)
-    .where('path', '=', canonicalPath(path))
-    .returning('id')
+    .where('path', '=', path)
     .executeTakeFirst()
-  if (!folder) throw new Refusal('folder_not_found')
+  const changed = folder
+    ? folder.subscribed !== subscribed
+    : await setLostSubscription(tx, owner.mailboxId, path, subscribed)
+  if (!changed) return
+  if (folder) {
+    await tx
+      .updateTable('folders')
+      .set({ subscribed })
+      .where('mailbox_id', '=', owner.mailboxId)
+      .where('id', '=', folder.id)
+      .execute()
+  }
+  const folderId = folder?.id ?? null
   await appendEvents(platform, tx, [
-    { type: 'folder.subscription_changed', ...owner, data: { folder_id: folder.id, subscribed } },
+    { type: 'folder.subscription_changed', ...owner, data: { folder_id: folderId, path, subscribed } },
   ])
 }
 
-/** Locks the mailbox's set of folder names, so that two sessions do not change it at once. */
-export async function lockPaths(tx: Tx, mailboxId: string): Promise<string[]> {
+/** @returns whether that changed anything. */
+async function setLostSubscription(
+  tx: Tx,
+  mailboxId: string,
+  path: string,
+  subscribed: boolean,
+): Promise<boolean> {
+  if (!subscribed) return (await takeLostSubscriptions(tx, mailboxId, [path])).size > 0
+  if ((await addLostSubscriptions(tx, mailboxId, [path])) === 0) return false
+  await requireLostSubscriptions(tx, mailboxId)
+  return true
+}
+
+/**
+ * Locks the mailbox's set of folder names, so that two sessions do not change it at once.
+ * @throws Refusal mailbox_not_found.
+ */
+export async function lockFolderSet(tx: Tx, mailboxId: string): Promise<void> {
   const inbox = await tx
     .selectFrom('folders')
     .select('id')
@@ -203,61 +251,63 @@ export async function lockPaths(tx: Tx, mailboxId: string): Promise<string[]> {
     .forNoKeyUpdate() // INBOX is never deleted, so its row stands for the set
     .executeTakeFirst()
   if (!inbox) throw new Refusal('mailbox_not_found')
+}
+
+/** The same. @returns the names. */
+export async function lockPaths(tx: Tx, mailboxId: string): Promise<string[]> {
+  await lockFolderSet(tx, mailboxId)
   const rows = await tx.selectFrom('folders').select('path').where('mailbox_id', '=', mailboxId).execute()
   return rows.map((row) => row.path)
 }
 
-/** Makes one folder row under lockPaths. */
-export async function insertFolder(
+/**
+ * Makes folders under lockPaths, in one statement. Each gets a UIDVALIDITY above any that its name had (RFC 9051
+ * §2.3.1.1; decision 0013) and the subscription that waited for it.
+ * @param specialUse of the last one.
+ */
+export async function insertFolders(
   platform: Platform,
   tx: Tx,
   owner: MailboxOwner,
-  path: string,
+  paths: readonly string[],
   specialUse: SpecialUse | null,
-): Promise<Folder> {
-  const folder = await tx
-    .insertInto('folders')
-    .values({
-      mailbox_id: owner.mailboxId,
-      id: newId(),
-      path,
-      special_use: specialUse,
-      subscribed: false,
-      uidvalidity: await nextUidValidity(platform, tx, owner.mailboxId, path),
-      created_at: platform.clock.now(),
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
+): Promise<Folder[]> {
+  if (paths.length === 0) return []
+  const now = platform.clock.now()
+  const uses = paths.map((_, index) => (index === paths.length - 1 ? specialUse : null))
+  const { rows } = await sql<Folder>`
+    with wanted as (
+      select * from unnest(${uuidArray(paths.map(() => newId()))}, ${paths}::text[], ${uses}::text[])
+        as wanted (id, path, special_use)
+    ), resumed as (
+      delete from lost_subscriptions as lost using wanted
+      where lost.mailbox_id = ${owner.mailboxId}::uuid and lost.path = wanted.path returning lost.path
+    )
+    insert into folders (mailbox_id, id, path, special_use, subscribed, uidvalidity, created_at)
+    select ${owner.mailboxId}::uuid, wanted.id, wanted.path, wanted.special_use,
+      wanted.path in (select path from resumed),
+      greatest(${toUidValidity(now)}::bigint, gone.uidvalidity + 1), ${now}::timestamptz
+    from wanted
+      left join deleted_folders as gone on gone.mailbox_id = ${owner.mailboxId}::uuid and gone.path = wanted.path
+    returning *`
+    .execute(tx)
     .catch((error: unknown) => {
       if (violatedConstraint(error) === 'folders_path')
         throw new Refusal('folder_exists', undefined, { cause: error })
       throw error
     })
-  await appendEvents(platform, tx, [
-    { type: 'folder.created', ...owner, data: { folder_id: folder.id, path } },
-  ])
-  return folder
+  const events = rows.map((folder) => ({
+    type: 'folder.created' as const,
+    ...owner,
+    data: { folder_id: folder.id, path: folder.path },
+  }))
+  await appendEvents(platform, tx, events)
+  return rows
 }
 
 export function ancestorsOf(path: string): string[] {
   const levels = path.split(hierarchyDelimiter)
   return levels.slice(1).map((_, index) => levels.slice(0, index + 1).join(hierarchyDelimiter))
-}
-
-/** A UIDVALIDITY above any that this name had (RFC 9051 §2.3.1.1; decision 0013). */
-export async function nextUidValidity(
-  platform: Platform,
-  tx: Tx,
-  mailboxId: string,
-  path: string,
-): Promise<number> {
-  const before = await tx
-    .selectFrom('deleted_folders')
-    .select('uidvalidity')
-    .where('mailbox_id', '=', mailboxId)
-    .where('path', '=', path)
-    .executeTakeFirst()
-  return Math.max(toUidValidity(platform.clock.now()), (before?.uidvalidity ?? 0) + 1)
 }
 
 /** Keeps the UIDVALIDITY of names that are given up, so that it rises when they come back. */
@@ -275,7 +325,7 @@ export async function rememberUidValidity(
     do update set uidvalidity = greatest(deleted_folders.uidvalidity, excluded.uidvalidity)`.execute(tx)
 }
 
-// 32 bits (RFC 9051 §2.3.1.1); seconds fit until 2106.
-function toUidValidity(at: Date): number {
+/** 32 bits (RFC 9051 §2.3.1.1); seconds fit until 2106. */
+export function toUidValidity(at: Date): number {
   return Math.floor(at.getTime() / 1000)
 }

@@ -8,6 +8,7 @@ import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testi
 import { changeFlags, expungeDeleted } from './changes.ts'
 import { flagBits } from './flags.ts'
 import { createFolder, deleteFolder } from './folders.ts'
+import { putSettings } from './policies.ts'
 import { sweepBodies } from './sweep.ts'
 
 let t: TestPlatform
@@ -46,6 +47,7 @@ async function filled(): Promise<TestMailbox> {
     const deleted = { mode: 'add', flags: flagBits.deleted, keywords: [] } as const
     await changeFlags(t.platform, tx, box.owner, inboxId, [{ first: 1, last: 1 }], deleted)
     await expungeDeleted(t.platform, tx, box.owner, inboxId, null)
+    await putSettings(t.platform, tx, box.owner, { trashDays: 7 })
   })
   return box
 }
@@ -60,7 +62,15 @@ async function purge(box: TestMailbox): Promise<void> {
 test('a purge leaves no row of the mailbox and lets its bodies go, and touches no other mailbox', async () => {
   const [box, other] = [await filled(), await filled()]
   const before = await rowsOf(box.mailboxId)
-  const storeTables = ['deleted_folders', 'expunged_messages', 'folders', 'messages', 'thread_message_ids']
+  const storeTables = [
+    'deleted_folders',
+    'deleted_messages',
+    'expunged_messages',
+    'folders',
+    'mail_policies',
+    'messages',
+    'thread_message_ids',
+  ]
   for (const table of storeTables) assert.ok((before[table] ?? 0) > 0, `${table} has no row to purge`)
   const otherBefore = await rowsOf(other.mailboxId)
   await purge(box)
@@ -69,9 +79,10 @@ test('a purge leaves no row of the mailbox and lets its bodies go, and touches n
   t.platform.clock.advance?.('PT2H')
   await sweepBodies(t.platform)
   const { rows } = await sql<{ unused: number; used: number }>`
-    select count(*) filter (where not exists (select from messages where body_id = bodies.id)) as unused,
+    select count(*) filter (where not exists (select from messages where body_id = bodies.id)
+        and not exists (select from deleted_messages where body_id = bodies.id)) as unused,
       count(*) as used from bodies`.execute(t.platform.db)
-  assert.deepEqual(rows[0], { unused: 0, used: 2 })
+  assert.deepEqual(rows[0], { unused: 0, used: 3 }) // the other’s: two messages, and one that can be restored
 })
 
 test('messages that arrive during a purge do not survive it', async () => {

@@ -2,7 +2,24 @@
 import { sql } from 'kysely'
 import type { MailboxEngine } from '../mailboxes/engines.ts'
 import { createStandardFolders } from './folders.ts'
+import { searchTables } from './search-index-folders.ts'
 import { addSweepCandidatesOf } from './sweep.ts'
+
+/** What else is keyed by the mailbox. */
+const tables = [
+  'messages',
+  'expunged_messages',
+  'deleted_messages',
+  'mail_policies',
+  'thread_message_ids',
+  'deleted_folders',
+  'lost_subscriptions',
+  'annotations',
+  'maildrop_locks',
+  'maildrop_retrievals',
+  'imap_copies',
+  ...searchTables,
+] as const
 
 export const localEngine: MailboxEngine = {
   provision: createStandardFolders,
@@ -11,8 +28,8 @@ export const localEngine: MailboxEngine = {
     // statements after this one. One that comes later finds no folder.
     await sql`select from folders where mailbox_id = ${mailboxId}::uuid order by id for update`.execute(tx)
     await tx.deleteFrom('folders').where('mailbox_id', '=', mailboxId).execute()
-    await addSweepCandidatesOf(platform, tx, mailboxId, null)
-    for (const table of ['messages', 'expunged_messages', 'thread_message_ids', 'deleted_folders'] as const) {
+    await addSweepCandidatesOf(platform, tx, mailboxId)
+    for (const table of tables) {
       await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
     }
   },

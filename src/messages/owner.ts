@@ -3,4 +3,6 @@ export type MailboxOwner = {
   organizationId: string
   workspaceId: string
   mailboxId: string
+  /** Who acts: it comes back in the events of this process, so that whoever caused one knows it for its own. */
+  origin?: symbol
 }

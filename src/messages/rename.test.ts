@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { type ErrorCode, Refusal } from '../platform/errors.ts'
+import { countStatements } from '../testing/count-statements.ts'
 import {
   append,
   assertCounters,
@@ -12,6 +13,7 @@ import {
   messagesIn,
 } from '../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
+import { readAnnotations, writeAnnotations } from './annotations.ts'
 import {
   createFolder,
   deleteFolder,
@@ -19,8 +21,10 @@ import {
   findFolder,
   foldersPerMailboxMax,
   listFolders,
+  setSubscribed,
 } from './folders.ts'
-import { renameFolder } from './rename.ts'
+import { listLostSubscriptions } from './lost-subscriptions.ts'
+import { type RenamedSubscriptions, renameFolder } from './rename.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -164,4 +168,76 @@ test('the levels that a rename makes count against the limit', async () => {
     from generate_series(1, ${foldersPerMailboxMax - 7}::int) n`.execute(t.platform.db)
   await assert.rejects(rename(box, 'a', 'b/a'), isRefusal('folder_limit_reached'))
   await rename(box, 'a', 'b')
+})
+
+const lostOf = (box: TestMailbox): Promise<string[]> => listLostSubscriptions(t.platform, box.mailboxId)
+
+async function subscribedOf(box: TestMailbox): Promise<string[]> {
+  const folders = await listFolders(t.platform, box.mailboxId)
+  return folders
+    .filter(({ special_use, subscribed }) => special_use === null && subscribed)
+    .map(({ path }) => path)
+}
+
+const subscriptions: [how: RenamedSubscriptions, folders: string[], lost: string[]][] = [
+  ['follow', ['z', 'z/b', 'z/d'], []],
+  ['stay', ['z/d'], ['a', 'a/b']],
+]
+for (const [how, folders, lost] of subscriptions) {
+  test(`subscriptions ${how} when a tree is renamed; one that waited for the new name is kept`, async () => {
+    const box = await boxWith('a/b', 'a/c', 'a/d')
+    await inTransaction(t.platform, async (tx) => {
+      for (const path of ['a', 'a/b', 'z/d']) await setSubscribed(t.platform, tx, box.owner, path, true)
+    })
+    await inTransaction(t.platform, (tx) => renameFolder(t.platform, tx, box.owner, 'a', 'z', how))
+    assert.deepEqual(await subscribedOf(box), folders)
+    assert.deepEqual(await lostOf(box), lost)
+  })
+}
+
+test('a tree of thousands is renamed in a few statements, and all its names move', async () => {
+  const box = await boxWith('a')
+  await sql`insert into folders (mailbox_id, id, path, subscribed, uidvalidity, created_at)
+    select ${box.mailboxId}::uuid, gen_random_uuid(), 'a/f' || n, true, n, now()
+    from generate_series(1, 4000) n`.execute(t.platform.db)
+  const statements = await countStatements(() =>
+    inTransaction(t.platform, (tx) => renameFolder(t.platform, tx, box.owner, 'a', 'b/c', 'stay')),
+  )
+  assert.ok(statements > 5 && statements <= 20, `${statements} statements`)
+  const paths = await ownPaths(box)
+  assert.equal(paths.length, 4002)
+  assert.ok(paths.every((path) => path === 'b' || path === 'b/c' || path.startsWith('b/c/f')))
+  assert.equal((await lostOf(box)).length, 4000)
+  assert.equal(await uidvalidityOf(box, 'b/c/f77'), 77)
+})
+
+test('annotations move with their folder, and INBOX keeps its own and gives a copy', async () => {
+  const box = await boxWith('a')
+  const annotate = async (path: string, value: string): Promise<string> => {
+    const folderId = await folderIdOf(t.platform, box.mailboxId, path)
+    const changes = [{ entry: '/private/comment', value: Buffer.from(value) }]
+    await inTransaction(t.platform, (tx) => writeAnnotations(t.platform, tx, box.owner, folderId, changes))
+    return folderId
+  }
+  const comment = async (path: string): Promise<string | undefined> => {
+    const folder = await findFolder(t.platform, box.mailboxId, path)
+    const [found] = await readAnnotations(t.platform.db, box.mailboxId, {
+      folderIds: [folder?.id ?? null],
+      entries: ['/private/comment'],
+      depth: 0,
+      valueBytesMax: null,
+    })
+    return found?.value?.toString()
+  }
+  await annotate('a', 'of a')
+  await annotate('INBOX', 'of INBOX')
+  await rename(box, 'a', 'b')
+  await rename(box, 'inbox', 'old')
+  assert.deepEqual(
+    [await comment('a'), await comment('b'), await comment('INBOX'), await comment('old')],
+    [undefined, 'of a', 'of INBOX', 'of INBOX'],
+  )
+  await remove(box, 'b')
+  await create(box, 'b')
+  assert.equal(await comment('b'), undefined)
 })

@@ -1,16 +1,18 @@
-/** Turns what a search asks for into tests: by SQL where the row tells, else by envelope, header or text. */
+/**
+ * Turns what a search asks for into tests: by SQL where the row or the message's search document tells, else by
+ * envelope, header or text.
+ */
 import { type RawBuilder, sql } from 'kysely'
 import { flagBits } from './flags.ts'
-import type { EnvelopeAddress } from './mime/addresses.ts'
-import { decodeHeaderText } from './mime/encoded-words.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import type { SearchCriterion } from './search-criterion.ts'
-import { foldHeaderText, foldText } from './search-fold.ts'
+import { foldedAddresses, foldedField, hasAttachment, sentDayOf } from './search-fields.ts'
+import { foldText } from './search-fold.ts'
+import { type DocumentTables, type DocumentTest, documentTests } from './search-index-conditions.ts'
 import type { Query, Test } from './search-logic.ts'
-import { sentDay } from './search-sent-date.ts'
 import type { FoundNeedles, Needles } from './search-texts.ts'
-import { isInRanges, mergeUidRanges } from './uid-ranges.ts'
+import { isInRanges, isWithinRanges, mergeUidRanges } from './uid-ranges.ts'
 
 /** Envelope and structure are read only where the search needs them. */
 export type SearchedRow = {
@@ -41,17 +43,24 @@ export type CompiledSearch = {
   headerFields: Set<string>
   /** Texts to be looked for in contents, folded. */
   needles: Needles
+  /** The tables of search documents that the conditions read; null: none, because they know no documents. */
+  documents: DocumentTables | null
 }
 
 type Scope = Omit<CompiledSearch, 'query'>
 type Facts = MessageFacts
 type CriterionOf<Kind extends SearchCriterion['kind']> = Extract<SearchCriterion, { kind: Kind }>
 
-export function compileSearch(criterion: SearchCriterion): CompiledSearch {
+/** @param from whether the messages have search documents that conditions may read. */
+export function compileSearch(
+  criterion: SearchCriterion,
+  from: 'messages' | 'documents' = 'messages',
+): CompiledSearch {
   const scope: Scope = {
     needs: { envelope: false, content: false },
     headerFields: new Set(),
     needles: { body: new Set(), anywhere: new Set() },
+    documents: from === 'documents' ? { fields: false, texts: false } : null,
   }
   return { query: compile(criterion, scope), ...scope }
 }
@@ -67,6 +76,7 @@ function compile(criterion: SearchCriterion, scope: Scope): Query<Facts> {
       return { kind: 'not', of: compile(criterion.criterion, scope) }
     case 'sent-date':
     case 'address':
+    case 'attachment':
       return { kind: 'test', test: envelopeTest(criterion, scope) }
     case 'subject':
       return { kind: 'test', test: headerTest({ ...criterion, kind: 'header', field: 'subject' }, scope) }
@@ -91,7 +101,7 @@ function rowTest(criterion: RowCriterion): Test<Facts> {
       return uidTest(criterion)
     case 'flag': {
       const bit = flagBits[criterion.flag]
-      return onRow(sql`messages.flags & ${bit} <> 0`, (row) => (row.flags & bit) !== 0)
+      return onRow(sql`messages.flags & ${sql.lit(bit)} <> 0`, (row) => (row.flags & bit) !== 0)
     }
     case 'keyword': {
       const wanted = criterion.keyword.toLowerCase() // RFC 9051 §2.3.2: case does not tell keywords apart
@@ -122,19 +132,22 @@ function rowTest(criterion: RowCriterion): Test<Facts> {
 }
 
 function onRow(condition: RawBuilder<boolean>, holds: (row: SearchedRow) => boolean): Test<Facts> {
-  return { condition, holds: ({ row }) => holds(row) }
+  return { possible: condition, certain: condition, holds: ({ row }) => holds(row), texts: null }
 }
 
-/** A multirange is searched by halves; the bounds before it let the primary key narrow the rows. */
+/** A test that SQL decides as far as documents tell, where there are any. */
+function onDocument(
+  scope: Scope,
+  ask: (tests: typeof documentTests, tables: DocumentTables) => DocumentTest,
+  holds: (facts: Facts) => boolean | null,
+): Test<Facts> {
+  const known = scope.documents === null ? documentTests.unknown : ask(documentTests, scope.documents)
+  return { ...known, holds }
+}
+
 function uidTest(criterion: CriterionOf<'uids'>): Test<Facts> {
   const ranges = mergeUidRanges(criterion.ranges)
-  const first = ranges[0]?.first ?? 0
-  const last = ranges.at(-1)?.last ?? 0
-  const multirange = `{${ranges.map((range) => `[${range.first},${range.last}]`).join(',')}}`
-  const within = sql<boolean>`messages.uid between ${first}::bigint and ${last}::bigint`
-  const condition =
-    ranges.length < 2 ? within : sql<boolean>`${within} and messages.uid <@ ${multirange}::int8multirange`
-  return onRow(condition, (row) => isInRanges(ranges, row.uid))
+  return onRow(isWithinRanges(sql.ref('messages.uid'), ranges), (row) => isInRanges(ranges, row.uid))
 }
 
 function dateTest(
@@ -148,23 +161,42 @@ function dateTest(
     : onRow(sql`${column} >= ${at}::timestamptz`, (row) => dateOf(row) >= at)
 }
 
-function envelopeTest(criterion: CriterionOf<'sent-date' | 'address'>, scope: Scope): Test<Facts> {
-  scope.needs.envelope = true
-  return onEnvelope(envelopeMatcher(criterion))
-}
+type EnvelopeCriterion = CriterionOf<'sent-date' | 'address' | 'attachment'>
 
-function onEnvelope(holds: (envelope: Envelope) => boolean): Test<Facts> {
-  return { condition: null, holds: ({ row }) => (row.envelope === null ? null : holds(row.envelope)) }
-}
-
-function envelopeMatcher(criterion: CriterionOf<'sent-date' | 'address'>): (envelope: Envelope) => boolean {
-  if (criterion.kind === 'sent-date') {
-    return ({ date }) => isOnSide(date === null ? null : sentDay(date), criterion)
+/** By what is stored with a body: its envelope and its structure. */
+function envelopeTest(criterion: EnvelopeCriterion, scope: Scope): Test<Facts> {
+  switch (criterion.kind) {
+    case 'sent-date':
+      return onEnvelope(
+        scope,
+        (tests, tables) => tests.sentOn(tables, criterion),
+        (envelope) => isOnSide(sentDayOf(envelope), criterion),
+      )
+    case 'address': {
+      const needle = foldText(criterion.text)
+      return onEnvelope(
+        scope,
+        (tests, tables) => tests.fieldContains(tables, criterion.field, needle),
+        (envelope) => foldedAddresses(envelope, criterion.field)?.includes(needle) ?? false,
+      )
+    }
+    case 'attachment':
+      scope.needs.content = true // with the structure
+      return onDocument(
+        scope,
+        (tests, tables) => tests.hasAttachment(tables),
+        ({ row }) => (row.structure === null ? null : hasAttachment(row.structure)),
+      )
   }
-  const needle = foldText(criterion.text)
-  const { field } = criterion
-  return (envelope) =>
-    envelope[field].length > 0 && foldHeaderText(addressText(envelope[field])).includes(needle)
+}
+
+function onEnvelope(
+  scope: Scope,
+  ask: (tests: typeof documentTests, tables: DocumentTables) => DocumentTest,
+  holds: (envelope: Envelope) => boolean,
+): Test<Facts> {
+  scope.needs.envelope = true
+  return onDocument(scope, ask, ({ row }) => (row.envelope === null ? null : holds(row.envelope)))
 }
 
 /** A message without a readable Date was sent on no day. Days sort as text. */
@@ -172,17 +204,6 @@ function isOnSide(day: string | null, criterion: CriterionOf<'sent-date'>): bool
   if (day === null) return false
   if (criterion.relation === 'on') return day === criterion.day
   return criterion.relation === 'before' ? day < criterion.day : day >= criterion.day
-}
-
-/** `Ann <ann@example.test>, friends:, bob@example.test`: as people write it, without the quotes of the wire. */
-function addressText(addresses: readonly EnvelopeAddress[]): string {
-  const shown = addresses.flatMap(({ name, mailbox, host }) => {
-    if (mailbox === null) return [] // the end of a group
-    if (host === null) return [`${decodeHeaderText(mailbox)}:`]
-    const address = host === '' ? mailbox : `${mailbox}@${host}`
-    return [name === null ? address : `${decodeHeaderText(name)} <${address}>`]
-  })
-  return shown.join(', ')
 }
 
 /** Fields that occur once (RFC 5322 §3.6) and are kept with the envelope: no message has to be opened for them. */
@@ -196,21 +217,28 @@ const keptFields = new Map<string, 'date' | 'subject' | 'inReplyTo' | 'messageId
 function headerTest(criterion: CriterionOf<'header'>, scope: Scope): Test<Facts> {
   const field = criterion.field.toLowerCase()
   const needle = foldText(criterion.text)
-  const contains = (value: string) => foldHeaderText(decodeHeaderText(value)).includes(needle)
+  const contains = (value: string) => foldedField(value).includes(needle)
   const kept = keptFields.get(field)
   if (kept !== undefined) {
-    scope.needs.envelope = true
-    return onEnvelope((envelope) => {
-      const value = envelope[kept]
-      return value !== null && contains(value)
-    })
+    return onEnvelope(
+      scope,
+      (tests, tables) =>
+        kept === 'subject'
+          ? tests.fieldContains(tables, kept, needle)
+          : tests.headerContains(tables, field, needle),
+      (envelope) => {
+        const value = envelope[kept]
+        return value !== null && contains(value)
+      },
+    )
   }
   scope.needs.content = true
   scope.headerFields.add(field)
-  return {
-    condition: null,
-    holds: ({ header }) => (header === null ? null : (header.get(field) ?? []).some(contains)),
-  }
+  return onDocument(
+    scope,
+    (tests, tables) => tests.headerContains(tables, field, needle),
+    ({ header }) => (header === null ? null : (header.get(field) ?? []).some(contains)),
+  )
 }
 
 function contentTest(criterion: CriterionOf<'body' | 'text'>, scope: Scope): Test<Facts> {
@@ -218,5 +246,9 @@ function contentTest(criterion: CriterionOf<'body' | 'text'>, scope: Scope): Tes
   const needle = foldText(criterion.text)
   const place = criterion.kind === 'body' ? 'body' : 'anywhere'
   scope.needles[place].add(needle)
-  return { condition: null, holds: ({ needles }) => (needles === null ? null : needles[place].has(needle)) }
+  return onDocument(
+    scope,
+    (tests, tables) => tests.contentContains(tables, place, needle),
+    ({ needles }) => (needles === null ? null : needles[place].has(needle)),
+  )
 }

@@ -23,6 +23,8 @@ export type SearchCriterion =
   /** Names and addresses of the field, as `Ann <ann@example.test>`. */
   | { kind: 'address'; field: 'from' | 'to' | 'cc' | 'bcc'; text: string }
   | { kind: 'subject'; text: string }
+  /** Has a part that is meant to be kept as a file. */
+  | { kind: 'attachment' }
   /** `field` in any case. */
   | { kind: 'header'; field: string; text: string }
   /** In the text parts, those of attached messages included. */

@@ -67,28 +67,33 @@ function lookFor(search: Search, place: keyof Needles, text: string): void {
 }
 
 /** A part and those within it, in the order of the message. */
-function* partsOf(part: MimePart): Generator<MimePart, void> {
+export function* partsOf(part: MimePart): Generator<MimePart, void> {
   yield part
   for (const child of part.parts ?? []) yield* partsOf(child)
   if (part.message !== undefined) yield* partsOf(part.message.part)
 }
 
 /** Delivery reports and the like (message/delivery-status) are text under another name. */
-function isText(part: MimePart): boolean {
+export function isText(part: MimePart): boolean {
   return part.type === 'text' || (part.type === 'message' && part.message === undefined)
 }
 
 function lookInHeader(search: Search, header: Buffer): void {
-  for (const { name, value } of parseHeaderFields(header)) {
+  for (const line of foldedHeaderLines(header)) lookFor(search, 'anywhere', line)
+}
+
+/** The fields of a header as search sees them, each in one line. */
+export function foldedHeaderLines(header: Buffer): string[] {
+  return parseHeaderFields(header).map(({ name, value }) => {
     const text = decodeHeaderText(value)
-    lookFor(search, 'anywhere', foldHeaderText(name === '' ? text : `${name}: ${text}`))
-  }
+    return foldHeaderText(name === '' ? text : `${name}: ${text}`)
+  })
 }
 
 async function lookInText(search: Search, body: BodyReader, part: MimePart): Promise<void> {
   let carried = ''
-  for await (const text of readText(body, part)) {
-    const folded = carried + foldText(text)
+  for await (const text of readFoldedText(body, part)) {
+    const folded = carried + text
     lookFor(search, 'body', folded)
     lookFor(search, 'anywhere', folded)
     if (isDone(search)) return
@@ -96,7 +101,11 @@ async function lookInText(search: Search, body: BodyReader, part: MimePart): Pro
   }
 }
 
-/** Never fails: what cannot be decoded is taken as it is, as in decode-body.ts. */
+/** The text of a text part in pieces, folded. Never fails: what cannot be decoded is taken as it is. */
+export async function* readFoldedText(body: BodyReader, part: MimePart): AsyncGenerator<string, void> {
+  for await (const text of readText(body, part)) yield foldText(text)
+}
+
 async function* readText(body: BodyReader, part: MimePart): AsyncGenerator<string, void> {
   const charset = part.params?.find(([name]) => name === 'charset')?.[1] ?? null
   const decoder = createTransferDecoder(part.encoding) ?? identity

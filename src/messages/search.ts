@@ -1,44 +1,69 @@
 /**
- * Search in one folder, for every face. What PostgreSQL can decide is one condition; only the messages that it leaves
- * are looked at here, first by their envelope, then by their header and text, a batch at a time. So memory is flat,
- * and a search for a word among the unseen messages reads the unseen ones.
+ * Search in one folder, for every face. What PostgreSQL can decide of the messages' rows is one condition. Texts are
+ * looked up in the search index (decision 0017), as far as the folder has one. The messages behind it, and those that
+ * the index cannot tell of, are looked at here, first by their envelope, then by their header and text, a batch at a
+ * time. So memory is flat, and a search for a word among the unseen messages reads the unseen ones.
  */
-import { setImmediate } from 'node:timers/promises'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
+import { int8Array } from '../platform/sql-arrays.ts'
 import { type BodyReader, batchesOfBodies, readBodies, readRange } from './bodies-read.ts'
 import { collectHeaderValues } from './mime/header-fields.ts'
+import { packedUids, unpackUids } from './packed-uids.ts'
 import { type CompiledSearch, compileSearch, type MessageFacts, type SearchedRow } from './search-compile.ts'
 import type { SearchCriterion } from './search-criterion.ts'
-import { type Condition, evaluate, isExact, possible } from './search-logic.ts'
+import { requestIndex, unindexedMax } from './search-index-jobs.ts'
+import { searchIndexed } from './search-index-search.ts'
+import { asSql, type Condition, evaluate, isExact, possible } from './search-logic.ts'
 import { findNeedles, headerRange } from './search-texts.ts'
-import { unpackUids } from './view.ts'
+import { startWorkSlices } from './work-slices.ts'
 
 /** Messages that are looked at together. */
 const candidatesPerPage = 200
-/** The event loop is let go after this much work in one go. */
-const workMsMax = 10
+
+export type SearchOptions = {
+  /** Told before each page how many messages were examined. What it throws ends the search. */
+  onProgress?: (examined: number) => void
+}
 
 /** @returns the UIDs of the messages that match, ascending. */
 export async function searchMessages(
   platform: Platform,
   folder: { mailboxId: string; folderId: string },
   criterion: SearchCriterion,
+  { onProgress }: SearchOptions = {},
 ): Promise<number[]> {
   const search = compileSearch(criterion)
   const where = possible(search.query)
   if (where === false) return []
   if (isExact(search.query)) return await readMatchingUids(platform.db, folder, where)
-  const found: number[] = []
-  let afterUid = 0
-  for (;;) {
-    const rows = await readCandidates(platform.db, folder, search, where, afterUid)
+  let examined = 0
+  const examine = (count: number): void => {
+    onProgress?.(examined)
+    examined += count
+  }
+  const { indexedUid, found, undecided } = await searchIndexed(platform, folder, criterion, examine)
+  for (let at = 0; at < undecided.length; at += candidatesPerPage) {
+    const uids = undecided.slice(at, at + candidatesPerPage)
+    examine(0)
+    const rows = await readCandidates(platform.db, folder, search, sql`uid = any(${int8Array(uids)})`)
     for (const uid of await matchRows(platform.db, search, rows)) found.push(uid)
+  }
+  found.sort((a, b) => a - b)
+  let opened = 0
+  for (let afterUid = indexedUid; ; ) {
+    examine(candidatesPerPage)
+    const behind = sql`uid > ${afterUid}::bigint and ${asSql(where)}`
+    const rows = await readCandidates(platform.db, folder, search, behind)
+    for (const uid of await matchRows(platform.db, search, rows)) found.push(uid)
+    opened += rows.length
     const last = rows.at(-1)
-    if (last === undefined || rows.length < candidatesPerPage) return found
+    if (last === undefined || rows.length < candidatesPerPage) break
     afterUid = last.uid
   }
+  if (opened > unindexedMax) await requestIndex(platform, folder)
+  return found
 }
 
 type Folder = { mailboxId: string; folderId: string }
@@ -46,7 +71,7 @@ type Folder = { mailboxId: string; folderId: string }
 /** In one packed value, as a session's index is read. */
 async function readMatchingUids(db: Db, folder: Folder, where: Condition): Promise<number[]> {
   const { rows } = await sql<{ uids: Buffer | null }>`
-    select string_agg(int8send(uid), ''::bytea order by uid) as uids from messages
+    select ${packedUids} as uids from messages
     where mailbox_id = ${folder.mailboxId}::uuid and folder_id = ${folder.folderId}::uuid and ${asSql(where)}`.execute(
     db,
   )
@@ -57,8 +82,7 @@ async function readCandidates(
   db: Db,
   folder: Folder,
   search: CompiledSearch,
-  where: Condition,
-  afterUid: number,
+  which: RawBuilder<unknown>,
 ): Promise<SearchedRow[]> {
   const { envelope, content } = search.needs
   const { rows } = await sql<SearchedRow>`
@@ -67,13 +91,9 @@ async function readCandidates(
       ${content ? sql`bodies.structure` : sql`null::json as structure`}
     from messages ${envelope || content ? sql`join bodies on bodies.id = messages.body_id` : sql``}
     where mailbox_id = ${folder.mailboxId}::uuid and folder_id = ${folder.folderId}::uuid
-      and uid > ${afterUid}::bigint and ${asSql(where)}
+      and ${which}
     order by uid limit ${candidatesPerPage}`.execute(db)
   return rows
-}
-
-function asSql(condition: Condition) {
-  return typeof condition === 'boolean' ? sql<boolean>`${sql.lit(condition)}` : sql<boolean>`(${condition})`
 }
 
 /** @returns the UIDs of the rows that match, ascending. */
@@ -85,7 +105,7 @@ async function matchRows(db: Db, search: CompiledSearch, rows: readonly Searched
     if (decided === null) open.push(row)
     else if (decided) found.push(row.uid)
   }
-  let letGoAt = performance.now() + workMsMax
+  const slices = startWorkSlices()
   for (const batch of batchesOfBodies(open)) {
     const bodies = await readBodies(
       db,
@@ -94,9 +114,7 @@ async function matchRows(db: Db, search: CompiledSearch, rows: readonly Searched
     for (const row of batch) {
       const body = bodies.get(row.body_id) // none: it was expunged long ago and swept now
       if (body !== undefined && (await matchContent(search, row, body))) found.push(row.uid)
-      if (performance.now() < letGoAt) continue
-      await setImmediate()
-      letGoAt = performance.now() + workMsMax
+      if (slices.isOver()) await slices.letGo()
     }
   }
   return found.sort((a, b) => a - b)

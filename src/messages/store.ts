@@ -5,7 +5,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type Tx, together } from '../platform/database.ts'
 import { eventsStatement, type NewEvent } from '../platform/events.ts'
-import { newId } from '../platform/ids.ts'
+import { newId, newIdAt } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arrays.ts'
 import { bodiesStatement, type StagedBody } from './bodies.ts'
@@ -134,7 +134,8 @@ function placeMessages(
     const uid = range.next
     range.next += 1
     const { uidvalidity, modseq } = range
-    return [{ message, index, id: newId(), uid, uidvalidity, modseq, threadId: threadIds[index] ?? newId() }]
+    const id = newIdAt(message.internalDate) // so that lists by date are lists by id
+    return [{ message, index, id, uid, uidvalidity, modseq, threadId: threadIds[index] ?? newId() }]
   })
 }
 

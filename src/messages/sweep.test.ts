@@ -13,7 +13,7 @@ import { addSweepCandidates, holdBody, sweepBodies } from './sweep.ts'
 
 let t: TestPlatform
 before(async () => {
-  t = await startTestPlatform()
+  t = await startTestPlatform({ MAILWRIGHT_RESTORE_DAYS: '0' }) // what is removed is gone for good
 })
 after(() => t[Symbol.asyncDispose]())
 

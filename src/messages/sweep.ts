@@ -31,18 +31,14 @@ export async function addSweepCandidates(
   )
 }
 
-/** Notes the bodies of a folder, or of a whole mailbox when folderId is null, before their messages are removed. */
-export async function addSweepCandidatesOf(
-  platform: Platform,
-  tx: Tx,
-  mailboxId: string,
-  folderId: string | null,
-): Promise<void> {
-  const inFolder = folderId === null ? sql`` : sql`and folder_id = ${folderId}::uuid`
+/** Notes all bodies of a mailbox, before its messages and those that could be restored are removed for good. */
+export async function addSweepCandidatesOf(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
   await sql`
     insert into sweep_candidates (body_id, since)
-    select distinct body_id, ${platform.clock.now()}::timestamptz from messages
-    where mailbox_id = ${mailboxId}::uuid ${inFolder}`.execute(tx)
+    select body_id, ${platform.clock.now()}::timestamptz from (
+      select body_id from messages where mailbox_id = ${mailboxId}::uuid
+      union select body_id from deleted_messages where mailbox_id = ${mailboxId}::uuid
+    ) as gone`.execute(tx)
 }
 
 /** Removes the bodies among the candidates that nothing refers to. @returns how many candidates were looked at. */
@@ -57,6 +53,7 @@ export async function sweepBodies(platform: Platform): Promise<number> {
     ), gone as (
       delete from bodies where id in (select body_id from candidates)
         and not exists (select from messages where messages.body_id = bodies.id)
+        and not exists (select from deleted_messages where deleted_messages.body_id = bodies.id)
         and not exists (select from body_holds where body_holds.body_id = bodies.id)
       returning id
     ), pieces as (

@@ -1,5 +1,5 @@
 /** Sets of UIDs as ranges. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { int8Array } from '../platform/sql-arrays.ts'
 
 /** UIDs from `first` to `last`, both included. A session's sequence numbers become few of these. */
@@ -10,6 +10,17 @@ export function rangesTable(wanted: readonly UidRange[]) {
   const ranges = mergeUidRanges(wanted)
   return sql`unnest(${int8Array(ranges.map((range) => range.first))}, ${int8Array(ranges.map((range) => range.last))})
     as ranges (first, last)`
+}
+
+/** Whether a UID is in some of the ranges: a multirange is searched by halves, and its bounds narrow an index. */
+export function isWithinRanges(uid: RawBuilder<unknown>, wanted: readonly UidRange[]): RawBuilder<boolean> {
+  const ranges = mergeUidRanges(wanted)
+  const first = ranges[0]?.first ?? 0
+  const last = ranges.at(-1)?.last ?? 0
+  const bounds = sql<boolean>`${uid} between ${first}::bigint and ${last}::bigint`
+  if (ranges.length < 2) return bounds
+  const multirange = `{${ranges.map((range) => `[${range.first},${range.last}]`).join(',')}}`
+  return sql<boolean>`${bounds} and ${uid} <@ ${multirange}::int8multirange`
 }
 
 /** Ascending and apart from each other, as a client's ranges need not be. */

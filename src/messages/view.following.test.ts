@@ -7,9 +7,12 @@ import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testi
 import { changeFlags, expungeDeleted } from './changes.ts'
 import { copyMessages, moveMessages } from './copies.ts'
 import { flagBits } from './flags.ts'
+import { readFolderIndex } from './folder-index.ts'
+import { hasNews, readFolderNews } from './folder-news.ts'
 import { findFolder } from './folders.ts'
-import type { UidRange } from './uid-ranges.ts'
-import { claimRecent, messageRowsMax, readChangesSince, readFolderIndex, readMessages } from './view.ts'
+import { readLightMessages } from './light-messages.ts'
+import { rangesOfUids, type UidRange } from './uid-ranges.ts'
+import { claimRecent, messageRowsMax, readMessages } from './view.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -53,11 +56,21 @@ test('an index is of one moment while others write', async () => {
   }
 })
 
-test('changes since a MODSEQ are exactly what changed', async () => {
+test('the news since a MODSEQ are exactly what changed', async () => {
   const box = await boxOf(6)
-  const since = (await findFolder(t.platform, box.mailboxId, 'INBOX'))?.highest_modseq ?? 0
-  const none = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since)
-  assert.deepEqual(none, { messages: [], expunged: [], highestModseq: since, uidnext: 7 })
+  const modseq = (await findFolder(t.platform, box.mailboxId, 'INBOX'))?.highest_modseq ?? 0
+  const known = { mailboxId: box.mailboxId, folderId: box.inboxId, modseq, uidnext: 7 }
+  const none = new Uint32Array()
+  assert.equal(await hasNews(t.platform, known), false)
+  assert.deepEqual(await readFolderNews(t.platform, known), {
+    highestModseq: modseq,
+    uidnext: 7,
+    added: none,
+    expunged: none,
+    expungedFrom: null,
+    isForgotten: false,
+    changed: [],
+  })
   await inTransaction(t.platform, async (tx) => {
     const flags = (first: number, last: number, bit: number) =>
       changeFlags(t.platform, tx, box.owner, box.inboxId, [{ first, last }], {
@@ -70,18 +83,22 @@ test('changes since a MODSEQ are exactly what changed', async () => {
     await expungeDeleted(t.platform, tx, box.owner, box.inboxId, null)
   })
   await append(t.platform, box.owner, box.inboxId, [mail()])
-  const changes = await readChangesSince(t.platform, box.mailboxId, box.inboxId, since)
-  assert.deepEqual(changes, {
-    messages: [
-      { uid: 2, flags: flagBits.flagged, keywords: ['k'], modseq: since + 1 },
-      { uid: 3, flags: flagBits.flagged, keywords: ['k'], modseq: since + 1 },
-      { uid: 7, flags: 0, keywords: [], modseq: since + 4 },
-    ],
-    expunged: [5],
-    highestModseq: since + 4,
+  assert.equal(await hasNews(t.platform, known), true)
+  assert.deepEqual(await readFolderNews(t.platform, known), {
+    highestModseq: modseq + 4,
     uidnext: 8,
+    added: Uint32Array.of(7),
+    expunged: Uint32Array.of(5),
+    expungedFrom: modseq + 3,
+    isForgotten: false,
+    changed: [
+      { uid: 2, flags: flagBits.flagged, keywords: ['k'], modseq: modseq + 1 },
+      { uid: 3, flags: flagBits.flagged, keywords: ['k'], modseq: modseq + 1 },
+    ],
   })
-  assert.equal(await readChangesSince(t.platform, box.mailboxId, newId(), 0), null)
+  const gone = { ...known, folderId: newId() }
+  assert.equal(await hasNews(t.platform, gone), true)
+  assert.equal(await readFolderNews(t.platform, gone), null)
 })
 
 test('recent messages are claimed once', async () => {
@@ -133,28 +150,28 @@ test('messages are read in UID order, a page at a time, whatever the ranges', as
   assert.deepEqual([wide?.envelope?.subject, wide?.structure?.subtype], ['test', 'plain'])
 })
 
-/** What a session knows of a folder, kept up to date by readChangesSince alone. */
+/** What a session knows of a folder, kept up to date by readFolderNews alone. */
 type Follower = { known: Map<number, string>; modseq: number; uidnext: number }
 
 async function catchUp(box: Box, folderId: string, follower: Follower): Promise<void> {
-  const changes = await readChangesSince(t.platform, box.mailboxId, folderId, follower.modseq)
-  assert.ok(changes)
-  assert.ok(
-    changes.highestModseq >= follower.modseq && changes.uidnext >= follower.uidnext,
-    'they never go back',
-  )
-  for (const uid of changes.expunged) follower.known.delete(uid)
-  let last = 0
-  for (const { uid, flags, keywords, modseq } of changes.messages) {
-    assert.ok(modseq > follower.modseq && modseq <= changes.highestModseq)
-    assert.ok(uid > last && uid < changes.uidnext)
-    // RFC 9051 §2.3.1.1: a message that is new to the session has a UID above all that it was told of.
-    assert.ok(follower.known.has(uid) || uid >= follower.uidnext, `UID ${uid} appeared below UIDNEXT`)
-    follower.known.set(uid, `${flags} ${keywords.join(' ')}`)
-    last = uid
+  const { modseq, uidnext } = follower
+  const news = await readFolderNews(t.platform, { mailboxId: box.mailboxId, folderId, modseq, uidnext })
+  assert.ok(news?.changed)
+  assert.ok(news.highestModseq >= modseq && news.uidnext >= uidnext, 'they never go back')
+  for (const uid of news.expunged) follower.known.delete(uid)
+  const added = rangesOfUids(news.added)
+  for await (const page of readLightMessages(t.platform.db, box.mailboxId, folderId, added)) {
+    for (const { uid, flags, keywords } of page) follower.known.set(uid, `${flags} ${keywords.join(' ')}`)
   }
-  follower.modseq = changes.highestModseq
-  follower.uidnext = changes.uidnext
+  let last = 0
+  for (const message of news.changed) {
+    assert.ok(message.modseq > modseq && message.modseq <= news.highestModseq)
+    assert.ok(message.uid > last && message.uid < uidnext)
+    follower.known.set(message.uid, `${message.flags} ${message.keywords.join(' ')}`)
+    last = message.uid
+  }
+  follower.modseq = news.highestModseq
+  follower.uidnext = news.uidnext
 }
 
 const operationsPerWorker = 35

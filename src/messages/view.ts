@@ -1,54 +1,10 @@
-/**
- * Reading a folder: what a session needs to select it, to follow it, and to fetch from it. Nothing here locks;
- * a session that reads while others write sees their changes by MODSEQ afterwards.
- */
+/** Reading messages of a folder, and taking those that are \Recent. Selecting a folder is in folder-index.ts. */
 import { sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { Folder } from './folders.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import { mergeUidRanges, rangesTable, type UidRange } from './uid-ranges.ts'
-
-/** A folder's row and its UIDs, ascending, of the same moment. UIDs have 32 bits (RFC 9051 §2.3.1.1). */
-export type FolderIndex = { folder: Folder; uids: Uint32Array }
-
-/** Selects a folder: its row and its UIDs of one moment. @returns null when it is gone. */
-export async function readFolderIndex(
-  platform: Platform,
-  mailboxId: string,
-  folderId: string,
-): Promise<FolderIndex | null> {
-  return await platform.db
-    .transaction()
-    .setIsolationLevel('repeatable read') // one snapshot for both statements
-    .setAccessMode('read only')
-    .execute(async (tx) => {
-      const folder = await tx
-        .selectFrom('folders')
-        .selectAll()
-        .where('mailbox_id', '=', mailboxId)
-        .where('id', '=', folderId)
-        .executeTakeFirst()
-      return folder ? { folder, uids: await readUids(tx, mailboxId, folderId) } : null
-    })
-}
-
-/** All UIDs in one value: a row for each would cost the driver ten times as much. */
-async function readUids(db: Db, mailboxId: string, folderId: string): Promise<Uint32Array> {
-  const { rows } = await sql<{ uids: Buffer | null }>`
-    select string_agg(int8send(uid), ''::bytea order by uid) as uids from messages
-    where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid`.execute(db)
-  return unpackUids(rows[0]?.uids ?? null)
-}
-
-/** UIDs from what `string_agg(int8send(uid), ...)` packed; of no rows it is null. */
-export function unpackUids(packed: Buffer | null): Uint32Array {
-  const bytes = packed ?? Buffer.alloc(0)
-  const uids = new Uint32Array(bytes.length / 8)
-  for (let at = 0; at < uids.length; at++) uids[at] = bytes.readUInt32BE(at * 8 + 4)
-  return uids
-}
 
 /**
  * Takes the \Recent messages of a folder for one session (RFC 3501 §2.3.2): those that no session was told of.
@@ -69,48 +25,6 @@ export async function claimRecent(
     where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
     returning before.first`.execute(platform.db)
   return rows[0]?.first ?? null
-}
-
-export type FolderChanges = {
-  /** Messages that are new or whose flags changed, in UID order, as they are now. */
-  messages: { uid: number; flags: number; keywords: string[]; modseq: number }[]
-  /** UIDs that were expunged, ascending. Some may be of messages that the caller never saw. */
-  expunged: number[]
-  highestModseq: number
-  uidnext: number
-}
-
-type ChangeRow = { kind: 'folder' | 'message' | 'expunged' } & FolderChanges['messages'][number]
-
-/**
- * What happened in a folder after a MODSEQ, in one statement and so of one moment: a message that is new and at once
- * changed again must not fall between two.
- * @returns null when the folder is gone.
- */
-export async function readChangesSince(
-  platform: Platform,
-  mailboxId: string,
-  folderId: string,
-  modseq: number,
-): Promise<FolderChanges | null> {
-  const { rows } = await sql<ChangeRow>`/* prepared read_changes */
-    select 'folder' as kind, uidnext as uid, 0 as flags, '{}'::text[] as keywords, highest_modseq as modseq
-      from folders where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
-    union all
-    select 'message', uid, flags, keywords, modseq from messages
-      where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
-    union all
-    select 'expunged', uid, 0, '{}', modseq from expunged_messages
-      where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and modseq > ${modseq}::bigint
-    order by uid`.execute(platform.db)
-  const folder = rows.find((row) => row.kind === 'folder')
-  if (!folder) return null
-  return {
-    messages: rows.flatMap(({ kind, ...message }) => (kind === 'message' ? [message] : [])),
-    expunged: rows.flatMap((row) => (row.kind === 'expunged' ? [row.uid] : [])),
-    highestModseq: folder.modseq,
-    uidnext: folder.uid,
-  }
 }
 
 /** A message as FETCH and the API need it. `envelope` and `structure` only where they were asked for. */

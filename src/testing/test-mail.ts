@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { sql } from 'kysely'
 import { type AppendedMessage, appendMessages } from '../messages/append.ts'
 import { createBodyWriter, type StagedBody } from '../messages/bodies.ts'
+import { readFolderNews } from '../messages/folder-news.ts'
 import { findFolder } from '../messages/folders.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import type { StoredMessage } from '../messages/store.ts'
@@ -114,4 +115,21 @@ export async function eventsOf(
     select type, data from events where mailbox_id = ${mailboxId}::uuid order by id`
     .execute(platform.db)
     .then(({ rows }) => rows)
+}
+
+/** UIDs that are new and gone in a folder after a MODSEQ. */
+export async function newsSince(
+  platform: Platform,
+  folder: { mailboxId: string; folderId: string },
+  modseq: number,
+  uidnext: number,
+): Promise<{ added: number[]; expunged: number[]; changed: number[]; highestModseq: number }> {
+  const news = await readFolderNews(platform, { ...folder, modseq, uidnext })
+  assert.ok(news?.changed, 'there is no such folder, or much changed in it')
+  return {
+    added: [...news.added],
+    expunged: [...news.expunged],
+    changed: news.changed.map(({ uid }) => uid),
+    highestModseq: news.highestModseq,
+  }
 }

@@ -1,0 +1,38 @@
+/**
+ * One event wakes every session of a folder, and each asks for the same news of it. Those that ask before the reading
+ * begins share one, so that what it costs does not grow with the sessions. Nobody joins a reading that has begun:
+ * what woke him may have happened since.
+ */
+import type { Platform } from '../platform/platform.ts'
+import { type FolderNews, type KnownState, readFolderNews } from './folder-news.ts'
+import { claimRecent } from './view.ts'
+
+/** `firstRecent`: the first UID that is \Recent for the caller (RFC 3501 §2.3.2); null: none is. */
+export type JointNews = { news: FolderNews | null; firstRecent: number | null }
+
+const readings = new WeakMap<Platform, Map<string, Promise<JointNews>>>()
+
+/**
+ * The news of a folder after a known state; `news` is null when the folder is gone.
+ * @param options.claim whether new messages are taken as \Recent: one of those who ask gets them.
+ */
+export async function readNewsJointly(
+  platform: Platform,
+  known: KnownState,
+  options: { claim: boolean },
+): Promise<JointNews> {
+  const waiting = readings.get(platform) ?? new Map<string, Promise<JointNews>>()
+  readings.set(platform, waiting)
+  const key = `${known.folderId} ${known.modseq} ${known.uidnext} ${options.claim}`
+  const joined = waiting.get(key)
+  if (joined !== undefined) return { ...(await joined), firstRecent: null }
+  const reading = (async () => {
+    await new Promise((resolve) => setImmediate(resolve)) // the others that were woken ask in the same turn
+    waiting.delete(key)
+    const news = await readFolderNews(platform, known)
+    const claims = options.claim && news !== null && news.added.length > 0
+    return { news, firstRecent: claims ? await claimRecent(platform, known.mailboxId, known.folderId) : null }
+  })()
+  waiting.set(key, reading)
+  return await reading
+}

@@ -1,0 +1,73 @@
+/**
+ * Quotas: how much a mailbox holds and whether more fits. The policy has the limits, and the rows of the folders have
+ * the usage, so that nothing is counted.
+ *
+ * What a limit can be passed by: the commands that add messages look without a lock, so that of those that run at the
+ * same moment each may be the last one that fits. Mail from outside is judged at RCPT; see delivery/room.ts.
+ */
+import { sql } from 'kysely'
+import type { Db } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import type { Platform } from '../platform/platform.ts'
+import { foldersPerMailboxMax } from './folders.ts'
+import type { MailboxOwner } from './owner.ts'
+import { type MailPolicy, policyOf } from './policies.ts'
+
+/** Sums of RFC822.SIZE and counts, over all folders. */
+export type Usage = { bytes: number; messages: number; folders: number }
+
+/** What is to be added; less than nothing where it replaces more. */
+export type Need = { bytes: number; messages: number }
+
+/** Usage and limits; a limit of null is none. */
+export type QuotaReport = {
+  usage: Usage
+  limits: { bytes: number | null; messages: number | null; folders: number }
+}
+
+/** @param db the transaction, inside one: its own changes count. */
+export async function usageOf(db: Db, mailboxId: string): Promise<Usage> {
+  const { rows } = await sql<Usage>`/* prepared mailbox_usage */
+    select coalesce(sum(size_bytes), 0)::bigint as bytes, coalesce(sum(message_count), 0)::bigint as messages,
+      count(*) as folders
+    from folders where mailbox_id = ${mailboxId}::uuid`.execute(db)
+  return rows[0] ?? { bytes: 0, messages: 0, folders: 0 }
+}
+
+export async function quotaOf(platform: Platform, owner: MailboxOwner): Promise<QuotaReport> {
+  const policy = await policyOf(platform, owner)
+  const usage = await usageOf(platform.db, owner.mailboxId)
+  const limits = { bytes: policy.quotaBytes, messages: policy.quotaMessages, folders: foldersPerMailboxMax }
+  return { usage, limits }
+}
+
+/**
+ * @param db the transaction that adds the messages, before it adds them.
+ * @throws Refusal quota_exceeded.
+ */
+export async function requireRoom(
+  platform: Platform,
+  db: Db,
+  owner: MailboxOwner,
+  need: Need,
+): Promise<void> {
+  if (need.bytes <= 0 && need.messages <= 0) return
+  const policy = await policyOf(platform, owner, db)
+  if (!isLimited(policy)) return
+  if (!hasRoom(policy, await usageOf(db, owner.mailboxId), need)) throw new Refusal('quota_exceeded')
+}
+
+export function isLimited({ quotaBytes, quotaMessages }: MailPolicy): boolean {
+  return quotaBytes !== null || quotaMessages !== null
+}
+
+export function hasRoom(
+  { quotaBytes, quotaMessages }: MailPolicy,
+  usage: Pick<Usage, 'bytes' | 'messages'>,
+  need: Need,
+): boolean {
+  return (
+    (quotaBytes === null || need.bytes <= 0 || usage.bytes + need.bytes <= quotaBytes) &&
+    (quotaMessages === null || need.messages <= 0 || usage.messages + need.messages <= quotaMessages)
+  )
+}
