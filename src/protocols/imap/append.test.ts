@@ -136,3 +136,23 @@ test('a client that leaves in the middle leaves nothing', async () => {
   const client = await imap.logIn(mailbox)
   assert.deepEqual(await client.ok('STATUS INBOX (MESSAGES)'), ['* STATUS "INBOX" (MESSAGES 0)'])
 })
+
+test('a literal that is too large even to be thrown away ends the connection (RFC 7888 §4)', async () => {
+  const client = await freshClient()
+  client.send('a APPEND INBOX {99999999999+}\r\n')
+  assert.match((await client.answer('a')).tagged, /^NO \[TOOBIG\]/)
+  assert.match(await client.line(), /^\* BYE \[TOOBIG\] /)
+  await client.ended
+})
+
+test('an argument that is too large is thrown away, and the connection stays in step', async () => {
+  const client = await freshClient()
+  client.send(
+    `a SELECT {100000+}\r\n${'x'.repeat(100_000)}\r\nb APPEND {100000+}\r\n${'x'.repeat(100_000)} {1+}\r\nx\r\n`,
+  )
+  assert.match((await client.answer('a')).tagged, /^BAD \[TOOBIG\]/)
+  assert.match((await client.answer('b')).tagged, /^BAD \[TOOBIG\]/)
+  client.send(`c APPEND INBOX CATENATE (TEXT {1+}\r\nx URL {100000+}\r\n${'x'.repeat(100_000)})\r\n`)
+  assert.match((await client.answer('c')).tagged, /^BAD \[TOOBIG\]/)
+  await client.ok('NOOP')
+})

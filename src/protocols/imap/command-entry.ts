@@ -11,4 +11,6 @@ export type CommandEntry<Name extends CommandName> = {
   updates(command: CommandOf<Name>): Updates
   /** Whether the database is asked even when no event told of a change. */
   looks: boolean
+  /** Whether it removes messages, so that the client must be told, also one that asked for no news (RFC 5465). */
+  removes: boolean
 }

@@ -1,9 +1,12 @@
 /** Every command: the states that allow it (RFC 9051 §6), its handler, and what may be told before its answer. */
 
 import type { CommandEntry } from './command-entry.ts'
+import { append } from './commands/append.ts'
 import { authenticate } from './commands/authenticate.ts'
+import { cancelUpdate } from './commands/cancelupdate.ts'
 import { capability } from './commands/capability.ts'
 import { close } from './commands/close.ts'
+import { compress } from './commands/compress.ts'
 import { copy } from './commands/copy.ts'
 import { create } from './commands/create.ts'
 import { deleteMailbox } from './commands/delete.ts'
@@ -16,16 +19,23 @@ import { list } from './commands/list.ts'
 import { login } from './commands/login.ts'
 import { logout } from './commands/logout.ts'
 import { lsub } from './commands/lsub.ts'
+import { getMetadata, setMetadata } from './commands/metadata.ts'
 import { move } from './commands/move.ts'
 import { namespace } from './commands/namespace.ts'
 import { check, noop } from './commands/noop.ts'
+import { notify } from './commands/notify.ts'
+import { getQuota, getQuotaRoot, setQuota } from './commands/quota.ts'
 import { rename } from './commands/rename.ts'
+import { replace } from './commands/replace.ts'
 import { search } from './commands/search.ts'
 import { select } from './commands/select.ts'
+import { sort } from './commands/sort.ts'
 import { startTls } from './commands/starttls.ts'
 import { status } from './commands/status.ts'
 import { store } from './commands/store.ts'
 import { subscribe } from './commands/subscribe.ts'
+import { thread } from './commands/thread.ts'
+import { unauthenticate } from './commands/unauthenticate.ts'
 import { unselect } from './commands/unselect.ts'
 import { bad, type Reply } from './reply.ts'
 import {
@@ -46,6 +56,7 @@ type Handler<S extends Session, Name extends CommandName> = (
 type Options<Name extends CommandName> = {
   updates?: Updates | ((command: CommandOf<Name>) => Updates)
   looks?: boolean
+  removes?: boolean
 }
 
 // The sequence numbers that such a command names or gives must not shift before its answer (RFC 9051 §7.5.1).
@@ -64,6 +75,8 @@ export const commandTable: { readonly [Name in CommandName]: CommandEntry<Name> 
   LOGIN: beforeLogin(login),
 
   ENABLE: afterLogin(enable),
+  COMPRESS: afterLogin(compress),
+  UNAUTHENTICATE: afterLogin(unauthenticate, { updates: 'none' }),
   SELECT: afterLogin(select, { updates: 'none' }),
   EXAMINE: afterLogin(select, { updates: 'none' }),
   CREATE: afterLogin(create),
@@ -75,28 +88,39 @@ export const commandTable: { readonly [Name in CommandName]: CommandEntry<Name> 
   LSUB: afterLogin(lsub),
   NAMESPACE: afterLogin(namespace),
   STATUS: afterLogin(status),
-  APPEND: afterLogin(() => bad('A message is a literal')), // with one it goes to receiveAppend
+  GETQUOTA: afterLogin(getQuota),
+  GETQUOTAROOT: afterLogin(getQuotaRoot),
+  SETQUOTA: afterLogin(setQuota),
+  GETMETADATA: afterLogin(getMetadata),
+  SETMETADATA: afterLogin(setMetadata),
+  APPEND: afterLogin(append), // with a literal it goes to receiveUpload
   IDLE: afterLogin(idle),
+  NOTIFY: afterLogin(notify),
 
   CHECK: inFolder(check, { looks: true }),
   CLOSE: inFolder(close, { updates: 'none' }),
   UNSELECT: inFolder(unselect, { updates: 'none' }),
-  EXPUNGE: inFolder(expunge),
+  EXPUNGE: inFolder(expunge, { removes: true }),
   SEARCH: inFolder(search, byNumber),
+  SORT: inFolder(sort, byNumber),
+  THREAD: inFolder(thread, byNumber),
+  CANCELUPDATE: inFolder(cancelUpdate),
   FETCH: inFolder(fetch, byNumber),
   STORE: inFolder(store, byNumber),
   COPY: inFolder(copy),
-  MOVE: inFolder(move),
+  MOVE: inFolder(move, { removes: true }),
+  REPLACE: inFolder(replace, { looks: true, removes: true }), // as APPEND
 }
 
 function entry<Name extends CommandName>(
   run: Handler<Session, Name>,
-  { updates = 'all', looks = false }: Options<Name>,
+  { updates = 'all', looks = false, removes = false }: Options<Name>,
 ): CommandEntry<Name> {
   return {
     run: async (session, command) => await run(session, command),
     updates: typeof updates === 'function' ? updates : () => updates,
     looks,
+    removes,
   }
 }
 

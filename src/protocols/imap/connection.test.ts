@@ -89,9 +89,9 @@ const badLines: [line: string, want: RegExp][] = [
   ['a NOOP x\r\n', /^a BAD/],
   ['a "NOOP"\r\n', /^a BAD/],
   [`a NOOP ${'x'.repeat(70_000)}\r\n`, /^a BAD Line too long/],
-  ['a LOGIN {5000}\r\n', /^a BAD Literal too large/],
-  [`a LOGIN {5000+}\r\n${'x'.repeat(5000)} y\r\n`, /^a BAD Literal too large/],
-  ['a LOGIN {99999999999999999999}\r\n', /^a BAD Literal too large/],
+  ['a LOGIN {5000}\r\n', /^a BAD \[TOOBIG\] Literal too large/],
+  [`a LOGIN {5000+}\r\n${'x'.repeat(5000)} y\r\n`, /^a BAD \[TOOBIG\] Literal too large/],
+  ['a LOGIN {99999999999999999999}\r\n', /^a BAD \[TOOBIG\] Literal too large/],
 ]
 for (const [text, want] of badLines) {
   test(`BAD for ${JSON.stringify(text.slice(0, 40))}, and the connection lives on`, async () => {

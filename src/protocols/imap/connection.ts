@@ -1,86 +1,99 @@
-/** One connection: input, output and session on one wire, its timer, and its end. */
+/** One connection: input, output and session on one wire, its timer, its compression, and its end. */
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { channelBindingsOf } from '../../platform/channel-bindings.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { ConnectionClosed, createOutput } from '../output.ts'
+import { type SilenceTimer, startSilenceTimer } from '../silence-timer.ts'
+import type { Connection } from '../tcp-listener.ts'
+import { createWire, type Wire, type WireListeners } from '../wire.ts'
+import { type Compression, createCompression } from './compression.ts'
 import { converse } from './conversation.ts'
 import { createInput, type Input } from './input.ts'
 import { imapLimits } from './limits.ts'
-import { ConnectionClosed, createOutput, type Output } from './output.ts'
 import { createSession, type Session, type Transport } from './session.ts'
-import { createWire, type Wire } from './wire.ts'
 
 export type ConnectionOptions = { listener: 'imap' | 'imaps'; secureContext: SecureContext }
 
-export type Connection = {
-  /** `* BYE text` after the command in hand. */
-  end(text: string): void
-  /** At once, without a word. */
-  destroy(): void
-  /** Resolves when the socket is closed. */
-  closed: Promise<void>
-}
+/** What changes while a connection lasts. */
+type Stage = { bye: string | null; compression: Compression | null }
 
 export function startConnection(
   platform: Platform,
   accepted: Socket,
   options: ConnectionOptions,
 ): Connection {
-  const input: Input = createInput((flowing) => (flowing ? wire.socket.resume() : wire.socket.pause()))
-  const output: Output = createOutput(() => wire.socket)
-  const ending: Ending = { bye: null }
+  const stage: Stage = { bye: null, compression: null }
+  const flowWire = (flowing: boolean): void => void (flowing ? wire.socket.resume() : wire.socket.pause())
+  const input: Input = createInput((flowing) =>
+    stage.compression === null ? flowWire(flowing) : stage.compression.setFlowing(flowing),
+  )
+  const output = createOutput(
+    () => wire.socket,
+    imapLimits.outputBytesMax,
+    () => stage.compression,
+  )
   const end = (text: string): void => {
-    ending.bye ??= text
+    stage.bye ??= text
     input.wake()
   }
-  const silence = startSilenceTimer(() => {
+  const silence: SilenceTimer = startSilenceTimer(imapLimits.idleBeforeLoginMsMax, () => {
     if (output.isBlocked) return void wire.socket.destroy()
     if (!input.isWaiting) return silence.restart() // we are the slow ones
     end('Idle for too long')
     wire.cutLater()
   })
-  const wire = createWire(accepted, options.secureContext, {
+  const listeners: WireListeners = {
     data(chunk) {
       silence.restart()
-      input.push(chunk)
+      if (stage.compression === null) input.push(chunk)
+      else stage.compression.push(chunk)
     },
     end: () => input.close(),
     error: (error) => platform.log.debug({ event: 'imap.connection_error', cause: error }),
-  })
+  }
+  const wire = createWire(accepted, options.secureContext, imapLimits, listeners)
   accepted.setNoDelay(true)
   const transport: Transport = {
     listener: options.listener,
     remoteAddress: accepted.remoteAddress ?? '',
     input,
     output,
-    get isSecure() {
-      return wire.isSecure
+    get tls() {
+      const { tls } = wire
+      return tls === null ? null : { channelBindings: () => channelBindingsOf(tls) }
+    },
+    get isCompressed() {
+      return stage.compression !== null
     },
     get isEnding() {
-      return ending.bye !== null
+      return stage.bye !== null
     },
-    startTls: (response) => startTls(wire, input, output, response),
+    startTls: (response) => startTls(wire, transport, response),
+    startCompression: (response) => startCompression(transport, stage, flowWire, response),
+    stopCompression: (response) => stopCompression(transport, stage, response),
     loggedIn: () => silence.allow(imapLimits.idleMsMax),
+    loggedOut: () => silence.allow(imapLimits.idleBeforeLoginMsMax),
     end,
   }
   const session = createSession(platform, transport)
-  void run(session, wire, ending).finally(() => {
+  void run(session, wire, stage).finally(() => {
     session.release()
     silence.stop()
     wire.end()
+    stage.compression?.close()
   })
   return { end, destroy: () => accepted.destroy(), closed: wire.closed }
 }
 
-type Ending = { bye: string | null }
-
 /** Never rejects. */
-async function run(session: Session, wire: Wire, ending: Ending): Promise<void> {
+async function run(session: Session, wire: Wire, stage: Stage): Promise<void> {
   const { platform, transport } = session
   try {
     if (transport.listener === 'imaps' && !(await wire.secure())) return
     wire.attach()
     await converse(session)
-    if (ending.bye !== null) await transport.output.write(`* BYE ${ending.bye}\r\n`)
+    if (stage.bye !== null) await transport.output.write(`* BYE ${stage.bye}\r\n`)
     await transport.output.flush()
   } catch (error) {
     if (error instanceof ConnectionClosed) return
@@ -88,11 +101,11 @@ async function run(session: Session, wire: Wire, ending: Ending): Promise<void> 
   }
 }
 
-async function startTls(wire: Wire, input: Input, output: Output, response: string): Promise<boolean> {
+async function startTls(wire: Wire, { input, output }: Transport, response: string): Promise<boolean> {
   // RFC 9051 §6.2.1: what came in plain text with or after STARTTLS is thrown away, before the answer lets the
   // client begin.
   wire.detach()
-  input.discardBuffered()
+  input.takeBuffered()
   await output.write(response)
   await output.flush()
   if (!(await wire.secure())) return false
@@ -100,15 +113,34 @@ async function startTls(wire: Wire, input: Input, output: Output, response: stri
   return true
 }
 
-/** Calls back when restart() was not called for a time: little before the login, more after it. */
-function startSilenceTimer(onSilence: () => void) {
-  let timer = setTimeout(onSilence, imapLimits.idleBeforeLoginMsMax)
-  return {
-    restart: () => void timer.refresh(),
-    allow(ms: number) {
-      clearTimeout(timer)
-      timer = setTimeout(onSilence, ms)
+/** RFC 4978 §3: our answer is the last that goes as it is, and the client's next bytes are compressed. */
+async function startCompression(
+  { input, output, end }: Transport,
+  stage: Stage,
+  flow: (flowing: boolean) => void,
+  response: string,
+): Promise<void> {
+  await output.write(response)
+  await output.flush()
+  stage.compression = createCompression({
+    data: (bytes) => input.push(bytes),
+    flow,
+    corrupt() {
+      end('What you send is not compressed')
+      input.close()
     },
-    stop: () => clearTimeout(timer),
-  }
+  })
+  const sentAhead = input.takeBuffered()
+  if (sentAhead.length > 0) stage.compression.push(sentAhead)
+}
+
+/** RFC 8437 §4.1: our answer is the last that is compressed; the client's stream ended with its command. */
+async function stopCompression({ input, output }: Transport, stage: Stage, response: string): Promise<void> {
+  const { compression } = stage
+  await output.write(response)
+  compression?.endOutput()
+  await output.flush()
+  stage.compression = null
+  const sentAfter = compression?.close()
+  if (sentAfter !== undefined && sentAfter.length > 0) input.push(sentAfter)
 }

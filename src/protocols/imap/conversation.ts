@@ -1,9 +1,11 @@
 /** A conversation: events of the input become commands, one at a time and in order, and each gets its answer. */
+
+import { receiveUpload, uploadLabel } from './append/receive-upload.ts'
 import { capabilitiesOf } from './capabilities.ts'
-import { receiveAppend } from './commands/append.ts'
 import { dispatch, guarded } from './dispatch.ts'
 import { imapLimits } from './limits.ts'
-import { bad, encodeReply, faultReply, type Reply } from './reply.ts'
+import { tellBetweenCommands } from './notify.ts'
+import { bad, encodeReply, faultReply, literalTooLarge, type Reply } from './reply.ts'
 import { isAuthenticated, nameEncodingOf, type Session } from './session.ts'
 import type { FramerEvent, LiteralAnnounced } from './syntax/framing.ts'
 import { classifyLiteral } from './syntax/parse-append.ts'
@@ -20,7 +22,7 @@ export async function converse(session: Session): Promise<void> {
   while (session.state.name !== 'logout' && !session.transport.isEnding) {
     const event = input.poll()
     if (event === null) {
-      await input.news()
+      if (!(await tellBetweenCommands(session))) await input.news()
       continue
     }
     if (event.kind === 'closed') return
@@ -45,7 +47,9 @@ async function answerTo(session: Session, event: FramerEvent): Promise<Answer | 
     case 'line-too-long':
       return { tag: readTag(event.segmentsSoFar), reply: bad('Line too long') }
     case 'out-of-step':
-      session.transport.end('Too much that cannot be understood')
+      session.transport.end(
+        event.cause === 'literal' ? '[TOOBIG] Literal too large' : 'Too much that cannot be understood', // RFC 7888 §4
+      )
       return null
     case 'literal-chunk':
     case 'literal-end':
@@ -59,7 +63,10 @@ async function takeLiteral(session: Session, announced: LiteralAnnounced): Promi
   const { input, output } = session.transport
   const use = classifyLiteral(announced, nameEncodingOf(session))
   if (use.kind === 'append-message') {
-    const reply = await guarded(session, 'APPEND', () => receiveAppend(session, announced, use))
+    const { command } = use
+    const reply = await guarded(session, uploadLabel(command), () =>
+      receiveUpload(session, announced, command),
+    )
     return reply === null ? null : { tag: use.tag, reply }
   }
   if (use.kind === 'fault') {
@@ -69,7 +76,7 @@ async function takeLiteral(session: Session, announced: LiteralAnnounced): Promi
   const tooLarge = !isAuthenticated(session) && announced.sizeBytes > imapLimits.literalBeforeLoginBytesMax
   if (tooLarge || !announced.bufferable) {
     input.refuseLiteral()
-    return { tag: use.tag, reply: bad('Literal too large') }
+    return { tag: use.tag, reply: literalTooLarge }
   }
   input.acceptLiteral('buffer')
   if (announced.synchronizing) await output.write('+ Go ahead\r\n')

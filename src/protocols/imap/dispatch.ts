@@ -1,8 +1,10 @@
 /** Runs one command: its state is checked, its time is measured, and the news of its folder go before its answer. */
 import { Refusal } from '../../platform/errors.ts'
+import { ConnectionClosed } from '../output.ts'
 import type { CommandEntry } from './command-entry.ts'
 import { commandTable } from './command-table.ts'
-import { ConnectionClosed, ResponseBrokenOff } from './output.ts'
+import { noteCondstore } from './condstore.ts'
+import { ResponseBrokenOff } from './output.ts'
 import { no, type Reply, refusalReply } from './reply.ts'
 import { isSelected, type Session } from './session.ts'
 import type { CommandName, ImapCommand } from './syntax/commands.ts'
@@ -12,8 +14,9 @@ export async function dispatch(session: Session, command: ImapCommand): Promise<
   const entry: CommandEntry<CommandName> = commandTable[command.name]
   const label = 'uid' in command && command.uid ? `UID ${command.name}` : command.name
   return await guarded(session, label, async () => {
+    await noteCondstore(session, command)
     const reply = await entry.run(session, command)
-    return await withUpdates(session, reply, entry.updates(command), entry.looks)
+    return await withUpdates(session, reply, entry.updates(command), entry)
   })
 }
 
@@ -22,10 +25,10 @@ export async function withUpdates(
   session: Session,
   reply: Reply | null,
   updates: Updates,
-  looks: boolean,
+  { looks, removes }: { looks: boolean; removes: boolean },
 ): Promise<Reply | null> {
   if (updates === 'none' || !isSelected(session)) return reply
-  await announceChanges(session, { expunge: updates === 'all', look: looks })
+  await announceChanges(session, { expunge: updates === 'all', look: looks, anyway: removes })
   // RFC 5530: a NOOP would bring the client what it cannot be told now.
   const withheld = session.state.view.gone.size > 0 && reply?.condition === 'OK' && reply.code === null
   return withheld ? { ...reply, code: 'EXPUNGEISSUED' } : reply

@@ -21,8 +21,8 @@ export type Input = {
   refuseLiteral(): void
   /** The next line is no command (AUTHENTICATE, IDLE). */
   expectLine(): void
-  /** Forgets what was sent ahead (STARTTLS). */
-  discardBuffered(): void
+  /** Removes what was sent ahead: STARTTLS throws it away, COMPRESS inflates it. */
+  takeBuffered(): Buffer
 }
 
 /** @param setFlowing starts and stops the reading of the socket. */
@@ -76,8 +76,6 @@ export function createInput(setFlowing: (flowing: boolean) => void): Input {
     acceptLiteral: (how) => framer.acceptLiteral(how),
     refuseLiteral: () => framer.refuseLiteral(),
     expectLine: () => framer.expectLine(),
-    discardBuffered() {
-      framer.takeBuffered()
-    },
+    takeBuffered: () => framer.takeBuffered(),
   }
 }

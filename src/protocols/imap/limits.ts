@@ -23,6 +23,12 @@ export const imapLimits = {
 
   /** Changes that come this close together are announced together. */
   idleCoalesceMs: 5,
+  /** Names and metadata entries of which a client was not told yet (RFC 5465 §5.8); more than a mailbox has folders. */
+  notifyPendingMax: 10_000,
+  /** How often a client is told that a command goes on (RFC 9585). */
+  inProgressMs: 5_000,
+  /** Searches of one session whose results are kept up to date (RFC 5267 §4.3.1). */
+  liveSearchesMax: 8,
   /** All messages of one MULTIAPPEND, unless a single message may be larger. */
   appendBytesMax: 128 * 1024 ** 2,
   appendMessagesMax: 1_000,

@@ -1,4 +1,4 @@
-/** Which folders LIST and LSUB show, and with which attributes. Pure: folders in, entries out. */
+/** Which names LIST and LSUB show, and with which attributes. Pure: folders and subscriptions in, entries out. */
 import { ancestorsOf, type Folder } from '../../messages/folders.ts'
 import { attributeOf } from './special-uses.ts'
 import type { CommandOf } from './syntax/commands.ts'
@@ -8,64 +8,103 @@ export type ListedFolder = Pick<Folder, 'path' | 'special_use' | 'subscribed'>
 
 export type ListEntry<F extends ListedFolder> = {
   path: string
-  /** null for a level that has folders below it and is none itself. */
+  /** null for a name that has folders below it or is subscribed, and is no folder itself. */
   folder: F | null
   attributes: string[]
-  /** RFC 5258 §3.5: something below it is subscribed. */
-  childInfo: boolean
+  /** The selection options that something below the name meets; empty without RECURSIVEMATCH (RFC 5258 §3.5). */
+  childInfo: string[]
 }
 
 type ListQuery = Pick<CommandOf<'LIST'>, 'extended' | 'select' | 'reference' | 'patterns' | 'returns'>
 
-/** @param folders in the order of their paths, which is that of the entries. */
+type Name<F extends ListedFolder> = { path: string; folder: F | null; subscribed: boolean }
+
+/**
+ * @param folders in the order of their paths, which is that of the entries.
+ * @param lostSubscriptions names that are subscribed and have no folder.
+ */
 export function selectEntries<F extends ListedFolder>(
   folders: readonly F[],
+  lostSubscriptions: readonly string[],
   query: ListQuery,
 ): ListEntry<F>[] {
   const { select, returns } = query
   const parents = levelsAbove(folders)
-  const parentsOfSelected = levelsAbove(folders.filter((folder) => isSelectedBy(folder, select)))
-  const matches = matcherOf(query.reference, query.patterns)
-  const entries: ListEntry<F>[] = []
-  for (const { path, folder } of withMissingLevels(folders, parents)) {
-    const selected = folder === null ? selectsAll(select) : isSelectedBy(folder, select)
-    const below = select.recursiveMatch && parentsOfSelected.has(path)
-    if (!(selected || below) || !matches(path)) continue
-    const attributes = [parents.has(path) ? '\\HasChildren' : '\\HasNoChildren']
-    if (folder === null) attributes.unshift(...(query.extended ? ['\\NonExistent'] : []), '\\Noselect')
-    if (folder?.subscribed && (select.subscribed || returns.subscribed)) attributes.push('\\Subscribed')
-    const use = attributeOf(folder?.special_use ?? null)
-    if (use !== null) attributes.push(use)
-    entries.push({ path, folder, attributes, childInfo: below && select.subscribed })
-  }
-  return entries
+  const lost = lostSubscriptions.map((path) => ({ path }))
+  const names = allNames(
+    folders,
+    lostSubscriptions,
+    select.recursiveMatch ? levelsAbove(folders, lost) : parents,
+  )
+  const matches = matcherOf(query.reference, patternsOf(query))
+  const shown = new Set(names.filter(({ path }) => matches(path)).map(({ path }) => path))
+  const selected = names.filter((name) => isSelectedBy(name, select, parents))
+  const paths = new Set(selected.map(({ path }) => path))
+  // §3.5: a name that is there only for what is below it is left out where all of that is shown.
+  const hidden = selected.filter(({ path }) => !shown.has(path))
+  const aboveHidden = select.recursiveMatch ? levelsAbove(hidden) : new Set<string>()
+  const aboveSelected = select.recursiveMatch ? levelsAbove(selected) : new Set<string>()
+  return names
+    .filter(({ path }) => shown.has(path) && (paths.has(path) || aboveHidden.has(path)))
+    .map(({ path, folder, subscribed }) => ({
+      path,
+      folder,
+      attributes: [
+        ...(folder === null ? [...(query.extended ? ['\\NonExistent'] : []), '\\Noselect'] : []),
+        parents.has(path) ? '\\HasChildren' : '\\HasNoChildren',
+        ...(subscribed && (select.subscribed || returns.subscribed) ? ['\\Subscribed'] : []),
+        ...specialUsesOf(folder),
+      ],
+      childInfo: aboveSelected.has(path) ? criteriaOf(select) : [],
+    }))
 }
 
-/** RFC 3501 §6.3.9: where the pattern ends in %, a level above a subscribed folder is shown in its place. */
+/**
+ * RFC 3501 §6.3.9: where the pattern ends in %, a level above a subscribed name is shown in its place with \Noselect,
+ * which means there that the name itself is not subscribed.
+ */
 export function subscribedEntries<F extends ListedFolder>(
   folders: readonly F[],
+  lostSubscriptions: readonly string[],
   query: Pick<CommandOf<'LSUB'>, 'reference' | 'pattern'>,
 ): ListEntry<F>[] {
   const subscribed = folders.filter((folder) => folder.subscribed)
   const matches = matcherOf(query.reference, [query.pattern])
-  const above = query.pattern.endsWith('%') ? levelsAbove(subscribed) : new Set<string>()
-  return withMissingLevels(subscribed, above)
+  const lost = lostSubscriptions.map((path) => ({ path }))
+  const above = query.pattern.endsWith('%') ? levelsAbove(subscribed, lost) : new Set<string>()
+  return allNames(subscribed, lostSubscriptions, above)
     .filter(({ path }) => matches(path))
-    .map(({ path, folder }) => ({
+    .map(({ path, folder, subscribed: isSubscribed }) => ({
       path,
       folder,
-      attributes: folder === null ? ['\\Noselect'] : [],
-      childInfo: false,
+      attributes: folder !== null ? [] : [isSubscribed ? '\\NonExistent' : '\\Noselect'],
+      childInfo: [],
     }))
 }
 
-function selectsAll(select: ListQuery['select']): boolean {
-  return !select.subscribed && !select.specialUse
+/** RFC 9051 §6.3.9: in the extended syntax an empty pattern matches nothing, also behind a reference. */
+function patternsOf({ extended, patterns }: ListQuery): readonly string[] {
+  return extended ? patterns.filter((pattern) => pattern !== '') : patterns
 }
 
-function isSelectedBy(folder: ListedFolder, select: ListQuery['select']): boolean {
-  if (select.subscribed && !folder.subscribed) return false
-  return !select.specialUse || attributeOf(folder.special_use) !== null
+/** Without a selection, names that do not exist are shown only as levels above others (RFC 5258 §3). */
+function isSelectedBy(
+  { path, folder, subscribed }: Name<ListedFolder>,
+  select: ListQuery['select'],
+  parents: ReadonlySet<string>,
+): boolean {
+  if (select.subscribed && !subscribed) return false
+  if (select.specialUse) return specialUsesOf(folder).length > 0
+  return select.subscribed || folder !== null || parents.has(path)
+}
+
+function criteriaOf({ subscribed, specialUse }: ListQuery['select']): string[] {
+  return [...(subscribed ? ['SUBSCRIBED'] : []), ...(specialUse ? ['SPECIAL-USE'] : [])]
+}
+
+function specialUsesOf(folder: ListedFolder | null): string[] {
+  const use = attributeOf(folder?.special_use ?? null)
+  return use === null ? [] : [use]
 }
 
 function matcherOf(reference: string, patterns: readonly string[]): (path: string) => boolean {
@@ -75,20 +114,22 @@ function matcherOf(reference: string, patterns: readonly string[]): (path: strin
   return (path) => matchers.some((matches) => matches(path))
 }
 
-function levelsAbove(folders: readonly ListedFolder[]): Set<string> {
-  return new Set(folders.flatMap((folder) => ancestorsOf(folder.path)))
+function levelsAbove(...lists: (readonly { path: string }[])[]): Set<string> {
+  return new Set(lists.flatMap((names) => names.flatMap(({ path }) => ancestorsOf(path))))
 }
 
-/** The folders and the levels that are none, in the order of their paths. */
-function withMissingLevels<F extends ListedFolder>(
+/** The folders, the subscribed names without one and the levels that are neither, in the order of their paths. */
+function allNames<F extends ListedFolder>(
   folders: readonly F[],
+  lostSubscriptions: readonly string[],
   levels: ReadonlySet<string>,
-): { path: string; folder: F | null }[] {
-  const existing = new Set(folders.map((folder) => folder.path))
-  const missing = [...levels].filter((path) => !existing.has(path))
-  const all = [
-    ...folders.map((folder) => ({ path: folder.path, folder })),
-    ...missing.map((path) => ({ path, folder: null })),
+): Name<F>[] {
+  const known = new Set([...folders.map(({ path }) => path), ...lostSubscriptions])
+  const missing = [...levels].filter((path) => !known.has(path))
+  const names = folders.map((folder) => ({ path: folder.path, folder, subscribed: folder.subscribed }))
+  const others = [
+    ...lostSubscriptions.map((path) => ({ path, folder: null, subscribed: true })),
+    ...missing.map((path) => ({ path, folder: null, subscribed: false })),
   ]
-  return missing.length === 0 ? all : all.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return others.length === 0 ? names : [...names, ...others].sort((a, b) => (a.path < b.path ? -1 : 1))
 }

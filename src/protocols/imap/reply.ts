@@ -1,4 +1,5 @@
 /** Tagged responses, RFC 9051 §7.1, and the one place where a refusal of the core becomes one. */
+import { annotationLimits } from '../../messages/annotations.ts'
 import type { ErrorCode, Refusal } from '../../platform/errors.ts'
 import type { CommandFault } from './syntax/command-fault.ts'
 import { encodeResponseText } from './syntax/encode.ts'
@@ -19,6 +20,8 @@ export function bad(text: string): Reply {
 }
 
 export const notSupported = bad('Not supported')
+/** RFC 7888 §4. What a non-synchronizing literal holds is read and thrown away. */
+export const literalTooLarge: Reply = { condition: 'BAD', code: 'TOOBIG', text: 'Literal too large' }
 export const readOnlyFolder = no('READ-ONLY', 'The mailbox was opened read-only')
 
 export function faultReply({ condition, code, text }: CommandFault): Reply {
@@ -31,6 +34,9 @@ const responseCodes: Partial<Record<ErrorCode, string>> = {
   folder_exists: 'ALREADYEXISTS',
   folder_limit_reached: 'LIMIT',
   special_use_taken: 'USEATTR', // RFC 6154 §3
+  quota_exceeded: 'OVERQUOTA', // RFC 9208 §4.3.1
+  annotation_too_large: `METADATA MAXSIZE ${annotationLimits.valueBytesMax}`, // RFC 5464 §4.3
+  annotation_limit_reached: 'METADATA TOOMANY',
   keyword_limit_reached: 'LIMIT',
   rate_limited: 'LIMIT',
   forbidden: 'NOPERM',

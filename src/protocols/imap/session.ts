@@ -2,12 +2,14 @@
  * The session of one connection, RFC 9051 §3:
  *   not-authenticated -> authenticated <-> selected, and from each of them -> logout.
  */
-import { isServed, mailboxStates } from '../../mailboxes/lifecycle.ts'
+import { whyLoginsEnd } from '../../mailboxes/login.ts'
+import type { SaslTls } from '../../mailboxes/sasl.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import type { EventListener, PublishedEvent } from '../../platform/event-bus.ts'
 import type { Platform } from '../../platform/platform.ts'
+import type { Output } from '../output.ts'
 import type { Input } from './input.ts'
-import type { Output } from './output.ts'
+import { fieldOf, type Notify, noteEvent, noteOwnEvent } from './notify-state.ts'
 import type { MailboxNameEncoding } from './syntax/mailbox-name.ts'
 import type { FolderView } from './view.ts'
 
@@ -21,13 +23,20 @@ export type SessionState =
 export type Transport = {
   readonly listener: 'imap' | 'imaps'
   readonly remoteAddress: string
-  readonly isSecure: boolean
+  /** null before TLS. */
+  readonly tls: SaslTls
+  readonly isCompressed: boolean
   readonly input: Input
   readonly output: Output
   /** Discards what was sent ahead, sends `response` and negotiates. Resolves to false when that failed. */
   startTls(response: string): Promise<boolean>
+  /** Sends `response`; what follows is compressed, both ways. */
+  startCompression(response: string): Promise<void>
+  /** Sends `response`; what follows is not. */
+  stopCompression(response: string): Promise<void>
   /** The client may now be silent for longer. */
   loggedIn(): void
+  loggedOut(): void
   /** After the command in hand: `* BYE text`, and the connection closes. */
   end(text: string): void
   /** Whether end() was called, here or by the listener. */
@@ -43,6 +52,8 @@ export type Session = {
   readonly transport: Transport
   state: SessionState
   readonly enabled: Set<EnabledExtension>
+  /** null until the client uses NOTIFY: it hears of its selected mailbox. */
+  notify: Notify | null
   loginsRefused: number
   /** Ends what was subscribed to. */
   release: () => void
@@ -57,6 +68,7 @@ export function createSession(platform: Platform, transport: Transport): Session
     transport,
     state: { name: 'not-authenticated' },
     enabled: new Set(),
+    notify: null,
     loginsRefused: 0,
     release: () => {},
   }
@@ -81,31 +93,33 @@ export function enter(session: Session, state: SessionState): void {
 
 /** After a login: follows what happens to the mailbox. */
 export function enterMailbox(session: Session, owner: MailboxOwner): void {
-  enter(session, { name: 'authenticated', owner })
+  const origin = Symbol('IMAP session')
+  enter(session, { name: 'authenticated', owner: { ...owner, origin } })
   const listener: EventListener = (event) => {
-    if (endsService(event)) session.transport.end('The mailbox is not available any more')
-    else if (isSelected(session) && concernsFolder(event, session.state.view.folderId)) {
-      session.state.view.stale = true
-      session.transport.input.wake()
+    const farewell = whyLoginsEnd(event)
+    if (farewell !== null) return session.transport.end(farewell)
+    const concerns = isSelected(session) && concernsFolder(event, session.state.view.folderId)
+    if (concerns) session.state.view.stale = true
+    if (session.notify !== null) {
+      if (event.origin !== origin) noteEvent(session.notify, event)
+      else if (concerns) noteOwnEvent(session.notify, event)
     }
+    if (concerns || session.notify !== null) session.transport.input.wake()
   }
   session.release = session.platform.bus.subscribeMailbox(owner.mailboxId, listener)
   session.transport.loggedIn()
 }
 
-function endsService({ type, data }: PublishedEvent): boolean {
-  if (type !== 'mailbox.state_changed') return false
-  const to = fieldOf(data, 'to')
-  return !mailboxStates.some((state) => state === to && isServed(state))
+/** Back to the state before the login (RFC 8437 §3). Refused logins stay counted: they are the connection's. */
+export function leaveMailbox(session: Session): void {
+  session.release()
+  session.release = () => {}
+  enter(session, { name: 'not-authenticated' })
+  session.enabled.clear()
+  session.notify = null
+  session.transport.loggedOut()
 }
 
 function concernsFolder({ data }: PublishedEvent, folderId: string): boolean {
   return fieldOf(data, 'folder_id') === folderId || fieldOf(data, 'from_folder_id') === folderId
-}
-
-/** A field of an event's data, which another version of this program on another node may have written. */
-function fieldOf(data: unknown, name: string): unknown {
-  return typeof data === 'object' && data !== null
-    ? Object.getOwnPropertyDescriptor(data, name)?.value
-    : undefined
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { SequenceRange } from './syntax/sequence-set.ts'
-import { countRecent, lowerBound, sequenceOf, uidRangesOf } from './view.ts'
+import { countInRanges, countRecent, partOfRanges, sequenceOf, uidRangesOf } from './view.ts'
 
-const view = { uids: Uint32Array.of(2, 5, 6, 90), recentFrom: 6 }
+const view = { uids: Uint32Array.of(2, 5, 6, 90), recentFrom: 6, saved: [] }
 
 const rows: [ranges: SequenceRange[], uid: boolean, want: [number, number][] | null][] = [
   [[{ from: 1, to: 1 }], false, [[2, 2]]],
@@ -39,12 +39,21 @@ for (const [ranges, uid, want] of rows) {
 
 test('with no messages, 1:* is nothing', () => {
   const set = { kind: 'ranges', ranges: [{ from: 1, to: '*' }] } as const
-  assert.deepEqual(uidRangesOf({ uids: new Uint32Array() }, set, false), { ok: true, ranges: [] })
-  assert.deepEqual(uidRangesOf({ uids: new Uint32Array() }, set, true), { ok: true, ranges: [] })
+  assert.deepEqual(uidRangesOf({ uids: new Uint32Array(), saved: [] }, set, false), { ok: true, ranges: [] })
+  assert.deepEqual(uidRangesOf({ uids: new Uint32Array(), saved: [] }, set, true), { ok: true, ranges: [] })
 })
 
-test('a saved result is refused', () => {
-  assert.equal(uidRangesOf(view, { kind: 'saved' }, true).ok, false)
+test('$ is what is left of a saved result', () => {
+  const saved = { ...view, saved: [2, 3, 6, 7] }
+  for (const uid of [true, false]) {
+    assert.deepEqual(uidRangesOf(saved, { kind: 'saved' }, uid), {
+      ok: true,
+      ranges: [
+        { first: 2, last: 2 },
+        { first: 6, last: 6 },
+      ],
+    })
+  }
 })
 
 test('recent messages are counted from a UID', () => {
@@ -58,7 +67,31 @@ test('sequence numbers are places in the view', () => {
       const uids = Uint32Array.from(unsorted).sort()
       const at = uids.indexOf(uid)
       assert.equal(sequenceOf({ uids }, uid), at === -1 ? null : at + 1)
-      assert.equal(lowerBound(uids, uid), uids.filter((one) => one < uid).length)
+    }),
+  )
+})
+
+test('PARTIAL takes from the messages of the ranges, counted from either end', () => {
+  const range = fc
+    .tuple(fc.integer({ min: 1, max: 60 }), fc.nat(20))
+    .map(([first, width]) => ({ first, last: first + width }))
+  const end = fc.integer({ min: 1, max: 70 })
+  const uids = Uint32Array.from({ length: 40 }, (_, at) => at * 2 + 1)
+  fc.assert(
+    fc.property(fc.array(range), end, end, fc.boolean(), (ranges, from, to, fromNewest) => {
+      const named = [...uids].filter((uid) => ranges.some(({ first, last }) => first <= uid && uid <= last))
+      assert.equal(countInRanges({ uids }, ranges), named.length)
+      const sign = fromNewest ? -1 : 1
+      const part = partOfRanges({ uids }, ranges, { from: sign * from, to: sign * to })
+      const [low, high] = [Math.min(from, to), Math.max(from, to)]
+      const wanted = fromNewest
+        ? named
+            .toReversed()
+            .slice(low - 1, high)
+            .toReversed()
+        : named.slice(low - 1, high)
+      const found = [...uids].filter((uid) => part.some(({ first, last }) => first <= uid && uid <= last))
+      assert.deepEqual(found, wanted)
     }),
   )
 })

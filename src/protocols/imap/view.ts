@@ -3,8 +3,9 @@
  * sequence number is its place in it, counted from 1. Only updates.ts changes it, and only together with telling the
  * client (RFC 9051 §7.5.1).
  */
-import type { UidRange } from '../../messages/uid-ranges.ts'
-import { resolveSequenceRanges, type SequenceSet } from './syntax/sequence-set.ts'
+import { lowerBound } from '../../messages/uid-arrays.ts'
+import { mergeUidRanges, rangesOfUids, type UidRange } from '../../messages/uid-ranges.ts'
+import { type PartialRange, resolveSequenceRanges, type SequenceSet } from './syntax/sequence-set.ts'
 
 export type FolderView = {
   readonly mailboxId: string
@@ -16,26 +17,30 @@ export type FolderView = {
   uidnext: number
   /** Changes up to this MODSEQ are announced or noted in `gone`. */
   modseq: number
-  /** Messages from this UID on are \Recent here (RFC 3501 §2.3.2); Infinity: none. */
+  /** Messages from this UID on are \Recent here (RFC 3501 §2.3.2); Infinity: none, as always in IMAP4rev2. */
   recentFrom: number
   /** Something happened in the folder after `modseq`. */
   stale: boolean
   /** Expunged, but the client could not be told yet: they keep their sequence numbers. */
   readonly gone: Set<number>
+  /** The lowest MODSEQ at which something in `gone` was expunged. */
+  goneFrom: number
   /** MODSEQs of this session's own changes, whose outcome the client has seen. */
   readonly ownModseqs: Set<number>
+  /** The keywords that the client was told of, by their names in lower case (RFC 9051 §7.3.5). */
+  readonly keywords: Map<string, string>
+  /** What `$` stands for (RFC 5182), ascending UIDs; those of expunged messages count for nothing. */
+  saved: readonly number[]
+  /** Who tells the client more of each change (RFC 5267), by the tag of the command that asked for it. */
+  readonly followers: Map<string, FolderFollower>
 }
 
-/** The place of the first UID that is not below `uid`. */
-export function lowerBound(uids: Uint32Array, uid: number): number {
-  let low = 0
-  let high = uids.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((uids[middle] ?? 0) < uid) low = middle + 1
-    else high = middle
-  }
-  return low
+/** Follows what the client is told of the folder. Both are called again for what failed before. */
+export type FolderFollower = {
+  /** `gone` has grown; its messages still have their sequence numbers. */
+  expunged(): Promise<void>
+  /** The client was told of these: new ones, and such as changed. */
+  changed(uids: Iterable<number>): Promise<void>
 }
 
 /** null for a message that the client was not told of. */
@@ -54,8 +59,12 @@ export type RangesResult = { ok: true; ranges: UidRange[] } | { ok: false; text:
  * The UIDs that a set means, of messages that the client knows. A UID that does not exist is no error (RFC 9051
  * §6.4.9), a message number that does not exist is (§9 seq-number).
  */
-export function uidRangesOf(view: Pick<FolderView, 'uids'>, set: SequenceSet, uid: boolean): RangesResult {
-  if (set.kind === 'saved') return { ok: false, text: 'Search results are not saved' }
+export function uidRangesOf(
+  view: Pick<FolderView, 'uids' | 'saved'>,
+  set: SequenceSet,
+  uid: boolean,
+): RangesResult {
+  if (set.kind === 'saved') return { ok: true, ranges: rangesOfUids(savedUids(view)) }
   const { uids } = view
   const newest = uids.at(-1) ?? 0
   if (uid) {
@@ -72,4 +81,48 @@ export function uidRangesOf(view: Pick<FolderView, 'uids'>, set: SequenceSet, ui
     ranges.push({ first, last })
   }
   return { ok: true, ranges }
+}
+
+/** How many messages of the view the ranges name, once each. */
+export function countInRanges({ uids }: Pick<FolderView, 'uids'>, ranges: readonly UidRange[]): number {
+  return mergeUidRanges(ranges).reduce(
+    (sum, { first, last }) => sum + lowerBound(uids, last + 1) - lowerBound(uids, first),
+    0,
+  )
+}
+
+/** What `$` stands for now: the messages of the result that are still there, ascending. */
+export function savedUids({ uids, saved }: Pick<FolderView, 'uids' | 'saved'>): number[] {
+  let at = 0
+  return saved.filter((uid) => {
+    while ((uids[at] ?? Number.POSITIVE_INFINITY) < uid) at++
+    return uids[at] === uid
+  })
+}
+
+/** What is both in the view and in a set of UIDs, as ranges; PARTIAL (RFC 9394 §3.3) counts in it. */
+export function partOfRanges(
+  view: Pick<FolderView, 'uids'>,
+  ranges: readonly UidRange[],
+  partial: PartialRange,
+): UidRange[] {
+  const { uids } = view
+  const places = mergeUidRanges(ranges).map(({ first, last }) => ({
+    from: lowerBound(uids, first),
+    to: lowerBound(uids, last + 1),
+  }))
+  const count = places.reduce((sum, { from, to }) => sum + to - from, 0)
+  const [low, high] = [Math.min(partial.from, partial.to), Math.max(partial.from, partial.to)]
+  let skip = Math.max(0, low > 0 ? low - 1 : count + low)
+  let left = Math.min(count, low > 0 ? high : count + high + 1) - skip
+  const part: UidRange[] = []
+  for (const { from, to } of places) {
+    const start = Math.min(to, from + skip)
+    skip -= start - from
+    const end = Math.min(to, start + Math.max(0, left))
+    left -= end - start
+    const [first, last] = [uids[start], uids[end - 1]]
+    if (start < end && first !== undefined && last !== undefined) part.push({ first, last })
+  }
+  return part
 }

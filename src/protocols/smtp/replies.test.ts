@@ -5,6 +5,8 @@ import { hasEnhancedCode, replies } from './replies.ts'
 const made = {
   unknownRecipient: replies.unknownRecipient(),
   recipientUnavailable: replies.recipientUnavailable(),
+  mailboxFull: replies.mailboxFull(),
+  largerThanQuota: replies.largerThanQuota(),
   recipientInvalid: replies.recipientInvalid('has no @'),
   relayDenied: replies.relayDenied(),
   senderNotOwned: replies.senderNotOwned(),

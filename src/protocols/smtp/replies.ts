@@ -14,6 +14,9 @@ export const replies = {
   unknownRecipient: () => fault('client', 550, '5.1.1', 'No such recipient here'),
   tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
+  // RFC 3463 §3.3: whoever owns the mailbox may make room before the sender gives up.
+  mailboxFull: () => fault('client', 452, '4.2.2', 'The mailbox is full'),
+  largerThanQuota: () => fault('client', 552, '5.2.2', 'The message is larger than the quota of the mailbox'),
   unknownParameter: () => fault('client', 555, '5.5.4', 'A parameter is not known here'),
   recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
   relayDenied: () =>

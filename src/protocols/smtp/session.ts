@@ -91,12 +91,14 @@ export async function checkRecipient(
   const text = address.address
   if (hasUnknownParameter(address, recipientParameters)) return refused(replies.unknownParameter())
   if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
-  const recipient = await resolver.resolve(withDomain(text, platform.config.hostname))
+  const named = withDomain(text, platform.config.hostname)
+  const recipient = await resolver.resolve(named, announcedSizeOf(session))
   const fault = faultOf(recipient, conversation.role)
   if (fault === null && (recipient.kind === 'local' || recipient.kind === 'remote')) {
     conversation.recipients.set(text, recipient)
     return accepted
   }
+  if (fault !== null && (recipient.kind === 'full' || recipient.kind === 'too-large')) return refused(fault)
   conversation.refusedRecipients += 1
   // Whoever guesses this many addresses has no message to deliver.
   const isGuessing = conversation.refusedRecipients >= smtpLimits.refusedRecipientsMax
@@ -112,12 +114,23 @@ function hasUnknownParameter({ args }: SMTPServerAddress, known: ReadonlySet<str
   return args !== false && Object.keys(args).some((name) => !known.has(name))
 }
 
+/** RFC 1870 §4: what MAIL FROM said with SIZE=; 0 without it. */
+function announcedSizeOf({ envelope }: SMTPServerSession): number {
+  const args = envelope.mailFrom ? envelope.mailFrom.args : false
+  const size = args ? Number(args['SIZE']) : 0
+  return Number.isSafeInteger(size) ? size : 0
+}
+
 function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
   switch (recipient.kind) {
     case 'unknown':
       return replies.unknownRecipient()
     case 'unavailable':
       return replies.recipientUnavailable()
+    case 'full':
+      return replies.mailboxFull()
+    case 'too-large':
+      return replies.largerThanQuota()
     case 'invalid':
       return replies.recipientInvalid(recipient.problem)
     case 'remote':

@@ -1,46 +1,45 @@
-/** AUTHENTICATE PLAIN, RFC 9051 §6.2.2 and RFC 4616, with the initial response of RFC 4959. */
-import { isUtf8 } from 'node:buffer'
+/** AUTHENTICATE, RFC 9051 §6.2.2, with the initial response of RFC 4959; the mechanisms are the core's. */
+import { runSasl, type SaslAnswer, startSasl } from '../../../mailboxes/sasl.ts'
 import { mayLogIn } from '../capabilities.ts'
 import { bad, no, type Reply } from '../reply.ts'
 import type { Session } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
 import { parseSaslLine } from '../syntax/parse-session-commands.ts'
-import { logInWith, tlsNeeded } from './login.ts'
+import { loginAccepted, loginRefused, tlsNeeded } from './login.ts'
 
 export async function authenticate(
   session: Session,
-  command: CommandOf<'AUTHENTICATE'>,
+  { mechanism, initialResponse }: CommandOf<'AUTHENTICATE'>,
 ): Promise<Reply | null> {
-  if (command.mechanism !== 'PLAIN') return no('CANNOT', 'Unknown authentication mechanism')
+  const { platform, transport } = session
   if (!mayLogIn(session)) return tlsNeeded
-  const response = command.initialResponse ?? (await askForResponse(session))
-  if (!Buffer.isBuffer(response)) return response
-  const credentials = parsePlain(response)
-  if (credentials === null) return bad('Malformed PLAIN message')
-  const { authorizationId, username, password } = credentials
-  // No one may act for another mailbox.
-  if (authorizationId !== '' && authorizationId !== username) {
-    return no('AUTHORIZATIONFAILED', 'Log in as yourself')
+  const exchange = startSasl(platform, { protocol: 'imap', mechanism, tls: transport.tls })
+  if (exchange === null) return no('CANNOT', 'Unknown authentication mechanism')
+  const outcome = await runSasl(exchange, initialResponse, (challenge) => ask(session, challenge))
+  switch (outcome.kind) {
+    case 'success':
+      return loginAccepted(session, outcome.login)
+    case 'failure':
+      return await loginRefused(
+        session,
+        outcome.reason === 'authorization'
+          ? no('AUTHORIZATIONFAILED', 'Log in as yourself')
+          : no('AUTHENTICATIONFAILED', 'Wrong address or password'),
+      )
+    case 'malformed':
+      return bad(outcome.text)
+    case 'cancelled':
+      return bad('AUTHENTICATE cancelled')
+    case 'closed':
+      return null
   }
-  return await logInWith(session, username, password)
 }
 
-/** The client's response, or the answer when there is none; null when the client is gone. */
-async function askForResponse({ transport }: Session): Promise<Buffer | Reply | null> {
+async function ask({ transport }: Session, challenge: Buffer): Promise<SaslAnswer> {
   transport.input.expectLine()
-  await transport.output.write('+ \r\n')
+  await transport.output.write(`+ ${challenge.toString('base64')}\r\n`)
   await transport.output.flush()
   const event = await transport.input.next()
-  if (event.kind === 'closed') return null
-  if (event.kind !== 'line') return bad('Line too long')
-  const line = parseSaslLine(event.bytes)
-  if (line.kind === 'cancelled') return bad('AUTHENTICATE cancelled')
-  return line.kind === 'response' ? line.bytes : bad('Not base64')
-}
-
-/** [authzid] NUL authcid NUL passwd, in UTF-8. */
-function parsePlain(message: Buffer): { authorizationId: string; username: string; password: string } | null {
-  const [authorizationId, username, password, ...rest] = message.toString('utf8').split('\0')
-  if (authorizationId === undefined || !username || !password || rest.length > 0) return null
-  return isUtf8(message) ? { authorizationId, username, password } : null
+  if (event.kind === 'closed') return { kind: 'closed' }
+  return event.kind === 'line' ? parseSaslLine(event.bytes) : { kind: 'malformed', text: 'Line too long' }
 }

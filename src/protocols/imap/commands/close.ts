@@ -1,4 +1,7 @@
-/** CLOSE, RFC 9051 §6.4.1: removes what is marked \Deleted without a word, unless the folder is read-only. */
+/**
+ * CLOSE, RFC 9051 §6.4.1: removes what is marked \Deleted without a word, unless the folder is read-only. Nor is
+ * HIGHESTMODSEQ told: the client did not hear of the expunges below it (RFC 7162 §3.2.8).
+ */
 import { expungeDeleted } from '../../../messages/changes.ts'
 import { transaction } from '../../../platform/database.ts'
 import { Refusal } from '../../../platform/errors.ts'

@@ -1,4 +1,4 @@
-/** EXPUNGE and UID EXPUNGE, RFC 9051 §6.4.3 and RFC 4315 §2.1. The EXPUNGE responses are the folder's news. */
+/** EXPUNGE and UID EXPUNGE, RFC 9051 §6.4.3 and RFC 4315 §2.1. EXPUNGE or VANISHED responses are the folder's news. */
 import { expungeDeleted } from '../../../messages/changes.ts'
 import { transaction } from '../../../platform/database.ts'
 import { bad, ok, type Reply, readOnlyFolder } from '../reply.ts'
@@ -13,6 +13,13 @@ export async function expunge(session: SelectedSession, command: CommandOf<'EXPU
   const wanted = command.uid ? uidRangesOf(view, command.set, true) : null
   if (wanted?.ok === false) return bad(wanted.text)
   const ranges = wanted?.ranges ?? null
-  await transaction(platform.db, (tx) => expungeDeleted(platform, tx, owner, view.folderId, ranges))
-  return ok('EXPUNGE completed')
+  const { uids, highestModseq } = await transaction(platform.db, (tx) =>
+    expungeDeleted(platform, tx, owner, view.folderId, ranges),
+  )
+  return ok('EXPUNGE completed', uids.length === 0 ? null : expungedCode(session, highestModseq))
+}
+
+/** RFC 7162 §3.2.7: where the folder stands after an expunge, for a client that knows MODSEQs. */
+export function expungedCode(session: SelectedSession, highestModseq: number): string | null {
+  return session.enabled.has('CONDSTORE') ? `HIGHESTMODSEQ ${highestModseq}` : null
 }

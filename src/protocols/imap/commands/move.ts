@@ -7,6 +7,7 @@ import type { SelectedSession } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
 import { uidRangesOf } from '../view.ts'
 import { copyUid, noSuchTarget } from './copy.ts'
+import { expungedCode } from './expunge.ts'
 
 export async function move(session: SelectedSession, command: CommandOf<'MOVE'>): Promise<Reply> {
   const { platform } = session
@@ -19,8 +20,9 @@ export async function move(session: SelectedSession, command: CommandOf<'MOVE'>)
   const moved = await transaction(platform.db, (tx) =>
     moveMessages(platform, tx, owner, view.folderId, wanted.ranges, target.id),
   )
-  // RFC 6851 §4.3: before the EXPUNGE responses, so that the client knows where the messages went.
+  // RFC 6851 §4.3: before the EXPUNGE or VANISHED responses, so that the client knows where the messages went.
   const code = copyUid(moved)
   if (code !== null) await session.transport.output.write(`* OK [${code}] Moved\r\n`)
-  return ok('MOVE completed')
+  const { sourceModseq } = moved
+  return ok('MOVE completed', sourceModseq === null ? null : expungedCode(session, sourceModseq)) // §4.4
 }

@@ -1,45 +1,60 @@
-/** SELECT and EXAMINE, RFC 9051 §6.3.2 and §6.3.3, with RECENT and UNSEEN of RFC 3501. */
-import { firstUnseenUid } from '../../../messages/counts.ts'
+/**
+ * SELECT and EXAMINE, RFC 9051 §6.3.2 and §6.3.3, with RECENT and UNSEEN of RFC 3501, HIGHESTMODSEQ and QRESYNC of
+ * RFC 7162, and MAILBOXID of RFC 8474.
+ */
+import { type FolderIndex, firstUnseenUid, readFolderIndex } from '../../../messages/folder-index.ts'
 import { findFolder } from '../../../messages/folders.ts'
-import { claimRecent, type FolderIndex, readFolderIndex } from '../../../messages/view.ts'
-import type { Platform } from '../../../platform/platform.ts'
-import { no, notSupported, ok, type Reply } from '../reply.ts'
-import { type AuthenticatedSession, enter, isSelected } from '../session.ts'
+import { claimRecent } from '../../../messages/view.ts'
+import { mailboxId } from '../fetch/object-ids.ts'
+import { encodeKnownFlags, knownKeywords } from '../flags-response.ts'
+import { qresyncFault, resynchronize } from '../qresync.ts'
+import { bad, no, ok, type Reply } from '../reply.ts'
+import { type AuthenticatedSession, enter, isSelected, nameEncodingOf } from '../session.ts'
+import { attributeOf } from '../special-uses.ts'
 import type { CommandOf } from '../syntax/commands.ts'
-import { encodeFlags } from '../syntax/encode.ts'
-import { systemFlags } from '../syntax/flags.ts'
+import { encodeMailbox } from '../syntax/encode.ts'
 import { countRecent, type FolderView, sequenceOf } from '../view.ts'
+import { listLine } from './list.ts'
 import { leaveFolder } from './unselect.ts'
-
-/** Keywords that clients look for before they use them (RFC 5788); any other may be used as well. */
-const commonKeywords = ['$Forwarded', '$MDNSent', '$Junk', '$NotJunk', '$Phishing']
 
 const noSuchMailbox = no('NONEXISTENT', 'There is no such mailbox')
 
-export async function select(
-  session: AuthenticatedSession,
-  command: CommandOf<'SELECT' | 'EXAMINE'>,
-): Promise<Reply> {
-  if (command.condStore || command.qresync !== null) return notSupported // RFC 7162 is not offered yet
+type SelectCommand = CommandOf<'SELECT' | 'EXAMINE'>
+
+export async function select(session: AuthenticatedSession, command: SelectCommand): Promise<Reply> {
   const { platform, transport } = session
   const { owner } = session.state
-  const readOnly = command.name === 'EXAMINE'
+  const fault = command.qresync === null ? null : qresyncFault(session, command.qresync)
+  if (fault !== null) return bad(fault) // before anything is closed (RFC 7162 §3.2.5)
   if (isSelected(session)) {
     leaveFolder(session)
     await transport.output.write('* OK [CLOSED] The mailbox before is closed\r\n')
   }
   const folder = await findFolder(platform, owner.mailboxId, command.mailbox)
-  if (folder === null) return noSuchMailbox
-  const claimed = readOnly ? folder.first_recent_uid : await claimRecent(platform, owner.mailboxId, folder.id)
-  const index = await readFolderIndex(platform, owner.mailboxId, folder.id)
+  const index = folder === null ? null : await readFolderIndex(platform, owner.mailboxId, folder.id)
   if (index === null) return noSuchMailbox
-  const view = createView(index, readOnly, claimed ?? Number.POSITIVE_INFINITY)
-  await transport.output.write(await describe(platform, index, view))
+  const readOnly = command.name === 'EXAMINE'
+  const view = createView(index, readOnly, await recentFrom(session, index, readOnly))
+  await transport.output.write(await describe(session, index, view, command.mailbox))
+  if (command.qresync?.uidValidity === index.folder.uidvalidity) {
+    await resynchronize(session, view, command.qresync)
+  }
   enter(session, { name: 'selected', owner, view })
   return ok(`${command.name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE')
 }
 
-function createView({ folder, uids }: FolderIndex, readOnly: boolean, recentFrom: number): FolderView {
+/** After the index was read: what comes between is claimed too, and then told as new. */
+async function recentFrom(
+  { platform, enabled }: AuthenticatedSession,
+  { folder }: FolderIndex,
+  readOnly: boolean,
+): Promise<number> {
+  if (enabled.has('IMAP4rev2') || folder.first_recent_uid >= folder.uidnext) return Number.POSITIVE_INFINITY
+  if (readOnly) return folder.first_recent_uid
+  return (await claimRecent(platform, folder.mailbox_id, folder.id)) ?? Number.POSITIVE_INFINITY
+}
+
+function createView({ folder, uids, keywords }: FolderIndex, readOnly: boolean, recent: number): FolderView {
   return {
     mailboxId: folder.mailbox_id,
     folderId: folder.id,
@@ -47,30 +62,56 @@ function createView({ folder, uids }: FolderIndex, readOnly: boolean, recentFrom
     uids,
     uidnext: folder.uidnext,
     modseq: folder.highest_modseq,
-    recentFrom,
+    recentFrom: recent,
     stale: true, // of what happened since the index was read, this session has not heard
     gone: new Set(),
+    goneFrom: Number.POSITIVE_INFINITY,
     ownModseqs: new Set(),
+    keywords: knownKeywords(keywords),
+    saved: [],
+    followers: new Map(),
   }
 }
 
 async function describe(
-  platform: Platform,
-  { folder, uids }: FolderIndex,
+  session: AuthenticatedSession,
+  index: FolderIndex,
   view: FolderView,
+  asked: string,
 ): Promise<string> {
-  const unseenUid =
-    folder.unseen_count > 0 ? await firstUnseenUid(platform, folder.mailbox_id, folder.id) : null
-  const unseen = unseenUid === null ? null : sequenceOf(view, unseenUid)
-  const permanent = view.readOnly ? '()' : encodeFlags([...systemFlags, ...commonKeywords, '\\*'])
+  const { folder, uids } = index
+  const permanent = view.readOnly ? '()' : encodeKnownFlags(view, { any: true })
+  const ofVersion = session.enabled.has('IMAP4rev2')
+    ? [selectedLine(session, index, asked)]
+    : [`* ${countRecent(view)} RECENT`, ...(await unseenLines(session, index, view))]
   return [
-    `* FLAGS ${encodeFlags([...systemFlags, ...commonKeywords])}`,
+    `* FLAGS ${encodeKnownFlags(view, { any: false })}`,
     `* OK [PERMANENTFLAGS ${permanent}] ${view.readOnly ? 'Read-only' : 'Any keyword may be used'}`,
     `* ${uids.length} EXISTS`,
-    `* ${countRecent(view)} RECENT`,
-    ...(unseen === null ? [] : [`* OK [UNSEEN ${unseen}] The first unseen message`]),
+    ...ofVersion,
     `* OK [UIDVALIDITY ${folder.uidvalidity}] UIDs are valid`,
     `* OK [UIDNEXT ${folder.uidnext}] The next UID`,
+    `* OK [HIGHESTMODSEQ ${folder.highest_modseq}] The highest MODSEQ`,
+    `* OK [MAILBOXID (${mailboxId(folder.id)})] Ok`,
     '',
   ].join('\r\n')
+}
+
+/** The LIST response of IMAP4rev2, with the client's own spelling where ours is another (RFC 9051 §6.3.9.7). */
+function selectedLine(session: AuthenticatedSession, { folder }: FolderIndex, asked: string): string {
+  const use = attributeOf(folder.special_use)
+  const line = listLine(session, 'LIST', { path: folder.path, attributes: use === null ? [] : [use] })
+  const isOtherName = asked.toUpperCase() !== folder.path.toUpperCase()
+  return isOtherName ? `${line} ("OLDNAME" (${encodeMailbox(asked, nameEncodingOf(session))}))` : line
+}
+
+/** RFC 3501 §7.1; IMAP4rev2 has it no more. */
+async function unseenLines(
+  { platform }: AuthenticatedSession,
+  { folder }: FolderIndex,
+  view: FolderView,
+): Promise<string[]> {
+  const uid = await firstUnseenUid(platform, folder)
+  const unseen = uid === null ? null : sequenceOf(view, uid)
+  return unseen === null ? [] : [`* OK [UNSEEN ${unseen}] The first unseen message`]
 }

@@ -7,7 +7,8 @@ export async function startTls(
   { transport }: Session,
   command: CommandOf<'STARTTLS'>,
 ): Promise<Reply | null> {
-  if (transport.isSecure) return bad('TLS is active already')
+  if (transport.tls !== null) return bad('TLS is active already')
+  if (transport.isCompressed) return bad('Compression is active already') // TLS lies below it (RFC 4978 §3)
   const secured = await transport.startTls(encodeReply(command.tag, ok('Begin the TLS negotiation now')))
   if (!secured) transport.input.close()
   return null

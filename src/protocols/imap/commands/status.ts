@@ -1,7 +1,7 @@
-/** STATUS, RFC 9051 §6.3.11, with SIZE (RFC 8438) and APPENDLIMIT (RFC 7889). */
-
-import { countMarked } from '../../../messages/counts.ts'
+/** STATUS, RFC 9051 §6.3.11, with SIZE (RFC 8438), APPENDLIMIT (RFC 7889) and MAILBOXID (RFC 8474). */
+import { countMarked, countMarkedOf, type MarkedCounts } from '../../../messages/counts.ts'
 import { type Folder, findFolder } from '../../../messages/folders.ts'
+import { mailboxId } from '../fetch/object-ids.ts'
 import { no, ok, type Reply } from '../reply.ts'
 import { type AuthenticatedSession, nameEncodingOf, type Session } from '../session.ts'
 import type { CommandOf, StatusItem } from '../syntax/commands.ts'
@@ -16,6 +16,7 @@ export async function status(session: AuthenticatedSession, command: CommandOf<'
 }
 
 const counted: readonly StatusItem[] = ['RECENT', 'DELETED', 'DELETED-STORAGE']
+const none: MarkedCounts = { recent: 0, deleted: 0, deletedBytes: 0 }
 
 /** One STATUS response. What the folder's row does not hold is counted only when it is asked for. */
 export async function encodeStatus(
@@ -23,10 +24,28 @@ export async function encodeStatus(
   folder: Folder,
   items: readonly StatusItem[],
 ): Promise<string> {
-  const { platform } = session
-  const marked = items.some((item) => counted.includes(item))
-    ? await countMarked(platform, folder)
-    : { recent: 0, deleted: 0, deletedBytes: 0 }
+  const isCounted = items.some((item) => counted.includes(item))
+  const marked = isCounted ? await countMarked(session.platform, folder) : none
+  return statusLine(session, folder, items, marked)
+}
+
+/** The responses for folders of one mailbox; what is counted is counted for all of them at once. */
+export async function statusOfFolders(
+  session: Session,
+  folders: readonly Folder[],
+  items: readonly StatusItem[],
+): Promise<(folder: Folder) => string> {
+  const isCounted = items.some((item) => counted.includes(item))
+  const marked = isCounted ? await countMarkedOf(session.platform, folders) : null
+  return (folder) => statusLine(session, folder, items, marked?.get(folder.id) ?? none)
+}
+
+function statusLine(
+  session: Session,
+  folder: Folder,
+  items: readonly StatusItem[],
+  marked: MarkedCounts,
+): string {
   const values: Record<StatusItem, number | string> = {
     MESSAGES: folder.message_count,
     RECENT: marked.recent,
@@ -36,8 +55,8 @@ export async function encodeStatus(
     DELETED: marked.deleted,
     SIZE: folder.size_bytes,
     HIGHESTMODSEQ: folder.highest_modseq,
-    MAILBOXID: `(${folder.id})`,
-    APPENDLIMIT: platform.config.messageBytesMax,
+    MAILBOXID: `(${mailboxId(folder.id)})`,
+    APPENDLIMIT: session.platform.config.messageBytesMax,
     'DELETED-STORAGE': marked.deletedBytes,
   }
   const pairs = items.map((item) => `${item} ${values[item]}`).join(' ')

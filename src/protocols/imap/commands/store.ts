@@ -1,36 +1,66 @@
-/** STORE and UID STORE, RFC 9051 §6.4.6. */
+/** STORE and UID STORE, RFC 9051 §6.4.6, with UNCHANGEDSINCE of RFC 7162 §3.1.3. */
 import { changeFlags, type FlagResult } from '../../../messages/changes.ts'
+import { rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
 import { transaction } from '../../../platform/database.ts'
-import { flagsResponse } from '../fetch/fetch.ts'
+import { toModseq } from '../condstore.ts'
+import { flagsResponse, modseqResponse, writeFetch } from '../fetch/fetch.ts'
 import { toFlagSet } from '../flag-set.ts'
-import { bad, notSupported, ok, type Reply, readOnlyFolder } from '../reply.ts'
+import { tellKeywords } from '../flags-response.ts'
+import { bad, no, ok, type Reply, readOnlyFolder } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
-import { type FolderView, sequenceOf, uidRangesOf } from '../view.ts'
+import { encodeSequenceSet } from '../syntax/sequence-set.ts'
+import { countInRanges, type FolderView, sequenceOf, uidRangesOf } from '../view.ts'
 
 export async function store(session: SelectedSession, command: CommandOf<'STORE'>): Promise<Reply> {
   const { platform } = session
   const { owner, view } = session.state
-  if (command.unchangedSince !== null) return notSupported // RFC 7162 is not offered yet
+  const { unchangedSince } = command
   if (view.readOnly) return readOnlyFolder
   const wanted = uidRangesOf(view, command.set, command.uid)
   if (!wanted.ok) return bad(wanted.text)
-  const change = { mode: command.change, ...toFlagSet(command.flags) }
+  const condition = unchangedSince === null ? {} : { unchangedSince: toModseq(unchangedSince) }
+  const change = { mode: command.change, ...toFlagSet(command.flags), ...condition }
   const result = await transaction(platform.db, (tx) =>
     changeFlags(platform, tx, owner, view.folderId, wanted.ranges, change),
   )
-  if (!command.silent) await writeFlags(session, result, command.uid)
-  if (outcomeIsKnown(view, result, command.silent)) view.ownModseqs.add(result.highestModseq)
+  const isKnown = outcomeIsKnown(view, result, command.silent)
+  if (isKnown) view.ownModseqs.add(result.highestModseq)
+  if (command.silent)
+    await writeModseqs(session, result, { changed: isKnown, others: unchangedSince !== null })
+  else await writeFlags(session, result, command.uid)
+  if (result.modified.length > 0) return await refuseModified(session, command, wanted.ranges, result)
   return ok('STORE completed')
 }
 
 async function writeFlags(session: SelectedSession, result: FlagResult, uid: boolean): Promise<void> {
   const { view } = session.state
+  const condstore = session.enabled.has('CONDSTORE') // RFC 7162 §3.2.4
   for (const message of result.messages) {
     const sequence = sequenceOf(view, message.uid)
     if (sequence === null) continue
-    const options = { uid, modseq: false, recent: message.uid >= view.recentFrom }
-    await session.transport.output.write(flagsResponse(sequence, message, options))
+    const recent = message.uid >= view.recentFrom
+    const response = flagsResponse(sequence, message, { uid: uid || condstore, modseq: condstore, recent })
+    await session.transport.output.write(tellKeywords(view, message.keywords) + response)
+  }
+}
+
+/**
+ * RFC 7162 §3.1.3: .SILENT hides flags, not MODSEQs.
+ * @param tell.changed whether they are not told as news anyway.
+ * @param tell.others a STORE with a condition tells the MODSEQ of every message that met it.
+ */
+async function writeModseqs(
+  session: SelectedSession,
+  result: FlagResult,
+  tell: { changed: boolean; others: boolean },
+): Promise<void> {
+  if (!session.enabled.has('CONDSTORE')) return
+  for (const message of result.messages) {
+    const isChanged = result.changed > 0 && message.modseq === result.highestModseq
+    if (!(isChanged ? tell.changed : tell.others)) continue
+    const sequence = sequenceOf(session.state.view, message.uid)
+    if (sequence !== null) await session.transport.output.write(modseqResponse(sequence, message))
   }
 }
 
@@ -41,4 +71,35 @@ async function writeFlags(session: SelectedSession, result: FlagResult, uid: boo
 function outcomeIsKnown(view: FolderView, result: FlagResult, silent: boolean): boolean {
   if (result.changed === 0) return false
   return !silent || result.highestModseq === view.modseq + 1
+}
+
+/** RFC 7162 §3.1.3: which messages were left alone, and, so that the client need not ask, what they are now. */
+async function refuseModified(
+  session: SelectedSession,
+  command: CommandOf<'STORE'>,
+  ranges: readonly UidRange[],
+  result: FlagResult,
+): Promise<Reply> {
+  const { platform, transport } = session
+  const { view } = session.state
+  const sequenceOfKnown = (uid: number) => sequenceOf(view, uid)
+  const request = {
+    items: [{ item: 'UID' }, { item: 'FLAGS' }, { item: 'MODSEQ' }] as const,
+    ranges: rangesOfUids(result.modified),
+    isRecent: (uid: number) => uid >= view.recentFrom,
+    uid: true,
+    before({ modseq, keywords }: { modseq: number; keywords: readonly string[] }) {
+      if (modseq <= view.modseq) return tellKeywords(view, keywords)
+      view.stale = true // it is told with the other news
+      return null
+    },
+  }
+  await writeFetch(platform, view, request, sequenceOfKnown, (data) => transport.output.write(data))
+  const known = result.modified.filter((uid) => sequenceOf(view, uid) !== null)
+  const numbers = command.uid ? known : known.flatMap((uid) => sequenceOf(view, uid) ?? [])
+  if (numbers.length === 0) return ok('STORE completed')
+  const code = `MODIFIED ${encodeSequenceSet(numbers)}`
+  const isWhole = result.messages.length + result.modified.length >= countInRanges(view, ranges)
+  if (isWhole || command.uid) return ok('STORE left out what was changed meanwhile', code)
+  return no(code, 'Some of the messages no longer exist') // RFC 7162 §3.1.3, example 11
 }

@@ -103,7 +103,10 @@ describe('FETCH of one message', () => {
     ],
     [4, 'BODY', 'BODY ("text" "plain" NIL NIL NIL "7bit" 0 0)'],
     [4, 'BODYSTRUCTURE', 'BODYSTRUCTURE ("text" "plain" NIL NIL NIL "7bit" 0 0 NIL NIL NIL NIL)'],
-    [1, 'PREVIEW', 'PREVIEW NIL'],
+    [1, 'PREVIEW (LAZY)', 'PREVIEW NIL'],
+    [1, 'PREVIEW', 'PREVIEW "first"'],
+    [1, 'PREVIEW (LAZY) UID', 'PREVIEW "first" UID 1'], // kept since
+    [4, 'PREVIEW', 'PREVIEW ""'],
     [1, 'BODY[]', `BODY[] ${literal(fixture('nested').toString('latin1'))}`],
     [1, 'RFC822', `RFC822 ${literal(fixture('nested').toString('latin1'))}`],
     [1, 'BODY[HEADER]', `BODY[HEADER] ${section('HEADER')}`],

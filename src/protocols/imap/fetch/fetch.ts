@@ -1,7 +1,8 @@
 /**
  * FETCH (RFC 9051 §6.4.5, §7.5.2): one untagged response for each message, in UID order. Rows are read a page at a
  * time and bodies a batch at a time, large ones a chunk at a time, so that memory stays flat at any number and size
- * of messages. A message that was expunged in between is not reported: the session learns of it by EXPUNGE.
+ * of messages. What clients ask for of a whole folder has a way of its own, light.ts. A message that was expunged in
+ * between is not reported: the session learns of it by EXPUNGE.
  */
 import { type BodyReader, batchesOfBodies, readBodies } from '../../../messages/bodies-read.ts'
 import type { FlagState } from '../../../messages/changes.ts'
@@ -9,7 +10,15 @@ import type { UidRange } from '../../../messages/uid-ranges.ts'
 import { type MessageRow, messageRowsMax, readMessages } from '../../../messages/view.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import type { FetchItem } from '../syntax/fetch-item.ts'
-import { encodeRowItem, type FetchedMessage, isRowItem, needsParts, writeContentItem } from './items.ts'
+import {
+  encodeRowItem,
+  type FetchedMessage,
+  isRowItem,
+  needsParts,
+  previewsFor,
+  writeContentItem,
+} from './items.ts'
+import { isLight, writeLight } from './light.ts'
 import { encodeMessageFlags } from './message-flags.ts'
 import { createFetchOutput, type FetchOutput, type Write } from './output.ts'
 
@@ -26,12 +35,16 @@ export type FetchRequest = {
   uid: boolean
   /** Messages that this FETCH has just marked \Seen. Their FLAGS are included even if not asked for. */
   flagsAfter?: ReadonlyMap<number, FlagState>
+  /** What is included with those FLAGS: UID and MODSEQ once the client knows MODSEQs (RFC 7162 §3.2.4). */
+  withFlagsAfter?: readonly FetchItem[]
+  /** What is written before a message's response; null leaves the response out. */
+  before?: (message: { modseq: number; keywords: readonly string[] }) => string | null
 }
 
 /** `unknown-cte`: an item was left out, and the command ends with NO [UNKNOWN-CTE] (RFC 3516 §4.3). */
 export type FetchOutcome = 'done' | 'unknown-cte'
 
-type Shown = { uid: number; flags: number; keywords: readonly string[]; modseq: number }
+type Shown = Omit<FlagState, 'keywords'> & { keywords: readonly string[] }
 
 /** Whether fetching these marks messages \Seen: RFC 9051 §6.4.5, and BINARY[...] by RFC 3516 §4.2. */
 export function setsSeen(items: readonly FetchItem[]): boolean {
@@ -39,6 +52,11 @@ export function setsSeen(items: readonly FetchItem[]): boolean {
     if (item.item === 'BODY[]' || item.item === 'BINARY[]') return !item.peek
     return item.item === 'RFC822' || item.item === 'RFC822.TEXT'
   })
+}
+
+/** The answer to a STORE.SILENT of a client that knows MODSEQs: `* 3 FETCH (UID 7 MODSEQ (12))` and CRLF. */
+export function modseqResponse(sequence: number, { uid, modseq }: { uid: number; modseq: number }): string {
+  return `* ${sequence} FETCH (UID ${uid} MODSEQ (${modseq}))\r\n`
 }
 
 /** The response that tells of changed flags: `* 3 FETCH (UID 7 FLAGS (\Seen) MODSEQ (12))` and CRLF. */
@@ -67,7 +85,18 @@ export async function writeFetch(
 ): Promise<FetchOutcome> {
   const items = itemsToShow(request)
   const needs = { parts: items.some(needsParts), bodies: !items.every((item) => isRowItem(item.item)) }
-  const fetch: Fetch = { platform, request, items, output: createFetchOutput(write), outcome: 'done' }
+  const fetch: Fetch = {
+    platform,
+    request,
+    items,
+    output: createFetchOutput(write),
+    outcome: 'done',
+    previews: new Map(),
+  }
+  if (request.flagsAfter === undefined && isLight(items)) {
+    await writeLight(fetch, target, items, sequenceOf)
+    return fetch.outcome
+  }
   let afterUid = 0
   for (;;) {
     const { mailboxId, folderId } = target
@@ -77,6 +106,7 @@ export async function writeFetch(
       const sequence = sequenceOf(row.uid)
       return sequence === null ? [] : [{ ...row, sequence }]
     })
+    fetch.previews = await previewsFor(platform, items, messages)
     if (needs.bodies) await writeWithBodies(fetch, messages)
     else for (const message of messages) await writeMessage(fetch, message, null)
     const last = rows.at(-1)
@@ -93,6 +123,8 @@ type Fetch = {
   items: readonly FetchItem[]
   output: FetchOutput
   outcome: FetchOutcome
+  /** Of the page in hand, by body id. */
+  previews: ReadonlyMap<string, string>
 }
 
 type NumberedRow = MessageRow & { sequence: number }
@@ -121,8 +153,10 @@ async function writeWithBodies(fetch: Fetch, messages: readonly NumberedRow[]): 
 
 async function writeMessage(fetch: Fetch, row: NumberedRow, body: BodyReader | null): Promise<void> {
   const { output } = fetch
-  const message = fetchedMessage(fetch.request, row)
-  const start = `* ${row.sequence} FETCH (`
+  const message = fetchedMessage(fetch, row)
+  const before = fetch.request.before === undefined ? '' : fetch.request.before(message)
+  if (before === null) return
+  const start = `${before}* ${row.sequence} FETCH (`
   let separator = start
   for (const item of itemsOf(fetch, row.uid)) {
     const name = item.item
@@ -140,14 +174,14 @@ async function writeMessage(fetch: Fetch, row: NumberedRow, body: BodyReader | n
 
 const flagsItem: FetchItem = { item: 'FLAGS' }
 
-function itemsOf(fetch: Fetch, uid: number): readonly FetchItem[] {
-  const isMarked = fetch.request.flagsAfter?.has(uid) === true
-  return isMarked && !fetch.items.some((item) => item.item === 'FLAGS')
-    ? [...fetch.items, flagsItem]
-    : fetch.items
+function itemsOf({ items, request }: Fetch, uid: number): readonly FetchItem[] {
+  if (request.flagsAfter?.has(uid) !== true) return items
+  const more = [flagsItem, ...(request.withFlagsAfter ?? [])]
+  return [...items, ...more.filter(({ item }) => !items.some((asked) => asked.item === item))]
 }
 
-function fetchedMessage(request: FetchRequest, row: MessageRow): FetchedMessage {
-  const { flags, keywords, modseq } = request.flagsAfter?.get(row.uid) ?? row
-  return { row, flags, keywords, modseq, isRecent: request.isRecent(row.uid) }
+function fetchedMessage({ request, previews }: Fetch, row: MessageRow): FetchedMessage {
+  const after = request.flagsAfter?.get(row.uid)
+  const { flags, keywords, modseq } = after !== undefined && after.modseq > row.modseq ? after : row
+  return { row, flags, keywords, modseq, isRecent: request.isRecent(row.uid), previews }
 }

@@ -1,6 +1,8 @@
 /** Each FETCH item with its value, as it stands in the response (RFC 9051 §7.5.2). */
 import type { BodyReader } from '../../../messages/bodies-read.ts'
+import { readPreviews } from '../../../messages/previews.ts'
 import type { MessageRow } from '../../../messages/view.ts'
+import type { Platform } from '../../../platform/platform.ts'
 import { encodeDateTime } from '../syntax/date-time.ts'
 import { encodeNstring } from '../syntax/encode.ts'
 import { encodeBody, encodeBodyStructure, encodeEnvelope } from '../syntax/encode-structure.ts'
@@ -18,6 +20,8 @@ export type FetchedMessage = {
   keywords: readonly string[]
   modseq: number
   isRecent: boolean
+  /** As far as they were asked for, by body id; see previewsFor. */
+  previews: ReadonlyMap<string, string>
 }
 
 const contentItems = ['BODY[]', 'BINARY[]', 'BINARY.SIZE', 'RFC822', 'RFC822.HEADER', 'RFC822.TEXT'] as const
@@ -60,7 +64,8 @@ export function encodeRowItem(message: FetchedMessage, name: RowItem): string {
   return `${name} ${rowValue(message, name)}`
 }
 
-function rowValue({ row, flags, keywords, modseq, isRecent }: FetchedMessage, name: RowItem): string {
+function rowValue(message: FetchedMessage, name: RowItem): string {
+  const { row, flags, keywords, modseq, isRecent, previews } = message
   switch (name) {
     case 'UID':
       return String(row.uid)
@@ -85,9 +90,22 @@ function rowValue({ row, flags, keywords, modseq, isRecent }: FetchedMessage, na
     case 'BODYSTRUCTURE':
       return row.structure === null ? missing(name) : encodeBodyStructure(row.structure)
     case 'PREVIEW':
-      return encodeNstring(null) // RFC 8970 §3.2: none is available yet, and the capability is not announced
+      return encodeNstring(previews.get(row.body_id)) // NIL: not kept yet (RFC 8970 §4)
   }
 }
+
+/** The previews that the items ask for, by body id (RFC 8970 §3). With LAZY those that are kept already. */
+export async function previewsFor(
+  platform: Platform,
+  items: readonly FetchItem[],
+  rows: readonly MessageRow[],
+): Promise<ReadonlyMap<string, string>> {
+  const asked = items.flatMap((item) => (item.item === 'PREVIEW' ? [item] : []))
+  if (asked.length === 0 || rows.length === 0) return noPreviews
+  return await readPreviews(platform, rows, { lazy: asked.every(({ lazy }) => lazy) })
+}
+
+const noPreviews: ReadonlyMap<string, string> = new Map()
 
 function missing(name: RowItem): never {
   throw new Error(`${name} was asked for and not read`)

@@ -13,6 +13,11 @@ export function threadId(id: string): string {
   return `T${id}`
 }
 
+/** MAILBOXID (RFC 8474 §4). */
+export function mailboxId(folderId: string): string {
+  return `F${folderId}`
+}
+
 /** The body or thread that an object id names; null for one that we cannot have given. */
 export function idOfObject(objectId: string, letter: 'M' | 'T'): string | null {
   const id = objectId.slice(1)

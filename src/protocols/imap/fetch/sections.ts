@@ -27,6 +27,9 @@ const textOf: Record<Section['text'], SectionText> = {
   'header-fields-not': 'HEADER',
 }
 
+/** The octets of a section: as many as `sizeBytes` says, read as they are taken. */
+export type SectionOctets = { sizeBytes: number; pieces: Iterable<Buffer> | AsyncIterable<Buffer> }
+
 /** `structure` may be null where `needsStructure` says so. */
 export async function writeSection(
   output: FetchOutput,
@@ -35,14 +38,29 @@ export async function writeSection(
   section: Section,
   partial: Partial | null,
 ): Promise<void> {
+  const octets = await openSection(body, structure, section, partial)
+  if (octets === null) output.text('NIL')
+  else await writeLiteral(output, octets.sizeBytes, octets.pieces)
+}
+
+/** null when the message has no such section. */
+export async function openSection(
+  body: BodyReader,
+  structure: MimePart | null,
+  section: Section,
+  partial: Partial | null,
+): Promise<SectionOctets | null> {
   const range = locate(body, structure, section)
-  if (range === null) output.text('NIL')
-  else if ('names' in section) {
+  if (range === null) return null
+  if ('names' in section) {
     const mode = section.text === 'header-fields' ? 'only' : 'not'
     const fields = filterHeader(await headerBytes(body, range), section.names, mode)
     const { start, end } = cutToPartial({ start: 0, end: fields.length }, partial)
-    await writeLiteral(output, end - start, [fields.subarray(start, end)])
-  } else await writeRange(output, body, cutToPartial(range, partial))
+    return { sizeBytes: end - start, pieces: [fields.subarray(start, end)] }
+  }
+  const cut = cutToPartial(range, partial)
+  const held = body.inMemory(cut)
+  return { sizeBytes: cut.end - cut.start, pieces: held === null ? body.read(cut) : [held] }
 }
 
 /** The whole message needs no structure. */
@@ -67,11 +85,6 @@ export function cutToPartial(range: ByteRange, partial: Partial | null): ByteRan
   if (partial === null) return range
   const start = Math.min(range.end, range.start + partial.offsetBytes)
   return { start, end: Math.min(range.end, start + partial.countBytes) }
-}
-
-async function writeRange(output: FetchOutput, body: BodyReader, range: ByteRange): Promise<void> {
-  const held = body.inMemory(range)
-  await writeLiteral(output, range.end - range.start, held === null ? body.read(range) : [held])
 }
 
 /**

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { flagBits } from '../../../messages/flags.ts'
+import { indexFolder } from '../../../messages/search-index-jobs.ts'
 import { openTestFolder, store, type TestFolder } from '../../../testing/test-fetch.ts'
 import { emailId } from '../fetch/object-ids.ts'
 import type { SearchKey } from '../syntax/search-key.ts'
@@ -255,7 +256,14 @@ before(async () => {
 })
 after(() => folder[Symbol.asyncDispose]())
 
-test('the model and the search agree on every key', async () => {
+test('the model and the search agree on every key', () => agree())
+
+test('and so they do with a search index', async () => {
+  await indexFolder(folder.platform, folder.target, { documents: 16, textBytes: 1e6 })
+  await agree()
+})
+
+async function agree(): Promise<void> {
   let found = 0
   await fc.assert(
     fc.asyncProperty(
@@ -285,4 +293,4 @@ test('the model and the search agree on every key', async () => {
     { numRuns: 400 },
   )
   assert.ok(found > 1000, 'the keys must find something')
-})
+}

@@ -1,5 +1,5 @@
 /** SEARCH (RFC 9051 §6.4.4) on a session's view of a folder. RETURN options are the caller's. */
-import { searchMessages } from '../../../messages/search.ts'
+import { type SearchOptions, searchMessages } from '../../../messages/search.ts'
 import type { SearchCriterion } from '../../../messages/search-criterion.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import type { SearchKey } from '../syntax/search-key.ts'
@@ -20,15 +20,16 @@ export async function searchFolder(
   platform: Platform,
   context: SearchContext,
   key: SearchKey,
+  options: SearchOptions = {},
 ): Promise<number[]> {
   const { uids } = context
   const first = uids[0]
   const last = uids.at(-1)
   if (first === undefined || last === undefined) return []
-  if (key.kind === 'all') return [...uids]
+  if (key.kind === 'all') return Array.from(uids)
   const view: SearchCriterion = { kind: 'uids', ranges: [{ first, last }] }
   const wanted = toCriterion(key, { ...context, now: platform.clock.now() })
-  const found = await searchMessages(platform, context, { kind: 'and', criteria: [view, wanted] })
+  const found = await searchMessages(platform, context, { kind: 'and', criteria: [view, wanted] }, options)
   return intersection(found, uids)
 }
 

@@ -13,12 +13,21 @@ export type ByteQueue = {
 }
 
 const lineFeed = 0x0a
+const nothing: Buffer = Buffer.alloc(0)
 
 export function createByteQueue(): ByteQueue {
-  let bytes: Buffer = Buffer.alloc(0)
+  let bytes: Buffer = nothing
   let start = 0
   let end = 0
   let scanned = 0 // everything between start and here is known to hold no LF
+
+  /** An idle connection holds nothing, also after a large message. */
+  function release(): void {
+    bytes = nothing
+    start = 0
+    end = 0
+    scanned = 0
+  }
 
   return {
     get length() {
@@ -54,6 +63,7 @@ export function createByteQueue(): ByteQueue {
     take(count) {
       const taken = bytes.subarray(start, Math.min(start + count, end))
       start += taken.length
+      if (start === end) release()
       return taken
     },
   }

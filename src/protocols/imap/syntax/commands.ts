@@ -4,7 +4,8 @@ import type { FetchItem } from './fetch-item.ts'
 import type { FlagList } from './flags.ts'
 import type { LiteralSegment } from './framing.ts'
 import type { MailboxName } from './mailbox-name.ts'
-import type { SearchKey, SearchReturn } from './search-key.ts'
+import type { NotifyGroup } from './notify-group.ts'
+import type { SearchCriteria, SearchReturn, SortCriterion } from './search-key.ts'
 import type { PartialRange, SequenceRanges, SequenceSet } from './sequence-set.ts'
 
 export type ImapCommand = { tag: string } & CommandBody
@@ -25,7 +26,9 @@ export type CommandBody =
   | NotAuthenticatedCommand
   | MailboxCommand
   | ListCommand
-  | AppendCommand
+  | QuotaCommand
+  | MetadataCommand
+  | UploadCommand
   | SelectedCommand
 
 /** RFC 9051 §6.1, RFC 2971. */
@@ -44,6 +47,10 @@ export type NotAuthenticatedCommand =
 /** RFC 9051 §6.3. */
 export type MailboxCommand =
   | { name: 'ENABLE'; capabilities: readonly string[] }
+  /** RFC 4978; `mechanism` in upper case. */
+  | { name: 'COMPRESS'; mechanism: string }
+  /** RFC 8437. */
+  | { name: 'UNAUTHENTICATE' }
   | { name: 'SELECT' | 'EXAMINE'; mailbox: MailboxName; condStore: boolean; qresync: Qresync | null }
   /** Special uses as `\Drafts`, spelled as in RFC 6154 when known: the server refuses others with USEATTR. */
   | { name: 'CREATE'; mailbox: MailboxName; specialUses: readonly string[] }
@@ -52,6 +59,8 @@ export type MailboxCommand =
   | { name: 'NAMESPACE' }
   | { name: 'STATUS'; mailbox: MailboxName; items: readonly StatusItem[] }
   | { name: 'IDLE' }
+  /** RFC 5465. NONE has no groups. */
+  | { name: 'NOTIFY'; status: boolean; groups: readonly NotifyGroup[] }
 
 /** RFC 7162 §3.2.5. */
 export type Qresync = {
@@ -76,7 +85,7 @@ export const statusItems = [
 ] as const
 export type StatusItem = (typeof statusItems)[number]
 
-/** RFC 9051 §6.3.9, RFC 5258, 5819, 6154. Reference and patterns are Unicode; see compileListPattern. */
+/** RFC 9051 §6.3.9, RFC 5258, 5819, 6154, 9590. Reference and patterns are Unicode; see compileListPattern. */
 export type ListCommand =
   | {
       name: 'LIST'
@@ -90,31 +99,76 @@ export type ListCommand =
         children: boolean
         specialUse: boolean
         status: readonly StatusItem[] | null
+        /** The names of entries, RFC 9590. */
+        metadata: readonly string[] | null
       }
     }
   | { name: 'LSUB'; reference: string; pattern: string }
 
+/** RFC 9208 §4.1. */
+export type QuotaCommand =
+  | { name: 'GETQUOTA'; root: string }
+  | { name: 'GETQUOTAROOT'; mailbox: MailboxName }
+  | { name: 'SETQUOTA'; root: string; limits: readonly (readonly [resource: string, limit: number])[] }
+
+/** RFC 5464 §4.2 and §4.3. `mailbox` is null for the server's own entries. A null value removes. */
+export type MetadataCommand =
+  | {
+      name: 'GETMETADATA'
+      mailbox: MailboxName | null
+      maxSizeBytes: number | null
+      depth: 0 | 1 | 'infinity'
+      entries: readonly string[]
+    }
+  | {
+      name: 'SETMETADATA'
+      mailbox: MailboxName | null
+      values: readonly { entry: string; value: Buffer | null }[]
+    }
+
 /** RFC 9051 §6.3.12, RFC 3502: at least one message. */
 export type AppendCommand = { name: 'APPEND'; mailbox: MailboxName; messages: readonly AppendMessage[] }
 
+/** RFC 8508: exactly one message. With `uid` the number of the replaced one is a UID. */
+export type ReplaceCommand = {
+  name: 'REPLACE'
+  uid: boolean
+  message: number | '*'
+  mailbox: MailboxName
+  messages: readonly AppendMessage[]
+}
+
+/** The commands that put messages in. */
+export type UploadCommand = AppendCommand | ReplaceCommand
+
 export type AppendMessage = { flags: FlagList; internalDate: Date | null; data: AppendData }
 
-/** `utf8` by RFC 6855 §4. CATENATE (RFC 4469) will be a second kind. */
-export type AppendData = { kind: 'message'; literal: LiteralSegment; utf8: boolean }
+/** `utf8` by RFC 6855 §4, CATENATE by RFC 4469. */
+export type AppendData =
+  | { kind: 'message'; literal: LiteralSegment; utf8: boolean }
+  | { kind: 'catenate'; parts: readonly CatenatePart[] }
+
+export type CatenatePart =
+  | { kind: 'text'; literal: LiteralSegment; utf8: boolean }
+  | { kind: 'url'; url: string }
 
 /** RFC 9051 §6.4. `uid`: the set and the response are UIDs (§6.4.9). */
 export type SelectedCommand =
   | { name: 'CHECK' | 'CLOSE' | 'UNSELECT' }
   | { name: 'EXPUNGE'; uid: false; set: null }
   | { name: 'EXPUNGE'; uid: true; set: SequenceSet }
-  /** `returns` is null without RETURN. `charset` as given; the keys are already decoded from it. */
-  | {
-      name: 'SEARCH'
+  /** `returns` is null without RETURN. */
+  | ({ name: 'SEARCH'; uid: boolean; returns: SearchReturn | null } & SearchCriteria)
+  /** RFC 5256, with `returns` of RFC 5267. The first criterion counts most. */
+  | ({
+      name: 'SORT'
       uid: boolean
       returns: SearchReturn | null
-      charset: string | null
-      criteria: SearchKey
-    }
+      order: readonly SortCriterion[]
+    } & SearchCriteria)
+  | ({ name: 'THREAD'; uid: boolean; algorithm: 'orderedsubject' | 'references' } & SearchCriteria)
+  /** RFC 5267 §4.3.5. */
+  | { name: 'CANCELUPDATE'; tags: readonly string[] }
   | {
       name: 'FETCH'
       uid: boolean

@@ -13,7 +13,6 @@ import {
 import { createFramer, type Segment } from './framing.ts'
 import { isMailboxName, type MailboxNameEncoding } from './mailbox-name.ts'
 import { Reader } from './reader.ts'
-import { createResponseWriter } from './response-writer.ts'
 import { drain } from './testing.ts'
 
 /** The wire string as a client's framer would see it. */
@@ -101,17 +100,5 @@ describe('encode', () => {
     assert.equal(encodeAstring('a b'), '"a b"')
     assert.equal(encodeResponseText('a\r\n* OK grün'), 'a * OK gr n')
     assert.equal(encodeResponseText(''), 'OK')
-  })
-
-  test('the writer keeps the order and knows its size', () => {
-    const writer = createResponseWriter()
-    writer.write('* 1 FETCH (BODY[] {2}\r\n')
-    writer.writeBytes(Buffer.from([0xff, 0x00]))
-    writer.write(')\r\n')
-    assert.equal(writer.sizeBytes, 28)
-    const bytes = Buffer.concat(writer.take())
-    assert.equal(bytes.toString('latin1'), '* 1 FETCH (BODY[] {2}\r\n\xff\0)\r\n')
-    assert.equal(writer.sizeBytes, 0)
-    assert.deepEqual(writer.take(), [])
   })
 })

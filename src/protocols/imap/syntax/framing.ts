@@ -39,8 +39,8 @@ export type FramerEvent =
   | { kind: 'line'; bytes: Buffer }
   /** Answer BAD; the rest of the line is discarded by the following next(). */
   | { kind: 'line-too-long'; segmentsSoFar: readonly Segment[] }
-  /** Send BYE and close. */
-  | { kind: 'out-of-step' }
+  /** Send BYE and close. `cause`: what was too much to be thrown away. */
+  | { kind: 'out-of-step'; cause: 'line' | 'literal' }
 
 export type Framer = {
   /** Takes ownership of the chunk. */
@@ -78,7 +78,7 @@ type State =
   | { name: 'discarding-literal'; left: number }
   /** `tail` holds the last bytes of the line so far: a non-synchronizing literal may end it. */
   | { name: 'discarding-line'; tail: Buffer; literals: boolean }
-  | { name: 'out-of-step' }
+  | { name: 'out-of-step'; cause: 'line' | 'literal' }
 
 const announcementBytesMax = 24 // ~{, 20 digits, +}
 const announcementPattern = /(~?)\{(\d{1,20})(\+?)\}$/
@@ -156,7 +156,7 @@ export function createFramer(limits: FramerLimits = imapSyntaxLimits): Framer {
     const piece = queue.take(at === -1 ? queue.length : at)
     if (at !== -1) queue.take(1)
     discardedBytes += piece.length
-    if (discardedBytes > limits.discardBytesMax) return loseStep()
+    if (discardedBytes > limits.discardBytesMax) return loseStep('line')
     const end = Buffer.concat([tail, piece.subarray(-announcementBytesMax - 1)]).subarray(
       -announcementBytesMax - 1,
     )
@@ -174,14 +174,14 @@ export function createFramer(limits: FramerLimits = imapSyntaxLimits): Framer {
 
   function discardLiteral(sizeBytes: number): FramerEvent | 'again' {
     discardedBytes += sizeBytes
-    if (discardedBytes > limits.discardBytesMax) return loseStep()
+    if (discardedBytes > limits.discardBytesMax) return loseStep('literal')
     state = { name: 'discarding-literal', left: sizeBytes }
     return 'again'
   }
 
-  function loseStep(): FramerEvent {
-    state = { name: 'out-of-step' }
-    return { kind: 'out-of-step' }
+  function loseStep(cause: 'line' | 'literal'): FramerEvent {
+    state = { name: 'out-of-step', cause }
+    return { kind: 'out-of-step', cause }
   }
 
   function bufferLiteral(literal: { into: Buffer; filled: number; binary: boolean }): 'again' | null {
@@ -222,7 +222,7 @@ export function createFramer(limits: FramerLimits = imapSyntaxLimits): Framer {
       case 'discarding-line':
         return discardLine(state.tail, state.literals)
       case 'out-of-step':
-        return { kind: 'out-of-step' }
+        return { kind: 'out-of-step', cause: state.cause }
     }
   }
 

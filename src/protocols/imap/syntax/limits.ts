@@ -17,9 +17,14 @@ export const imapSyntaxLimits = {
   listPatternsMax: 32,
   listPatternBytesMax: 1_000,
   listOptionsMax: 16,
+  quotaResourcesMax: 16,
+  metadataEntriesMax: 100,
 
   searchKeysMax: 2_000,
   searchDepthMax: 64,
+  searchReturnsMax: 8,
+  sortCriteriaMax: 32,
+  cancelledTagsMax: 100,
   fetchItemsMax: 200,
   headerFieldsMax: 256,
   sectionPartsMax: 100,
@@ -30,8 +35,16 @@ export const imapSyntaxLimits = {
   idValueBytesMax: 1_024,
 
   enableCapabilitiesMax: 64,
+  notifyGroupsMax: 100,
+  /** Of one group. */
+  notifyMailboxesMax: 1_000,
+  notifyEventsMax: 32,
   specialUsesMax: 16,
   appendMessagesMax: 5_000,
+  /** Of one message, RFC 4469. */
+  catenatePartsMax: 1_000,
+  /** RFC 5092. */
+  urlBytesMax: 2_000,
 
   /** A string longer than this is written as a literal. */
   quotedBytesMax: 1_000,

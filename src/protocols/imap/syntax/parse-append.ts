@@ -1,31 +1,33 @@
 /**
- * APPEND: RFC 9051 §6.3.12, RFC 3502 MULTIAPPEND, RFC 6855 §4 UTF8. Its message literals are large, so the server asks
- * what an announced literal is for before it lets the bytes come.
+ * APPEND: RFC 9051 §6.3.12, RFC 3502 MULTIAPPEND. The literals of messages are large, so the server asks what an
+ * announced literal is for before it lets the bytes come.
  */
-
+import { type Extent, endsInUrl, readAppendMessages } from './append-message.ts'
 import { type CommandFault, toCommandFault } from './command-fault.ts'
-import type { AppendData, AppendMessage, CommandOf } from './commands.ts'
-import { readDateTime } from './date-time.ts'
-import { type FlagList, readFlagList } from './flags.ts'
+import type { AppendCommand, UploadCommand } from './commands.ts'
 import type { LiteralAnnounced, Segment } from './framing.ts'
-import { imapSyntaxLimits } from './limits.ts'
-import type { MailboxName, MailboxNameEncoding } from './mailbox-name.ts'
+import type { MailboxNameEncoding } from './mailbox-name.ts'
+import { readReplacement, readReplaceTarget } from './parse-replace.ts'
 import { Reader } from './reader.ts'
 
-/** "APPEND" SP mailbox 1*(SP [flag-list SP] [date-time SP] append-data) */
-export function parseAppend(reader: Reader): Omit<CommandOf<'APPEND'>, 'tag'> {
+/** "APPEND" SP mailbox 1*append-message */
+export function parseAppend(reader: Reader): AppendCommand {
   reader.space()
+  return readAppend(reader, 'whole')
+}
+
+function readAppend(reader: Reader, extent: Extent): AppendCommand {
   const mailbox = reader.mailbox()
-  return { name: 'APPEND', mailbox, messages: readMessages(reader, false) }
+  return { name: 'APPEND', mailbox, messages: readAppendMessages(reader, extent) }
 }
 
 /** What the literal announced at the end of `segmentsSoFar` is. */
 export type LiteralUse =
-  /** A message: `messages` ends with it. Check mailbox, size and quota now, then stream it. */
-  | { kind: 'append-message'; tag: string; mailbox: MailboxName; messages: readonly AppendMessage[] }
+  /** Of a message: the last of `command`, and its last part, is still to come. Judge it now, then stream it. */
+  | { kind: 'append-message'; tag: string; command: UploadCommand }
   /** Any other argument: buffer it, or refuse it when it is not bufferable. */
   | { kind: 'argument'; tag: string | null }
-  /** An APPEND that is already wrong: refuse the literal and answer this. */
+  /** An APPEND or REPLACE that is already wrong: refuse the literal and answer this. */
   | { kind: 'fault'; fault: CommandFault }
 
 export function classifyLiteral(
@@ -40,49 +42,27 @@ export function classifyLiteral(
     const name = reader.tag()
     reader.space()
     tag = name
-    if (!reader.skipWord('APPEND')) return { kind: 'argument', tag }
-    reader.space()
-    if (reader.streamedAhead()) return { kind: 'argument', tag } // the mailbox name itself
-    const mailbox = reader.mailbox()
-    return { kind: 'append-message', tag: name, mailbox, messages: readMessages(reader, true) }
+    const command = readUpload(reader)
+    if (command === null || endsInUrl(command.messages.at(-1)?.data)) return { kind: 'argument', tag }
+    return { kind: 'append-message', tag: name, command }
   } catch (error) {
     const fault = toCommandFault(error, tag)
     return tag === null ? { kind: 'argument', tag } : { kind: 'fault', fault }
   }
 }
 
-/** `announced`: the last literal is still to come, and nothing after it has arrived. */
-function readMessages(reader: Reader, announced: boolean): AppendMessage[] {
-  const messages: AppendMessage[] = []
-  do {
-    if (messages.length >= imapSyntaxLimits.appendMessagesMax) reader.fail('Too many messages')
-    messages.push(readMessage(reader, announced))
-  } while (!reader.atEnd())
-  return messages
-}
-
-function readMessage(reader: Reader, announced: boolean): AppendMessage {
-  reader.space()
-  let flags: FlagList = { system: [], keywords: [] }
-  if (reader.peek() === '(') {
-    flags = readFlagList(reader)
+/** null for any other command, and when the literal is the name of the mailbox. */
+function readUpload(reader: Reader): UploadCommand | null {
+  if (reader.skipWord('APPEND')) {
     reader.space()
+    return reader.streamedAhead() ? null : readAppend(reader, 'announced')
   }
-  let internalDate: Date | null = null
-  if (reader.peek() === '"') {
-    internalDate = readDateTime(reader)
-    reader.space()
-  }
-  return { flags, internalDate, data: readData(reader, announced) }
-}
-
-/** literal / literal8 / "UTF8" SP "(" literal8 ")" */
-function readData(reader: Reader, announced: boolean): AppendData {
-  if (!reader.skipWord('UTF8')) return { kind: 'message', literal: reader.literal(), utf8: false }
-  reader.space()
-  reader.expect('(')
-  const literal = reader.literal()
-  if (!literal.binary) reader.fail('Expected a literal8')
-  if (!announced || !reader.atEnd()) reader.expect(')')
-  return { kind: 'message', literal, utf8: true }
+  const uid = reader.skipWord('UID')
+  if (uid) reader.space()
+  if (!reader.skipWord('REPLACE')) return null
+  const target = readReplaceTarget(reader, uid)
+  if (reader.streamedAhead()) return null
+  const command = readReplacement(reader, target, 'announced')
+  reader.end()
+  return command
 }

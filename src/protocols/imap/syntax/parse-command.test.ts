@@ -8,7 +8,7 @@ import { isIdleDone, parseSaslLine } from './parse-session-commands.ts'
 import { parseBody, parseLine, segmentsOf } from './testing.ts'
 
 const noSelect = { subscribed: false, remote: false, recursiveMatch: false, specialUse: false }
-const noReturns = { subscribed: false, children: false, specialUse: false, status: null }
+const noReturns = { subscribed: false, children: false, specialUse: false, status: null, metadata: null }
 const basicList = { name: 'LIST', extended: false, select: noSelect, reference: '', returns: noReturns }
 const extendedList = { ...basicList, extended: true, patterns: ['*'] }
 const ranges = (...pairs: [number | '*', number | '*'][]) => pairs.map(([from, to]) => ({ from, to }))
@@ -95,6 +95,10 @@ const sessionRows: Row[] = [
   ['LOGIN ann x{1}\r\ny', 'BAD Unexpected text after the arguments'],
   ['ENABLE condstore UTF8=ACCEPT', { name: 'ENABLE', capabilities: ['CONDSTORE', 'UTF8=ACCEPT'] }],
   ['ENABLE', 'BAD Expected a space'],
+  ['COMPRESS deflate', { name: 'COMPRESS', mechanism: 'DEFLATE' }],
+  ['COMPRESS', 'BAD Expected a space'],
+  ['UNAUTHENTICATE', { name: 'UNAUTHENTICATE' }],
+  ['UNAUTHENTICATE now', 'BAD Unexpected text after the arguments'],
 ]
 
 const mailboxRows: Row[] = [
@@ -223,7 +227,13 @@ const listRows: Row[] = [
     {
       ...extendedList,
       select: { ...noSelect, subscribed: true },
-      returns: { subscribed: true, children: true, specialUse: true, status: ['MESSAGES', 'UNSEEN'] },
+      returns: {
+        ...noReturns,
+        subscribed: true,
+        children: true,
+        specialUse: true,
+        status: ['MESSAGES', 'UNSEEN'],
+      },
     },
   ],
   ['LIST (RECURSIVEMATCH) "" *', 'BAD RECURSIVEMATCH needs another selection option'],
@@ -478,7 +488,8 @@ describe('classifyLiteral', () => {
   test('a message of APPEND', () => {
     const use = announce('a1 APPEND inbox (\\Seen) ')
     const messages = [{ flags: seen, internalDate: null, data: coming }]
-    assert.deepEqual(use, { kind: 'append-message', tag: 'a1', mailbox: 'INBOX', messages })
+    const command = { name: 'APPEND', mailbox: 'INBOX', messages }
+    assert.deepEqual(use, { kind: 'append-message', tag: 'a1', command })
   })
 
   test('the second message of MULTIAPPEND, and the mailbox as a literal before it', () => {
@@ -490,9 +501,9 @@ describe('classifyLiteral', () => {
       { kind: 'text', bytes: Buffer.from(' ') },
     ]
     const use = classifyLiteral({ segmentsSoFar: before, sizeBytes: 50, binary: false })
-    assert.ok(use.kind === 'append-message' && use.mailbox === 'Sent')
+    assert.ok(use.kind === 'append-message' && use.command.mailbox === 'Sent')
     assert.deepEqual(
-      use.messages.map(({ data }) => data.literal),
+      use.command.messages.map(({ data }) => data.kind === 'message' && data.literal),
       [before[3], coming.literal],
     )
   })
@@ -500,7 +511,9 @@ describe('classifyLiteral', () => {
   test('UTF8 before its parenthesis is closed', () => {
     const segmentsSoFar = segmentsOf('a1 APPEND a UTF8 (\r\n')
     const use = classifyLiteral({ segmentsSoFar, sizeBytes: 50, binary: true })
-    assert.ok(use.kind === 'append-message' && use.messages[0]?.data.utf8 === true)
+    assert.ok(use.kind === 'append-message')
+    const data = use.command.messages[0]?.data
+    assert.ok(data?.kind === 'message' && data.utf8)
   })
 
   const argumentRows: [text: string, tag: string | null][] = [
@@ -538,7 +551,7 @@ describe('raw lines', () => {
     assert.deepEqual(parseSaslLine(Buffer.from('')), { kind: 'response', bytes: Buffer.alloc(0) })
     assert.deepEqual(parseSaslLine(Buffer.from('aGk=')), { kind: 'response', bytes: Buffer.from('hi') })
     for (const line of ['aGk', 'aGk= ', '=', 'a*==']) {
-      assert.deepEqual(parseSaslLine(Buffer.from(line)), { kind: 'malformed' }, line)
+      assert.deepEqual(parseSaslLine(Buffer.from(line)), { kind: 'malformed', text: 'Not base64' }, line)
     }
   })
 

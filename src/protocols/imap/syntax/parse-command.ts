@@ -13,9 +13,20 @@ import {
   parseSelect,
   parseStatus,
 } from './parse-mailbox-commands.ts'
+import { parseGetMetadata, parseSetMetadata } from './parse-metadata.ts'
+import { parseNotify } from './parse-notify.ts'
+import { parseGetQuota, parseGetQuotaRoot, parseSetQuota } from './parse-quota.ts'
+import { parseReplace } from './parse-replace.ts'
 import { parseSearch } from './parse-search.ts'
 import { parseCopyOrMove, parseStore, parseUidExpunge } from './parse-selected-commands.ts'
-import { parseAuthenticate, parseEnable, parseId, parseLogin } from './parse-session-commands.ts'
+import {
+  parseAuthenticate,
+  parseCompress,
+  parseEnable,
+  parseId,
+  parseLogin,
+} from './parse-session-commands.ts'
+import { parseCancelUpdate, parseSort, parseThread } from './parse-sort.ts'
 import { Reader } from './reader.ts'
 
 export type ParseResult = { ok: true; command: ImapCommand } | CommandFault
@@ -31,6 +42,8 @@ const commands = new Map<string, ParseArguments>([
   ['AUTHENTICATE', parseAuthenticate],
   ['LOGIN', parseLogin],
   ['ENABLE', parseEnable],
+  ['COMPRESS', parseCompress],
+  ['UNAUTHENTICATE', () => ({ name: 'UNAUTHENTICATE' })],
   ['SELECT', (reader) => parseSelect(reader, 'SELECT')],
   ['EXAMINE', (reader) => parseSelect(reader, 'EXAMINE')],
   ['CREATE', parseCreate],
@@ -42,26 +55,39 @@ const commands = new Map<string, ParseArguments>([
   ['LSUB', parseLsub],
   ['NAMESPACE', () => ({ name: 'NAMESPACE' })],
   ['STATUS', parseStatus],
+  ['GETQUOTA', parseGetQuota],
+  ['GETQUOTAROOT', parseGetQuotaRoot],
+  ['SETQUOTA', parseSetQuota],
+  ['GETMETADATA', parseGetMetadata],
+  ['SETMETADATA', parseSetMetadata],
   ['APPEND', parseAppend],
   ['IDLE', () => ({ name: 'IDLE' })],
+  ['NOTIFY', parseNotify],
   ['CHECK', () => ({ name: 'CHECK' })],
   ['CLOSE', () => ({ name: 'CLOSE' })],
   ['UNSELECT', () => ({ name: 'UNSELECT' })],
   ['EXPUNGE', () => ({ name: 'EXPUNGE', uid: false, set: null })],
   ['SEARCH', (reader) => parseSearch(reader, false)],
+  ['SORT', (reader) => parseSort(reader, false)],
+  ['THREAD', (reader) => parseThread(reader, false)],
+  ['CANCELUPDATE', parseCancelUpdate],
   ['FETCH', (reader) => parseFetch(reader, false)],
   ['STORE', (reader) => parseStore(reader, false)],
   ['COPY', (reader) => parseCopyOrMove(reader, 'COPY', false)],
   ['MOVE', (reader) => parseCopyOrMove(reader, 'MOVE', false)],
+  ['REPLACE', (reader) => parseReplace(reader, false)],
 ])
 
 const uidCommands = new Map<string, ParseArguments>([
   ['EXPUNGE', parseUidExpunge],
   ['SEARCH', (reader) => parseSearch(reader, true)],
+  ['SORT', (reader) => parseSort(reader, true)],
+  ['THREAD', (reader) => parseThread(reader, true)],
   ['FETCH', (reader) => parseFetch(reader, true)],
   ['STORE', (reader) => parseStore(reader, true)],
   ['COPY', (reader) => parseCopyOrMove(reader, 'COPY', true)],
   ['MOVE', (reader) => parseCopyOrMove(reader, 'MOVE', true)],
+  ['REPLACE', (reader) => parseReplace(reader, true)],
 ])
 
 /** Never throws on any input. `encoding` is utf-8 once IMAP4rev2 or UTF8=ACCEPT is enabled. */

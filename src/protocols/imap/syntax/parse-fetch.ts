@@ -36,14 +36,16 @@ export function parseFetch(reader: Reader, uid: boolean): Omit<CommandOf<'FETCH'
   reader.space()
   const set = readSequenceSet(reader)
   reader.space()
-  const items =
-    reader.peek() === '('
-      ? reader.nonEmptyList(imapSyntaxLimits.fetchItemsMax, () =>
-          readItem(reader, reader.word('a FETCH item')),
-        )
-      : readMacroOrItem(reader)
+  const items = reader.peek() === '(' ? readFetchItems(reader) : readMacroOrItem(reader)
   const modifiers = reader.skip(' ') ? readModifiers(reader, uid) : noModifiers()
   return { name: 'FETCH', uid, set, items, ...modifiers }
+}
+
+/** "(" fetch-att *(SP fetch-att) ")" */
+export function readFetchItems(reader: Reader): readonly FetchItem[] {
+  return reader.nonEmptyList(imapSyntaxLimits.fetchItemsMax, () =>
+    readItem(reader, reader.word('a FETCH item')),
+  )
 }
 
 function readMacroOrItem(reader: Reader): readonly FetchItem[] {
@@ -96,8 +98,8 @@ function readPartNumber(reader: Reader): number[] {
   return numbers
 }
 
-/** section-spec = section-msgtext / (section-part ["." section-text]), or nothing. */
-function readSection(reader: Reader): Section {
+/** section-spec = section-msgtext / (section-part ["." section-text]), or nothing, and "]" ahead. */
+export function readSection(reader: Reader): Section {
   const part = readPartNumber(reader)
   if (reader.peek() === ']') return { part, text: 'all' }
   if (part.length > 0) reader.expect('.')

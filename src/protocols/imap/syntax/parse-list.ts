@@ -1,7 +1,11 @@
-/** Arguments of LIST and LSUB: RFC 9051 §6.3.9, RFC 5258, RFC 5819 (STATUS), RFC 6154 (SPECIAL-USE). */
+/**
+ * Arguments of LIST and LSUB: RFC 9051 §6.3.9, RFC 5258, RFC 5819 (STATUS), RFC 6154 (SPECIAL-USE), RFC 9590
+ * (METADATA).
+ */
 import type { CommandOf } from './commands.ts'
 import { imapSyntaxLimits } from './limits.ts'
 import { readStatusItems } from './parse-mailbox-commands.ts'
+import { readEntries } from './parse-metadata.ts'
 import type { Reader } from './reader.ts'
 
 type List = CommandOf<'LIST'>
@@ -53,7 +57,7 @@ function readSelectOptions(reader: Reader): List['select'] {
 }
 
 function noReturnOptions(): List['returns'] {
-  return { subscribed: false, children: false, specialUse: false, status: null }
+  return { subscribed: false, children: false, specialUse: false, status: null, metadata: null }
 }
 
 function readReturnOptions(reader: Reader): List['returns'] {
@@ -68,6 +72,9 @@ function readReturnOptions(reader: Reader): List['returns'] {
     else if (option === 'STATUS') {
       reader.space()
       returns.status = readStatusItems(reader)
+    } else if (option === 'METADATA') {
+      reader.space()
+      returns.metadata = readEntries(reader)
     } else reader.fail('Unknown return option')
   })
   return returns

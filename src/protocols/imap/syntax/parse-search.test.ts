@@ -4,8 +4,16 @@ import iconv from 'iconv-lite'
 import { parseCommand } from './parse-command.ts'
 import { parseBody, segmentsOf } from './testing.ts'
 
-const search = { name: 'SEARCH', uid: false, returns: null, charset: null }
-const noReturns = { min: false, max: false, all: false, count: false, save: false, partial: null }
+const search = { name: 'SEARCH', uid: false, returns: null, charset: null, charsetKnown: true }
+const noReturns = {
+  min: false,
+  max: false,
+  all: false,
+  count: false,
+  save: false,
+  update: false,
+  partial: null,
+}
 const flag = (name: string, present = true) => ({ kind: 'flag', flag: `\\${name}`, present })
 const one = { kind: 'sequence', set: { kind: 'ranges', ranges: [{ from: 1, to: 1 }] } }
 const uids = {
@@ -103,8 +111,12 @@ const lineRows: [line: string, want: unknown][] = [
   ['UID SEARCH 1', { ...search, uid: true, criteria: one }],
   ['SEARCH CHARSET utf-8 1', { ...search, charset: 'utf-8', criteria: one }],
   ['SEARCH CHARSET "US-ASCII" 1', { ...search, charset: 'US-ASCII', criteria: one }],
-  ['SEARCH CHARSET X-UNKNOWN 1', 'NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset'],
-  ['SEARCH CHARSET hex TEXT 41', 'NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset'],
+  ['SEARCH CHARSET X-UNKNOWN 1', { ...search, charset: 'X-UNKNOWN', charsetKnown: false, criteria: one }],
+  [
+    'SEARCH CHARSET hex TEXT 41',
+    { ...search, charset: 'hex', charsetKnown: false, criteria: { kind: 'text', value: '41' } },
+  ],
+  ['SEARCH CHARSET X-UNKNOWN X', 'BAD Unknown search key'],
   ['SEARCH CHARSET utf-8', 'BAD Expected a space'],
   ['SEARCH RETURN () 1', { ...search, returns: { ...noReturns, all: true }, criteria: one }],
   ['SEARCH RETURN (SAVE) 1', { ...search, returns: { ...noReturns, save: true }, criteria: one }],
@@ -114,7 +126,7 @@ const lineRows: [line: string, want: unknown][] = [
       ...search,
       charset: 'UTF-8',
       criteria: one,
-      returns: { min: true, max: true, all: true, count: true, save: true, partial: null },
+      returns: { ...noReturns, min: true, max: true, all: true, count: true, save: true },
     },
   ],
   [
@@ -126,6 +138,7 @@ const lineRows: [line: string, want: unknown][] = [
       returns: { ...noReturns, count: true, partial: { from: -1, to: -100 } },
     },
   ],
+  ['SEARCH RETURN (UPDATE CONTEXT) 1', { ...search, returns: { ...noReturns, update: true }, criteria: one }],
   ['SEARCH RETURN (ALL PARTIAL 1:2) 1', 'BAD ALL and PARTIAL exclude each other'],
   ['SEARCH RETURN (PARTIAL 1:2 PARTIAL 1:2) 1', 'BAD Unknown or repeated RETURN option'],
   ['SEARCH RETURN (X) 1', 'BAD Unknown or repeated RETURN option'],

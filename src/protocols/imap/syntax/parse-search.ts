@@ -1,11 +1,11 @@
-/** Arguments of SEARCH and UID SEARCH: RFC 9051 §6.4.4, RFC 5032, 7162, 8474, 8514, 9394. */
+/** Arguments of SEARCH and UID SEARCH: RFC 9051 §6.4.4, RFC 5032, 5267, 7162, 8474, 8514, 9394. */
 import type { CommandOf } from './commands.ts'
 import { readDate } from './date-time.ts'
 import { readKeyword, type SystemFlag, systemFlags } from './flags.ts'
 import { imapSyntaxLimits } from './limits.ts'
 import type { Reader } from './reader.ts'
 import { type DecodeSearchText, searchDecoder } from './search-charset.ts'
-import type { DateRelation, SearchKey, SearchReturn } from './search-key.ts'
+import type { DateRelation, SearchCriteria, SearchKey, SearchReturn } from './search-key.ts'
 import { readPartialRange, readSequenceSet } from './sequence-set.ts'
 
 type Scan = { reader: Reader; decode: DecodeSearchText; keysLeft: number }
@@ -13,47 +13,64 @@ type Scan = { reader: Reader; decode: DecodeSearchText; keysLeft: number }
 /** "SEARCH" [SP "RETURN" SP "(" ... ")"] [SP "CHARSET" SP charset] 1*(SP search-key) */
 export function parseSearch(reader: Reader, uid: boolean): Omit<CommandOf<'SEARCH'>, 'tag'> {
   reader.space()
-  let returns: SearchReturn | null = null
-  if (reader.skipWord('RETURN')) {
-    returns = readReturn(reader)
-    reader.space()
-  }
+  const returns = readReturns(reader)
   let charset: string | null = null
   if (reader.skipWord('CHARSET')) {
     reader.space()
     charset = reader.astring()
     reader.space()
   }
-  const scan = { reader, decode: searchDecoder(charset, reader), keysLeft: imapSyntaxLimits.searchKeysMax }
-  return { name: 'SEARCH', uid, returns, charset, criteria: readAnd(scan, 0) }
+  return { name: 'SEARCH', uid, returns, ...readCriteria(reader, charset) }
 }
 
-function readReturn(reader: Reader): SearchReturn {
+/** 1*(SP search-key) without the first space. */
+export function readCriteria(reader: Reader, charset: string | null): SearchCriteria {
+  const decode = searchDecoder(charset)
+  const scan: Scan = { reader, decode: decode ?? undecoded, keysLeft: imapSyntaxLimits.searchKeysMax }
+  return { charset, charsetKnown: decode !== null, criteria: readAnd(scan, 0) }
+}
+
+const undecoded: DecodeSearchText = (bytes) => bytes.toString('latin1')
+
+/** ["RETURN" SP "(" ... ")" SP]; null when it does not come next. */
+export function readReturns(reader: Reader): SearchReturn | null {
+  if (!reader.skipWord('RETURN')) return null
+  reader.space()
   const returns: SearchReturn = {
     min: false,
     max: false,
     all: false,
     count: false,
     save: false,
+    update: false,
     partial: null,
   }
-  reader.space()
-  const options = reader.list(8, () => {
+  const options = reader.list(imapSyntaxLimits.searchReturnsMax, () => {
     const option = reader.word('a RETURN option')
-    if (option === 'MIN') returns.min = true
-    else if (option === 'MAX') returns.max = true
-    else if (option === 'ALL') returns.all = true
-    else if (option === 'COUNT') returns.count = true
-    else if (option === 'SAVE') returns.save = true
-    else if (option === 'PARTIAL' && returns.partial === null) {
+    if (option === 'PARTIAL' && returns.partial === null) {
       reader.space()
       returns.partial = readPartialRange(reader)
-    } else reader.fail('Unknown or repeated RETURN option')
+      return
+    }
+    const name = returnOptions.get(option) ?? reader.fail('Unknown or repeated RETURN option')
+    if (name !== 'hint') returns[name] = true
   })
   if (options.length === 0) returns.all = true // RFC 9051 §6.4.4
   if (returns.all && returns.partial !== null) reader.fail('ALL and PARTIAL exclude each other') // RFC 9394 §3.1
+  reader.space()
   return returns
 }
+
+/** CONTEXT only announces what the client will do (RFC 5267 §4.2). */
+const returnOptions = new Map<string, Exclude<keyof SearchReturn, 'partial'> | 'hint'>([
+  ['MIN', 'min'],
+  ['MAX', 'max'],
+  ['ALL', 'all'],
+  ['COUNT', 'count'],
+  ['SAVE', 'save'],
+  ['UPDATE', 'update'],
+  ['CONTEXT', 'hint'],
+])
 
 /** Keys side by side are all asked for. */
 function readAnd(scan: Scan, depth: number): SearchKey {

@@ -1,4 +1,4 @@
-/** Arguments of ID, AUTHENTICATE, LOGIN and ENABLE, and the raw lines of AUTHENTICATE and IDLE. */
+/** Arguments of ID, AUTHENTICATE, LOGIN, ENABLE and COMPRESS, and the raw lines of AUTHENTICATE and IDLE. */
 import type { CommandOf } from './commands.ts'
 import { imapSyntaxLimits } from './limits.ts'
 import type { Reader } from './reader.ts'
@@ -44,7 +44,16 @@ export function parseEnable(reader: Reader): Omit<CommandOf<'ENABLE'>, 'tag'> {
   return { name: 'ENABLE', capabilities }
 }
 
-export type SaslLine = { kind: 'response'; bytes: Buffer } | { kind: 'cancelled' } | { kind: 'malformed' }
+/** "COMPRESS" SP algorithm, RFC 4978 §5. */
+export function parseCompress(reader: Reader): Omit<CommandOf<'COMPRESS'>, 'tag'> {
+  reader.space()
+  return { name: 'COMPRESS', mechanism: reader.atom().toUpperCase() }
+}
+
+export type SaslLine =
+  | { kind: 'response'; bytes: Buffer }
+  | { kind: 'cancelled' }
+  | { kind: 'malformed'; text: string }
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
@@ -52,7 +61,7 @@ const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 export function parseSaslLine(line: Buffer): SaslLine {
   const text = line.toString('latin1')
   if (text === '*') return { kind: 'cancelled' }
-  if (!base64Pattern.test(text)) return { kind: 'malformed' }
+  if (!base64Pattern.test(text)) return { kind: 'malformed', text: 'Not base64' }
   return { kind: 'response', bytes: Buffer.from(text, 'base64') }
 }
 

@@ -12,13 +12,14 @@ export const offeredSearchCharsets = ['US-ASCII', 'UTF-8'] as const
 const charsetName =
   /^(?:utf-?(?:7|8|16(?:le|be)?)|iso-8859-\d{1,2}|windows-\d{3,4}|cp\d{3,4}|koi8-[rut]|gbk?|gb2312|gb18030|big5(?:-hkscs)?|shift_jis|euc-(?:jp|kr)|tis-620|macintosh)$/i
 
-/** Decoders refuse octets that are not of the charset with BAD; an unknown charset is NO [BADCHARSET]. */
-export function searchDecoder(charset: string | null, reader: Reader): DecodeSearchText {
+/**
+ * The decoder of a charset: one that refuses with BAD what is not of it, or null for an unknown charset, which the
+ * server answers with NO [BADCHARSET].
+ */
+export function searchDecoder(charset: string | null): DecodeSearchText | null {
   // UTF-8 without CHARSET is RFC 9051's rule, and holds RFC 3501's US-ASCII.
   if (charset === null || /^(?:us-ascii|utf-?8)$/i.test(charset)) return decodeUtf8
-  if (!charsetName.test(charset) || !iconv.encodingExists(charset)) {
-    reader.refuse(`BADCHARSET (${offeredSearchCharsets.join(' ')})`, 'Unknown charset')
-  }
+  if (!charsetName.test(charset) || !iconv.encodingExists(charset)) return null
   return (bytes) => iconv.decode(bytes, charset).toWellFormed()
 }
 

@@ -37,12 +37,32 @@ export type SearchKey =
 
 export type DateRelation = 'before' | 'on' | 'since'
 
-/** RETURN (...): RFC 9051 §6.4.4, RFC 9394 PARTIAL. An empty list asks for ALL. */
+/** The keys are decoded from `charset`, as given. Without `charsetKnown` their texts mean nothing. */
+export type SearchCriteria = { charset: string | null; charsetKnown: boolean; criteria: SearchKey }
+
+/** RETURN (...): RFC 9051 §6.4.4, RFC 9394 PARTIAL, RFC 5267 UPDATE. An empty list asks for ALL. */
 export type SearchReturn = {
   min: boolean
   max: boolean
   all: boolean
   count: boolean
   save: boolean
+  update: boolean
   partial: PartialRange | null
 }
+
+/** RFC 5256 §3; the last two are of RFC 5957. */
+export const sortKeys = [
+  'arrival',
+  'cc',
+  'date',
+  'from',
+  'size',
+  'subject',
+  'to',
+  'display-from',
+  'display-to',
+] as const
+export type SortKey = (typeof sortKeys)[number]
+
+export type SortCriterion = { key: SortKey; reverse: boolean }
