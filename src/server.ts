@@ -8,7 +8,13 @@ import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
+import { expireDeletedMessages } from './messages/deleted-messages.ts'
+import { expireRetrieved } from './messages/maildrop-expiry.ts'
+import { deleteEndedMaildropLocks, startMaildropLocks } from './messages/maildrop-locks.ts'
+import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
+import { indexFolder, scheduleIndexing } from './messages/search-index-jobs.ts'
 import { sweepBodies } from './messages/sweep.ts'
+import { pruneFolderTombstones, pruneOldTombstones } from './messages/tombstones.ts'
 import { openPlatform } from './open-platform.ts'
 import type { Config } from './platform/config.ts'
 import { writeFileDurably } from './platform/data-directory.ts'
@@ -19,6 +25,7 @@ import { type JobHandlers, type JobSchedule, startJobs } from './platform/jobs.t
 import type { Platform } from './platform/platform.ts'
 import { loadTls, type TlsMaterial } from './platform/tls.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
+import { startPop3Listener } from './protocols/pop3/listener.ts'
 import { startSmtpListener } from './protocols/smtp/listener.ts'
 
 export type Server = AsyncDisposable & {
@@ -39,15 +46,31 @@ declare module './platform/jobs.ts' {
   }
 }
 
-// Each run looks at some thousands of bodies; what is left over waits for the next time.
-const sweepRunsMax = 100
+// Each batch is of hundreds or thousands; what is left over waits for the next time.
+const batchesMax = 100
+
+/** Does batches until one finds nothing. */
+async function repeat(batch: (platform: Platform) => Promise<number>, platform: Platform): Promise<void> {
+  for (let done = 0; done < batchesMax && (await batch(platform)) > 0; done++);
+}
 
 const jobHandlers: JobHandlers = {
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
-  'bodies.sweep': async (platform) => {
-    for (let run = 0; run < sweepRunsMax && (await sweepBodies(platform)) > 0; run++);
+  'bodies.sweep': (platform) => repeat(sweepBodies, platform),
+  'maildrop.expire': async (platform) => {
+    await expireRetrieved(platform)
+    await deleteEndedMaildropLocks(platform)
   },
+  'search.index': (platform, { mailbox_id: mailboxId, folder_id: folderId }) =>
+    indexFolder(platform, { mailboxId, folderId }),
+  'search.schedule': (platform) => scheduleIndexing(platform),
+  'retention.clean_up': (platform) => repeat(cleanUpDueFolders, platform),
+  'retention.expire': (platform) => repeat(expireDeletedMessages, platform),
+  'retention.replan': (platform, payload) => replanWorkspace(platform, payload.workspace_id),
+  'tombstones.prune_folder': (platform, payload) =>
+    pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
+  'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -58,6 +81,11 @@ const jobHandlers: JobHandlers = {
 const jobSchedule: JobSchedule = {
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
+  'maildrop.expire': '23 * * * *',
+  'search.schedule': '*/2 * * * *',
+  'retention.clean_up': '*/10 * * * *',
+  'retention.expire': '37 * * * *',
+  'tombstones.prune_old': '*/10 * * * *',
   'platform.clean_up': '7 * * * *',
 }
 
@@ -123,6 +151,18 @@ async function startMail(platform: Platform, tls: TlsMaterial, stack: AsyncDispo
       const port = wanted[name]
       if (port === null) continue
       const listener = await startImapListener(platform, { name, host: config.host, port, tls })
+      stack.defer(() => listener.stop())
+      ports[name] = listener.port
+    }
+  }
+  if (config.roles.has('pop3')) {
+    const locks = startMaildropLocks(platform)
+    stack.defer(() => locks.stop())
+    const wanted = { pop3: config.pop3Port, pop3s: config.pop3sPort }
+    for (const name of ['pop3', 'pop3s'] as const) {
+      const port = wanted[name]
+      if (port === null) continue
+      const listener = await startPop3Listener(platform, { name, host: config.host, port, tls, locks })
       stack.defer(() => listener.stop())
       ports[name] = listener.port
     }

@@ -65,7 +65,7 @@ export function credentialRoutes(app: Api, platform: Platform): void {
       preValidation: emptyBodyIsObject,
       schema: {
         summary: 'Change the password',
-        description: 'To the given one, or to a generated one. What is logged in stays so.',
+        description: 'To the given one, or to a generated one. IMAP and POP3 sessions end.',
         tags,
         params: MailboxPath,
         body: PasswordBody,

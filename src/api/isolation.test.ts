@@ -56,6 +56,12 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/resume`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/restore`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/policy`],
+  ['PUT', (ref) => `/v1/mailboxes/${ref}/policy`, { trash_days: 1 }],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/folders`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/deleted-messages`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/${unknownId}/restore`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/restore`, { ids: [unknownId] }],
   ['GET', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
@@ -63,6 +69,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/batches/${ref}`],
   ['GET', (ref) => `/v1/workspaces/${ref}`],
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
+  ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
+  ['PUT', (ref) => `/v1/workspaces/${ref}/policy`, { trash_days: 1 }],
 ]
 
 /** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */

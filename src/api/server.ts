@@ -13,11 +13,14 @@ import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
+import { deletedMessageRoutes } from './deleted-messages.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
+import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
+import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
@@ -125,6 +128,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
+  mailPolicyRoutes(app, platform)
+  folderRoutes(app, platform)
+  deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
   testClockRoute(app, platform)
 }
