@@ -1,71 +1,35 @@
 /** Mail programs that people use, unmodified, against the real server: swaks sends, mutt and mbsync read and write. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { promisify } from 'node:util'
-import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
+import { addressOf, type ChildServer } from '../src/testing/child-server.ts'
 import { connectImap } from '../src/testing/imap-client.ts'
+import {
+  type Account,
+  type AccountServer,
+  runProgram,
+  startAccountServer,
+} from '../src/testing/mail-programs.ts'
 import { requireProgram } from '../src/testing/programs.ts'
-import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 import { temporaryDirectory } from '../src/testing/test-platform.ts'
 
-const run = promisify(execFile)
-const programMsMax = 30_000
-
 const stack = new AsyncDisposableStack()
+let accounts: AccountServer
 let server: ChildServer
-let made = 0
 
 before(async () => {
-  server = stack.use(await startChildServer(await temporaryDirectory(stack)))
-  await callApi(server, 'POST', '/v1/domains', { name: 'clients.test' })
+  accounts = await startAccountServer(stack, 'clients.test')
+  server = accounts.server
 })
 after(() => stack.disposeAsync())
 
-type Account = { address: string; password: string }
-
-async function newAccount(): Promise<Account> {
-  const address = `user${++made}@clients.test`
-  await callApi(server, 'POST', '/v1/mailboxes', { address })
-  const { password } = await callApi<Account>(server, 'GET', `/v1/mailboxes/${address}/credentials`)
-  return { address, password }
-}
-
-/** What a program printed, and its exit code: refusals are expected of some. */
-async function call(
-  program: string,
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<[number, string]> {
-  try {
-    const env = { ...process.env, ...environment }
-    const { stdout, stderr } = await run(program, args, { timeout: programMsMax, env })
-    return [0, stdout + stderr]
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string }
-    return [typeof code === 'number' ? code : -1, `${stdout ?? ''}${stderr ?? ''}`]
-  }
-}
-
-async function deliver(account: Account, count: number): Promise<void> {
-  let sent = 0
-  const { accepted } = await sendLoad({
-    ...addressOf(server.endpoints.smtp),
-    sessions: 1,
-    next: () =>
-      sent < count ? loadMessage(`${account.address.split('@')[0]}-${sent++}`, account.address, 2000) : null,
-  })
-  assert.equal(accepted, count)
-}
-
 test('swaks sends to the MX, over STARTTLS when it is told to', async (t) => {
   if (!requireProgram(t, 'swaks')) return
-  const ann = await newAccount()
+  const ann = await accounts.newAccount()
   const to = ['--server', server.endpoints.smtp ?? '', '--from', 'bob@elsewhere.test', '--to', ann.address]
   for (const more of [[], ['-tls']]) {
-    const [code, output] = await call('swaks', [...to, ...more])
+    const [code, output] = await runProgram('swaks', [...to, ...more])
     assert.equal(code, 0, output)
     assert.match(output, /250 2\.6\.0 Accepted as /)
   }
@@ -77,15 +41,15 @@ test('swaks sends to the MX, over STARTTLS when it is told to', async (t) => {
 test('swaks is refused for a stranger’s address and for another domain', async (t) => {
   if (!requireProgram(t, 'swaks')) return
   const from = ['--server', server.endpoints.smtp ?? '', '--from', 'bob@elsewhere.test']
-  const [, unknown] = await call('swaks', [...from, '--to', 'nobody@clients.test'])
+  const [, unknown] = await runProgram('swaks', [...from, '--to', 'nobody@clients.test'])
   assert.match(unknown, /550 5\.1\.1 /)
-  const [, relay] = await call('swaks', [...from, '--to', 'someone@example.com'])
+  const [, relay] = await runProgram('swaks', [...from, '--to', 'someone@example.com'])
   assert.match(relay, /550 5\.7\.1 /)
 })
 
 test('swaks submits with a login, by STARTTLS, by TLS, and not with a wrong password', async (t) => {
   if (!requireProgram(t, 'swaks')) return
-  const [ann, ben] = [await newAccount(), await newAccount()]
+  const [ann, ben] = [await accounts.newAccount(), await accounts.newAccount()]
   const mail = ['--from', ann.address, '--to', ben.address, '--auth-user', ann.address]
   const login = ['--auth-password', ann.password]
   const submission = ['--server', server.endpoints.submission ?? '']
@@ -95,10 +59,10 @@ test('swaks submits with a login, by STARTTLS, by TLS, and not with a wrong pass
     ['--server', server.endpoints.submissions ?? '', '--tls-on-connect', '--auth', 'PLAIN'],
   ]
   for (const way of ways) {
-    const [code, output] = await call('swaks', [...way, ...mail, ...login])
+    const [code, output] = await runProgram('swaks', [...way, ...mail, ...login])
     assert.equal(code, 0, output)
   }
-  const [code, output] = await call('swaks', [
+  const [code, output] = await runProgram('swaks', [
     ...submission,
     '--auth',
     'PLAIN',
@@ -112,8 +76,8 @@ test('swaks submits with a login, by STARTTLS, by TLS, and not with a wrong pass
 
 test('mbsync copies a mailbox to a Maildir byte for byte, and changes both ways', async (t) => {
   if (!requireProgram(t, 'mbsync')) return
-  const ann = await newAccount()
-  await deliver(ann, 5)
+  const ann = await accounts.newAccount()
+  await accounts.deliver(ann, 5)
   const directory = await temporaryDirectory(stack)
   const config = await mbsyncConfig(directory, ann)
   await mbsync(config)
@@ -151,7 +115,7 @@ test('mbsync copies a mailbox to a Maildir byte for byte, and changes both ways'
   assert.equal((await maildirFiles(join(directory, 'mail', 'Projects', 'Gr&APwA3w-e'))).length, 1)
 
   async function mbsync(path: string): Promise<void> {
-    const [code, output] = await call('mbsync', ['-c', path, '-a'])
+    const [code, output] = await runProgram('mbsync', ['-c', path, '-a'])
     assert.equal(code, 0, output)
   }
 })
@@ -215,8 +179,8 @@ async function sameAsOnServer(account: Account, files: readonly string[]): Promi
 
 test('mutt reads a mailbox, saves a message to another folder and deletes one', async (t) => {
   if (!requireProgram(t, 'mutt') || !requireProgram(t, 'script')) return
-  const ann = await newAccount()
-  await deliver(ann, 3)
+  const ann = await accounts.newAccount()
+  await accounts.deliver(ann, 3)
   const directory = await temporaryDirectory(stack)
   const rc = join(directory, 'muttrc')
   const { host, port } = addressOf(server.endpoints.imap)
@@ -238,7 +202,7 @@ test('mutt reads a mailbox, saves a message to another folder and deletes one', 
     '<next-entry><save-message>=Archive<enter>',
     '<last-entry><delete-message><sync-mailbox><quit>',
   ].join('')
-  const [code, output] = await call(
+  const [code, output] = await runProgram(
     'script',
     ['-qec', `mutt -n -F ${rc} -e 'push "${keys}"'`, join(directory, 'typescript')],
     { TERM: 'xterm', HOME: directory, LC_ALL: 'C.UTF-8' },

@@ -1,7 +1,8 @@
 /** For tests of IMAP: a listener on a platform of its own, and a client that speaks in lines. */
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
+import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
 import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
 import { type ImapListener, startImapListener } from '../protocols/imap/listener.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from './test-platform.ts'
@@ -67,6 +68,14 @@ export type RawClient = {
   /** Puts a message into a folder. @returns the tagged answer. */
   append(folder: string, message: string, flags?: string): Promise<string>
   startTls(): Promise<void>
+  /** The connection's TLS. @throws without it. */
+  tls(): TLSSocket
+  /** From now on, both ways (RFC 4978). */
+  compress(): void
+  /** Past the compression. */
+  sendPlainly(data: string | Buffer): void
+  /** Ends our stream with `last`; what follows is sent and read as it is (RFC 8437 §4.1). */
+  endCompression(last: string): Promise<void>
   /** Resolves when the server has closed. */
   ended: Promise<void>
   /** Reads nothing until resume(). */
@@ -105,11 +114,16 @@ async function connectRaw(port: number, tls: boolean): Promise<RawClient> {
     end.resolve()
     wake()
   }
+  let receive: (chunk: Buffer) => void = onData
+  let sayEnd = onEnd
+  let transmit = (data: string | Buffer): void => void socket.write(data, 'latin1')
+  const sendPlainly = transmit
+  let deflater = createDeflateRaw()
   const attach = (): void => {
-    socket.on('data', onData)
+    socket.on('data', (chunk: Buffer) => receive(chunk))
     socket.on('error', () => {})
-    socket.on('end', onEnd)
-    socket.on('close', onEnd)
+    socket.on('end', () => sayEnd())
+    socket.on('close', () => sayEnd())
   }
   attach()
   const line = async (): Promise<string> => {
@@ -139,11 +153,11 @@ async function connectRaw(port: number, tls: boolean): Promise<RawClient> {
   }
   const run = async (command: string): Promise<Answer> => {
     const tag = `t${++nextTag}`
-    socket.write(`${tag} ${command}\r\n`, 'latin1')
+    transmit(`${tag} ${command}\r\n`)
     return await answer(tag)
   }
   return {
-    send: (data) => void socket.write(data, 'latin1'),
+    send: (data) => transmit(data),
     line,
     run,
     async ok(command) {
@@ -161,6 +175,39 @@ async function connectRaw(port: number, tls: boolean): Promise<RawClient> {
       await once(secured, 'secureConnect')
       socket = secured
       attach()
+    },
+    tls() {
+      if (socket instanceof TLSSocket) return socket
+      throw new Error('there is no TLS')
+    },
+    compress() {
+      const inflater = createInflateRaw({ finishFlush: constants.Z_SYNC_FLUSH }).on('data', onData)
+      const given: Buffer[] = []
+      inflater.on('end', () => {
+        receive = onData
+        onData(Buffer.concat(given).subarray(inflater.bytesWritten))
+        finish()
+      })
+      receive = (chunk) => {
+        given.push(chunk)
+        inflater.write(chunk)
+      }
+      let finish = (): void => {}
+      sayEnd = () => {
+        finish = onEnd
+        inflater.end()
+      }
+      deflater = createDeflateRaw().on('data', (chunk: Buffer) => void socket.write(chunk))
+      transmit = (data) => {
+        deflater.write(data, 'latin1')
+        deflater.flush(constants.Z_SYNC_FLUSH)
+      }
+    },
+    sendPlainly,
+    async endCompression(last) {
+      deflater.end(last, 'latin1')
+      await once(deflater, 'end')
+      transmit = sendPlainly
     },
     ended: end.promise,
     pause: () => void socket.pause(),

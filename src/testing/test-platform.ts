@@ -41,6 +41,8 @@ export function testConfig(environment: Record<string, string>): Config {
     MAILWRIGHT_SUBMISSIONS_PORT: '0',
     MAILWRIGHT_IMAP_PORT: '0',
     MAILWRIGHT_IMAPS_PORT: '0',
+    MAILWRIGHT_POP3_PORT: '0',
+    MAILWRIGHT_POP3S_PORT: '0',
     MAILWRIGHT_BOOTSTRAP_API_KEY: testApiKey,
     MAILWRIGHT_BOOTSTRAP_PASSWORD: 'a password for tests',
     MAILWRIGHT_TEST_CLOCK: '1',
