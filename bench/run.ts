@@ -1,12 +1,24 @@
 /** `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. */
 import { api } from './api.ts'
+import { idle } from './idle.ts'
+import { imap } from './imap.ts'
 import { memory } from './memory.ts'
 import { pages } from './pages.ts'
 import { provision } from './provision.ts'
+import { search } from './search.ts'
 import { smtp } from './smtp.ts'
 import { printTable, type Row } from './table.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = { provision, smtp, memory, api, pages }
+const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
+  provision,
+  smtp,
+  memory,
+  imap,
+  idle,
+  api,
+  pages,
+  search,
+}
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in benchmarks))

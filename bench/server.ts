@@ -1,5 +1,5 @@
 /** The server under measurement: the real program, embedded database, fsync on, in a directory of its own. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
@@ -44,4 +44,34 @@ export async function peakResidentBytes(pid: number, work: () => Promise<void>):
     clearInterval(timer)
   }
   return Math.max(peak, await residentBytes(pid))
+}
+
+/** Processor time so far, in seconds, of the Node process and of the PostgreSQL below it. */
+export type ProcessorTime = { node: number; postgres: number }
+
+/** Less noisy than a clock where other programs share the machine. */
+export async function processorTime(pid: number): Promise<ProcessorTime> {
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const all = (await Promise.all(numbers.map(readProcess))).filter((one) => one !== null)
+  const below = new Set([pid])
+  for (let before = 0; before < below.size; ) {
+    before = below.size
+    for (const one of all) if (below.has(one.parent)) below.add(one.pid)
+  }
+  const sum = (isWanted: (one: number) => boolean): number =>
+    all.reduce((total, one) => total + (below.has(one.pid) && isWanted(one.pid) ? one.seconds : 0), 0)
+  return { node: sum((one) => one === pid), postgres: sum((one) => one !== pid) }
+}
+
+const ticksPerSecond = 100 // Linux: USER_HZ
+
+async function readProcess(pid: number): Promise<{ pid: number; parent: number; seconds: number } | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
+  if (stat === null) return null // it has ended
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number) // from the third field on, proc(5)
+  const [parent = 0, user = 0, system = 0] = [fields[1], fields[11], fields[12]]
+  return { pid, parent, seconds: (user + system) / ticksPerSecond }
 }
