@@ -127,21 +127,6 @@ test('QRESYNC: it hears what happened while it was away', async () => {
   await again.logout()
 })
 
-test('STORE with a condition changes only what is as it was', async () => {
-  const account = await accounts.newAccount()
-  const [client, other] = [await connect(account), await connect(account)]
-  await client.append('INBOX', message('one'))
-  await client.append('INBOX', message('two'))
-  const { highestModseq } = await client.mailboxOpen('INBOX')
-  await other.mailboxOpen('INBOX')
-  await other.messageFlagsAdd('1', ['\\Seen'])
-  assert.ok(highestModseq)
-  await client.messageFlagsAdd('1:2', ['\\Flagged'], { unchangedSince: highestModseq })
-  assert.deepEqual(await client.search({ flagged: true }), [2])
-  await client.logout()
-  await other.logout()
-})
-
 test('what it searches for', async () => {
   const client = await connect(await accounts.newAccount())
   await client.append(

@@ -13,6 +13,9 @@ const scripts = await Promise.all(
   files.map(async (name) => ({ name, scripts: parseImapScripts(await readFile(folder + name, 'utf8')) })),
 )
 
+/** Each has mailboxes of its own. */
+const scriptsAtOnce = 4
+
 let server: TestImap
 before(async () => {
   server = await startTestImap()
@@ -22,7 +25,7 @@ after(() => server[Symbol.asyncDispose]())
 test('there are scripts', () => assert.ok(scripts.flatMap((file) => file.scripts).length > 10))
 
 for (const file of scripts) {
-  describe(file.name, () => {
+  describe(file.name, { concurrency: scriptsAtOnce }, () => {
     for (const script of file.scripts) test(script.title, () => run(script))
   })
 }

@@ -5,6 +5,7 @@
 import { constants, zstdDecompressSync } from 'node:zlib'
 import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { type ByteRange, chunkBytes, readChunk } from './bodies.ts'
 
 export type BodyReader = {
@@ -39,15 +40,16 @@ export function* batchesOfBodies<Row extends { size_bytes: number }>(
 
 /** Readers by body id; bodies that do not exist (any more) are left out. */
 export async function readBodies(db: Db, bodyIds: readonly string[]): Promise<Map<string, BodyReader>> {
-  const { rows } = await sql<{ id: string; size_bytes: number; frame: Buffer }>`
+  const { rows } = await sql<{ id: string; size_bytes: number; frame: Buffer }>`/* prepared read_bodies */
     select bodies.id, bodies.size_bytes, coalesce(bodies.content, body_chunks.content) as frame
     from bodies left join body_chunks
       on bodies.content is null and body_chunks.body_id = bodies.id and body_chunks.number = 0
-    where bodies.id = any(${[...new Set(bodyIds)]}::uuid[])`.execute(db)
-  return new Map(rows.map((row) => [row.id, createReader(db, row)]))
+    where bodies.id = any(${uuidArray([...new Set(bodyIds)])})`.execute(db)
+  return new Map(rows.map((row) => [row.id, readerOf(db, row)]))
 }
 
-function createReader(db: Db, body: { id: string; size_bytes: number; frame: Buffer }): BodyReader {
+/** @param body.frame its single frame, or that of its first chunk. */
+export function readerOf(db: Db, body: { id: string; size_bytes: number; frame: Buffer }): BodyReader {
   let held: { number: number; raw: Buffer } | null = null
   const firstBytes = Math.min(chunkBytes, body.size_bytes)
 

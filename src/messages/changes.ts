@@ -3,12 +3,13 @@
  * the database in one piece: the lock, and behind it a statement that does everything.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { type Tx, together } from '../platform/database.ts'
+import { afterCommit, type Tx, together } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { flagBits, requireKeywords, uniqueKeywords } from './flags.ts'
 import { type CountedChange, countedEvent, publishCounted } from './folder-events.ts'
 import { type LockedFolder, lockStatement } from './folder-locks.ts'
+import { noteFlags, noteGone } from './light-folders.ts'
 import type { MailboxOwner } from './owner.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
 import { policyOf } from './policies.ts'
@@ -61,6 +62,7 @@ export async function changeFlags(
   for (const row of changed) requireKeywords(row.keywords)
   const highestModseq = folder.highest_modseq + (changed.length > 0 ? 1 : 0)
   const done = { modseq: highestModseq, count: changed.length }
+  if (changed.length > 0) afterCommit(tx, () => noteFlags(platform, folderId, highestModseq, changed))
   publishCounted(platform, tx, owner, { type: 'message.flags_changed', folderId }, done)
   return {
     messages: rows.flatMap(({ outcome, ...message }) => (outcome === 'modified' ? [] : [message])),
@@ -225,8 +227,10 @@ async function remove(
   if (!row) throw new Refusal('folder_not_found')
   const { removedEver, count, modseq } = row
   await planPruning(platform, tx, owner.mailboxId, folderId, { removedEver, removed: count })
+  const uids = [...unpackUids(row.uids)]
+  if (count > 0) afterCommit(tx, () => noteGone(platform, folderId, modseq, uids))
   publishCounted(platform, tx, owner, { type: 'message.expunged', folderId }, row)
-  return { uids: [...unpackUids(row.uids)], highestModseq: modseq }
+  return { uids, highestModseq: modseq }
 }
 
 /** Everything of a removal, for a folder that the statement before it has locked. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Platform } from '../platform/platform.ts'
 import { flagBits, uniqueKeywords } from './flags.ts'
 import { type CachedIndex, folderIndexCacheOf } from './folder-index-cache.ts'
-import type { Folder } from './folders.ts'
+import { type Folder, folderColumns } from './folders.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
 import { mergeUids } from './uid-arrays.ts'
 
@@ -63,7 +63,7 @@ async function readSince(
 ): Promise<ReadSince | null> {
   const { uidnext, modseq } = known ?? { uidnext: 0, modseq: Number.MAX_SAFE_INTEGER }
   const { rows } = await sql<IndexRow>`/* prepared folder_index */
-    select folders.*, (
+    select ${folderColumns}, (
       select ${packedUids} from messages
       where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid and uid >= ${uidnext}::bigint
     ) as added, (

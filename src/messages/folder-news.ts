@@ -5,10 +5,42 @@
 import { sql } from 'kysely'
 import type { Platform } from '../platform/platform.ts'
 import type { FlagState } from './changes.ts'
+import type { LightFolder } from './light-folders.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
+import { lowerBound, uidsNotIn } from './uid-arrays.ts'
 
 /** A state of a folder that the caller knows. */
 export type KnownState = { mailboxId: string; folderId: string; modseq: number; uidnext: number }
+
+/**
+ * The news of a remembered folder, without reading.
+ * @param uids the messages that the caller knows.
+ */
+export function newsOf(folder: LightFolder, known: KnownState, uids: Uint32Array): FolderNews {
+  const from = lowerBound(folder.uids, known.uidnext)
+  const changed: FlagState[] = []
+  for (let at = 0; at < from; at++) {
+    const modseq = folder.modseqs[at] ?? 0
+    if (modseq <= known.modseq) continue
+    const uid = folder.uids[at] ?? 0
+    changed.push({
+      uid,
+      flags: folder.flags[at] ?? 0,
+      keywords: [...(folder.keywords.get(uid) ?? [])],
+      modseq,
+    })
+  }
+  const expunged = uidsNotIn(uids, folder.uids)
+  return {
+    highestModseq: folder.modseq,
+    uidnext: Math.max(known.uidnext, (folder.uids.at(-1) ?? 0) + 1),
+    added: folder.uids.slice(from),
+    expunged,
+    expungedFrom: expunged.length === 0 ? null : known.modseq + 1,
+    isForgotten: false,
+    changed: changed.length > changesMax ? null : changed,
+  }
+}
 
 export type FolderNews = {
   highestModseq: number

@@ -62,14 +62,36 @@ function problemOfPath(path: string): string | null {
     : null
 }
 
+/** By name: a prepared statement with `*` would fail while a newer version adds a column. */
+export const folderColumns = sql.raw(
+  [
+    'mailbox_id',
+    'id',
+    'path',
+    'special_use',
+    'subscribed',
+    'uidvalidity',
+    'uidnext',
+    'highest_modseq',
+    'message_count',
+    'unseen_count',
+    'size_bytes',
+    'first_recent_uid',
+    'created_at',
+    'tombstones_from_modseq',
+    'clean_up_at',
+  ]
+    .map((name) => `folders.${name}`)
+    .join(', '),
+)
+
 /** All folders of a mailbox in the order of their paths. */
 export async function listFolders(platform: Platform, mailboxId: string): Promise<Folder[]> {
-  return await platform.db
-    .selectFrom('folders')
-    .selectAll()
-    .where('mailbox_id', '=', mailboxId)
-    .orderBy(sql`path collate "C"`)
-    .execute()
+  const { rows } = await sql<Folder>`/* prepared list_folders */
+    select ${folderColumns} from folders where mailbox_id = ${mailboxId}::uuid order by path collate "C"`.execute(
+    platform.db,
+  )
+  return rows
 }
 
 /** @returns null when there is no folder of that path, also because none can have it. */
@@ -79,13 +101,10 @@ export async function findFolder(
   path: string,
 ): Promise<Folder | null> {
   if (problemOfPath(path) !== null) return null
-  const folder = await platform.db
-    .selectFrom('folders')
-    .selectAll()
-    .where('mailbox_id', '=', mailboxId)
-    .where('path', '=', canonicalPath(path))
-    .executeTakeFirst()
-  return folder ?? null
+  const { rows } = await sql<Folder>`/* prepared find_folder */
+    select ${folderColumns} from folders
+    where mailbox_id = ${mailboxId}::uuid and path = ${canonicalPath(path)}`.execute(platform.db)
+  return rows[0] ?? null
 }
 
 /** The INBOX of a mailbox, whose id never changes; null when the mailbox is gone. */

@@ -11,17 +11,26 @@ before(async () => {
 })
 after(() => t[Symbol.asyncDispose]())
 
-async function inboxOf(): Promise<{ known: KnownState; append: () => Promise<unknown> }> {
+async function inboxOf(): Promise<{
+  known: KnownState & { uids: Uint32Array }
+  append: () => Promise<unknown>
+}> {
   const { mailboxId, owner } = await t.createMailbox()
   const folderId = await folderIdOf(t.platform, mailboxId, 'INBOX')
   const { news } = await readNewsJointly(
     t.platform,
-    { mailboxId, folderId, modseq: 0, uidnext: 1 },
-    { claim: false },
+    { mailboxId, folderId, modseq: 0, uidnext: 1, uids: new Uint32Array() },
+    { claim: false, mustRead: false },
   )
   assert.ok(news)
   return {
-    known: { mailboxId, folderId, modseq: news.highestModseq, uidnext: news.uidnext },
+    known: {
+      mailboxId,
+      folderId,
+      modseq: news.highestModseq,
+      uidnext: news.uidnext,
+      uids: new Uint32Array(),
+    },
     append: () => append(t.platform, owner, folderId, [mail()]),
   }
 }
@@ -30,7 +39,9 @@ test('those who ask at once share a reading, and one of them gets what is recent
   const box = await inboxOf()
   await box.append()
   const answers = await Promise.all(
-    Array.from({ length: 10 }, () => readNewsJointly(t.platform, { ...box.known }, { claim: true })),
+    Array.from({ length: 10 }, () =>
+      readNewsJointly(t.platform, { ...box.known }, { claim: true, mustRead: false }),
+    ),
   )
   assert.equal(new Set(answers.map(({ news }) => news)).size, 1)
   assert.deepEqual(answers[0]?.news?.added, Uint32Array.of(1))
@@ -44,9 +55,9 @@ test('who does not claim, or knows another state, reads for himself', async () =
   const box = await inboxOf()
   await box.append()
   const [claiming, looking, newer] = await Promise.all([
-    readNewsJointly(t.platform, box.known, { claim: true }),
-    readNewsJointly(t.platform, box.known, { claim: false }),
-    readNewsJointly(t.platform, { ...box.known, uidnext: 2 }, { claim: true }),
+    readNewsJointly(t.platform, box.known, { claim: true, mustRead: false }),
+    readNewsJointly(t.platform, box.known, { claim: false, mustRead: false }),
+    readNewsJointly(t.platform, { ...box.known, uidnext: 2 }, { claim: true, mustRead: false }),
   ])
   assert.equal(claiming?.firstRecent, 1)
   assert.equal(looking?.firstRecent, null)
@@ -61,7 +72,7 @@ test('who asks after a change hears of it, whatever is being read', async () => 
     await box.append()
     for (let at = 0; at < 3; at++) {
       readings.push(
-        readNewsJointly(t.platform, box.known, { claim: true }).then(({ news }) => {
+        readNewsJointly(t.platform, box.known, { claim: true, mustRead: false }).then(({ news }) => {
           assert.ok((news?.added.length ?? 0) >= count)
         }),
       )
@@ -74,7 +85,7 @@ test('who asks after a change hears of it, whatever is being read', async () => 
 test('a folder that is gone, for all who ask', async () => {
   const box = await inboxOf()
   const gone = { ...box.known, folderId: box.known.mailboxId }
-  const ask = () => readNewsJointly(t.platform, gone, { claim: true })
+  const ask = () => readNewsJointly(t.platform, gone, { claim: true, mustRead: false })
   for (const { news, firstRecent } of await Promise.all([ask(), ask()])) {
     assert.deepEqual([news, firstRecent], [null, null])
   }

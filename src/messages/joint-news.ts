@@ -4,7 +4,8 @@
  * what woke him may have happened since.
  */
 import type { Platform } from '../platform/platform.ts'
-import { type FolderNews, type KnownState, readFolderNews } from './folder-news.ts'
+import { type FolderNews, type KnownState, newsOf, readFolderNews } from './folder-news.ts'
+import { isRemembered, lightFolderOf } from './light-folders.ts'
 import { claimRecent } from './view.ts'
 
 /** `firstRecent`: the first UID that is \Recent for the caller (RFC 3501 §2.3.2); null: none is. */
@@ -14,13 +15,21 @@ const readings = new WeakMap<Platform, Map<string, Promise<JointNews>>>()
 
 /**
  * The news of a folder after a known state; `news` is null when the folder is gone.
+ * @param options.mustRead there is more than events have told of.
  * @param options.claim whether new messages are taken as \Recent: one of those who ask gets them.
  */
 export async function readNewsJointly(
   platform: Platform,
-  known: KnownState,
-  options: { claim: boolean },
+  known: KnownState & { uids: Uint32Array },
+  options: { claim: boolean; mustRead: boolean },
 ): Promise<JointNews> {
+  const remembered = isRemembered(platform, known.folderId)
+    ? await lightFolderOf(platform, known, { modseq: known.modseq, isStale: options.mustRead })
+    : null
+  if (remembered !== null) {
+    const news = newsOf(remembered, known, known.uids)
+    return { news, firstRecent: await claimNew(platform, known, news, options.claim) }
+  }
   const waiting = readings.get(platform) ?? new Map<string, Promise<JointNews>>()
   readings.set(platform, waiting)
   const key = `${known.folderId} ${known.modseq} ${known.uidnext} ${options.claim}`
@@ -30,9 +39,19 @@ export async function readNewsJointly(
     await new Promise((resolve) => setImmediate(resolve)) // the others that were woken ask in the same turn
     waiting.delete(key)
     const news = await readFolderNews(platform, known)
-    const claims = options.claim && news !== null && news.added.length > 0
-    return { news, firstRecent: claims ? await claimRecent(platform, known.mailboxId, known.folderId) : null }
+    return { news, firstRecent: await claimNew(platform, known, news, options.claim) }
   })()
   waiting.set(key, reading)
   return await reading
+}
+
+/** Of those who hear of the same new messages, one gets them as \Recent. */
+async function claimNew(
+  platform: Platform,
+  { mailboxId, folderId }: KnownState,
+  news: FolderNews | null,
+  isWanted: boolean,
+): Promise<number | null> {
+  if (!isWanted || news === null || news.added.length === 0) return null
+  return await claimRecent(platform, mailboxId, folderId)
 }

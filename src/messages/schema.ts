@@ -130,10 +130,11 @@ export const messagesMigrations: Migrations = {
       alter table search_texts alter column header set compression lz4, alter column content set compression lz4;
     exception when feature_not_supported then null;
     end $$`,
-    // The grams of a folder's documents from first_uid to last_uid.
+    // The grams of a folder's documents from first_uid to last_uid; the level is how often they were merged.
     `create table search_segments (
       mailbox_id uuid not null,
       folder_id uuid not null,
+      level smallint not null,
       first_uid bigint not null,
       last_uid bigint not null,
       document_count integer not null,
@@ -144,10 +145,11 @@ export const messagesMigrations: Migrations = {
       mailbox_id uuid not null,
       folder_id uuid not null,
       field smallint not null,
+      level smallint not null,
       first_uid bigint not null,
       first_gram integer not null,
       postings bytea not null,
-      primary key (mailbox_id, folder_id, field, first_uid, first_gram)
+      primary key (mailbox_id, folder_id, field, level, first_uid, first_gram)
     )`,
     'alter table search_grams alter column postings set storage external',
     // Flags have no other index, and MODSEQ, which changes with them, has one anyway. A message as delivered is not in it.

@@ -2,21 +2,21 @@
 import { sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { int4Array, int8Array } from '../platform/sql-arrays.ts'
+import { setBitsOfRange } from './search-index-blocks.ts'
 import type { FolderPlace } from './search-index-folders.ts'
 import { indexedFields } from './search-index-grams.ts'
 import { type CandidatePlan, evaluatePlan, type GramRequest } from './search-index-plan.ts'
-import { readPostings } from './search-index-postings.ts'
 import type { UidRange } from './uid-ranges.ts'
 import { startWorkSlices } from './work-slices.ts'
 
-export type Segment = { first_uid: number; last_uid: number; cut_uids: number[] }
+export type Segment = { level: number; first_uid: number; last_uid: number; cut_uids: number[] }
 
 /** Segments whose postings are in memory together: some megabytes. */
 const segmentsPerRead = 200
 
 export async function readSegments(tx: Tx, place: FolderPlace): Promise<Segment[]> {
   const { rows } = await sql<Segment>`
-    select first_uid, last_uid, array_to_json(cut_uids) as cut_uids from search_segments where ${inFolder(place)}
+    select level, first_uid, last_uid, array_to_json(cut_uids) as cut_uids from search_segments where ${inFolder(place)}
     order by first_uid`.execute(tx)
   return rows
 }
@@ -63,13 +63,14 @@ async function readBlocks(
   segments: readonly Segment[],
   requests: readonly GramRequest[],
 ): Promise<Map<number, BlockRow[]>> {
-  const wanted = sql`unnest(${int8Array(segments.map((segment) => segment.first_uid))}) as segment (first_uid)
-    cross join unnest(
+  const wanted = sql`unnest(
+      ${int4Array(segments.map(({ level }) => level))}, ${int8Array(segments.map((segment) => segment.first_uid))}
+    ) as segment (level, first_uid) cross join unnest(
       ${int4Array(requests.map((_, index) => index))}, ${int4Array(requests.map(({ field }) => indexedFields.indexOf(field)))},
       ${int4Array(requests.map(({ range }) => range.first))}, ${int4Array(requests.map(({ range }) => range.last))}
     ) as wanted (request, field, first, last)`
   const blocksOfWanted = sql`${inFolder(place)} and field = wanted.field::smallint
-    and grams.first_uid = segment.first_uid`
+    and grams.level = segment.level::smallint and grams.first_uid = segment.first_uid`
   const { rows } = await sql<BlockRow>`
     select segment.first_uid, request, first_gram, postings from ${wanted} cross join lateral (
       select first_gram, postings from search_grams as grams
@@ -89,7 +90,7 @@ function segmentBits(segment: Segment, blocks: readonly BlockRow[], requests: re
   const grams = requests.map(() => new Uint32Array(words))
   for (const { request, first_gram: firstGram, postings } of blocks) {
     const [wanted, bits] = [requests[request], grams[request]]
-    if (wanted && bits) readPostings({ firstGram, postings }, wanted.range, bits)
+    if (wanted && bits) setBitsOfRange({ firstGram, postings }, wanted.range, bits)
   }
   const cut = new Uint32Array(words)
   for (const uid of segment.cut_uids) {

@@ -100,6 +100,24 @@ test('documents of expunged messages go, and a segment that is nearly empty with
   assert.deepEqual(await find(box.inbox, 'number150end'), [150])
 })
 
+test('merged segments lose nothing, also where they have many blocks', async () => {
+  const box = await boxWith(0)
+  const words = Array.from({ length: 8 * 40 }, (_, n) =>
+    Array.from({ length: 250 }, (_, k) => ((n * 7919 + k) * 104_729).toString(36)),
+  )
+  const raws = words.map((some) => Buffer.from(`Subject: many\r\n\r\n${some.join(' ')}\r\n`))
+  await append(t.platform, box.owner, box.inbox.folderId, raws)
+  const whole = { documents: 40, textBytes: 1e9 }
+  await indexFolder(t.platform, box.inbox, whole)
+  assert.equal(await countOf(box.inbox, 'search_segments'), 1)
+  assert.ok((await countOf(box.inbox, 'search_grams')) > 100)
+  for (let n = 0; n < words.length; n += 3) {
+    const word = words[n]?.[(n * 31) % 250] ?? ''
+    const expected = words.flatMap((some, at) => (some.join(' ').includes(word) ? [at + 1] : []))
+    assert.deepEqual(await find(box.inbox, word), expected, word)
+  }
+})
+
 test('where tombstones have been pruned, the messages themselves tell what is gone', async () => {
   const box = await boxWith(30)
   await indexFolder(t.platform, box.inbox)

@@ -9,6 +9,7 @@ import type { Platform } from '../platform/platform.ts'
 import { cleanDocuments, removeOrphans } from './search-index-clean.ts'
 import { indexNextDocuments } from './search-index-documents.ts'
 import { type FolderPlace, lockSearchFolder, type SearchFolder } from './search-index-folders.ts'
+import { mergeNextSegments } from './search-index-merge.ts'
 import { rest } from './search-index-pace.ts'
 import { isSegmentFull, type SegmentSizes, sealNextSegment, segmentSizes } from './search-index-segments.ts'
 
@@ -60,7 +61,11 @@ export async function indexFolder(
 
 /** One piece of work. Segments go first, so that a search never has much more than one of them to look through. */
 async function runStep(tx: Tx, folder: SearchFolder, sizes: SegmentSizes): Promise<'done' | 'nothing'> {
-  if (isSegmentFull(folder, sizes) && (await sealNextSegment(tx, folder, sizes))) return 'done'
+  if (isSegmentFull(folder, sizes) && (await sealNextSegment(tx, folder, sizes))) {
+    // A merge follows at once, while nobody else can have the lock.
+    await mergeNextSegments(tx, folder)
+    return 'done'
+  }
   if ((await indexNextDocuments(tx, folder)) > 0) return 'done'
   return (await cleanDocuments(tx, folder)) ? 'done' : 'nothing'
 }

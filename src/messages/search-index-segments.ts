@@ -4,14 +4,11 @@
  */
 import { sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
+import { startBlockRows } from './search-index-block-rows.ts'
+import { documentNumbersMax } from './search-index-blocks.ts'
 import type { FolderPlace, SearchFolder } from './search-index-folders.ts'
-import { gramUnits, type IndexedField, indexedFields } from './search-index-grams.ts'
-import {
-  createPostingsBuilder,
-  documentNumbersMax,
-  type GramBlock,
-  type PostingsBuilder,
-} from './search-index-postings.ts'
+import { gramUnits, type IndexedField } from './search-index-grams.ts'
+import { createPostingsBuilder } from './search-index-postings.ts'
 import { sliceMs, startWorkSlices, type WorkSlices } from './work-slices.ts'
 
 /** A segment is full with one of these. The bytes bound the memory that its making needs. */
@@ -91,6 +88,7 @@ async function insertSegment(tx: Tx, place: FolderPlace, span: Span): Promise<vo
     .values({
       mailbox_id: place.mailboxId,
       folder_id: place.folderId,
+      level: 0,
       first_uid: span.firstUid,
       last_uid: span.lastUid,
       document_count: span.documents,
@@ -122,52 +120,15 @@ async function indexTexts(
     if (last === undefined) break
     afterUid = last.uid
   }
-  for (const { field, postings } of builders) await insertGrams(tx, place, span, field, postings, slices)
-}
-
-async function insertGrams(
-  tx: Tx,
-  place: FolderPlace,
-  span: Span,
-  field: IndexedField,
-  postings: PostingsBuilder,
-  slices: WorkSlices,
-): Promise<void> {
-  let page: GramBlock[] = []
-  for (const block of postings.finish()) {
-    page.push(block)
-    if (slices.isOver()) await slices.letGo()
-    if (page.length < blocksPerStatement) continue
-    await insertBlocks(tx, place, span, field, page)
-    page = []
+  const segment = { level: 0, firstUid: span.firstUid }
+  for (const { field, postings } of builders) {
+    const writer = startBlockRows(tx, place, segment, field)
+    for (const block of postings.finish()) {
+      if (block !== null) await writer.add(block)
+      if (slices.isOver()) await slices.letGo()
+    }
+    await writer.end()
   }
-  if (page.length > 0) await insertBlocks(tx, place, span, field, page)
-}
-
-const blocksPerStatement = 500
-
-/** As one value of bytes that the statement cuts up, as bodies are. */
-async function insertBlocks(
-  tx: Tx,
-  { mailboxId, folderId }: FolderPlace,
-  span: Span,
-  field: IndexedField,
-  blocks: readonly GramBlock[],
-): Promise<void> {
-  let next = 1 // SQL counts from one
-  const rows = blocks.map(({ firstGram, postings }) => {
-    const start = next
-    next += postings.length
-    return { first_gram: firstGram, start, length: postings.length }
-  })
-  await sql`/* prepared insert_search_grams */
-    insert into search_grams (mailbox_id, folder_id, field, first_uid, first_gram, postings)
-    select ${mailboxId}::uuid, ${folderId}::uuid, ${indexedFields.indexOf(field)}::smallint, ${span.firstUid}::bigint,
-      first_gram, substring(bytes from start for length)
-    from (select ${Buffer.concat(blocks.map(({ postings }) => postings))}::bytea as bytes) as packed,
-      json_to_recordset(${JSON.stringify(rows)}::json) as new (first_gram int, start int, length int)`.execute(
-    tx,
-  )
 }
 
 function inFolder({ mailboxId, folderId }: FolderPlace) {

@@ -110,7 +110,7 @@ async function countOf({ platform }: TestFolder, table: (typeof searchTables)[nu
   return rows[0]?.count ?? 0
 }
 
-const sizes = { documents: 16, textBytes: 1e6 }
+const sizes = { documents: 8, textBytes: 1e6 }
 
 for (const seed of [1, 2, 3]) {
   test(`random messages and searches, seed ${seed}`, async () => {
@@ -136,12 +136,12 @@ for (const seed of [1, 2, 3]) {
 
     await write(60)
     await indexFolder(platform, target, sizes)
-    assert.equal(await countOf(folder, 'search_segments'), 3)
+    assert.equal(await countOf(folder, 'search_segments'), 7)
     await write(20)
     const half = await runAll()
     await indexFolder(platform, target, sizes)
     assert.equal(await countOf(folder, 'search_fields'), 80)
-    assert.equal(await countOf(folder, 'search_segments'), 5)
+    assert.equal(await countOf(folder, 'search_segments'), 3, 'eight of ten became one')
     const whole = await runAll()
     await dropIndex(folder)
     const none = await runAll()

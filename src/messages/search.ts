@@ -9,6 +9,7 @@ import type { Db } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int8Array } from '../platform/sql-arrays.ts'
 import { type BodyReader, batchesOfBodies, readBodies, readRange } from './bodies-read.ts'
+import { isRemembered, type LightFolder, lightFolderOf } from './light-folders.ts'
 import { collectHeaderValues } from './mime/header-fields.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
 import { type CompiledSearch, compileSearch, type MessageFacts, type SearchedRow } from './search-compile.ts'
@@ -16,6 +17,7 @@ import type { SearchCriterion } from './search-criterion.ts'
 import { requestIndex, unindexedMax } from './search-index-jobs.ts'
 import { searchIndexed } from './search-index-search.ts'
 import { asSql, type Condition, evaluate, isExact, possible } from './search-logic.ts'
+import { isDecidedByLight, searchRemembered } from './search-remembered.ts'
 import { findNeedles, headerRange } from './search-texts.ts'
 import { startWorkSlices } from './work-slices.ts'
 
@@ -27,17 +29,24 @@ export type SearchOptions = {
   onProgress?: (examined: number) => void
 }
 
-/** @returns the UIDs of the messages that match, ascending. */
+/**
+ * @param folder.modseq what happened up to it must be seen; later changes may be.
+ * @returns the UIDs of the messages that match, ascending.
+ */
 export async function searchMessages(
   platform: Platform,
-  folder: { mailboxId: string; folderId: string },
+  folder: Folder,
   criterion: SearchCriterion,
   { onProgress }: SearchOptions = {},
 ): Promise<number[]> {
   const search = compileSearch(criterion)
   const where = possible(search.query)
   if (where === false) return []
-  if (isExact(search.query)) return await readMatchingUids(platform.db, folder, where)
+  if (isExact(search.query)) {
+    const remembered = isDecidedByLight(criterion) ? await rememberedFolder(platform, folder) : null
+    if (remembered !== null) return searchRemembered(remembered, search)
+    return await readMatchingUids(platform.db, folder, where)
+  }
   let examined = 0
   const examine = (count: number): void => {
     onProgress?.(examined)
@@ -66,7 +75,13 @@ export async function searchMessages(
   return found
 }
 
-type Folder = { mailboxId: string; folderId: string }
+type Folder = { mailboxId: string; folderId: string; modseq?: number }
+
+/** Only one that is remembered already: to read a folder for one search costs more than the search. */
+async function rememberedFolder(platform: Platform, folder: Folder): Promise<LightFolder | null> {
+  if (!isRemembered(platform, folder.folderId)) return null
+  return await lightFolderOf(platform, folder, { modseq: folder.modseq ?? 0, isStale: false })
+}
 
 /** In one packed value, as a session's index is read. */
 async function readMatchingUids(db: Db, folder: Folder, where: Condition): Promise<number[]> {

@@ -3,13 +3,14 @@
  * in one order, gives UID and MODSEQ (decision 0012); everything else is inserted as sets.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { type Tx, together } from '../platform/database.ts'
+import { afterCommit, type Tx, together } from '../platform/database.ts'
 import { eventsStatement, type NewEvent } from '../platform/events.ts'
 import { newId, newIdAt } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arrays.ts'
 import { bodiesStatement, type StagedBody } from './bodies.ts'
 import { flagBits } from './flags.ts'
+import { isRemembered, noteStored } from './light-folders.ts'
 import { planThreads } from './threads.ts'
 
 export type NewMessage = {
@@ -61,7 +62,25 @@ export async function storeMessages(
     messagesStatement(rows, now),
     eventsStatement(platform, tx, events),
   ])
+  afterCommit(tx, () => noteRows(platform, rows))
   return results
+}
+
+/** Folders that this process remembers need not be read for what it has stored itself. */
+function noteRows(platform: Platform, rows: readonly MessageRow[]): void {
+  for (const [folderId, stored] of Map.groupBy(rows, ({ message }) => message.folderId)) {
+    const [first] = stored
+    if (first === undefined || !isRemembered(platform, folderId)) continue
+    const light = stored.map(({ uid, modseq, message }) => ({
+      uid,
+      modseq,
+      flags: message.flags,
+      keywords: message.keywords,
+      size_bytes: message.body.sizeBytes,
+      internal_date: message.internalDate,
+    }))
+    noteStored(platform, folderId, first.modseq, light)
+  }
 }
 
 function toStored(row: MessageRow): StoredMessage {

@@ -163,6 +163,7 @@ export type SearchTextsTable = {
 export type SearchSegmentsTable = {
   mailbox_id: string
   folder_id: string
+  level: number
   first_uid: number
   last_uid: number
   document_count: number
@@ -173,6 +174,7 @@ export type SearchGramsTable = {
   mailbox_id: string
   folder_id: string
   field: number
+  level: number
   first_uid: number
   first_gram: number
   postings: Buffer

@@ -14,26 +14,27 @@ export function lowerBound(uids: Uint32Array, uid: number): number {
 
 /**
  * `uids` without those of `gone`, and `added` behind them. The same array when that changes nothing.
- * @param gone ascending; some may not be among the UIDs.
+ * @param gone ascending, none twice; some may not be among the UIDs.
  * @param added ascending, and above all others.
  */
 export function mergeUids(uids: Uint32Array, gone: Iterable<number>, added: Uint32Array): Uint32Array {
-  const merged = new Uint32Array(uids.length + added.length)
-  let length = 0
-  let copied = 0
+  const holes: number[] = []
   for (const uid of gone) {
     const at = lowerBound(uids, uid)
-    if (uids[at] !== uid) continue
-    merged.set(uids.subarray(copied, at), length)
-    length += at - copied
-    copied = at + 1
+    if (uids[at] === uid) holes.push(at)
   }
-  if (copied === 0 && added.length === 0) return uids
+  if (holes.length === 0 && added.length === 0) return uids
+  const merged = new Uint32Array(uids.length - holes.length + added.length)
+  let length = 0
+  let copied = 0
+  for (const hole of holes) {
+    merged.set(uids.subarray(copied, hole), length)
+    length += hole - copied
+    copied = hole + 1
+  }
   merged.set(uids.subarray(copied), length)
-  length += uids.length - copied
-  merged.set(added, length)
-  length += added.length
-  return length === merged.length ? merged : merged.slice(0, length)
+  merged.set(added, merged.length - added.length)
+  return merged
 }
 
 /** Those of `uids` that are not in `others`; both ascending. */

@@ -12,7 +12,7 @@ import { hasNews, readFolderNews } from './folder-news.ts'
 import { findFolder } from './folders.ts'
 import { readLightMessages } from './light-messages.ts'
 import { rangesOfUids, type UidRange } from './uid-ranges.ts'
-import { claimRecent, messageRowsMax, readMessages } from './view.ts'
+import { claimRecent, type MessageParts, messageRowsMax, readMessages } from './view.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -119,7 +119,7 @@ test('recent messages are claimed once', async () => {
 test('messages are read in UID order, a page at a time, whatever the ranges', async () => {
   const count = messageRowsMax + 20
   const box = await boxOf(count)
-  const read = (ranges: UidRange[], afterUid: number, parts = false) =>
+  const read = (ranges: UidRange[], afterUid: number, parts: MessageParts = 'none') =>
     readMessages(t.platform.db, box.mailboxId, box.inboxId, ranges, { parts, afterUid })
   const uidsOf = async (ranges: UidRange[], afterUid: number) =>
     (await read(ranges, afterUid)).map(({ uid }) => uid)
@@ -145,7 +145,7 @@ test('messages are read in UID order, a page at a time, whatever the ranges', as
     upTo(1, count).filter((uid) => uid % 2 === 0),
   )
   const [plain] = await read([{ first: 1, last: 1 }], 0)
-  const [wide] = await read([{ first: 1, last: 1 }], 0, true)
+  const [wide] = await read([{ first: 1, last: 1 }], 0, 'both')
   assert.deepEqual([plain?.envelope, plain?.structure], [null, null])
   assert.deepEqual([wide?.envelope?.subject, wide?.structure?.subtype], ['test', 'plain'])
 })

@@ -2,6 +2,8 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
+import { chunkBytes } from './bodies.ts'
+import { type BodyReader, batchBytesMax, readerOf } from './bodies-read.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import { mergeUidRanges, rangesTable, type UidRange } from './uid-ranges.ts'
@@ -15,7 +17,7 @@ export async function claimRecent(
   mailboxId: string,
   folderId: string,
 ): Promise<number | null> {
-  const { rows } = await sql<{ first: number }>`
+  const { rows } = await sql<{ first: number }>`/* prepared claim_recent */
     with before as (
       select first_recent_uid as first from folders
       where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid and first_recent_uid < uidnext
@@ -43,19 +45,22 @@ export type MessageRow = {
   structure: MimePart | null
 }
 
+/** What is read besides the row: it has to be parsed, and often only one of the two is asked for. */
+export type MessageParts = 'none' | 'envelope' | 'structure' | 'both'
+
 /** Rows of one statement; a FETCH of more pages through them, so that memory stays flat. */
 export const messageRowsMax = 500
 
 /**
  * Messages of the ranges in UID order, at most `messageRowsMax` of them above `afterUid`.
- * @param parts whether envelope and structure are needed: they are the wide part of a row.
+ * @param options.parts which of envelope and structure are needed: they are the wide part of a row.
  */
 export async function readMessages(
   db: Db | Tx,
   mailboxId: string,
   folderId: string,
   ranges: readonly UidRange[],
-  options: { parts: boolean; afterUid: number },
+  options: { parts: MessageParts; afterUid: number },
 ): Promise<MessageRow[]> {
   const found: MessageRow[] = []
   let left = mergeUidRanges(ranges).filter((range) => range.last > options.afterUid)
@@ -81,27 +86,51 @@ function rangesForOnePage(ranges: readonly UidRange[]): number {
   return count
 }
 
+/** So many messages can be read together with their bodies: of each comes a chunk at most. */
+export const bodiedMessagesMax = Math.floor(batchBytesMax / chunkBytes)
+
+/** The messages of a few UIDs and readers of their bodies, in one statement; otherwise as `readMessages`. */
+export async function readMessagesWithBodies(
+  db: Db,
+  mailboxId: string,
+  folderId: string,
+  ranges: readonly UidRange[],
+  parts: MessageParts,
+): Promise<{ row: MessageRow; body: BodyReader }[]> {
+  const rows = await readPage(db, mailboxId, folderId, ranges, parts, true)
+  return rows.flatMap(({ frame, ...row }) =>
+    frame === null
+      ? []
+      : [{ row, body: readerOf(db, { id: row.body_id, size_bytes: row.size_bytes, frame }) }],
+  )
+}
+
 async function readPage(
   db: Db | Tx,
   mailboxId: string,
   folderId: string,
   ranges: readonly UidRange[],
-  parts: boolean,
-): Promise<MessageRow[]> {
-  const wide = parts
-    ? sql`bodies.envelope, bodies.structure`
-    : sql`null::json as envelope, null::json as structure`
-  const join = parts ? sql`join bodies on bodies.id = body_id` : sql``
+  parts: MessageParts,
+  withFrame = false,
+): Promise<(MessageRow & { frame: Buffer | null })[]> {
+  const column = (name: 'envelope' | 'structure') =>
+    parts === name || parts === 'both' ? sql`bodies.${sql.ref(name)}` : sql`null::json as ${sql.ref(name)}`
+  const join = parts === 'none' && !withFrame ? sql`` : sql`join bodies on bodies.id = page.body_id`
+  const frame = withFrame ? sql`coalesce(bodies.content, body_chunks.content)` : sql`null::bytea`
+  const firstChunk = sql`left join body_chunks
+    on bodies.content is null and body_chunks.body_id = bodies.id and body_chunks.number = 0`
   // Each range is read from the index in its order and up to a page, whatever the planner thinks of the table.
-  const { rows } = await sql<MessageRow>`
-    select uid, page.id, modseq, flags, keywords, internal_date, page.size_bytes, body_id, thread_id, saved_at, ${wide}
+  const { rows } = await sql<MessageRow & { frame: Buffer | null }>`
+    /* prepared read_messages_${sql.raw(withFrame ? `${parts}_body` : parts)} */
+    select uid, page.id, modseq, flags, keywords, internal_date, page.size_bytes, page.body_id, thread_id, saved_at,
+      ${column('envelope')}, ${column('structure')}, ${frame} as frame
     from (
       select message.* from ${rangesTable(ranges)} cross join lateral (
         select uid, id, modseq, flags, keywords, internal_date, size_bytes, body_id, thread_id, saved_at
         from messages where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid
           and uid between ranges.first and ranges.last
-        order by uid limit ${messageRowsMax}
-      ) as message order by uid limit ${messageRowsMax}
-    ) as page ${join} order by uid`.execute(db)
+        order by uid limit ${sql.lit(messageRowsMax)}
+      ) as message order by uid limit ${sql.lit(messageRowsMax)}
+    ) as page ${join} ${withFrame ? firstChunk : sql``} order by uid`.execute(db)
   return rows
 }

@@ -61,12 +61,21 @@ function takeExpunge(model: FolderModel, number: number): void {
   if (message.uid !== null) model.gone.push(message.uid)
 }
 
+/** One that was not shown yet has its place among those whose UIDs are known. */
 function takeVanished(model: FolderModel, set: string): void {
-  for (const [from, to] of rangesOf(set)) {
-    const gone = model.messages.filter(({ uid }) => uid !== null && uid >= from && uid <= to)
-    model.gone.push(...gone.flatMap(({ uid }) => uid ?? []))
-    model.messages = model.messages.filter((message) => !gone.includes(message))
+  for (const uid of rangesOf(set).flatMap(([from, to]) => numbersFrom(from, to))) {
+    const known = model.messages.findIndex((message) => message.uid === uid)
+    const above = model.messages.findIndex((message) => message.uid !== null && message.uid > uid)
+    const before = (above === -1 ? model.messages.length : above) - 1
+    const at = known === -1 && model.messages[before]?.uid === null ? before : known
+    if (at === -1) continue
+    model.messages.splice(at, 1)
+    model.gone.push(uid)
   }
+}
+
+function numbersFrom(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, at) => first + at)
 }
 
 function rangesOf(set: string): [number, number][] {

@@ -10,6 +10,7 @@ export type Account = { address: string; password: string }
 
 export type AccountServer = {
   server: ChildServer
+  dataDir: string
   newAccount(): Promise<Account>
   /** By SMTP, from outside. */
   deliver(account: Account, count: number): Promise<void>
@@ -20,11 +21,13 @@ export async function startAccountServer(
   stack: AsyncDisposableStack,
   domain: string,
 ): Promise<AccountServer> {
-  const server = stack.use(await startChildServer(await temporaryDirectory(stack)))
+  const dataDir = await temporaryDirectory(stack)
+  const server = stack.use(await startChildServer(dataDir))
   await callApi(server, 'POST', '/v1/domains', { name: domain })
   let made = 0
   return {
     server,
+    dataDir,
     async newAccount() {
       const address = `user${++made}@${domain}`
       await callApi(server, 'POST', '/v1/mailboxes', { address })

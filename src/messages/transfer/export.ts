@@ -25,7 +25,7 @@ async function* messagesOf(
   path: string,
 ): AsyncGenerator<TransferItem, void> {
   for (let afterUid = 0; ; ) {
-    const rows = await readMessages(platform.db, mailboxId, folderId, allUids, { parts: false, afterUid })
+    const rows = await readMessages(platform.db, mailboxId, folderId, allUids, { parts: 'none', afterUid })
     for (const batch of batchesOfBodies(rows)) {
       const bodies = await readBodies(
         platform.db,

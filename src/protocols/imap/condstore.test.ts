@@ -1,6 +1,8 @@
 /** CONDSTORE, RFC 7162 §3.1: over a socket, two sessions on one folder. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
+import { fillFolder } from '../../testing/test-folder.ts'
 import { mail, type RawClient, startTestImap, type TestImap } from '../../testing/test-imap.ts'
 
 let imap: TestImap
@@ -164,13 +166,13 @@ test('what another session changed meanwhile is told with the MODIFIED that it c
   })
 })
 
-test('a STORE on messages of which some are gone is a NO with what was modified', async () => {
+test('a STORE on messages of which some are gone tells what was modified', async () => {
   const [one, two] = await sessions(4, ' (CONDSTORE)')
   await one.ok('STORE 2 +FLAGS.SILENT (\\Answered)')
   await one.ok('STORE 4 +FLAGS.SILENT (\\Deleted)')
   await one.ok('EXPUNGE')
   const stored = await two.run('STORE 1:4 (UNCHANGEDSINCE 5) +FLAGS (\\Seen)')
-  assert.equal(stored.tagged, 'NO [MODIFIED 2] Some of the messages no longer exist')
+  assert.equal(stored.tagged, 'OK [MODIFIED 2] STORE left out what was changed meanwhile')
   assert.deepEqual(stored.untagged.toSorted(), [
     '* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (9))',
     '* 2 FETCH (UID 2 FLAGS (\\Answered) MODSEQ (6))',
@@ -231,9 +233,61 @@ test('EXPUNGE and MOVE tell where the folder stands, CLOSE does not', async () =
   assert.equal(highest(await one.ok('SELECT INBOX')), 9)
 })
 
+test('a MOVE within the folder tells where it stands after both of its changes', async () => {
+  const [one] = await sessions(2, ' (CONDSTORE)')
+  const moved = await one.run('MOVE 1 INBOX')
+  assert.deepEqual(moved.untagged.slice(1), ['* 1 EXPUNGE', '* 2 EXISTS', '* 2 RECENT'])
+  assert.equal(moved.tagged, 'OK [HIGHESTMODSEQ 5] MOVE completed')
+  assert.deepEqual(await one.ok('STATUS INBOX (HIGHESTMODSEQ)'), ['* STATUS "INBOX" (HIGHESTMODSEQ 5)'])
+})
+
 test('a client without MODSEQs is not told of them by EXPUNGE and MOVE', async () => {
   const [one] = await sessions(2)
   await one.ok('STORE 2 +FLAGS.SILENT (\\Deleted)')
   assert.equal((await one.run('EXPUNGE')).tagged, 'OK EXPUNGE completed')
   assert.equal((await one.run('MOVE 1 Archive')).tagged, 'OK MOVE completed')
+})
+
+/** Three messages, of which another node flags the first and then the last; its events are still on their way. */
+async function changedElsewhere(): Promise<RawClient> {
+  const { db } = imap.test.platform
+  const { mailbox, folderId } = await fillFolder(imap.test, 3, { flags: 1 })
+  const client = await imap.logIn(mailbox)
+  await client.ok('SELECT INBOX (CONDSTORE)')
+  await client.ok('NOOP')
+  for (const uid of [1, 3]) {
+    await sql`
+      with folder as (
+        update folders set highest_modseq = highest_modseq + 1 where id = ${folderId}::uuid returning highest_modseq
+      )
+      update messages set flags = 5, modseq = highest_modseq from folder
+      where folder_id = ${folderId}::uuid and uid = ${uid}`.execute(db)
+  }
+  return client
+}
+
+const flaggedElsewhere = [
+  '* 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen \\Recent) MODSEQ (4))',
+  '* 3 FETCH (UID 3 FLAGS (\\Flagged \\Seen \\Recent) MODSEQ (5))',
+]
+
+for (const command of ['NOOP', 'CHECK']) {
+  test(`${command} looks for what another node did`, async () => {
+    const client = await changedElsewhere()
+    assert.deepEqual(await client.ok(command), flaggedElsewhere)
+    assert.deepEqual(await client.ok(command), [])
+  })
+}
+
+test('a MODSEQ of another node is not told before what it did below', async () => {
+  const client = await changedElsewhere()
+  assert.deepEqual(await client.ok('FETCH 3 MODSEQ'), ['* 3 FETCH (MODSEQ (5))', ...flaggedElsewhere])
+})
+
+test('nor is that of an own STORE', async () => {
+  const client = await changedElsewhere()
+  assert.deepEqual(await client.ok('STORE 2 +FLAGS (\\Draft)'), [
+    '* 2 FETCH (UID 2 FLAGS (\\Seen \\Draft \\Recent) MODSEQ (6))',
+    ...flaggedElsewhere,
+  ])
 })

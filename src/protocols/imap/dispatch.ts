@@ -3,7 +3,7 @@ import { Refusal } from '../../platform/errors.ts'
 import { ConnectionClosed } from '../output.ts'
 import type { CommandEntry } from './command-entry.ts'
 import { commandTable } from './command-table.ts'
-import { noteCondstore } from './condstore.ts'
+import { noteCondstore, toldModseq } from './condstore.ts'
 import { ResponseBrokenOff } from './output.ts'
 import { no, type Reply, refusalReply } from './reply.ts'
 import { isSelected, type Session } from './session.ts'
@@ -29,8 +29,12 @@ export async function withUpdates(
 ): Promise<Reply | null> {
   if (updates === 'none' || !isSelected(session)) return reply
   await announceChanges(session, { expunge: updates === 'all', look: looks, anyway: removes })
+  const { view } = session.state
+  if (reply?.code?.startsWith('HIGHESTMODSEQ ')) {
+    return { ...reply, code: `HIGHESTMODSEQ ${toldModseq(view)}` } // the news may have brought the client further
+  }
   // RFC 5530: a NOOP would bring the client what it cannot be told now.
-  const withheld = session.state.view.gone.size > 0 && reply?.condition === 'OK' && reply.code === null
+  const withheld = view.gone.size > 0 && reply?.condition === 'OK' && reply.code === null
   return withheld ? { ...reply, code: 'EXPUNGEISSUED' } : reply
 }
 

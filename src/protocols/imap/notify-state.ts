@@ -5,6 +5,7 @@
  * Events name folders by their ids; their paths, counts and attributes are read when they are told, so that many
  * events of one folder become one response. Pure: events in, names and ids out.
  */
+import { fieldOf } from '../../messages/folder-event-fields.ts'
 import type { PublishedEvent } from '../../platform/event-bus.ts'
 import { imapLimits } from './limits.ts'
 import type { FetchItem } from './syntax/fetch-item.ts'
@@ -151,13 +152,6 @@ function matches({ mailboxes }: NotifyGroup, name: { path: string; subscribed: b
     case 'subtree':
       return mailboxes.paths.some((path) => name.path === path || name.path.startsWith(`${path}/`))
   }
-}
-
-/** A field of an event's data, which another version of this program on another node may have written. */
-export function fieldOf(data: unknown, name: string): unknown {
-  return typeof data === 'object' && data !== null
-    ? Object.getOwnPropertyDescriptor(data, name)?.value
-    : undefined
 }
 
 function textOf(data: unknown, name: string): string | null {

@@ -4,12 +4,13 @@
  */
 import { whyLoginsEnd } from '../../mailboxes/login.ts'
 import type { SaslTls } from '../../mailboxes/sasl.ts'
+import { fieldOf } from '../../messages/folder-event-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import type { EventListener, PublishedEvent } from '../../platform/event-bus.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Output } from '../output.ts'
 import type { Input } from './input.ts'
-import { fieldOf, type Notify, noteEvent, noteOwnEvent } from './notify-state.ts'
+import { type Notify, noteEvent, noteOwnEvent } from './notify-state.ts'
 import type { MailboxNameEncoding } from './syntax/mailbox-name.ts'
 import type { FolderView } from './view.ts'
 
@@ -99,7 +100,7 @@ export function enterMailbox(session: Session, owner: MailboxOwner): void {
     const farewell = whyLoginsEnd(event)
     if (farewell !== null) return session.transport.end(farewell)
     const concerns = isSelected(session) && concernsFolder(event, session.state.view.folderId)
-    if (concerns) session.state.view.stale = true
+    if (concerns && isNews(event, session.state.view)) session.state.view.stale = true
     if (session.notify !== null) {
       if (event.origin !== origin) noteEvent(session.notify, event)
       else if (concerns) noteOwnEvent(session.notify, event)
@@ -122,4 +123,10 @@ export function leaveMailbox(session: Session): void {
 
 function concernsFolder({ data }: PublishedEvent, folderId: string): boolean {
   return fieldOf(data, 'folder_id') === folderId || fieldOf(data, 'from_folder_id') === folderId
+}
+
+/** Not what the view has come to already, by the session's own change or by a look at the database. */
+function isNews({ data }: PublishedEvent, view: FolderView): boolean {
+  const modseq = fieldOf(data, 'folder_id') === view.folderId ? fieldOf(data, 'highest_modseq') : null
+  return typeof modseq !== 'number' || modseq > view.modseq
 }

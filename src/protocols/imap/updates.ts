@@ -33,8 +33,11 @@ export async function announceChanges(
   const { view } = session.state
   if (session.notify?.selected.messages === false && options.anyway !== true) return view.ownModseqs.clear()
   const wasWithheld = view.gone.size > 0
-  const isNew = view.stale || (options.look && (await hasNews(session.platform, view)))
-  const news = isNew ? await readNews(session) : null
+  if (options.look && !view.stale && (await hasNews(session.platform, view))) {
+    view.stale = true
+    view.mustRead = true
+  }
+  const news = view.stale ? await readNews(session) : null
   try {
     if (news !== null) {
       noteExpunged(session, news)
@@ -55,7 +58,9 @@ async function readNews(session: SelectedSession): Promise<FolderNews | null> {
   const { view } = session.state
   view.stale = false // before the read: what happens during it makes it stale again
   try {
-    const { news, firstRecent } = await readNewsJointly(platform, view, { claim: tellsRecent(session) })
+    const options = { claim: tellsRecent(session), mustRead: view.mustRead }
+    const { news, firstRecent } = await readNewsJointly(platform, view, options)
+    view.mustRead = false
     if (news === null) {
       transport.end('The selected mailbox was deleted') // RFC 2180 §3.3
       return null

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { SequenceRange } from './syntax/sequence-set.ts'
-import { countInRanges, countRecent, partOfRanges, sequenceOf, uidRangesOf } from './view.ts'
+import { countRecent, partOfRanges, sequenceOf, uidRangesOf } from './view.ts'
 
 const view = { uids: Uint32Array.of(2, 5, 6, 90), recentFrom: 6, saved: [] }
 
@@ -80,7 +80,6 @@ test('PARTIAL takes from the messages of the ranges, counted from either end', (
   fc.assert(
     fc.property(fc.array(range), end, end, fc.boolean(), (ranges, from, to, fromNewest) => {
       const named = [...uids].filter((uid) => ranges.some(({ first, last }) => first <= uid && uid <= last))
-      assert.equal(countInRanges({ uids }, ranges), named.length)
       const sign = fromNewest ? -1 : 1
       const part = partOfRanges({ uids }, ranges, { from: sign * from, to: sign * to })
       const [low, high] = [Math.min(from, to), Math.max(from, to)]

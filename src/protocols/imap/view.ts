@@ -21,6 +21,8 @@ export type FolderView = {
   recentFrom: number
   /** Something happened in the folder after `modseq`. */
   stale: boolean
+  /** It is known from the database itself: events may not have told of it yet. */
+  mustRead: boolean
   /** Expunged, but the client could not be told yet: they keep their sequence numbers. */
   readonly gone: Set<number>
   /** The lowest MODSEQ at which something in `gone` was expunged. */
@@ -81,14 +83,6 @@ export function uidRangesOf(
     ranges.push({ first, last })
   }
   return { ok: true, ranges }
-}
-
-/** How many messages of the view the ranges name, once each. */
-export function countInRanges({ uids }: Pick<FolderView, 'uids'>, ranges: readonly UidRange[]): number {
-  return mergeUidRanges(ranges).reduce(
-    (sum, { first, last }) => sum + lowerBound(uids, last + 1) - lowerBound(uids, first),
-    0,
-  )
 }
 
 /** What `$` stands for now: the messages of the result that are still there, ascending. */

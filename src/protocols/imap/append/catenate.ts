@@ -53,7 +53,7 @@ async function openUrl(session: AuthenticatedSession, url: MessageUrl): Promise<
   if (folder === null) return null
   if (url.uidvalidity !== null && url.uidvalidity !== folder.uidvalidity) return null
   const ranges = [{ first: url.uid, last: url.uid }]
-  const options = { parts: needsStructure(url.section), afterUid: 0 }
+  const options = { parts: needsStructure(url.section) ? 'structure' : 'none', afterUid: 0 } as const
   const [row] = await readMessages(platform.db, mailboxId, folder.id, ranges, options)
   if (row === undefined) return null
   const body = (await readBodies(platform.db, [row.body_id])).get(row.body_id)

@@ -2,15 +2,18 @@
  * FETCH and UID FETCH, RFC 9051 §6.4.5, with CHANGEDSINCE and VANISHED of RFC 7162 and PARTIAL of RFC 9394. What the
  * items are is in ../fetch/.
  */
-import { changeFlags, type FlagState } from '../../../messages/changes.ts'
+import type { FlagState } from '../../../messages/changes.ts'
 import { flagBits } from '../../../messages/flags.ts'
 import { readChangedUids } from '../../../messages/folder-news.ts'
+import { lightFolderOf } from '../../../messages/light-folders.ts'
 import { isInRanges, mergeUidRanges, rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
-import { transaction } from '../../../platform/database.ts'
 import { toModseq } from '../condstore.ts'
-import { type FetchRequest, setsSeen, writeFetch } from '../fetch/fetch.ts'
+import { setsSeen, writeFetch } from '../fetch/fetch.ts'
+import { wantsRemembered } from '../fetch/light.ts'
+import type { FetchRequest } from '../fetch/request.ts'
 import { tellKeywords } from '../flags-response.ts'
 import { writeUnbroken } from '../output.ts'
+import { changeOwnFlags } from '../own-changes.ts'
 import { bad, no, ok, type Reply } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
@@ -74,7 +77,12 @@ async function createRequest(
 ): Promise<FetchRequest> {
   const { view } = session.state
   const marks = setsSeen(command.items) && !view.readOnly
+  const { modseq, mustRead: isStale } = view
+  const remembered = wantsRemembered(command.items, view.uids.length)
+    ? await lightFolderOf(session.platform, view, { modseq, isStale })
+    : null
   return {
+    ...(remembered === null ? {} : { remembered }),
     // RFC 7162 §3.1.4.1.
     items: command.changedSince === null ? command.items : [...command.items, modseqItem],
     ranges,
@@ -84,7 +92,10 @@ async function createRequest(
     withFlagsAfter: session.enabled.has('CONDSTORE') ? [uidItem, modseqItem] : [],
     before({ modseq, keywords }) {
       // A client must not take a MODSEQ for its own before it heard of all that is below (RFC 7162 §6).
-      if (modseq > view.modseq) view.stale = true
+      if (modseq > view.modseq) {
+        view.stale = true
+        view.mustRead = true
+      }
       return tellKeywords(view, keywords)
     },
   }
@@ -106,12 +117,9 @@ async function markSeen(
   session: SelectedSession,
   ranges: readonly UidRange[],
 ): Promise<ReadonlyMap<number, FlagState>> {
-  const { platform } = session
-  const { owner, view } = session.state
+  const { view } = session.state
   const change = { mode: 'add', flags: flagBits.seen, keywords: [] } as const
-  const result = await transaction(platform.db, (tx) =>
-    changeFlags(platform, tx, owner, view.folderId, ranges, change),
-  )
+  const result = await changeOwnFlags(session, ranges, change)
   if (result.changed === 0) return new Map()
   view.ownModseqs.add(result.highestModseq) // the FETCH responses show it
   const changed = result.messages.filter((message) => message.modseq === result.highestModseq)

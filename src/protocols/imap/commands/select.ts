@@ -63,6 +63,7 @@ function createView({ folder, uids, keywords }: FolderIndex, readOnly: boolean, 
     uidnext: folder.uidnext,
     modseq: folder.highest_modseq,
     recentFrom: recent,
+    mustRead: true,
     stale: true, // of what happened since the index was read, this session has not heard
     gone: new Set(),
     goneFrom: Number.POSITIVE_INFINITY,

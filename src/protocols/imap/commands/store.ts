@@ -1,35 +1,32 @@
 /** STORE and UID STORE, RFC 9051 §6.4.6, with UNCHANGEDSINCE of RFC 7162 §3.1.3. */
-import { changeFlags, type FlagResult } from '../../../messages/changes.ts'
-import { rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
-import { transaction } from '../../../platform/database.ts'
+import type { FlagResult } from '../../../messages/changes.ts'
+import { rangesOfUids } from '../../../messages/uid-ranges.ts'
 import { toModseq } from '../condstore.ts'
 import { flagsResponse, modseqResponse, writeFetch } from '../fetch/fetch.ts'
 import { toFlagSet } from '../flag-set.ts'
 import { tellKeywords } from '../flags-response.ts'
-import { bad, no, ok, type Reply, readOnlyFolder } from '../reply.ts'
+import { changeOwnFlags, type OwnChange } from '../own-changes.ts'
+import { bad, ok, type Reply, readOnlyFolder } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
 import { encodeSequenceSet } from '../syntax/sequence-set.ts'
-import { countInRanges, type FolderView, sequenceOf, uidRangesOf } from '../view.ts'
+import { sequenceOf, uidRangesOf } from '../view.ts'
 
 export async function store(session: SelectedSession, command: CommandOf<'STORE'>): Promise<Reply> {
-  const { platform } = session
-  const { owner, view } = session.state
+  const { view } = session.state
   const { unchangedSince } = command
   if (view.readOnly) return readOnlyFolder
   const wanted = uidRangesOf(view, command.set, command.uid)
   if (!wanted.ok) return bad(wanted.text)
   const condition = unchangedSince === null ? {} : { unchangedSince: toModseq(unchangedSince) }
   const change = { mode: command.change, ...toFlagSet(command.flags), ...condition }
-  const result = await transaction(platform.db, (tx) =>
-    changeFlags(platform, tx, owner, view.folderId, wanted.ranges, change),
-  )
-  const isKnown = outcomeIsKnown(view, result, command.silent)
+  const result = await changeOwnFlags(session, wanted.ranges, change)
+  const isKnown = outcomeIsKnown(result, command.silent)
   if (isKnown) view.ownModseqs.add(result.highestModseq)
   if (command.silent)
     await writeModseqs(session, result, { changed: isKnown, others: unchangedSince !== null })
   else await writeFlags(session, result, command.uid)
-  if (result.modified.length > 0) return await refuseModified(session, command, wanted.ranges, result)
+  if (result.modified.length > 0) return await tellModified(session, command, result)
   return ok('STORE completed')
 }
 
@@ -68,16 +65,14 @@ async function writeModseqs(
  * Whether the client need not be told of this change again. After .SILENT it reckons the flags from those it knew:
  * wrong if another session changed them in between, and then it is told (RFC 9051 §6.4.6).
  */
-function outcomeIsKnown(view: FolderView, result: FlagResult, silent: boolean): boolean {
-  if (result.changed === 0) return false
-  return !silent || result.highestModseq === view.modseq + 1
+function outcomeIsKnown(result: OwnChange, silent: boolean): boolean {
+  return result.changed > 0 && (!silent || result.isNext)
 }
 
 /** RFC 7162 §3.1.3: which messages were left alone, and, so that the client need not ask, what they are now. */
-async function refuseModified(
+async function tellModified(
   session: SelectedSession,
   command: CommandOf<'STORE'>,
-  ranges: readonly UidRange[],
   result: FlagResult,
 ): Promise<Reply> {
   const { platform, transport } = session
@@ -90,6 +85,7 @@ async function refuseModified(
     uid: true,
     before({ modseq, keywords }: { modseq: number; keywords: readonly string[] }) {
       if (modseq <= view.modseq) return tellKeywords(view, keywords)
+      view.mustRead = true
       view.stale = true // it is told with the other news
       return null
     },
@@ -97,9 +93,7 @@ async function refuseModified(
   await writeFetch(platform, view, request, sequenceOfKnown, (data) => transport.output.write(data))
   const known = result.modified.filter((uid) => sequenceOf(view, uid) !== null)
   const numbers = command.uid ? known : known.flatMap((uid) => sequenceOf(view, uid) ?? [])
-  if (numbers.length === 0) return ok('STORE completed')
-  const code = `MODIFIED ${encodeSequenceSet(numbers)}`
-  const isWhole = result.messages.length + result.modified.length >= countInRanges(view, ranges)
-  if (isWhole || command.uid) return ok('STORE left out what was changed meanwhile', code)
-  return no(code, 'Some of the messages no longer exist') // RFC 7162 §3.1.3, example 11
+  // Also where others are gone, as RFC 7162 §3.1.3 allows: after a NO, clients take nothing for stored.
+  const code = numbers.length === 0 ? null : `MODIFIED ${encodeSequenceSet(numbers)}`
+  return ok('STORE left out what was changed meanwhile', code)
 }

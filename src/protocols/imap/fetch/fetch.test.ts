@@ -10,7 +10,8 @@ import {
   store,
   type TestFolder,
 } from '../../../testing/test-fetch.ts'
-import { type FetchRequest, flagsResponse, setsSeen, writeFetch } from './fetch.ts'
+import { flagsResponse, setsSeen, writeFetch } from './fetch.ts'
+import type { FetchRequest } from './request.ts'
 
 const fixtures = new URL('../../../messages/mime/fixtures/', import.meta.url)
 const fixture = (name: string): Buffer => readFileSync(new URL(`${name}.eml`, fixtures))

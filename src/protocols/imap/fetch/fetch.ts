@@ -7,39 +7,28 @@
 import { type BodyReader, batchesOfBodies, readBodies } from '../../../messages/bodies-read.ts'
 import type { FlagState } from '../../../messages/changes.ts'
 import type { UidRange } from '../../../messages/uid-ranges.ts'
-import { type MessageRow, messageRowsMax, readMessages } from '../../../messages/view.ts'
+import {
+  bodiedMessagesMax,
+  type MessageParts,
+  type MessageRow,
+  messageRowsMax,
+  readMessages,
+  readMessagesWithBodies,
+} from '../../../messages/view.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import type { FetchItem } from '../syntax/fetch-item.ts'
 import {
   encodeRowItem,
   type FetchedMessage,
   isRowItem,
-  needsParts,
+  partsFor,
   previewsFor,
   writeContentItem,
 } from './items.ts'
 import { isLight, writeLight } from './light.ts'
 import { encodeMessageFlags } from './message-flags.ts'
 import { createFetchOutput, type FetchOutput, type Write } from './output.ts'
-
-export type FetchTarget = { mailboxId: string; folderId: string }
-
-/** null: the session does not know this UID, and the message is skipped. */
-export type SequenceOf = (uid: number) => number | null
-
-export type FetchRequest = {
-  items: readonly FetchItem[]
-  ranges: readonly UidRange[]
-  isRecent: (uid: number) => boolean
-  /** UID FETCH: the UID is always included (RFC 9051 §6.4.9). */
-  uid: boolean
-  /** Messages that this FETCH has just marked \Seen. Their FLAGS are included even if not asked for. */
-  flagsAfter?: ReadonlyMap<number, FlagState>
-  /** What is included with those FLAGS: UID and MODSEQ once the client knows MODSEQs (RFC 7162 §3.2.4). */
-  withFlagsAfter?: readonly FetchItem[]
-  /** What is written before a message's response; null leaves the response out. */
-  before?: (message: { modseq: number; keywords: readonly string[] }) => string | null
-}
+import type { FetchRequest, FetchTarget, SequenceOf } from './request.ts'
 
 /** `unknown-cte`: an item was left out, and the command ends with NO [UNKNOWN-CTE] (RFC 3516 §4.3). */
 export type FetchOutcome = 'done' | 'unknown-cte'
@@ -84,7 +73,7 @@ export async function writeFetch(
   write: Write,
 ): Promise<FetchOutcome> {
   const items = itemsToShow(request)
-  const needs = { parts: items.some(needsParts), bodies: !items.every((item) => isRowItem(item.item)) }
+  const needs = { parts: partsFor(items), bodies: !items.every((item) => isRowItem(item.item)) }
   const fetch: Fetch = {
     platform,
     request,
@@ -93,8 +82,12 @@ export async function writeFetch(
     outcome: 'done',
     previews: new Map(),
   }
-  if (request.flagsAfter === undefined && isLight(items)) {
+  if (request.flagsAfter === undefined && isLight(items, request.remembered !== undefined)) {
     await writeLight(fetch, target, items, sequenceOf)
+    return fetch.outcome
+  }
+  if (needs.bodies && isFew(request.ranges)) {
+    await writeFew(fetch, target, sequenceOf, needs.parts)
     return fetch.outcome
   }
   let afterUid = 0
@@ -125,6 +118,28 @@ type Fetch = {
   outcome: FetchOutcome
   /** Of the page in hand, by body id. */
   previews: ReadonlyMap<string, string>
+}
+
+function isFew(ranges: readonly UidRange[]): boolean {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0) <= bodiedMessagesMax
+}
+
+/** A message that somebody opens: its row and its body in one statement. */
+async function writeFew(
+  fetch: Fetch,
+  { mailboxId, folderId }: FetchTarget,
+  sequenceOf: SequenceOf,
+  parts: MessageParts,
+): Promise<void> {
+  const { platform, request, items } = fetch
+  const found = await readMessagesWithBodies(platform.db, mailboxId, folderId, request.ranges, parts)
+  const rows = found.map(({ row }) => row)
+  fetch.previews = await previewsFor(platform, items, rows)
+  for (const { row, body } of found) {
+    const sequence = sequenceOf(row.uid)
+    if (sequence !== null) await writeMessage(fetch, { ...row, sequence }, body)
+  }
+  await fetch.output.flush()
 }
 
 type NumberedRow = MessageRow & { sequence: number }

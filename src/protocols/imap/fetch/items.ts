@@ -1,7 +1,7 @@
 /** Each FETCH item with its value, as it stands in the response (RFC 9051 §7.5.2). */
 import type { BodyReader } from '../../../messages/bodies-read.ts'
 import { readPreviews } from '../../../messages/previews.ts'
-import type { MessageRow } from '../../../messages/view.ts'
+import type { MessageParts, MessageRow } from '../../../messages/view.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import { encodeDateTime } from '../syntax/date-time.ts'
 import { encodeNstring } from '../syntax/encode.ts'
@@ -35,12 +35,19 @@ export function isRowItem(name: FetchItem['item']): name is RowItem {
   return !contentItemNames.has(name)
 }
 
-/** Whether envelope and structure have to be read for this item. */
-export function needsParts(item: FetchItem): boolean {
+/** Which of envelope and structure have to be read for these items. */
+export function partsFor(items: readonly FetchItem[]): MessageParts {
+  const envelope = items.some(({ item }) => item === 'ENVELOPE')
+  const structure = items.some(usesStructure)
+  if (envelope) return structure ? 'both' : 'envelope'
+  return structure ? 'structure' : 'none'
+}
+
+function usesStructure(item: FetchItem): boolean {
   if (item.item === 'BINARY[]' || item.item === 'BINARY.SIZE') return item.part.length > 0
   const section = sectionOf(item)
   if (section !== null) return needsStructure(section)
-  return item.item === 'ENVELOPE' || item.item === 'BODY' || item.item === 'BODYSTRUCTURE'
+  return item.item === 'BODY' || item.item === 'BODYSTRUCTURE'
 }
 
 /** RFC 9051 §6.4.5: the RFC822 items are BODY[], BODY.PEEK[HEADER] and BODY[TEXT] under other names. */

@@ -259,7 +259,7 @@ after(() => folder[Symbol.asyncDispose]())
 test('the model and the search agree on every key', () => agree())
 
 test('and so they do with a search index', async () => {
-  await indexFolder(folder.platform, folder.target, { documents: 16, textBytes: 1e6 })
+  await indexFolder(folder.platform, folder.target, { documents: 7, textBytes: 1e6 })
   await agree()
 })
 
