@@ -2,6 +2,7 @@
 import { api } from './api.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
+import { large } from './large.ts'
 import { memory } from './memory.ts'
 import { pages } from './pages.ts'
 import { provision } from './provision.ts'
@@ -17,6 +18,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   idle,
   api,
   pages,
+  large,
   search,
 }
 
