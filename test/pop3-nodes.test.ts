@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { maildropLeaseMs } from '../src/messages/maildrop-locks.ts'
+import { maildropLeaseMs } from '../src/messages/maildrop/maildrop-locks.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 import { freshDatabase, temporaryDirectory } from '../src/testing/test-platform.ts'

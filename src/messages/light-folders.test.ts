@@ -10,7 +10,7 @@ import { flagBits } from './flags.ts'
 import { newsOf, readFolderNews } from './folder-news.ts'
 import { isRemembered, keepText, type LightFolder, lightFolderOf, lightMessagesIn } from './light-folders.ts'
 import { type LightMessage, readLightMessages } from './light-messages.ts'
-import { searchMessages } from './search.ts'
+import { searchMessages } from './search/search.ts'
 
 let t: TestPlatform
 before(async () => {

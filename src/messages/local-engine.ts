@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { MailboxEngine } from '../mailboxes/engines.ts'
 import { createStandardFolders } from './folders.ts'
-import { searchTables } from './search-index-folders.ts'
+import { searchTables } from './search/search-index-folders.ts'
 import { addSweepCandidatesOf } from './sweep.ts'
 
 /** What else is keyed by the mailbox. */

@@ -11,7 +11,7 @@ import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arra
 import { bodiesStatement, type StagedBody } from './bodies.ts'
 import { flagBits } from './flags.ts'
 import { isRemembered, noteStored } from './light-folders.ts'
-import { planThreads } from './threads.ts'
+import { planThreads } from './threads/threads.ts'
 
 export type NewMessage = {
   mailboxId: string

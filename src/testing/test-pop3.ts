@@ -7,7 +7,7 @@ import {
   type MaildropLocks,
   type MaildropLocksOptions,
   startMaildropLocks,
-} from '../messages/maildrop-locks.ts'
+} from '../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../platform/platform.ts'
 import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
 import { startPop3Listener } from '../protocols/pop3/listener.ts'

@@ -1,6 +1,6 @@
 /** What CAPA lists (RFC 2449 §5). Only what works is here. */
 import { type SaslTls, saslMechanismsOn } from '../../mailboxes/sasl.ts'
-import { leastKeepDays } from '../../messages/maildrop-expiry.ts'
+import { leastKeepDays } from '../../messages/maildrop/maildrop-expiry.ts'
 import { channelBindingsOf } from '../../platform/channel-bindings.ts'
 import { isLoopback } from '../../platform/network.ts'
 import { isInTransaction, type Session } from './session.ts'

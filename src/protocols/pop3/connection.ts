@@ -1,7 +1,7 @@
 /** One connection: input, output and session on one wire, its timer, and its end. */
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import type { MaildropLocks } from '../../messages/maildrop-locks.ts'
+import type { MaildropLocks } from '../../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { ConnectionClosed, createOutput, type Output } from '../output.ts'
 import { startSilenceTimer } from '../silence-timer.ts'

@@ -1,5 +1,5 @@
 /** The POP3 listeners: `pop3s` is TLS from the first byte (RFC 8314 §3.3), `pop3` offers STLS. */
-import type { MaildropLocks } from '../../messages/maildrop-locks.ts'
+import type { MaildropLocks } from '../../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { TlsMaterial } from '../../platform/tls.ts'
 import { startTcpListener, type TcpListener } from '../tcp-listener.ts'

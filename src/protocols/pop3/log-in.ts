@@ -1,7 +1,7 @@
 /** What USER with PASS, and AUTH, have in common. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loginFailureDelayMs, loginFailuresMax, type MailboxLogin } from '../../mailboxes/login.ts'
-import { openMaildrop } from '../../messages/maildrop.ts'
+import { openMaildrop } from '../../messages/maildrop/maildrop.ts'
 import { err, ok, type Reply } from './reply.ts'
 import { enterTransaction, type Session } from './session.ts'
 

@@ -4,8 +4,8 @@
  */
 import type { TLSSocket } from 'node:tls'
 import { type MailboxLogin, whyLoginsEnd } from '../../mailboxes/login.ts'
-import type { Maildrop } from '../../messages/maildrop.ts'
-import type { MaildropLocks } from '../../messages/maildrop-locks.ts'
+import type { Maildrop } from '../../messages/maildrop/maildrop.ts'
+import type { MaildropLocks } from '../../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Output } from '../output.ts'
 import type { Input } from './input.ts'

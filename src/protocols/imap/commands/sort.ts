@@ -1,5 +1,5 @@
 /** SORT and UID SORT, RFC 5256 §3. */
-import { sortMessages } from '../../../messages/sort.ts'
+import { sortMessages } from '../../../messages/sort/sort.ts'
 import type { Reply } from '../reply.ts'
 import { answerSearch } from '../search/extended-search.ts'
 import type { SelectedSession } from '../session.ts'

@@ -1,5 +1,5 @@
 /** THREAD and UID THREAD, RFC 5256 §3. */
-import { threadMessages } from '../../../messages/thread-tree-read.ts'
+import { threadMessages } from '../../../messages/threads/thread-tree-read.ts'
 import { ok, type Reply } from '../reply.ts'
 import { withProgress } from '../search/progress.ts'
 import { badCharset, conflictingCharset, findMessages } from '../search/searching.ts'

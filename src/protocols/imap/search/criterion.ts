@@ -1,5 +1,5 @@
 /** What a SEARCH key asks for in the words of the core: sequence numbers as UIDs, calendar days as instants. */
-import type { SearchCriterion } from '../../../messages/search-criterion.ts'
+import type { SearchCriterion } from '../../../messages/search/search-criterion.ts'
 import { rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
 import { idOfObject } from '../fetch/object-ids.ts'
 import type { CalendarDate } from '../syntax/date-time.ts'

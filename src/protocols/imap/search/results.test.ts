@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { buildThreads, type ThreadNode } from '../../../messages/thread-tree.ts'
+import { buildThreads, type ThreadNode } from '../../../messages/threads/thread-tree.ts'
 import type { SearchReturn } from '../syntax/search-key.ts'
 import { chosenOf, encodeEsearch, encodeInOrder, encodePlain, encodeUpdate, partOf } from './results.ts'
 import { encodeThreads } from './thread-response.ts'

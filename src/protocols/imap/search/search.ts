@@ -1,6 +1,6 @@
 /** SEARCH (RFC 9051 §6.4.4) on a session's view of a folder. RETURN options are the caller's. */
-import { type SearchOptions, searchMessages } from '../../../messages/search.ts'
-import type { SearchCriterion } from '../../../messages/search-criterion.ts'
+import { type SearchOptions, searchMessages } from '../../../messages/search/search.ts'
+import type { SearchCriterion } from '../../../messages/search/search-criterion.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import type { SearchKey } from '../syntax/search-key.ts'
 import { toCriterion } from './criterion.ts'

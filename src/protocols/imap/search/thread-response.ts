@@ -1,5 +1,5 @@
 /** The THREAD response, RFC 5256 §4. Threads of any depth: nothing here calls itself. */
-import type { ThreadNode } from '../../../messages/thread-tree.ts'
+import type { ThreadNode } from '../../../messages/threads/thread-tree.ts'
 
 /** The pieces of `* THREAD (2)(3 6 (4 23)(44 7 96))`, to be written one after the other. */
 export function* encodeThreads(

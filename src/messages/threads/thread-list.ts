@@ -1,0 +1,173 @@
+/**
+ * Threads of a mailbox for the API: listed by their last activity, and one with its messages.
+ *
+ * Message ids sort by the date of their messages (decision 0017), so the newest messages of a mailbox come from an index
+ * that is there anyway. A thread stands where its newest message does: the list walks from message to message and leaves
+ * out those that are not the newest of their threads. A page costs what its threads have in messages, not what the mailbox has.
+ */
+import { sql } from 'kysely'
+import { decodeCursor, encodeCursor, type Page, type PageRequest } from '../../platform/pages.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
+import { flagBits } from '../flags.ts'
+import type { Envelope } from '../mime/envelope.ts'
+
+export type ThreadSummary = {
+  id: string
+  /** Copies of one message in several folders count once. */
+  messageCount: number
+  unseenCount: number
+  isFlagged: boolean
+  newest: { id: string; folderId: string; internalDate: Date; envelope: Envelope }
+}
+
+export type ThreadMessage = {
+  id: string
+  folderId: string
+  uid: number
+  flags: number
+  keywords: string[]
+  internalDate: Date
+  sizeBytes: number
+  bodyId: string
+  envelope: Envelope
+}
+
+/** Messages that are walked over together, and at most for one page: a page may have fewer threads than it could. */
+const messagesPerStep = 200
+const messagesPerPageMax = 4000
+/** The oldest messages of a longer thread are left out. */
+const messagesPerThreadMax = 1000
+
+export type ThreadFilter = {
+  /** Messages in these folders are as if they were not there. */
+  withoutFolders: readonly string[]
+}
+
+/** The folders that a list leaves out unless it is asked for them. */
+export async function readHiddenFolders(platform: Platform, mailboxId: string): Promise<string[]> {
+  const rows = await platform.db
+    .selectFrom('folders')
+    .select('id')
+    .where('mailbox_id', '=', mailboxId)
+    .where('special_use', 'in', ['trash', 'junk'])
+    .execute()
+  return rows.map((row) => row.id)
+}
+
+/** @throws Refusal invalid_cursor. */
+export function threadPage(limit: number, cursor: string | null): PageRequest {
+  return { limit, after: cursor === null ? null : decodeCursor(cursor) }
+}
+
+/** Threads by last activity, newest first. A page that is short may still have a next one. */
+export async function listThreads(
+  platform: Platform,
+  mailboxId: string,
+  filter: ThreadFilter,
+  page: PageRequest,
+): Promise<Page<ThreadSummary>> {
+  const threads: ThreadSummary[] = []
+  let before = page.after
+  for (let walked = 0; walked < messagesPerPageMax; walked += messagesPerStep) {
+    const messages = await readNewestBefore(platform, mailboxId, filter, before)
+    const summaries = await summarize(
+      platform,
+      mailboxId,
+      filter,
+      new Set(messages.map((row) => row.thread_id)),
+    )
+    for (const { id, thread_id: threadId } of messages) {
+      const thread = summaries.get(threadId)
+      before = id
+      if (thread?.newest.id !== id) continue // it was listed at its newest message
+      threads.push(thread)
+      if (threads.length === page.limit) return { rows: threads, nextCursor: encodeCursor(id) }
+    }
+    if (messages.length < messagesPerStep) return { rows: threads, nextCursor: null }
+  }
+  return { rows: threads, nextCursor: before === null ? null : encodeCursor(before) }
+}
+
+/** A thread's messages, oldest first, each of them once whatever folders have copies. Null: there is no such thread. */
+export async function getThread(
+  platform: Platform,
+  mailboxId: string,
+  threadId: string,
+): Promise<ThreadMessage[] | null> {
+  const { rows } = await sql<ThreadMessage>`
+    select page.*, envelope from (
+      select * from (
+        select distinct on (body_id) messages.id, folder_id as "folderId", uid, flags, keywords,
+          internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId"
+        from messages join folders on folders.mailbox_id = messages.mailbox_id and folders.id = folder_id
+        where messages.mailbox_id = ${mailboxId}::uuid and thread_id = ${threadId}::uuid
+        order by body_id, coalesce(special_use in ('trash', 'junk'), false), saved_at, messages.id
+      ) as one order by id desc limit ${messagesPerThreadMax}
+    ) as page join bodies on bodies.id = page."bodyId" order by page.id`.execute(platform.db)
+  return rows.length === 0 ? null : rows
+}
+
+async function readNewestBefore(
+  platform: Platform,
+  mailboxId: string,
+  { withoutFolders }: ThreadFilter,
+  before: string | null,
+): Promise<{ id: string; thread_id: string }[]> {
+  const older = before === null ? sql`` : sql`and id < ${before}::uuid`
+  const { rows } = await sql<{ id: string; thread_id: string }>`
+    select id, thread_id from messages
+    where mailbox_id = ${mailboxId}::uuid and folder_id <> all(${uuidArray(withoutFolders)}) ${older}
+    order by id desc limit ${messagesPerStep}`.execute(platform.db)
+  return rows
+}
+
+type SummaryRow = {
+  thread_id: string
+  message_count: number
+  unseen_count: number
+  is_flagged: boolean
+  id: string
+  folder_id: string
+  internal_date: Date
+  envelope: Envelope
+}
+
+async function summarize(
+  platform: Platform,
+  mailboxId: string,
+  { withoutFolders }: ThreadFilter,
+  threadIds: ReadonlySet<string>,
+): Promise<Map<string, ThreadSummary>> {
+  const { rows } = await sql<SummaryRow>`
+    with thread as (
+      select id, thread_id, folder_id, body_id, flags, internal_date from messages
+      where mailbox_id = ${mailboxId}::uuid and thread_id = any(${uuidArray([...threadIds])})
+        and folder_id <> all(${uuidArray(withoutFolders)})
+    ), counts as (
+      select thread_id, count(distinct body_id)::int as message_count,
+        (count(distinct body_id) filter (where flags & ${sql.lit(flagBits.seen)} = 0))::int as unseen_count,
+        bool_or(flags & ${sql.lit(flagBits.flagged)} <> 0) as is_flagged
+      from thread group by thread_id
+    ), newest as (
+      select distinct on (thread_id) * from thread order by thread_id, id desc
+    )
+    select counts.*, newest.id, folder_id, internal_date, envelope
+    from counts join newest using (thread_id) join bodies on bodies.id = body_id`.execute(platform.db)
+  return new Map(rows.map((row) => [row.thread_id, toSummary(row)]))
+}
+
+function toSummary(row: SummaryRow): ThreadSummary {
+  return {
+    id: row.thread_id,
+    messageCount: row.message_count,
+    unseenCount: row.unseen_count,
+    isFlagged: row.is_flagged,
+    newest: {
+      id: row.id,
+      folderId: row.folder_id,
+      internalDate: row.internal_date,
+      envelope: row.envelope,
+    },
+  }
+}
