@@ -1,4 +1,6 @@
 /** Notices a client that says nothing and takes nothing. */
+import type { Socket } from 'node:net'
+
 export type SilenceTimer = {
   /** Something was said: the time begins again. */
   restart(): void
@@ -7,14 +9,38 @@ export type SilenceTimer = {
   stop(): void
 }
 
-/** Calls back once for each time that restart() was not called for `msMax`. */
-export function startSilenceTimer(msMax: number, onSilence: () => void): SilenceTimer {
-  let timer = setTimeout(onSilence, msMax)
+export type WatchedConnection = {
+  /** Whether what we have to say waits for the client to take it. */
+  isBlocked(): boolean
+  /** Whether we wait for the client to say something. */
+  isWaiting(): boolean
+  /** STARTTLS puts another in the place of the first. */
+  socket(): Socket
+  /** It was silent for too long. */
+  onSilence(): void
+}
+
+/**
+ * Looks when restart() was not called for `msMax`. A client that takes nothing of an answer any more is cut; one that
+ * takes it slowly, or waits for us, gets the time once more.
+ */
+export function startSilenceTimer(msMax: number, watched: WatchedConnection): SilenceTimer {
+  let takenBytes = 0
+  const look = (): void => {
+    if (watched.isBlocked()) {
+      const socket = watched.socket()
+      if (socket.bytesWritten === takenBytes) return void socket.destroy()
+      takenBytes = socket.bytesWritten
+      timer.refresh()
+    } else if (watched.isWaiting()) watched.onSilence()
+    else timer.refresh()
+  }
+  let timer = setTimeout(look, msMax)
   return {
     restart: () => void timer.refresh(),
     allow(ms) {
       clearTimeout(timer)
-      timer = setTimeout(onSilence, ms)
+      timer = setTimeout(look, ms)
     },
     stop: () => clearTimeout(timer),
   }

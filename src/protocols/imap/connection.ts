@@ -37,17 +37,14 @@ export function startConnection(
     stage.bye ??= text
     input.wake()
   }
-  let takenBytes = 0
-  const silence: SilenceTimer = startSilenceTimer(imapLimits.idleBeforeLoginMsMax, () => {
-    if (output.isBlocked) {
-      const { bytesWritten } = wire.socket
-      if (bytesWritten === takenBytes) return void wire.socket.destroy()
-      takenBytes = bytesWritten // a slow line, and a large answer
-      return silence.restart()
-    }
-    if (!input.isWaiting) return silence.restart() // we are the slow ones
-    end('Idle for too long')
-    wire.cutLater()
+  const silence: SilenceTimer = startSilenceTimer(imapLimits.idleBeforeLoginMsMax, {
+    isBlocked: () => output.isBlocked,
+    isWaiting: () => input.isWaiting,
+    socket: () => wire.socket,
+    onSilence() {
+      end('Idle for too long')
+      wire.cutLater()
+    },
   })
   const listeners: WireListeners = {
     data(chunk) {

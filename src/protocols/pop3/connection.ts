@@ -31,17 +31,14 @@ export function startConnection(
     if (!ending.begun) Object.assign(ending, { begun: true, reply })
     input.wake()
   }
-  let takenBytes = 0
-  const silence = startSilenceTimer(pop3Limits.idleMsMax, () => {
-    if (output.isBlocked) {
-      const { bytesWritten } = wire.socket
-      if (bytesWritten === takenBytes) return void wire.socket.destroy()
-      takenBytes = bytesWritten // a slow line, and a large message
-      return silence.restart()
-    }
-    if (!input.isWaiting) return silence.restart() // we are the slow ones
-    end(null) // RFC 1939 §3: without a word, and nothing is deleted
-    wire.cutLater()
+  const silence = startSilenceTimer(pop3Limits.idleMsMax, {
+    isBlocked: () => output.isBlocked,
+    isWaiting: () => input.isWaiting,
+    socket: () => wire.socket,
+    onSilence() {
+      end(null) // RFC 1939 §3: without a word, and nothing is deleted
+      wire.cutLater()
+    },
   })
   const wire = createWire(accepted, options.secureContext, pop3Limits, {
     data(chunk) {
