@@ -19,7 +19,7 @@ import { adoptRestoredEvents } from './platform/events.ts'
 import { newId } from './platform/ids.ts'
 import { createLogger, type Logger } from './platform/log.ts'
 import { createMetrics } from './platform/metrics.ts'
-import { migrate, requireServerVersion } from './platform/migrations.ts'
+import { migrate, requireServerVersion, whileOthersWait } from './platform/migrations.ts'
 import type { Platform } from './platform/platform.ts'
 import { connectionStringOfRunning } from './platform/postgres-attach.ts'
 import { createVault, newMasterKey } from './platform/vault.ts'
@@ -58,8 +58,10 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
     await database.close()
   })
   await requireServerVersion(database.db)
-  for (const name of await migrate(database.db, migrations)) log.debug({ event: 'database.migrated', name })
-  await migrateJobs({ pgPool: database.pool })
+  await whileOthersWait(database.pool, async () => {
+    for (const name of await migrate(database.db, migrations)) log.debug({ event: 'database.migrated', name })
+    await migrateJobs({ pgPool: database.pool })
+  })
   const adopted = await adoptRestoredEvents(database.db)
   if (adopted > 0) log.warn({ event: 'events.adopted_after_restore', count: adopted })
 

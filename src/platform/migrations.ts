@@ -1,5 +1,6 @@
 /** Applies the migrations that the folders of the core bring, in the order of their numbered names. */
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
+import type { Pool } from 'pg'
 import type { Db } from './database.ts'
 
 /** Migrations by name, `NNNN_what`. Numbers are unique over all folders. */
@@ -15,6 +16,28 @@ export async function migrate(db: Db, migrations: Migrations): Promise<string[]>
   const { error, results } = await migrator.migrateToLatest()
   if (error) throw new Error('the database could not be migrated', { cause: error })
   return (results ?? []).map((result) => result.migrationName)
+}
+
+/** One number for all versions of this program: those who change a schema wait for each other. */
+const schemaLock = 7_245_113
+
+/**
+ * Runs what changes a schema, ours or a library's, while no other node does. The migrator's own lock is not enough: it
+ * looks at all tables of the database, and fails over one that a library on another node is just replacing.
+ */
+export async function whileOthersWait<T>(pool: Pool, work: () => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    // The first node takes the time that it needs.
+    await client.query('set local lock_timeout = 0')
+    await client.query('set local idle_in_transaction_session_timeout = 0')
+    await client.query('select pg_advisory_xact_lock($1::bigint)', [schemaLock])
+    return await work()
+  } finally {
+    await client.query('rollback').catch(() => undefined) // a connection that is lost has let go by itself
+    client.release()
+  }
 }
 
 /** Merges the folders' migrations and refuses two that share a number. */
