@@ -2,6 +2,7 @@
  * One mailbox with a million messages, over IMAP: opening it, flags of all of it, a page of its list; then the same
  * while mail for other mailboxes arrives. Its messages share a thousand bodies, so that it is made in half a minute.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { createBodyWriter } from '../src/messages/bodies.ts'
 import { findInboxId } from '../src/messages/folders.ts'
@@ -17,9 +18,10 @@ import type { Row } from './table.ts'
 
 const messageCount = 1_000_000
 const bodyCount = 1_000
-const rounds = 40
+const rounds = 200
 const pageMessages = 50
-const smtpSessions = 4
+const smtpSessions = 8
+const smtpStartMs = 2_000
 const smtpMailboxes = 100
 
 export async function large(): Promise<Row[]> {
@@ -128,18 +130,26 @@ async function milliseconds(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - from
 }
 
-/** Twice, because the first one makes room for itself. */
+/** Memory that does not grow with the number of messages: as much for all of them as for a fifth. */
 async function fetchAllFlags(server: ChildServer, client: ImapLoadClient): Promise<Row[]> {
-  const fetch = async (): Promise<number> => await milliseconds(() => client.run('FETCH 1:* (FLAGS)'))
-  await fetch()
-  const before = await residentBytes(server.pid)
   let ms = 0
-  const peak = await peakResidentBytes(server.pid, async () => {
-    ms = await fetch()
-  })
+  const peakOf = (set: string): Promise<number> =>
+    peakResidentBytes(server.pid, async () => {
+      ms = await milliseconds(() => client.run(`FETCH ${set} (FLAGS)`))
+    })
+  await peakOf('1:*') // makes room for itself
+  const before = await residentBytes(server.pid)
+  const fifth = await peakOf(`1:${messageCount / 5}`)
+  const whole = await peakOf('1:*')
   return [
-    { what: `FETCH of the flags of all`, value: ms / 1000, unit: 's' },
-    { what: '  rise of memory meanwhile', value: (peak - before) / 1e6, unit: 'MB', goal: { atMost: 32 } },
+    { what: 'FETCH of the flags of all', value: ms / 1000, unit: 's' },
+    { what: '  memory over that before, of a fifth', value: (fifth - before) / 1e6, unit: 'MB' },
+    {
+      what: '  memory over that before, of all',
+      value: (whole - before) / 1e6,
+      unit: 'MB',
+      goal: { atMost: 64 },
+    },
   ]
 }
 
@@ -150,18 +160,22 @@ async function whileMailArrives(
 ): Promise<{ rows: Row[]; perSecond: number }> {
   let over = false
   let sent = 0
-  const startedAt = performance.now()
+  const prepared = Array.from({ length: 100 }, (_, n) => loadMessage(`PLACE${n}`, '', 5_000).data)
   const load = sendLoad({
     ...addressOf(server.endpoints.smtp),
     sessions: smtpSessions,
     next: () => {
       if (over) return null
       sent += 1
-      return loadMessage(`arriving-${sent}`, addresses[sent % addresses.length] ?? '', 5_000)
+      const data = (prepared[sent % prepared.length] ?? '').replaceAll('PLACE', `arriving-${sent}-`)
+      return { recipient: addresses[sent % addresses.length] ?? '', data }
     },
   })
+  await sleep(smtpStartMs)
+  const [startedAt, before] = [performance.now(), sent]
   const rows = await work()
+  const perSecond = ((sent - before) / (performance.now() - startedAt)) * 1000
   over = true
-  const { accepted } = await load
-  return { rows, perSecond: (accepted / (performance.now() - startedAt)) * 1000 }
+  await load
+  return { rows, perSecond }
 }
