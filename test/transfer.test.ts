@@ -132,7 +132,7 @@ for (const [what, args, says] of [
   [
     'a mailbox that is not there',
     ['export', 'nobody@demo.test', 'x'],
-    /there is no mailbox nobody@demo\.test/,
+    /There is no mailbox nobody@demo\.test/,
   ],
   ['a path that is not there', ['import', 'ann@demo.test', 'no-such-file'], /no-such-file is not there/],
   [

@@ -1,5 +1,6 @@
 /** `mailwright export`, `import` and `copy`: a mailbox in and out, also beside a running server. */
 import { readFile, stat } from 'node:fs/promises'
+import { getAnyMailbox, subject } from '../mailboxes/mailboxes.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import { readEml } from '../messages/transfer/eml.ts'
 import { readEmlZip, writeEmlZip } from '../messages/transfer/eml-zip.ts'
@@ -99,15 +100,7 @@ async function withMailbox(
 ): Promise<void> {
   await using opened = await openPlatform(config, { attach: true })
   const { platform } = opened
-  const row = await platform.db
-    .selectFrom('addresses')
-    .innerJoin('mailboxes', 'mailboxes.id', 'addresses.mailbox_id')
-    .select(['mailboxes.id', 'mailboxes.organization_id', 'mailboxes.workspace_id'])
-    .where('addresses.address', '=', address.toLowerCase())
-    .where('mailboxes.state', '!=', 'deleted')
-    .executeTakeFirst()
-  if (row === undefined) throw new Error(`there is no mailbox ${address}`)
-  const owner = { organizationId: row.organization_id, workspaceId: row.workspace_id, mailboxId: row.id }
+  const owner = subject(await getAnyMailbox(platform, address))
   const startedAt = performance.now()
   const summary = await work(platform, owner)
   process.stderr.write(report(summary, (performance.now() - startedAt) / 1000))

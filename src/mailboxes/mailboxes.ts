@@ -30,6 +30,25 @@ export async function getMailbox(
   return found
 }
 
+/**
+ * The mailbox behind an address, whoever it belongs to: for whoever runs the server, who has no scope.
+ * @throws Refusal mailbox_not_found.
+ */
+export async function getAnyMailbox(platform: Platform, address: string): Promise<Mailbox> {
+  const parsed = parseAddress(address)
+  const found = parsed.ok
+    ? await platform.db
+        .selectFrom('addresses')
+        .innerJoin('mailboxes', 'mailboxes.id', 'addresses.mailbox_id')
+        .selectAll('mailboxes')
+        .where('addresses.address', '=', parsed.value.address)
+        .where('mailboxes.state', '<>', 'deleted')
+        .executeTakeFirst()
+    : undefined
+  if (!found) throw new Refusal('mailbox_not_found', `There is no mailbox ${address}.`)
+  return found
+}
+
 async function findMailbox(db: Db, scope: Scope, ref: string): Promise<Mailbox | undefined> {
   const address = ref.includes('@') ? parseAddress(ref) : null
   const rows = livingMailboxes(db, scope)

@@ -200,6 +200,11 @@ function forget(memory: Memory, folder: LightFolder): void {
   memory.folders.delete(folder.folderId)
 }
 
+/** One that had to make room while it was read is somebody's, and counts no more. */
+function grow(memory: Memory, folder: LightFolder, bytes: number): void {
+  if (memory.folders.get(folder.folderId) === folder) memory.sizeBytes += bytes
+}
+
 function sizeOf({ uids, texts }: LightFolder): number {
   let sizeBytes = uids.length * messageBytes
   for (const text of texts.values()) sizeBytes += text.length
@@ -334,7 +339,7 @@ function addTo(memory: Memory, folder: LightFolder, messages: readonly LightMess
     if (message.keywords.length > 0) folder.keywords.set(message.uid, message.keywords)
   })
   Object.assign(folder, columns)
-  memory.sizeBytes += messages.length * messageBytes
+  grow(memory, folder, messages.length * messageBytes)
   makeRoom(memory)
 }
 
@@ -347,9 +352,9 @@ function removeFrom(memory: Memory, folder: LightFolder, gone: ReadonlySet<numbe
     sizes: folder.sizes.filter(stays),
     dates: folder.dates.filter(stays),
   }
-  memory.sizeBytes -= (folder.uids.length - columns.uids.length) * messageBytes
+  grow(memory, folder, (columns.uids.length - folder.uids.length) * messageBytes)
   for (const uid of gone) {
-    memory.sizeBytes -= folder.texts.get(uid)?.length ?? 0
+    grow(memory, folder, -(folder.texts.get(uid)?.length ?? 0))
     folder.texts.delete(uid)
     folder.keywords.delete(uid)
   }

@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { idFloor } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
-import { uuidArray } from '../platform/sql-arrays.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -16,20 +15,6 @@ const graceMs = 3600 * 1000
 const candidatesPerRun = 10_000
 // No message takes a day to arrive.
 const abandonedMs = 24 * 3600 * 1000
-
-/** Notes bodies that lost a message, in the transaction that took it. */
-export async function addSweepCandidates(
-  platform: Platform,
-  tx: Tx,
-  bodyIds: readonly string[],
-): Promise<void> {
-  if (bodyIds.length === 0) return
-  await sql`
-    insert into sweep_candidates (body_id, since)
-    select distinct id, ${platform.clock.now()}::timestamptz from unnest(${uuidArray(bodyIds)}) as gone (id)`.execute(
-    tx,
-  )
-}
 
 /** Notes all bodies of a mailbox, before its messages and those that could be restored are removed for good. */
 export async function addSweepCandidatesOf(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {

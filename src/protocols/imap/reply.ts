@@ -19,7 +19,6 @@ export function bad(text: string): Reply {
   return { condition: 'BAD', code: null, text }
 }
 
-export const notSupported = bad('Not supported')
 /** RFC 7888 §4. What a non-synchronizing literal holds is read and thrown away. */
 export const literalTooLarge: Reply = { condition: 'BAD', code: 'TOOBIG', text: 'Literal too large' }
 export const readOnlyFolder = no('READ-ONLY', 'The mailbox was opened read-only')
