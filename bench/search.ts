@@ -1,6 +1,6 @@
 /**
  * Search in one mailbox with very many messages, over IMAP: needles that are in no message, in few, and in up to one of a
- * hundred. BENCH_MESSAGES says how many messages there are; a million takes some ten minutes to store and to index.
+ * hundred. BENCH_MESSAGES says how many messages there are; a million takes over twenty minutes to store and index.
  */
 import { performance } from 'node:perf_hooks'
 import { sql } from 'kysely'
