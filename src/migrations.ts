@@ -1,5 +1,6 @@
 /** Every folder's migrations, in one list. */
 import { accountsMigrations } from './accounts/schema.ts'
+import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
@@ -14,4 +15,5 @@ export const migrations = mergeMigrations(
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,
+  outboundMigrations,
 )

@@ -11,6 +11,7 @@ import { type Clock, createTestClock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import { DataDirectoryInUse, openDataDirectory, readOrCreateSecretFile } from './platform/data-directory.ts'
 import { openDatabase } from './platform/database.ts'
+import { createDns } from './platform/dns.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { noListeners } from './platform/endpoints.ts'
 import { createEventBus } from './platform/event-bus.ts'
@@ -76,6 +77,7 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
     db: database.db,
     pool: database.pool,
     vault: createVault(config.masterKey ?? (await readMasterKeyFile(config))),
+    dns: createDns(config),
     bus,
     feed,
     metrics: createMetrics(),

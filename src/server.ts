@@ -3,25 +3,16 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bootstrapped, bootstrap } from './accounts/bootstrap.ts'
 import { startAuthenticator } from './accounts/principals.ts'
-import { deleteOldSessions } from './accounts/sessions.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
-import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
-import { expireDeletedMessages } from './messages/deleted-messages.ts'
-import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
-import { deleteEndedMaildropLocks, startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
-import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
-import { indexFolder, scheduleIndexing } from './messages/search/search-index-jobs.ts'
-import { sweepBodies } from './messages/sweep.ts'
-import { pruneFolderTombstones, pruneOldTombstones } from './messages/tombstones.ts'
+import { jobHandlers, jobSchedule } from './job-handlers.ts'
+import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
 import type { Config } from './platform/config.ts'
 import { writeFileDurably } from './platform/data-directory.ts'
 import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
-import { deleteOldEvents } from './platform/events.ts'
-import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
-import { type JobHandlers, type JobSchedule, startJobs } from './platform/jobs.ts'
+import { startJobs } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
 import { loadTls, type TlsMaterial } from './platform/tls.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
@@ -39,55 +30,6 @@ export type Server = AsyncDisposable & {
 
 /** Where to find each listener: the contents of DATA_DIR/endpoints.json (DESIGN section 6). */
 export type Endpoints = { pid: number } & Record<ListenerName, string | null>
-
-declare module './platform/jobs.ts' {
-  interface JobTypes {
-    'platform.clean_up': Record<string, never>
-  }
-}
-
-// Each batch is of hundreds or thousands; what is left over waits for the next time.
-const batchesMax = 100
-
-/** Does batches until one finds nothing. */
-async function repeat(batch: (platform: Platform) => Promise<number>, platform: Platform): Promise<void> {
-  for (let done = 0; done < batchesMax && (await batch(platform)) > 0; done++);
-}
-
-const jobHandlers: JobHandlers = {
-  'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
-  'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
-  'bodies.sweep': (platform) => repeat(sweepBodies, platform),
-  'maildrop.expire': async (platform) => {
-    await expireRetrieved(platform)
-    await deleteEndedMaildropLocks(platform)
-  },
-  'search.index': (platform, { mailbox_id: mailboxId, folder_id: folderId }) =>
-    indexFolder(platform, { mailboxId, folderId }),
-  'search.schedule': (platform) => scheduleIndexing(platform),
-  'retention.clean_up': (platform) => repeat(cleanUpDueFolders, platform),
-  'retention.expire': (platform) => repeat(expireDeletedMessages, platform),
-  'retention.replan': (platform, payload) => replanWorkspace(platform, payload.workspace_id),
-  'tombstones.prune_folder': (platform, payload) =>
-    pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
-  'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
-  'platform.clean_up': async (platform) => {
-    await deleteOldEvents(platform)
-    await deleteOldIdempotencyKeys(platform)
-    await deleteOldSessions(platform)
-  },
-}
-
-const jobSchedule: JobSchedule = {
-  'mailbox.purge_due': '*/10 * * * *',
-  'bodies.sweep': '*/15 * * * *',
-  'maildrop.expire': '23 * * * *',
-  'search.schedule': '*/2 * * * *',
-  'retention.clean_up': '*/10 * * * *',
-  'retention.expire': '37 * * * *',
-  'tombstones.prune_old': '*/10 * * * *',
-  'platform.clean_up': '7 * * * *',
-}
 
 /** Starts everything that the configuration asks for. A start that fails half-way stops what it started. */
 export async function startServer(config: Config): Promise<Server> {
@@ -193,11 +135,13 @@ function endpointsOf(config: Config, ports: ListenerPorts): Endpoints {
     smtp: at(ports.smtp),
     submission: at(ports.submission),
     submissions: at(ports.submissions),
+    lmtp: at(ports.lmtp),
     imap: at(ports.imap),
     imaps: at(ports.imaps),
     pop3: at(ports.pop3),
     pop3s: at(ports.pop3s),
     dns: at(ports.dns),
+    http_challenge: at(ports.http_challenge),
   }
 }
 

@@ -6,9 +6,9 @@ import { localEngine } from '../messages/local-engine.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { append, assertCounters, eventsOf, mail, messagesIn, stage } from '../testing/test-mail.ts'
+import { outboundMessage } from '../testing/test-outbound.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
-import { type Delivery, type DeliveryResult, startCommitLane } from './commit-lane.ts'
-import type { LocalRecipient, RemoteRecipient } from './recipients.ts'
+import { type Delivery, type DeliveryResult, type Placement, startCommitLane } from './commit-lane.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -16,27 +16,26 @@ before(async () => {
 })
 after(() => t[Symbol.asyncDispose]())
 
-type Box = TestMailbox & { folderId: string; recipient: LocalRecipient }
+type Box = TestMailbox & { folderId: string; placement: Placement }
 
 async function newBox(): Promise<Box> {
   const box = await t.createMailbox()
   const folderId = (await findInboxId(t.platform, box.mailboxId)) ?? ''
-  return { ...box, folderId, recipient: { kind: 'local', address: box.address, owner: box.owner, folderId } }
+  return { ...box, folderId, placement: { owner: box.owner, folderId, flags: 0, keywords: [] } }
 }
 
 async function deliveryTo(boxes: readonly Box[], remote: readonly string[] = []): Promise<Delivery> {
   const [sender = await newBox()] = boxes
-  const recipients = remote.map((address): RemoteRecipient => {
-    return { kind: 'remote', address, domain: address.split('@')[1] ?? '' }
-  })
   return {
     body: await stage(t.platform, mail({ id: `${newId()}@x` })),
     internalDate: new Date(),
-    recipients: boxes.map(({ recipient }) => recipient),
+    placements: boxes.map(({ placement }) => placement),
     outbound:
-      recipients.length === 0
-        ? null
-        : { owner: sender.owner, mailFrom: sender.address, smtputf8: true, recipients },
+      remote.length === 0
+        ? []
+        : [outboundMessage(sender.owner, remote, { mailFrom: sender.address, smtputf8: true })],
+    jobs: [],
+    holders: [],
   }
 }
 
@@ -149,7 +148,7 @@ async function outboundOf(mailboxId: string) {
     .selectFrom('outbound_messages')
     .innerJoin('outbound_recipients', 'outbound_recipients.outbound_message_id', 'outbound_messages.id')
     .select(['outbound_messages.id', 'body_id', 'mail_from', 'smtputf8', 'rcpt_to', 'domain', 'state'])
-    .where('mailbox_id', '=', mailboxId)
+    .where('outbound_messages.mailbox_id', '=', mailboxId)
     .orderBy('rcpt_to')
     .execute()
 }
@@ -163,7 +162,7 @@ for (const [what, withLocal] of [
     const lane = startCommitLane(t.platform)
     const remote = ['a@example.com', 'b@example.net']
     const delivery = await deliveryTo([box], remote)
-    const result = await lane.deliver(withLocal ? delivery : { ...delivery, recipients: [] })
+    const result = await lane.deliver(withLocal ? delivery : { ...delivery, placements: [] })
     assert.deepEqual(uidsOf(result), withLocal ? [1] : [])
     const queued = await outboundOf(box.mailboxId)
     assert.deepEqual(

@@ -4,23 +4,35 @@
  * makes transactions fuller instead of more.
  */
 
-import type { StagedBody } from '../messages/bodies.ts'
-import { insertBodies } from '../messages/bodies.ts'
+import { insertBodies, type StagedBody } from '../messages/bodies.ts'
+import type { MailboxOwner } from '../messages/owner.ts'
 import { type StoredMessage, storeMessages } from '../messages/store.ts'
-import { holdBody } from '../messages/sweep.ts'
+import { holdBodies } from '../messages/sweep.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import type { NewEvent } from '../platform/events.ts'
+import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type OutboundMessage, queueOutbound } from './outbound.ts'
-import type { LocalRecipient } from './recipients.ts'
+import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
+
+/** Where a message is put for one of its local recipients. */
+export type Placement = {
+  owner: MailboxOwner
+  folderId: string
+  flags: number
+  keywords: readonly string[]
+}
 
 /** One message that was received whole, for everyone that it is for. */
 export type Delivery = {
   body: StagedBody
   internalDate: Date
-  recipients: readonly LocalRecipient[]
-  /** What leaves the platform, if anything does. */
-  outbound: OutboundMessage | null
+  placements: readonly Placement[]
+  /** What leaves the platform, each with the same body: the rest of a submission, forwards. */
+  outbound: readonly OutboundMessage[]
+  /** What is done after the commit, and only then. */
+  jobs: readonly NewJob[]
+  /** Ids of those that need the body without being a message (a report that is read by a job). */
+  holders: readonly string[]
 }
 
 /** 'gone': a recipient's mailbox vanished after RCPT TO. Nothing of the delivery was stored. */
@@ -79,7 +91,7 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
   let messages = 0
   let bytes = 0
   for (const { delivery } of waiting) {
-    messages += delivery.recipients.length
+    messages += delivery.placements.length
     bytes += delivery.body.content?.length ?? 0
     const isFull =
       count >= deliveriesPerCommitMax || messages > messagesPerCommitMax || bytes > bytesPerCommitMax
@@ -156,28 +168,32 @@ async function write(
   deliveries: readonly Delivery[],
 ): Promise<StoredMessage[][]> {
   const targets = deliveries.flatMap((delivery, index) =>
-    delivery.recipients.map((recipient) => ({ delivery, recipient, index })),
+    delivery.placements.map((placement) => ({ delivery, placement, index })),
   )
   const stored = await storeMessages(
     platform,
     tx,
-    targets.map(({ delivery, recipient }) => ({
-      mailboxId: recipient.owner.mailboxId,
-      folderId: recipient.folderId,
+    targets.map(({ delivery, placement }) => ({
+      mailboxId: placement.owner.mailboxId,
+      folderId: placement.folderId,
       body: delivery.body,
-      flags: 0,
-      keywords: [],
+      flags: placement.flags,
+      keywords: placement.keywords,
       internalDate: delivery.internalDate,
     })),
     (messages) => {
       const gone = new Set(targets.flatMap(({ index }, at) => (messages[at] ? [] : [index])))
       if (gone.size > 0) throw new RecipientsGone(gone)
-      return targets.flatMap(({ recipient }, at) =>
-        messages[at] ? [receivedEvent(recipient, messages[at])] : [],
+      return targets.flatMap(({ placement }, at) =>
+        messages[at] ? [receivedEvent(placement, messages[at])] : [],
       )
     },
   )
   await writeOutbound(platform, tx, deliveries)
+  await addJobs(
+    tx,
+    deliveries.flatMap((delivery) => delivery.jobs),
+  )
   const messages = deliveries.map((): StoredMessage[] => [])
   for (const [at, { index }] of targets.entries()) {
     const message = stored[at]
@@ -186,10 +202,10 @@ async function write(
   return messages
 }
 
-function receivedEvent(recipient: LocalRecipient, message: StoredMessage): NewEvent {
+function receivedEvent(placement: Placement, message: StoredMessage): NewEvent {
   return {
     type: 'message.received',
-    ...recipient.owner,
+    ...placement.owner,
     data: {
       message_id: message.id,
       folder_id: message.folderId,
@@ -202,10 +218,17 @@ function receivedEvent(recipient: LocalRecipient, message: StoredMessage): NewEv
 }
 
 async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
-  for (const { body, outbound, recipients } of deliveries) {
-    if (!outbound) continue
-    if (recipients.length === 0) await insertBodies(tx, [body], platform.clock.now())
-    const id = await queueOutbound(platform, tx, body.id, outbound)
-    await holdBody(tx, body.id, id)
-  }
+  const leaving = deliveries.filter(({ outbound, holders }) => outbound.length > 0 || holders.length > 0)
+  // The store has written the bodies of those that also stay here.
+  const bodies = leaving.filter(({ placements }) => placements.length === 0).map(({ body }) => body)
+  await insertBodies(tx, bodies, platform.clock.now())
+  const holds = leaving.flatMap(({ body, holders }) =>
+    holders.map((holderId) => ({ bodyId: body.id, holderId })),
+  )
+  if (holds.length > 0) await holdBodies(holds).execute(tx)
+  await queueOutbound(
+    platform,
+    tx,
+    leaving.flatMap(({ body, outbound }) => outbound.map((message) => ({ bodyId: body.id, message }))),
+  )
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
+import { getDomain } from '../domains/domains.ts'
 import { removeDomain } from '../mailboxes/domain-removal.ts'
 import { deleteMailbox, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
 import { findInboxId } from '../messages/folders.ts'
@@ -27,11 +28,18 @@ const kindOf = async (text: string, by = resolver): Promise<string> => (await by
 test('a mailbox is found with its owner and INBOX, in any case and with a detail', async () => {
   const { address, owner, mailboxId } = await t.createMailbox('Ann.Lee@demo.test')
   const folderId = await findInboxId(t.platform, mailboxId)
+  const { id: domainId } = await getDomain(t.platform, t.scope, 'demo.test')
   for (const text of ['ann.lee@demo.test', 'ANN.LEE@DEMO.TEST', 'ann.lee@demo.test.']) {
-    assert.deepEqual(await resolver.resolve(text), { kind: 'local', address, owner, folderId })
+    assert.deepEqual(await resolver.resolve(text), { kind: 'local', address, owner, domainId, folderId })
   }
   const detailed = await resolver.resolve('ann.lee+news@demo.test')
-  assert.deepEqual(detailed, { kind: 'local', address: 'ann.lee+news@demo.test', owner, folderId })
+  assert.deepEqual(detailed, {
+    kind: 'local',
+    address: 'ann.lee+news@demo.test',
+    owner,
+    domainId,
+    folderId,
+  })
 })
 
 const rows: [address: string, kind: string][] = [

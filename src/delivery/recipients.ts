@@ -9,7 +9,16 @@ import { createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
 
-export type LocalRecipient = { kind: 'local'; address: string; owner: MailboxOwner; folderId: string }
+export type LocalRecipient = {
+  kind: 'local'
+  /** As it was asked for: the mailbox's address, an alias, either with a detail. */
+  address: string
+  owner: MailboxOwner
+  /** The domain of that address. */
+  domainId: string
+  /** INBOX. */
+  folderId: string
+}
 
 export type RemoteRecipient = { kind: 'remote'; address: string; domain: string }
 
@@ -101,7 +110,7 @@ async function look(platform: Platform, address: Address): Promise<Recipient> {
     workspaceId: route.workspaceId,
     mailboxId: route.mailboxId,
   }
-  return { kind: 'local', address: address.address, owner, folderId }
+  return { kind: 'local', address: address.address, owner, domainId: route.domainId, folderId }
 }
 
 function takesMail(route: Route): boolean {

@@ -24,4 +24,13 @@ export const deliveryMigrations: Migrations = {
     )`,
     'create index outbound_recipients_message on outbound_recipients (outbound_message_id)',
   ),
+  '0016_delivery_policies': sqlMigration(
+    `create table delivery_policies (
+      scope_id uuid primary key,
+      scope text not null check (scope in ('workspace', 'domain', 'mailbox')),
+      workspace_id uuid not null,
+      settings jsonb not null,
+      updated_at timestamptz not null
+    )`,
+  ),
 }

@@ -1,37 +1,28 @@
-/** The tables of delivery: mail that is to leave the platform. */
+/** The tables of delivery as a whole; the queue's are in outbound/tables.ts, and each subject's beside it. */
+import type { ColumnType } from 'kysely'
+import type { DeliveryPolicySettings } from './policies.ts'
 
-export type OutboundMessagesTable = {
-  id: string
-  organization_id: string
+/** What a workspace, a domain or a mailbox says of its mail; policies.ts has the settings. */
+export type DeliveryPoliciesTable = {
+  scope_id: string
+  scope: 'workspace' | 'domain' | 'mailbox'
   workspace_id: string
-  mailbox_id: string
-  body_id: string
-  /** The reverse path; empty for the null sender of a report. */
-  mail_from: string
-  /** Whether the next server must know SMTPUTF8 (RFC 6531 §3.2). */
-  smtputf8: boolean
-  created_at: Date
-}
-
-export type OutboundRecipientsTable = {
-  id: string
-  outbound_message_id: string
-  rcpt_to: string
-  domain: string
-  /** The sender that takes them from here is issue 4's. */
-  state: 'queued'
-  created_at: Date
+  settings: ColumnType<DeliveryPolicySettings, string, string>
+  updated_at: Date
 }
 
 declare module '../platform/database.ts' {
   interface Tables {
-    outbound_messages: OutboundMessagesTable
-    outbound_recipients: OutboundRecipientsTable
+    delivery_policies: DeliveryPoliciesTable
   }
 }
 
 declare module '../platform/events.ts' {
   interface EventTypes {
-    'message.queued': { outbound_message_id: string; recipients: number }
+    'delivery_policy.updated': {
+      scope: 'workspace' | 'domain' | 'mailbox'
+      scope_id: string
+      settings: DeliveryPolicySettings
+    }
   }
 }

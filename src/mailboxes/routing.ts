@@ -8,6 +8,8 @@ import type { Service } from './tables.ts'
 
 export type Route = {
   mailboxId: string
+  /** Of the address. */
+  domainId: string
   organizationId: string
   workspaceId: string
   service: Service
@@ -22,7 +24,7 @@ export type Route = {
 export async function findRoute(platform: Platform, address: Address): Promise<Route | null> {
   const base = withoutDetail(address)
   const { rows } = await sql<Route>`
-    select mailboxes.id as "mailboxId", mailboxes.organization_id as "organizationId",
+    select mailboxes.id as "mailboxId", addresses.domain_id as "domainId", mailboxes.organization_id as "organizationId",
       mailboxes.workspace_id as "workspaceId", service, mailboxes.state as "mailboxState",
       domains.state as "domainState"
     from addresses join mailboxes on mailboxes.id = addresses.mailbox_id

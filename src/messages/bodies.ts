@@ -11,6 +11,7 @@ import type { Db, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { createStructureParser, type ParsedMessage } from './mime/structure.ts'
+import type { Trust } from './trust.ts'
 
 /** Raw bytes of a chunk. It is part of the stored format: a change needs a migration. */
 export const chunkBytes = 256 * 1024
@@ -22,6 +23,8 @@ export type StagedBody = {
   /** The single frame, or null when the body lies in chunks. */
   content: Buffer | null
   parsed: ParsedMessage
+  /** What was found out about it on its way in; delivery sets it. */
+  trust?: Trust
 }
 
 export type BodyWriter = {
@@ -95,7 +98,7 @@ async function insertChunk(db: Db, bodyId: string, number: number, raw: Buffer):
  */
 export function bodiesStatement(bodies: readonly StagedBody[], at: Date): RawBuilder<unknown> {
   let offset = 1 // SQL counts from one
-  const rows = bodies.map(({ id, sizeBytes, content, parsed }) => {
+  const rows = bodies.map(({ id, sizeBytes, content, parsed, trust }) => {
     const start = offset
     offset += content?.length ?? 0
     return {
@@ -105,15 +108,17 @@ export function bodiesStatement(bodies: readonly StagedBody[], at: Date): RawBui
       length: content?.length ?? null,
       envelope: { ...parsed.envelope, references: parsed.references }, // THREAD reads them from here
       structure: parsed.root,
+      trust: trust ?? null,
     }
   })
   const contents = Buffer.concat(bodies.flatMap(({ content }) => content ?? []))
   return sql`/* prepared insert_bodies */
-    insert into bodies (id, store, size_bytes, content, envelope, structure, created_at)
+    insert into bodies (id, store, size_bytes, content, envelope, structure, trust, created_at)
     select id, 'postgres', size_bytes, substring(${contents}::bytea from start for length), envelope, structure,
-      ${at}::timestamptz
+      trust, ${at}::timestamptz
     from json_to_recordset(${JSON.stringify(rows)}::json)
-      as new (id uuid, size_bytes bigint, start int, length int, envelope json, structure json)`
+      as new (id uuid, size_bytes bigint, start int, length int, envelope json, structure json,
+        trust jsonb)`
 }
 
 /** Writes the rows of staged bodies. */

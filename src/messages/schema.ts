@@ -242,4 +242,5 @@ export const messagesMigrations: Migrations = {
       primary key (mailbox_id, source, path)
     )`,
   ),
+  '0017_trust': sqlMigration('alter table bodies add column trust jsonb'),
 }

@@ -9,7 +9,7 @@ import { chunkBytes, createBodyWriter, insertBodies } from './bodies.ts'
 import { changeFlags, expungeDeleted } from './changes.ts'
 import { copyMessages } from './copies.ts'
 import { flagBits } from './flags.ts'
-import { holdBody, sweepBodies } from './sweep.ts'
+import { holdBodies, sweepBodies } from './sweep.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -88,7 +88,7 @@ test('a held body stays', async () => {
   const body = await stage(t.platform, mail())
   await inTransaction(t.platform, async (tx) => {
     await insertBodies(tx, [body], new Date())
-    await holdBody(tx, body.id, body.id)
+    await holdBodies([{ bodyId: body.id, holderId: body.id }]).execute(tx)
     await tx.insertInto('sweep_candidates').values({ body_id: body.id, since: new Date() }).execute()
   })
   await sweepBodies(later(2))

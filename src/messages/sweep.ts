@@ -1,8 +1,9 @@
 /** The sweep: bodies that lost their last message are removed, and pieces of messages that never arrived whole. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { idFloor } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -59,7 +60,16 @@ async function sweepAbandonedChunks(platform: Platform): Promise<void> {
       and not exists (select from bodies where bodies.id = body_chunks.body_id)`.execute(platform.db)
 }
 
-/** Keeps a body while something other than a message needs it (a queued delivery). */
-export async function holdBody(tx: Tx, bodyId: string, holderId: string): Promise<void> {
-  await tx.insertInto('body_holds').values({ body_id: bodyId, holder_id: holderId }).execute()
+/** Keeps bodies while something other than a message needs them (a queued delivery). */
+export function holdBodies(holds: readonly { bodyId: string; holderId: string }[]): RawBuilder<unknown> {
+  return sql`/* prepared hold_bodies */
+    insert into body_holds (body_id, holder_id)
+    select * from unnest(${uuidArray(holds.map(({ bodyId }) => bodyId))}, ${uuidArray(holds.map(({ holderId }) => holderId))})`
+}
+
+/** Lets go of bodies: what nothing else refers to goes with the next sweep. */
+export function releaseBodies(holderIds: readonly string[], at: Date): RawBuilder<unknown> {
+  return sql`/* prepared release_bodies */
+    with released as (delete from body_holds where holder_id = any(${uuidArray(holderIds)}) returning body_id)
+    insert into sweep_candidates (body_id, since) select body_id, ${at}::timestamptz from released`
 }

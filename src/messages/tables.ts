@@ -3,6 +3,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import type { PolicySettings } from './policies.ts'
+import type { Trust } from './trust.ts'
 
 /** RFC 6154 §2, without the backslash, in lower case; INBOX has its own word. */
 export type SpecialUse = 'inbox' | 'archive' | 'drafts' | 'junk' | 'sent' | 'trash'
@@ -73,6 +74,8 @@ export type BodiesTable = {
   structure: ColumnType<MimePart, string, never>
   /** What stands for the message in a list; null until someone asks for it. */
   preview: Generated<string | null>
+  /** Null for what did not come from outside. */
+  trust: ColumnType<Trust | null, string | null, never>
   created_at: Date
 }
 

@@ -52,14 +52,20 @@ function host(variable: string, fallback: string, doc: string): Setting<string> 
   return make({ variable, default: fallback, doc, shape: `address, \`${fallback}\``, parse })
 }
 
-function port(variable: string, fallback: number, doc: string): Setting<Port> {
+function port(variable: string, fallback: Port, doc: string): Setting<Port> {
   const parse = (raw: string): Parsed<Port> => {
     if (raw === 'off') return good(null)
     return /^\d{1,5}$/.test(raw) && Number(raw) <= 65_535
       ? good(Number(raw))
       : bad('must be a port from 1 to 65535, 0 for any free port, or "off"')
   }
-  return make({ variable, default: fallback, doc, shape: `port, 0 or \`off\`, \`${fallback}\``, parse })
+  return make({
+    variable,
+    default: fallback,
+    doc,
+    shape: `port, 0 or \`off\`, \`${fallback ?? 'off'}\``,
+    parse,
+  })
 }
 
 function integer(
@@ -124,6 +130,87 @@ function ipPort(variable: string, doc: string): Setting<string | null> {
   return make<string | null>({ variable, default: null, doc, shape: '`ip:port`, none', parse })
 }
 
+/** A comma list of which each part must be of one form. */
+function listOf(
+  variable: string,
+  form: { matches: (part: string) => boolean; shape: string; example: string },
+  doc: string,
+): Setting<readonly string[]> {
+  const parse = (raw: string): Parsed<readonly string[]> => {
+    const parts = raw.split(',').map((part) => part.trim())
+    return parts.every(form.matches)
+      ? good(parts)
+      : bad(`must be a comma list of ${form.shape}, as in ${form.example}`)
+  }
+  return make<readonly string[]>({
+    variable,
+    default: [],
+    doc,
+    shape: `comma list of ${form.shape}, none`,
+    parse,
+  })
+}
+
+function hostnames(variable: string, doc: string): Setting<readonly string[]> {
+  const form = {
+    matches: (part: string) => hostnamePattern.test(part),
+    shape: 'names',
+    example: 'one.example,two.example',
+  }
+  return listOf(variable, form, doc)
+}
+
+function networks(variable: string, doc: string): Setting<readonly string[]> {
+  return listOf(
+    variable,
+    { matches: isNetwork, shape: 'addresses and networks', example: '127.0.0.1,10.0.0.0/8' },
+    doc,
+  )
+}
+
+/** An address, or one with the length of a prefix (RFC 4632 §3.1). */
+function isNetwork(part: string): boolean {
+  const [address = '', length, ...rest] = part.split('/')
+  const bits = isIP(address) === 6 ? 128 : 32
+  const isLength = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits)
+  return isIP(address) !== 0 && rest.length === 0 && isLength
+}
+
+/** Spans of time as in `5m,30m,2h,1d`, in seconds. */
+function durations(variable: string, fallback: string, doc: string): Setting<readonly number[]> {
+  const parse = (raw: string): Parsed<readonly number[]> => {
+    const seconds = raw.split(',').map((part) => secondsOf(part.trim()))
+    return seconds.every((one) => one !== null && one > 0)
+      ? good(seconds.flatMap((one) => one ?? []))
+      : bad('must be a comma list of durations, as in 5m,30m,2h,1d')
+  }
+  const preset = parse(fallback)
+  return make<readonly number[]>({
+    variable,
+    default: preset.ok ? preset.value : [],
+    doc,
+    shape: `durations, \`${fallback}\``,
+    parse,
+  })
+}
+
+/** One span of time, in seconds. */
+function duration(variable: string, fallback: string, doc: string): Setting<number> {
+  const parse = (raw: string): Parsed<number> => {
+    const seconds = secondsOf(raw)
+    return seconds !== null && seconds > 0 ? good(seconds) : bad('must be a duration, as in 30m or 5d')
+  }
+  const shape = `duration, \`${fallback}\``
+  return make({ variable, default: secondsOf(fallback) ?? 0, doc, shape, parse })
+}
+
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+function secondsOf(text: string): number | null {
+  const match = /^(\d{1,6})([smhd])$/.exec(text)
+  return match ? Number(match[1]) * (unitSeconds[match[2] ?? ''] ?? 0) : null
+}
+
 function list<const T extends string>(
   variable: string,
   allowed: readonly T[],
@@ -176,6 +263,10 @@ export const setting = {
   url,
   postgresUrl,
   ipPort,
+  hostnames,
+  networks,
+  duration,
+  durations,
   list,
   choice,
   flag,

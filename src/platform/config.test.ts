@@ -173,6 +173,7 @@ test('no sentence repeats a secret', () => {
     [
       'DATABASE_URL',
       'MAILWRIGHT_RELAY_URL',
+      'MAILWRIGHT_RSPAMD_URL',
       'MAILWRIGHT_BOOTSTRAP_API_KEY',
       'MAILWRIGHT_BOOTSTRAP_PASSWORD',
       'MAILWRIGHT_MASTER_KEY',

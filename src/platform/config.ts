@@ -30,6 +30,15 @@ export const configSchema = {
   smtpPort: setting.port('MAILWRIGHT_SMTP_PORT', 2025, 'MX: where other mail servers deliver.'),
   submissionPort: setting.port('MAILWRIGHT_SUBMISSION_PORT', 2587, 'Submission with STARTTLS (RFC 6409).'),
   submissionsPort: setting.port('MAILWRIGHT_SUBMISSIONS_PORT', 2465, 'Submission over TLS (RFC 8314).'),
+  lmtpPort: setting.port(
+    'MAILWRIGHT_LMTP_PORT',
+    null,
+    'LMTP (RFC 2033), for a mail server that stands in front of this one.',
+  ),
+  proxyProtocolFrom: setting.networks(
+    'MAILWRIGHT_PROXY_PROTOCOL_FROM',
+    'Load balancers whose SMTP connections begin with a PROXY protocol header that tells the client’s address.',
+  ),
   imapPort: setting.port('MAILWRIGHT_IMAP_PORT', 2143, 'IMAP with STARTTLS.'),
   imapsPort: setting.port('MAILWRIGHT_IMAPS_PORT', 2993, 'IMAP over TLS.'),
   pop3Port: setting.port('MAILWRIGHT_POP3_PORT', 2110, 'POP3 with STLS.'),
@@ -52,6 +61,64 @@ export const configSchema = {
   relayUrl: setting
     .url('MAILWRIGHT_RELAY_URL', ['smtp:', 'smtps:'], 'A smarthost for outbound mail in place of MX.')
     .secret(),
+  outboundNetworks: setting.choice(
+    'MAILWRIGHT_OUTBOUND_NETWORKS',
+    ['public', 'any'],
+    'public',
+    'Where mail may be delivered: with `public`, an MX that points into a loopback or private network is refused.',
+  ),
+  outboundConnections: setting.integer(
+    'MAILWRIGHT_OUTBOUND_CONNECTIONS',
+    { default: 100, min: 1, max: 10_000 },
+    'Connections that this node has open to other mail servers, at most.',
+  ),
+  retrySchedule: setting.durations(
+    'MAILWRIGHT_RETRY_SCHEDULE',
+    '1m,5m,15m,30m,1h,2h,4h',
+    'How long to wait after each failed attempt; the last one is used again and again (RFC 5321 §4.5.4.1).',
+  ),
+  queueLifetime: setting.duration(
+    'MAILWRIGHT_QUEUE_LIFETIME',
+    '5d',
+    'How long delivery is tried before the message bounces.',
+  ),
+  dane: setting.choice(
+    'MAILWRIGHT_DANE',
+    ['on', 'off'],
+    'off',
+    'DANE for outbound TLS (RFC 7672). Only with a resolver that validates DNSSEC and is reached over a path that nobody can tamper with.',
+  ),
+  publicUrl: setting.url(
+    'MAILWRIGHT_PUBLIC_URL',
+    ['http:', 'https:'],
+    'Where people reach the HTTP listener from outside, for links in messages; made of host name and port if unset.',
+  ),
+  dnsLists: setting.hostnames(
+    'MAILWRIGHT_DNS_LISTS',
+    'DNS lists of unwanted senders (RFC 5782) that inbound connections are looked up in.',
+  ),
+  rspamdUrl: setting
+    .url(
+      'MAILWRIGHT_RSPAMD_URL',
+      ['http:', 'https:'],
+      'An rspamd that is asked about every inbound message and taught by what people move; a password of its controller stands before the host, as in http://:password@127.0.0.1:11334.',
+    )
+    .secret(),
+  acmeDirectoryUrl: setting.url(
+    'MAILWRIGHT_ACME_DIRECTORY_URL',
+    ['https:'],
+    'An ACME authority (RFC 8555) that certificates are taken from, such as https://acme-v02.api.letsencrypt.org/directory. Setting it agrees to its terms.',
+  ),
+  acmeEmail: setting.optionalText('MAILWRIGHT_ACME_EMAIL', 'Where the authority may write to.'),
+  acmeCaFile: setting.optionalText(
+    'MAILWRIGHT_ACME_CA_FILE',
+    'PEM file of the authority that signed the ACME server’s own certificate, for a private one.',
+  ),
+  httpChallengePort: setting.port(
+    'MAILWRIGHT_HTTP_CHALLENGE_PORT',
+    null,
+    'A listener that only answers ACME challenges (HTTP-01) and sends everything else to MAILWRIGHT_PUBLIC_URL; usually 80.',
+  ),
   bootstrapApiKey: setting
     .optionalText(
       'MAILWRIGHT_BOOTSTRAP_API_KEY',
@@ -151,6 +218,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     smtpPort: read(configSchema.smtpPort),
     submissionPort: read(configSchema.submissionPort),
     submissionsPort: read(configSchema.submissionsPort),
+    lmtpPort: read(configSchema.lmtpPort),
+    proxyProtocolFrom: read(configSchema.proxyProtocolFrom),
     imapPort: read(configSchema.imapPort),
     imapsPort: read(configSchema.imapsPort),
     pop3Port: read(configSchema.pop3Port),
@@ -160,6 +229,18 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     resolver: read(configSchema.resolver),
     outboundPort: read(configSchema.outboundPort),
     relayUrl: read(configSchema.relayUrl),
+    outboundNetworks: read(configSchema.outboundNetworks),
+    outboundConnections: read(configSchema.outboundConnections),
+    retrySchedule: read(configSchema.retrySchedule),
+    queueLifetime: read(configSchema.queueLifetime),
+    dane: read(configSchema.dane),
+    publicUrl: read(configSchema.publicUrl),
+    dnsLists: read(configSchema.dnsLists),
+    rspamdUrl: read(configSchema.rspamdUrl),
+    acmeDirectoryUrl: read(configSchema.acmeDirectoryUrl),
+    acmeEmail: read(configSchema.acmeEmail),
+    acmeCaFile: read(configSchema.acmeCaFile),
+    httpChallengePort: read(configSchema.httpChallengePort),
     bootstrapApiKey: read(configSchema.bootstrapApiKey),
     bootstrapEmail: read(configSchema.bootstrapEmail),
     bootstrapPassword: read(configSchema.bootstrapPassword),

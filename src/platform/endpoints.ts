@@ -5,11 +5,13 @@ export const listenerNames = [
   'smtp',
   'submission',
   'submissions',
+  'lmtp',
   'imap',
   'imaps',
   'pop3',
   'pop3s',
   'dns',
+  'http_challenge',
 ] as const
 
 export type ListenerName = (typeof listenerNames)[number]
@@ -23,10 +25,12 @@ export function noListeners(): ListenerPorts {
     smtp: null,
     submission: null,
     submissions: null,
+    lmtp: null,
     imap: null,
     imaps: null,
     pop3: null,
     pop3s: null,
     dns: null,
+    http_challenge: null,
   }
 }

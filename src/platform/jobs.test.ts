@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { handlersWith } from '../testing/test-jobs.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { transaction } from './database.ts'
 import { newId } from './ids.ts'
-import { addJob, type JobHandlers, startJobs } from './jobs.ts'
+import { addJob, startJobs } from './jobs.ts'
 
 const t = await startTestPlatform({ MAILWRIGHT_LOG_LEVEL: 'silent' })
 after(() => t[Symbol.asyncDispose]())
@@ -14,7 +15,7 @@ const { db } = platform
 
 const done: string[] = []
 const failures = new Map<string, number>()
-const handlers: JobHandlers = {
+const handlers = handlersWith({
   async 'mailbox.purge'(given, { mailbox_id: name }) {
     assert.equal(given, platform)
     const left = failures.get(name) ?? 0
@@ -25,17 +26,7 @@ const handlers: JobHandlers = {
   'mailbox.purge_due': async () => {
     done.push('due')
   },
-  'bodies.sweep': async () => undefined,
-  'maildrop.expire': async () => undefined,
-  'search.index': async () => undefined,
-  'search.schedule': async () => undefined,
-  'retention.clean_up': async () => undefined,
-  'retention.expire': async () => undefined,
-  'retention.replan': async () => undefined,
-  'tombstones.prune_folder': async () => undefined,
-  'tombstones.prune_old': async () => undefined,
-  'platform.clean_up': async () => undefined,
-}
+})
 const jobs = await startJobs(platform, handlers, { 'mailbox.purge_due': '* * * * *' })
 let stopJobs = (): Promise<void> => jobs.stop()
 after(() => stopJobs())

@@ -36,6 +36,24 @@ export async function addJob<N extends JobName>(
     job_key := ${options.key ?? null}::text, max_attempts := ${attemptsMax}::int)`.execute(tx)
 }
 
+/** A job as data, for those who add several. */
+export type NewJob = { [N in JobName]: { name: N; payload: JobTypes[N] } & AddJobOptions }[JobName]
+
+/** Adds jobs in one statement, under the same rules as `addJob`. */
+export async function addJobs(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
+  if (jobs.length === 0) return
+  const rows = jobs.map(({ name, payload, runAt, key }) => ({
+    name,
+    payload,
+    run_at: runAt ?? null,
+    key: key ?? null,
+  }))
+  await sql`select graphile_worker.add_job(name, payload := payload, run_at := run_at, job_key := key,
+      max_attempts := ${attemptsMax}::int)
+    from json_to_recordset(${JSON.stringify(rows)}::json)
+      as new (name text, payload json, run_at timestamptz, key text)`.execute(tx)
+}
+
 export type Jobs = { stop(): Promise<void> }
 
 const concurrency = 4

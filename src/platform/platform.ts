@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { Db } from './database.ts'
+import type { Dns } from './dns.ts'
 import type { ListenerPorts } from './endpoints.ts'
 import type { EventBus } from './event-bus.ts'
 import type { EventFeed } from './event-feed.ts'
@@ -17,6 +18,7 @@ export type Platform = {
   readonly db: Db
   readonly pool: pg.Pool
   readonly vault: Vault
+  readonly dns: Dns
   readonly bus: EventBus
   readonly feed: Pick<EventFeed, 'announce'>
   readonly metrics: Metrics

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { bootstrap } from '../accounts/bootstrap.ts'
 import type { Scope } from '../accounts/principals.ts'
-import { connectDomain } from '../domains/domains.ts'
+import { connectDomain, type Domain } from '../domains/domains.ts'
 import { provisionMailbox } from '../mailboxes/provision.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import { type OpenPlatform, openPlatform } from '../open-platform.ts'
@@ -27,6 +27,8 @@ export type TestPlatform = AsyncDisposable & {
   /** The default workspace, with a domain `demo.test`. */
   scope: Scope
   createMailbox(address?: string): Promise<TestMailbox>
+  /** Connects a domain outside .test, as if its ownership had been proved. */
+  connectActiveDomain(name: string): Promise<Domain>
 }
 
 export const testApiKey = 'mw_test_key_that_only_tests_know_0123456789'
@@ -70,9 +72,22 @@ export async function startTestPlatform(environment: Record<string, string> = {}
     config,
     apiKey: testApiKey,
     scope,
+    connectActiveDomain: (name) => connectActiveDomain(platform, scope, name),
     createMailbox: (address = `user${++made}@demo.test`) => createMailbox(platform, scope, address),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+async function connectActiveDomain(platform: Platform, scope: Scope, name: string): Promise<Domain> {
+  return await transaction(platform.db, async (tx) => {
+    const { id } = await connectDomain(platform, tx, scope, name)
+    return await tx
+      .updateTable('domains')
+      .set({ state: 'active' })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  })
 }
 
 async function createMailbox(platform: Platform, scope: Scope, address: string): Promise<TestMailbox> {

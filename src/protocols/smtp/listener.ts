@@ -137,8 +137,12 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
       const conversation = conversationOf(session, name)
       const reception = {
         session,
+        role: conversation.role,
         mailFrom: reversePathOf(session),
-        sender: conversation.login,
+        ret: null,
+        envid: null,
+        notBefore: null,
+        login: conversation.login,
         ...recipientsOf(conversation, session),
       }
       receiveMessage(platform, lane, stream, reception).then(

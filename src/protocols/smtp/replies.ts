@@ -1,4 +1,5 @@
 /** How the listeners refuse: reply codes (RFC 5321 §4.2) with enhanced codes (RFC 3463) of our own choice. */
+import type { ArrivalRefusal } from '../../delivery/inbound/arrival.ts'
 
 /** Whose fault a refusal is: a stranger's mistake must not wake anyone, our own defect must. */
 type Blame = 'client' | 'server'
@@ -8,6 +9,11 @@ export type SmtpFault = Error & { responseCode: number; blame: Blame }
 /** The enhanced code leads the text; the connection sends it as it is. */
 function fault(blame: Blame, code: number, enhanced: string, text: string): SmtpFault {
   return Object.assign(new Error(`${enhanced} ${text}`), { responseCode: code, blame })
+}
+
+/** A refusal of the core, in its own words. */
+export function refusalFault({ code, enhanced, text }: ArrivalRefusal): SmtpFault {
+  return fault('client', code, enhanced, text)
 }
 
 export const replies = {

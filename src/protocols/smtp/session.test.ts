@@ -185,8 +185,8 @@ async function queuedOf(mailboxId: string) {
   return await smtp.t.platform.db
     .selectFrom('outbound_messages')
     .innerJoin('outbound_recipients', 'outbound_recipients.outbound_message_id', 'outbound_messages.id')
-    .select(['outbound_messages.id', 'mail_from', 'smtputf8', 'rcpt_to', 'domain', 'body_id'])
-    .where('mailbox_id', '=', mailboxId)
+    .select(['outbound_messages.id', 'mail_from', 'smtputf8', 'rcpt_to', 'domain', 'skip_bytes'])
+    .where('outbound_messages.mailbox_id', '=', mailboxId)
     .orderBy('rcpt_to')
     .execute()
 }
@@ -208,7 +208,13 @@ test('recipients here get the message, recipients elsewhere are queued, of one b
   const messages = await rawMessages(smtp.t.platform, bob.mailboxId)
   assert.equal(messages.length - before, 1)
   const raw = messages.at(-1)?.toString() ?? ''
-  assert.match(raw, /^Received: /, 'the Return-Path is written where a message arrives for good')
+  const trace = /^(Return-Path: <[^>]+>\r\n)Received: /.exec(raw)
+  assert.ok(trace, 'here it arrives for good (RFC 5321 §4.4)')
+  assert.deepEqual(
+    queued.map((row) => row.skip_bytes),
+    [trace[1]?.length, trace[1]?.length],
+    'what goes on goes without the Return-Path',
+  )
   assert.doesNotMatch(raw, /far@example|away@/, 'a trace names no recipient to another')
 })
 

@@ -6,6 +6,7 @@ import type {
   SMTPServerAuthenticationResponse,
   SMTPServerSession,
 } from 'smtp-server'
+import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
 import type {
   LocalRecipient,
   Recipient,
@@ -144,7 +145,7 @@ function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
 export function recipientsOf(
   conversation: Conversation,
   session: SMTPServerSession,
-): { local: LocalRecipient[]; remote: RemoteRecipient[] } {
+): { local: LocalRecipient[]; remote: OutboundRecipient[] } {
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, RemoteRecipient>()
   for (const { address } of session.envelope.rcptTo) {
@@ -152,7 +153,15 @@ export function recipientsOf(
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
     else if (recipient) remote.set(recipient.address, recipient)
   }
-  return { local: [...local.values()], remote: [...remote.values()] }
+  return {
+    local: [...local.values()],
+    remote: [...remote.values()].map((recipient) => ({
+      address: recipient.address,
+      domain: recipient.domain,
+      notify: null,
+      orcpt: null,
+    })),
+  }
 }
 
 /**
