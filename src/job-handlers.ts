@@ -1,6 +1,8 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { takeInReport } from './delivery/reports/intake.ts'
+import { deleteOldReports } from './delivery/reports/store.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -46,6 +48,13 @@ export const jobHandlers: JobHandlers = {
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
+  'reports.take_in': (platform, payload) =>
+    takeInReport(platform, {
+      bodyId: payload.body_id,
+      holderId: payload.holder_id,
+      domainId: payload.domain_id,
+    }),
+  'reports.clean_up': (platform) => repeat(deleteOldReports, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -61,5 +70,6 @@ export const jobSchedule: JobSchedule = {
   'retention.clean_up': '*/10 * * * *',
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
+  'reports.clean_up': '41 3 * * *',
   'platform.clean_up': '7 * * * *',
 }

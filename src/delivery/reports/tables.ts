@@ -1,0 +1,87 @@
+/** The tables of DMARC and TLS reports: those of others about our domains, and what ours to others are made of. */
+import type { ColumnType } from 'kysely'
+import type { AuthEntry, Disposition, DmarcReport } from './dmarc-report.ts'
+import type { TlsFailure } from './tls-report.ts'
+
+/** One aggregate report of one receiver about one of our domains. */
+export type DmarcReportsTable = {
+  id: string
+  workspace_id: string
+  domain_id: string
+  organization: string
+  email: string | null
+  report_id: string
+  begins_at: Date
+  ends_at: Date
+  policy: ColumnType<DmarcReport['policy'], string, never>
+  /** Of all rows that are kept. */
+  message_count: number
+  /** Of rows beyond the bound. */
+  omitted_count: number
+  received_at: Date
+}
+
+export type DmarcReportRowsTable = {
+  dmarc_report_id: string
+  number: number
+  source_address: string
+  message_count: number
+  disposition: Disposition
+  dkim_aligned: boolean
+  spf_aligned: boolean
+  overrides: string[]
+  header_from: string | null
+  envelope_from: string | null
+  dkim: ColumnType<AuthEntry[], string, never>
+  spf: ColumnType<AuthEntry[], string, never>
+}
+
+/** One policy of one TLS report. */
+export type TlsReportsTable = {
+  id: string
+  workspace_id: string
+  domain_id: string
+  organization: string
+  contact: string | null
+  report_id: string
+  begins_at: Date
+  ends_at: Date
+  policy_type: string
+  success_count: number
+  failure_count: number
+  failures: ColumnType<TlsFailure[], string, never>
+  received_at: Date
+}
+
+/** Messages that were refused at the door because their author's domain asks for it, counted by day. */
+export type DmarcRefusalsTable = {
+  day: string
+  domain: string
+  source_address: string
+  envelope_from: string
+  spf: ColumnType<unknown, string, never>
+  dkim: ColumnType<unknown, string, never>
+  fingerprint: Buffer
+  message_count: number
+}
+
+/** Reports that went out, so that none goes twice. */
+export type SentReportsTable = { kind: 'dmarc' | 'tls'; day: string; domain: string; sent_at: Date }
+
+declare module '../../platform/database.ts' {
+  interface Tables {
+    dmarc_reports: DmarcReportsTable
+    dmarc_report_rows: DmarcReportRowsTable
+    tls_reports: TlsReportsTable
+    dmarc_refusals: DmarcRefusalsTable
+    sent_reports: SentReportsTable
+  }
+}
+
+declare module '../../platform/events.ts' {
+  interface EventTypes {
+    'dmarc_report.received': { domain_id: string; organization: string; messages: number; report_id: string }
+    'tls_report.received': { domain_id: string; organization: string; failures: number; report_id: string }
+    'report.refused': { domain_id: string; reason: string }
+  }
+}
