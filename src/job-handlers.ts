@@ -2,6 +2,7 @@
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { takeInReport } from './delivery/reports/intake.ts'
+import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -54,6 +55,8 @@ export const jobHandlers: JobHandlers = {
       holderId: payload.holder_id,
       domainId: payload.domain_id,
     }),
+  'reports.plan': (platform) => planReports(platform),
+  'reports.send': (platform, payload) => sendReport(platform, payload),
   'reports.clean_up': (platform) => repeat(deleteOldReports, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
@@ -70,6 +73,7 @@ export const jobSchedule: JobSchedule = {
   'retention.clean_up': '*/10 * * * *',
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
+  'reports.plan': '11 1 * * *',
   'reports.clean_up': '41 3 * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -54,18 +54,35 @@ export const reportsMigrations: Migrations = {
     'create unique index tls_reports_once on tls_reports (domain_id, organization, report_id, policy_type)',
     'create index tls_reports_time on tls_reports (domain_id, ends_at, id)',
     'create index tls_reports_received on tls_reports (received_at)',
-    // What was refused for DMARC has no message that could be counted later.
-    `create table dmarc_refusals (
+    // What our reports to others are made of: mail that was kept is counted once a day, mail that was refused at once.
+    `create table dmarc_observations (
       day date not null,
       domain text not null,
       source_address inet not null,
       envelope_from text not null,
-      spf jsonb not null,
-      dkim jsonb not null,
+      trust jsonb not null,
       fingerprint bytea not null,
       message_count bigint not null,
       primary key (day, domain, source_address, fingerprint)
     )`,
-    'create table sent_reports (kind text not null, day date not null, domain text not null, sent_at timestamptz not null, primary key (kind, day, domain))',
+    `create table tls_observations (
+      day date not null,
+      domain text not null,
+      policy_type text not null,
+      result_type text not null,
+      receiving_host text not null,
+      receiving_address text not null,
+      session_count bigint not null,
+      primary key (day, domain, policy_type, result_type, receiving_host, receiving_address)
+    )`,
+    `create table sent_reports (
+      kind text not null check (kind in ('dmarc', 'tls')),
+      day date not null,
+      domain text not null,
+      sent_at timestamptz not null,
+      primary key (kind, day, domain)
+    )`,
+    // Steps are written in the order of time, and a day of them is read once.
+    'create index outbound_steps_at on outbound_steps using brin (at)',
   ),
 }

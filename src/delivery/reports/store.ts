@@ -148,10 +148,13 @@ declare module '../../platform/jobs.ts' {
 }
 
 const deletionsPerBatch = 500
+/** What our own reports are made of is needed for a day; some more for whoever looks into one. */
+const observedDays = 14
 
 /** Deletes reports past their time. @returns how many. */
 export async function deleteOldReports(platform: Platform): Promise<number> {
   const before = new Date(platform.clock.now().getTime() - reportLimits.keepDays * 24 * 3600 * 1000)
+  const observedBefore = new Date(platform.clock.now().getTime() - observedDays * 24 * 3600 * 1000)
   const { rows } = await sql<{ deleted: number }>`
     with dmarc as (
       delete from dmarc_reports where id in (
@@ -161,8 +164,10 @@ export async function deleteOldReports(platform: Platform): Promise<number> {
       delete from tls_reports where id in (
         select id from tls_reports where received_at < ${before} limit ${deletionsPerBatch}
       ) returning id
-    ), refusals as (
-      delete from dmarc_refusals where day < ${before}::date
+    ), observations as (
+      delete from dmarc_observations where day < ${observedBefore}::date
+    ), sessions as (
+      delete from tls_observations where day < ${observedBefore}::date
     ), sent as (
       delete from sent_reports where day < ${before}::date
     )

@@ -1,5 +1,6 @@
 /** The tables of DMARC and TLS reports: those of others about our domains, and what ours to others are made of. */
 import type { ColumnType } from 'kysely'
+import type { Trust } from '../../messages/trust.ts'
 import type { AuthEntry, Disposition, DmarcReport } from './dmarc-report.ts'
 import type { TlsFailure } from './tls-report.ts'
 
@@ -53,16 +54,31 @@ export type TlsReportsTable = {
   received_at: Date
 }
 
-/** Messages that were refused at the door because their author's domain asks for it, counted by day. */
-export type DmarcRefusalsTable = {
+/** Mail of one day from one address that was authenticated alike. */
+export type DmarcObservationsTable = {
   day: string
+  /** The author's. */
   domain: string
   source_address: string
   envelope_from: string
-  spf: ColumnType<unknown, string, never>
-  dkim: ColumnType<unknown, string, never>
+  trust: ColumnType<ObservedTrust, string, never>
   fingerprint: Buffer
   message_count: number
+}
+
+/** What a report says of a message. */
+export type ObservedTrust = Pick<Trust, 'spf' | 'dkim' | 'dmarc'>
+
+/** Sessions of one day with the hosts of one domain that ended alike. */
+export type TlsObservationsTable = {
+  day: string
+  domain: string
+  policy_type: string
+  /** Empty: the session had the TLS that the policy asks for. */
+  result_type: string
+  receiving_host: string
+  receiving_address: string
+  session_count: number
 }
 
 /** Reports that went out, so that none goes twice. */
@@ -73,7 +89,8 @@ declare module '../../platform/database.ts' {
     dmarc_reports: DmarcReportsTable
     dmarc_report_rows: DmarcReportRowsTable
     tls_reports: TlsReportsTable
-    dmarc_refusals: DmarcRefusalsTable
+    dmarc_observations: DmarcObservationsTable
+    tls_observations: TlsObservationsTable
     sent_reports: SentReportsTable
   }
 }
