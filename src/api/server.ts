@@ -33,6 +33,7 @@ import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
+import { sendMessageRoute } from './send-message.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -132,6 +133,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   credentialRoutes(app, platform)
   mailPolicyRoutes(app, platform)
   folderRoutes(app, platform)
+  sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
   testClockRoute(app, platform)

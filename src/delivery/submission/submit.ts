@@ -1,0 +1,305 @@
+/**
+ * Sending by a program: the copy in Sent, the copies of recipients here and a row for each recipient elsewhere are written
+ * in one transaction, the caller's. It obeys what submission over SMTP obeys.
+ */
+import { sql } from 'kysely'
+import type { Scope } from '../../accounts/principals.ts'
+import { requireWrite } from '../../accounts/principals.ts'
+import { parseAddress } from '../../mailboxes/address.ts'
+import { isServed } from '../../mailboxes/lifecycle.ts'
+import { lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
+import type { Mailbox } from '../../mailboxes/provision.ts'
+import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
+import { flagBits } from '../../messages/flags.ts'
+import type { MailboxOwner } from '../../messages/owner.ts'
+import { requireRoom } from '../../messages/quotas.ts'
+import type { StoredMessage } from '../../messages/store.ts'
+import type { Tx } from '../../platform/database.ts'
+import { type FieldProblem, Refusal } from '../../platform/errors.ts'
+import { newId } from '../../platform/ids.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { type Placement, writeDeliveries } from '../commit-lane.ts'
+import type { Arrival, RecipientDecision } from '../inbound/arrival.ts'
+import { spooledBytes } from '../inbound/spool.ts'
+import { admitRecipient } from '../limits/admit.ts'
+import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
+import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
+import { decideForRecipient } from '../routing/decide.ts'
+import { receivedField } from '../trace.ts'
+import {
+  composeMessage,
+  customFieldProblem,
+  fieldBytesMax,
+  type NewMessageParts,
+  type Person,
+} from './compose.ts'
+
+export type Submission = NewMessageParts & {
+  /** Not before then; null is at once. */
+  sendAt: Date | null
+}
+
+export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' }
+
+export type Submitted = {
+  /** The copy in Sent. */
+  sent: StoredMessage
+  /** Message-ID without angle brackets. */
+  messageId: string
+  recipients: SubmittedRecipient[]
+}
+
+export const submissionLimits = {
+  recipientsMax: 1000,
+  attachmentsMax: 100,
+  headersMax: 50,
+  headerBytesMax: fieldBytesMax,
+  /** How far ahead a message may be scheduled, in days (as FUTURERELEASE has it). */
+  scheduleDaysMax: 30,
+} as const
+
+/**
+ * Sends a message from a mailbox.
+ * @param ref the mailbox's id or address.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limited, invalid_request,
+ *   payload_too_large, quota_exceeded, forbidden.
+ */
+export async function submitMessage(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  submission: Submission,
+): Promise<Submitted> {
+  requireWrite(scope)
+  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  if (!isServed(mailbox.state) || mailbox.service !== 'local') {
+    throw new Refusal('mailbox_state_conflict', `${mailbox.address} is ${mailbox.state} and cannot send.`)
+  }
+  const owner = subject(mailbox)
+  requireSound(platform, submission)
+  const recipients = await judgeRecipients(platform, owner, submission)
+  const from = { address: mailbox.address, name: mailbox.display_name }
+  const { raw, messageId } = await composeMessage(from, platform.clock.now(), submission)
+  const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
+  if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
+  await requireRoom(platform, tx, owner, { bytes: whole.length, messages: 1 })
+  const body = await stage(platform, whole)
+  const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
+  const decisions = await Promise.all(recipients.local.map((one) => decide(platform, arrival, one)))
+  const [stored] = await writeDeliveries(platform, tx, [
+    {
+      body,
+      internalDate: arrival.at,
+      placements: [await sentPlacement(tx, owner), ...decisions.flatMap(({ placements }) => placements)],
+      outbound: [
+        ...queued(arrival, owner, body, messageId),
+        ...decisions
+          .flatMap(({ forwards }) => forwards)
+          .map((forward) => ({ ...forward, skipBytes: 0, bodyBytes: body.sizeBytes })),
+      ],
+      jobs: decisions.flatMap(({ jobs }) => jobs),
+      holders: [],
+    },
+  ])
+  const sent = stored?.[0]
+  if (sent === undefined) throw new Error('a message that was sent has no copy')
+  return {
+    sent,
+    messageId,
+    recipients: [
+      ...recipients.local.map(({ address }) => ({ address, status: 'delivered' as const })),
+      ...recipients.remote.map(({ address }) => ({ address, status: 'queued' as const })),
+    ],
+  }
+}
+
+function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Submission): void {
+  const count = to.length + cc.length + bcc.length
+  if (count === 0) throw new Refusal('invalid_request', 'The message has no recipient.')
+  if (count > submissionLimits.recipientsMax) {
+    throw new Refusal('invalid_request', `A message may have ${submissionLimits.recipientsMax} recipients.`)
+  }
+  const fields = Object.entries(headers).flatMap(([name, value]): FieldProblem[] => {
+    const problem = customFieldProblem(name, value)
+    return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
+  })
+  if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
+  const latest = platform.clock.now().getTime() + submissionLimits.scheduleDaysMax * 24 * 3600 * 1000
+  if (sendAt !== null && sendAt.getTime() > latest) {
+    throw new Refusal(
+      'invalid_request',
+      `A message may be scheduled ${submissionLimits.scheduleDaysMax} days ahead.`,
+    )
+  }
+}
+
+type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[] }
+
+/** Each once. @throws Refusal that names every recipient that cannot be written to. */
+async function judgeRecipients(
+  platform: Platform,
+  owner: MailboxOwner,
+  { to, cc, bcc }: Submission,
+): Promise<Recipients> {
+  const local = new Map<string, LocalRecipient>()
+  const remote = new Map<string, OutboundRecipient>()
+  const problems: FieldProblem[] = []
+  let isTemporary = true
+  for (const [list, people] of Object.entries({ to, cc, bcc })) {
+    for (const [index, { address }] of people.entries()) {
+      const judged = await judge(platform, owner, address)
+      if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
+      else if (judged.kind === 'remote') remote.set(judged.address, judged)
+      else {
+        problems.push({ pointer: `/${list}/${index}`, detail: judged.detail })
+        isTemporary &&= judged.isTemporary
+      }
+    }
+  }
+  const [first] = problems
+  if (first !== undefined) {
+    throw new Refusal(isTemporary ? 'sending_limited' : 'recipient_refused', first.detail, {
+      fields: problems,
+    })
+  }
+  return { local: [...local.values()], remote: [...remote.values()] }
+}
+
+type Judged =
+  | LocalRecipient
+  | ({ kind: 'remote' } & OutboundRecipient)
+  | { kind: 'refused'; detail: string; isTemporary: boolean }
+
+async function judge(platform: Platform, owner: MailboxOwner, text: string): Promise<Judged> {
+  const address = parseAddress(text)
+  const refused = (detail: string, isTemporary = false): Judged => ({ kind: 'refused', detail, isTemporary })
+  if (!address.ok) return refused(`"${text}" ${address.problem}.`)
+  const recipient = await resolveRecipient(platform, address.value.address)
+  switch (recipient.kind) {
+    case 'local':
+      return recipient
+    case 'remote': {
+      const refusal = await admitRecipient(platform, owner, recipient.address)
+      if (refusal !== null) return refused(refusal.text, refusal.code < 500)
+      return { ...recipient, notify: null, orcpt: null }
+    }
+    case 'invalid':
+      return refused(`"${text}" ${recipient.problem}.`)
+    case 'unknown':
+      return refused(`There is no ${address.value.address} here.`)
+    case 'unavailable':
+      return refused(`${address.value.address} takes no mail now.`, true)
+    case 'full':
+    case 'too-large':
+      return refused(`${address.value.address} has no room for it.`, true)
+  }
+}
+
+function trace(platform: Platform): string {
+  return receivedField({
+    helo: platform.config.hostname,
+    remoteAddress: '127.0.0.1',
+    by: platform.config.hostname,
+    protocol: 'HTTP',
+    id: newId(),
+    recipient: null,
+    at: platform.clock.now(),
+  })
+}
+
+/** The message as if a login of the mailbox had submitted it: what decides about recipients asks for that. */
+function arrivalOf(
+  platform: Platform,
+  mailbox: Mailbox,
+  raw: Buffer,
+  recipients: Recipients,
+  sendAt: Date | null,
+): Arrival {
+  return {
+    id: newId(),
+    at: platform.clock.now(),
+    role: 'submission',
+    helo: platform.config.hostname,
+    remoteAddress: '127.0.0.1',
+    protocol: 'HTTP',
+    tls: false,
+    mailFrom: mailbox.address,
+    smtputf8: [mailbox.address, ...recipients.remote.map(({ address }) => address)].some((address) =>
+      /[^\x20-\x7e]/.test(address),
+    ),
+    ret: null,
+    envid: null,
+    requireTls: false,
+    notBefore: sendAt,
+    login: subject(mailbox),
+    ...recipients,
+    message: spooledBytes(raw),
+  }
+}
+
+async function decide(
+  platform: Platform,
+  arrival: Arrival,
+  recipient: LocalRecipient,
+): Promise<RecipientDecision> {
+  return await decideForRecipient(platform, {
+    arrival,
+    recipient,
+    authentication: null,
+    spam: null,
+    quarantined: false,
+  })
+}
+
+async function stage(platform: Platform, raw: Buffer): Promise<StagedBody> {
+  const writer = createBodyWriter(platform)
+  await writer.write(raw)
+  return await writer.finish()
+}
+
+/** The folder for sent mail, or INBOX where someone deleted it. */
+async function sentPlacement(tx: Tx, owner: MailboxOwner): Promise<Placement> {
+  const { rows } = await sql<{ id: string }>`
+    select id from folders where mailbox_id = ${owner.mailboxId}::uuid and special_use in ('sent', 'inbox')
+    order by special_use = 'sent' desc limit 1`.execute(tx)
+  const [folder] = rows
+  if (folder === undefined) throw new Refusal('mailbox_not_found')
+  return { owner, folderId: folder.id, flags: flagBits.seen, keywords: [] }
+}
+
+function queued(
+  arrival: Arrival,
+  owner: MailboxOwner,
+  body: StagedBody,
+  messageId: string,
+): OutboundMessage[] {
+  if (arrival.remote.length === 0) return []
+  return [
+    {
+      owner,
+      kind: 'submission',
+      mailFrom: arrival.mailFrom,
+      smtputf8: arrival.smtputf8,
+      skipBytes: 0,
+      bodyBytes: body.sizeBytes,
+      signingDomain: arrival.mailFrom.slice(arrival.mailFrom.lastIndexOf('@') + 1),
+      ret: null,
+      envid: null,
+      requireTls: false,
+      messageId,
+      arc: null,
+      notBefore: arrival.notBefore,
+      recipients: arrival.remote,
+    },
+  ]
+}
+
+/** `ann@a.test` or `Ann <ann@a.test>`. @returns null when it is neither. */
+export function personOf(text: string): Person | null {
+  const match = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<>"]*?))\s*<([^<>]+)>\s*$/.exec(text)
+  const name = (match?.[1]?.replace(/\\(.)/g, '$1') ?? match?.[2] ?? '').trim()
+  const address = parseAddress((match?.[3] ?? text).trim())
+  if (!address.ok || /[\r\n]/.test(text)) return null
+  return { address: address.value.address, name: name === '' ? null : name }
+}
