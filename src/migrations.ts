@@ -1,6 +1,7 @@
 /** Every folder's migrations, in one list. */
 import { accountsMigrations } from './accounts/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
+import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
@@ -16,4 +17,5 @@ export const migrations = mergeMigrations(
   messagesMigrations,
   deliveryMigrations,
   outboundMigrations,
+  routingMigrations,
 )
