@@ -64,7 +64,9 @@ export async function expandForward(
 ): Promise<ForwardRecipient | { kind: 'unknown' } | { kind: 'unavailable' }> {
   const local = new Map<string, LocalRecipient>()
   const targets = new Map<string, ForwardTarget>()
-  const seen = new Set([asked, first.forwarder.address])
+  const seen = new Set([asked])
+  // By another name than it was asked by: with a detail, or caught by a catch-all.
+  const followed = new Set([first.forwarder.address])
   const waiting = first.targets.map((text) => ({ text, forwarder: first.forwarder, depth: 1 }))
   for (const { text, forwarder, depth } of waiting) {
     if (seen.has(text)) continue
@@ -80,8 +82,8 @@ export async function expandForward(
     else if (found.kind === 'remote') targets.set(text, targetOf(forwarder, found))
     else if (found.kind === 'invalid') fail(found.problem)
     else if (found.kind === 'unknown') fail('is an unknown address')
-    else if (!seen.has(found.forwarder.address)) {
-      seen.add(found.forwarder.address)
+    else if (!followed.has(found.forwarder.address)) {
+      followed.add(found.forwarder.address)
       const next = { forwarder: found.forwarder, depth: depth + 1 }
       waiting.push(...found.targets.map((one) => ({ text: one, ...next })))
     }
