@@ -4,6 +4,7 @@ import { notifySender } from './delivery/bounces/notify.ts'
 import { takeInReport } from './delivery/reports/intake.ts'
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
+import { pruneRouting, sendAutoreply } from './delivery/routing/autoreply-send.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -58,6 +59,8 @@ export const jobHandlers: JobHandlers = {
   'reports.plan': (platform) => planReports(platform),
   'reports.send': (platform, payload) => sendReport(platform, payload),
   'reports.clean_up': (platform) => repeat(deleteOldReports, platform),
+  'autoreply.send': sendAutoreply,
+  'routing.prune': (platform) => repeat(pruneRouting, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -75,5 +78,6 @@ export const jobSchedule: JobSchedule = {
   'tombstones.prune_old': '*/10 * * * *',
   'reports.plan': '11 1 * * *',
   'reports.clean_up': '41 3 * * *',
+  'routing.prune': '47 * * * *',
   'platform.clean_up': '7 * * * *',
 }

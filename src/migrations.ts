@@ -2,6 +2,7 @@
 import { accountsMigrations } from './accounts/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
+import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
@@ -18,4 +19,5 @@ export const migrations = mergeMigrations(
   deliveryMigrations,
   outboundMigrations,
   reportsMigrations,
+  routingMigrations,
 )

@@ -9,7 +9,7 @@ import type { MailboxOwner } from '../messages/owner.ts'
 import { type StoredMessage, storeMessages } from '../messages/store.ts'
 import { holdBodies } from '../messages/sweep.ts'
 import { type Tx, transaction } from '../platform/database.ts'
-import type { NewEvent } from '../platform/events.ts'
+import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
@@ -31,6 +31,8 @@ export type Delivery = {
   outbound: readonly OutboundMessage[]
   /** What is done after the commit, and only then. */
   jobs: readonly NewJob[]
+  /** What is told beside the arrival itself. */
+  events?: readonly NewEvent[]
   /** Ids of those that need the body without being a message (a report that is read by a job). */
   holders: readonly string[]
 }
@@ -197,6 +199,11 @@ export async function writeDeliveries(
   await addJobs(
     tx,
     deliveries.flatMap((delivery) => delivery.jobs),
+  )
+  await appendEvents(
+    platform,
+    tx,
+    deliveries.flatMap(({ events = [] }) => events),
   )
   const messages = deliveries.map((): StoredMessage[] => [])
   for (const [at, { index }] of targets.entries()) {

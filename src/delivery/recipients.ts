@@ -2,12 +2,14 @@
 import { isSandboxName, parseDomainName } from '../domains/names.ts'
 import { type Address, parseAddress, withoutDetail } from '../mailboxes/address.ts'
 import { isServed } from '../mailboxes/lifecycle.ts'
-import { findRoute, type Route, servesDomain } from '../mailboxes/routing.ts'
+import { findServedDomain, type MailboxRoute, type Route, routeAddress } from '../mailboxes/routing.ts'
 import { findInboxId } from '../messages/folders.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
-import { createCache } from '../platform/cache.ts'
+import { type Cache, createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
+import { expandForward, type Forwarding, type ForwardRecipient, type Found } from './routing/expand.ts'
+import { looksRewritten, originalSender, srsKeyOf } from './routing/srs.ts'
 
 export type LocalRecipient = {
   kind: 'local'
@@ -25,6 +27,8 @@ export type RemoteRecipient = { kind: 'remote'; address: string; domain: string 
 export type Recipient =
   | LocalRecipient
   | RemoteRecipient
+  /** An address of ours that goes on to others. */
+  | ForwardRecipient
   /** Our domain, but no such address. */
   | { kind: 'unknown' }
   /** The mailbox is there and takes no mail now. */
@@ -55,70 +59,135 @@ export function startRecipientResolver(platform: Platform): RecipientResolver {
     if (changesRouting(event.type)) cache.clear()
   })
   const room = startRoomKeeper(platform)
-  const find = async (address: Address): Promise<Recipient> => {
-    // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
-    if (withoutDetail(address) !== null) return await look(platform, address)
-    const found: { recipient: Recipient } = { recipient: { kind: 'unknown' } }
-    const local = await cache.load(address.address, async () => {
-      found.recipient = await look(platform, address)
-      return found.recipient.kind === 'local' ? found.recipient : null
-    })
-    return local ?? found.recipient
-  }
-  return {
+  const resolver: RecipientResolver = {
     async resolve(text, sizeBytes = 0) {
-      const address = parseAddress(text)
-      if (!address.ok) return { kind: 'invalid', problem: address.problem }
-      const recipient = await find(address.value)
-      return recipient.kind === 'local' ? await withRoom(room, recipient, sizeBytes) : recipient
+      const recipient = await follow((address) => find(platform, address, cache), text)
+      if (recipient.kind === 'local') return (await refusedFor(room, [recipient], sizeBytes)) ?? recipient
+      if (recipient.kind === 'forward')
+        return (await refusedFor(room, recipient.local, sizeBytes)) ?? recipient
+      return recipient
     },
     stop() {
+      if (resolvers.get(platform) === resolver) resolvers.delete(platform)
       unsubscribe()
       room.stop()
     },
   }
+  if (!resolvers.has(platform)) resolvers.set(platform, resolver)
+  return resolver
+}
+
+const resolvers = new WeakMap<Platform, RecipientResolver>()
+
+/** The resolver of this platform, for those who follow an address while they deliver. */
+export function resolverOf(platform: Platform): RecipientResolver {
+  return resolvers.get(platform) ?? startRecipientResolver(platform)
 }
 
 /** What an address is now, without a memory and whatever room there is: for those who are not asked at RCPT. */
 export async function resolveRecipient(platform: Platform, text: string): Promise<Recipient> {
-  const address = parseAddress(text)
-  return address.ok ? await look(platform, address.value) : { kind: 'invalid', problem: address.problem }
+  return await follow((address) => find(platform, address, null), text)
 }
 
-async function withRoom(
-  keeper: RoomKeeper,
-  recipient: LocalRecipient,
-  sizeBytes: number,
-): Promise<Recipient> {
-  const room = await keeper.roomFor(recipient.owner, sizeBytes)
-  if (room === 'enough') return recipient
-  return { kind: room === 'full' ? 'full' : 'too-large' }
+async function follow(findOne: (text: string) => Promise<Found>, text: string): Promise<Recipient> {
+  const found = await findOne(text)
+  return found.kind === 'forwarding' ? await expandForward(findOne, text, found) : found
 }
+
+/** @returns why the message cannot go to one of these mailboxes, or null. */
+async function refusedFor(
+  keeper: RoomKeeper,
+  recipients: readonly LocalRecipient[],
+  sizeBytes: number,
+): Promise<Recipient | null> {
+  for (const { owner } of recipients) {
+    const room = await keeper.roomFor(owner, sizeBytes)
+    if (room !== 'enough') return { kind: room === 'full' ? 'full' : 'too-large' }
+  }
+  return null
+}
+
+const routingEvents = new Set([
+  'mailbox.state_changed',
+  'mailbox.purged',
+  'domain.state_changed',
+  'address.updated',
+  'address.deleted',
+])
 
 // Creations are not among them: they change nothing that is remembered.
 function changesRouting(type: string): boolean {
-  return type === 'mailbox.state_changed' || type === 'mailbox.purged' || type === 'domain.state_changed'
+  return routingEvents.has(type)
 }
 
-async function look(platform: Platform, address: Address): Promise<Recipient> {
-  const route = await findRoute(platform, address)
-  if (!route) {
-    if (await servesDomain(platform, address.domain)) return { kind: 'unknown' }
-    const name = parseDomainName(address.domain)
-    return name !== null && isSandboxName(name)
-      ? { kind: 'invalid', problem: 'is in a sandbox domain that is not connected here' }
-      : { kind: 'remote', address: address.address, domain: address.domain }
+/** What one address is. */
+async function find(platform: Platform, text: string, cache: Cache<LocalRecipient> | null): Promise<Found> {
+  const rewritten = await findRewritten(platform, text)
+  if (rewritten !== null) return rewritten
+  const parsed = parseAddress(text)
+  if (!parsed.ok) return { kind: 'invalid', problem: parsed.problem }
+  const address = parsed.value
+  // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
+  if (cache === null || withoutDetail(address) !== null) return (await look(platform, address)).found
+  let looked: Found = { kind: 'unknown' }
+  const local = await cache.load(address.address, async () => {
+    const { found, isOwn } = await look(platform, address)
+    looked = found
+    return isOwn && found.kind === 'local' ? found : null
+  })
+  return local ?? looked
+}
+
+/** A rewritten sender of ours (SRS), whose bounce goes back to whom it names; null for any other address. */
+async function findRewritten(platform: Platform, text: string): Promise<Found | null> {
+  const at = text.lastIndexOf('@')
+  const localPart = text.slice(0, Math.max(0, at))
+  if (!looksRewritten(localPart)) return null
+  const name = parseDomainName(text.slice(at + 1))
+  const domain = name === null ? null : await findServedDomain(platform, name)
+  if (name === null || domain === null) return null
+  const original = originalSender(localPart, srsKeyOf(platform.vault), platform.clock.now())
+  if (original === null) return { kind: 'unknown' }
+  return { ...forwardingOf(text, name, { ...domain, domainId: domain.id }, [original]), bouncesOnly: true }
+}
+
+/** `isOwn`: the address itself is in the table, so that nothing new can come before it. */
+async function look(platform: Platform, address: Address): Promise<{ found: Found; isOwn: boolean }> {
+  const routing = await routeAddress(platform, address)
+  if (routing.kind === 'unknown') return { found: routing, isOwn: false }
+  if (routing.kind === 'elsewhere') return { found: elsewhere(address), isOwn: false }
+  const { route } = routing
+  return { found: await foundOf(platform, address, route), isOwn: route.address === address.address }
+}
+
+function elsewhere({ address, domain }: Address): Found {
+  return isSandboxName(domain)
+    ? { kind: 'invalid', problem: 'is in a sandbox domain that is not connected here' }
+    : { kind: 'remote', address, domain }
+}
+
+async function foundOf(platform: Platform, { address, domain }: Address, route: Route): Promise<Found> {
+  if (route.mailboxId === null) {
+    return route.domainState === 'active'
+      ? forwardingOf(route.address, domain, route, route.targets)
+      : { kind: 'unavailable' }
   }
   const folderId = takesMail(route) ? await findInboxId(platform, route.mailboxId) : null
   if (folderId === null) return { kind: 'unavailable' }
-  const owner = {
-    organizationId: route.organizationId,
-    workspaceId: route.workspaceId,
-    mailboxId: route.mailboxId,
-  }
-  return { kind: 'local', address: address.address, owner, domainId: route.domainId, folderId }
+  const { organizationId, workspaceId, mailboxId, domainId } = route
+  return { kind: 'local', address, owner: { organizationId, workspaceId, mailboxId }, domainId, folderId }
 }
 
-function takesMail(route: Route): boolean {
+function forwardingOf(
+  address: string,
+  domain: string,
+  { organizationId, workspaceId, domainId }: Pick<Route, 'organizationId' | 'workspaceId' | 'domainId'>,
+  targets: readonly string[],
+): Forwarding {
+  const owner = { organizationId, workspaceId, mailboxId: domainId }
+  return { kind: 'forwarding', forwarder: { address, domain, owner }, targets, bouncesOnly: false }
+}
+
+function takesMail(route: MailboxRoute): boolean {
   return isServed(route.mailboxState) && route.domainState === 'active' && route.service === 'local'
 }

@@ -5,7 +5,10 @@ import { findRoute } from '../mailboxes/routing.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** The null reverse path is anyone's: receipts and reports are sent with it (RFC 5321 §4.5.5). */
+/**
+ * The mailbox's own address and its aliases, each with a detail or in a domain alias.
+ * The null reverse path is anyone's: receipts and reports are sent with it (RFC 5321 §4.5.5).
+ */
 export async function ownsSender(
   platform: Platform,
   owner: MailboxOwner,
@@ -15,6 +18,7 @@ export async function ownsSender(
   const address = parseAddress(mailFrom)
   if (!address.ok) return false
   const route = await findRoute(platform, address.value)
-  // The login may be older than a suspension.
-  return route !== null && route.mailboxId === owner.mailboxId && isServed(route.mailboxState)
+  // A catch-all gives its mailbox what is sent to any address, but not the right to speak for them.
+  if (route === null || route.mailboxId !== owner.mailboxId || route.kind === 'catch_all') return false
+  return isServed(route.mailboxState) // the login may be older than a suspension
 }

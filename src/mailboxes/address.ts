@@ -73,3 +73,8 @@ export function withoutDetail(address: Address): string | null {
   const at = address.localPart.indexOf(subAddressSeparator)
   return at > 0 ? `${quoted(address.localPart.slice(0, at))}@${address.domain}` : null
 }
+
+/** The same local part in another domain. */
+export function atDomain(address: Address, domain: DomainName): Address {
+  return { localPart: address.localPart, domain, address: `${quoted(address.localPart)}@${domain}` }
+}

@@ -32,11 +32,34 @@ export type MailboxesTable = {
 
 /** The single namespace of addresses: RCPT TO is one look-up here. */
 export type AddressesTable = {
+  /** Of a catch-all: `@domain`. */
   address: string
-  kind: 'mailbox' | 'alias' | 'forward' | 'catch_all'
+  kind: AddressKind
   workspace_id: string
   domain_id: string
+  /** Null where the mail goes to `targets`. */
   mailbox_id: string | null
+  /** Of a forward, and of a catch-all without a mailbox: the addresses that it goes to. */
+  targets: Generated<string[]>
+  created_at: Date
+}
+
+export type AddressKind = 'mailbox' | 'alias' | 'forward' | 'catch_all'
+
+/** Domains whose mail is treated as if it were sent to the same local part of another. */
+export type DomainAliasesTable = {
+  domain_id: string
+  of_domain_id: string
+  workspace_id: string
+  created_at: Date
+}
+
+/** Where a mailbox sends what it gets. */
+export type MailboxForwardsTable = {
+  mailbox_id: string
+  target: string
+  /** The same in all rows of a mailbox. */
+  keep_copy: boolean
   created_at: Date
 }
 
@@ -71,9 +94,20 @@ declare module '../platform/database.ts' {
   interface Tables {
     mailboxes: MailboxesTable
     addresses: AddressesTable
+    domain_aliases: DomainAliasesTable
+    mailbox_forwards: MailboxForwardsTable
     mailbox_passwords: MailboxPasswordsTable
     mailbox_batches: MailboxBatchesTable
   }
+}
+
+/** Of aliases, forwards and catch-alls; a mailbox's own address comes and goes with it. */
+type AddressEvent = {
+  address: string
+  kind: AddressKind
+  domain_id: string
+  mailbox_id: string | null
+  targets: readonly string[]
 }
 
 declare module '../platform/events.ts' {
@@ -84,6 +118,12 @@ declare module '../platform/events.ts' {
     'mailbox.password_changed': { mailbox_id: string; address: string }
     'mailbox.credentials_viewed': { mailbox_id: string; address: string; by: string }
     'mailbox.purged': { mailbox_id: string; address: string }
+    'mailbox.forwarding_changed': { mailbox_id: string; targets: readonly string[]; keep_copy: boolean }
+    'address.created': AddressEvent
+    'address.updated': AddressEvent
+    'address.deleted': AddressEvent
+    'domain_alias.created': { domain_id: string; name: string; of_domain_id: string; of: string }
+    'domain_alias.deleted': { domain_id: string; name: string }
     'batch.completed': {
       batch_id: string
       requested: number

@@ -9,6 +9,8 @@ export type Cache<V> = {
    */
   load(key: string, read: () => Promise<V | null>): Promise<V | null>
   clear(): void
+  /** The same for one key. */
+  delete(key: string): void
 }
 
 export function createCache<V>(options: { entriesMax: number; ttlMs: number }): Cache<V> {
@@ -40,6 +42,10 @@ export function createCache<V>(options: { entriesMax: number; ttlMs: number }): 
     clear() {
       clearings++
       entries.clear()
+    },
+    delete(key) {
+      clearings++
+      entries.delete(key)
     },
   }
   return cache

@@ -42,6 +42,15 @@ export const errorCatalogue = {
   password_too_weak: { status: 422, title: 'The password is too weak' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
   batch_not_found: { status: 404, title: 'Batch not found' },
+  // Addresses, forwards and filters
+  address_not_found: { status: 404, title: 'There is no such address' },
+  address_limit_reached: { status: 409, title: 'There are as many of these addresses as there may be' },
+  forward_target_invalid: { status: 422, title: 'Mail cannot be forwarded to this address' },
+  domain_alias_not_found: { status: 404, title: 'The domain is no alias' },
+  domain_alias_conflict: { status: 409, title: 'The domain cannot be an alias of that one' },
+  filter_not_found: { status: 404, title: 'Filter not found' },
+  filter_invalid: { status: 422, title: 'The filter is not valid' },
+  filter_limit_reached: { status: 409, title: 'The mailbox has as many filters as it may have' },
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
   deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },

@@ -9,6 +9,8 @@ import type { CommitLane, Delivery } from '../commit-lane.ts'
 import type { OutboundMessage } from '../outbound/queue.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
 import { decideForRecipient } from '../routing/decide.ts'
+import { decideForwards, refuseForwards } from '../routing/decide-forwards.ts'
+import { uniquePlacements } from '../routing/placements.ts'
 import { greylistArrival } from '../spam/greylist.ts'
 import { type SpamScore, scoreArrival } from '../spam/judge.ts'
 import { receivedField, returnPathField } from '../trace.ts'
@@ -51,6 +53,13 @@ async function deliver(
       await decideForRecipient(platform, { arrival, recipient, authentication, spam, quarantined }),
     )
   }
+  decisions.push(
+    ...(await decideForwards(platform, arrival, authentication, (policy) =>
+      score === null ? null : verdictOf(score, policy),
+    )),
+  )
+  const refusal = refuseForwards(arrival, decisions)
+  if (refusal !== null) return refusal
   const leading = leadingFields(platform, arrival, authentication)
   const body = await stage(platform, arrival, leading.join(''))
   if (authentication !== null) body.trust = trustOf(arrival, authentication)
@@ -58,12 +67,13 @@ async function deliver(
   const delivery: Delivery = {
     body,
     internalDate: arrival.at,
-    placements: decisions.flatMap(({ placements }) => placements),
+    placements: uniquePlacements(decisions),
     outbound: [
       ...submissionOf(arrival, body, sized),
       ...decisions.flatMap(({ forwards }) => forwards).map((forward) => ({ ...forward, ...sized })),
     ],
     jobs: decisions.flatMap(({ jobs }) => jobs),
+    events: decisions.flatMap(({ events = [] }) => events),
     holders: [],
   }
   const result = await lane.deliver(delivery)

@@ -4,10 +4,12 @@
  */
 import type { MailboxOwner } from '../../messages/owner.ts'
 import type { Trust } from '../../messages/trust.ts'
+import type { NewEvent } from '../../platform/events.ts'
 import type { NewJob } from '../../platform/jobs.ts'
 import type { Placement } from '../commit-lane.ts'
 import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
 import type { LocalRecipient } from '../recipients.ts'
+import type { ForwardTarget } from '../routing/expand.ts'
 
 /** The raw message as it was sent, without anything of ours in front. It can be read again and again until it is disposed of. */
 export type SpooledMessage = AsyncDisposable & {
@@ -43,6 +45,8 @@ export type Arrival = {
   /** Each mailbox once. */
   local: readonly LocalRecipient[]
   remote: readonly OutboundRecipient[]
+  /** Those elsewhere that addresses of ours forward to. */
+  forwards?: readonly ForwardTarget[]
   message: SpooledMessage
 }
 
@@ -70,4 +74,6 @@ export type RecipientDecision = {
   placements: readonly Placement[]
   forwards: readonly Omit<OutboundMessage, 'bodyBytes' | 'skipBytes'>[]
   jobs: readonly NewJob[]
+  /** What could not be done, for the log of events. */
+  events?: readonly NewEvent[]
 }

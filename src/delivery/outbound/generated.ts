@@ -5,10 +5,13 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type Delivery, writeDeliveries } from '../commit-lane.ts'
-import type { Arrival } from '../inbound/arrival.ts'
+import type { Arrival, RecipientDecision } from '../inbound/arrival.ts'
 import { spooledBytes } from '../inbound/spool.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
 import { decideForRecipient } from '../routing/decide.ts'
+import type { ForwardTarget } from '../routing/expand.ts'
+import { forwardMessages } from '../routing/forward-messages.ts'
+import { uniquePlacements } from '../routing/placements.ts'
 import { returnPathField } from '../trace.ts'
 import type { OutboundMessage, OutboundRecipient } from './queue.ts'
 
@@ -70,18 +73,22 @@ async function arrivalOf(platform: Platform, message: GeneratedMessage): Promise
 async function recipientsOf(
   platform: Platform,
   to: readonly string[],
-): Promise<{ local: LocalRecipient[]; remote: OutboundRecipient[] }> {
+): Promise<{ local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] }> {
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, OutboundRecipient>()
+  const forwards = new Map<string, ForwardTarget>()
   for (const text of to) {
     const recipient = await resolveRecipient(platform, text)
     if (recipient.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
-    else if (recipient.kind === 'remote') {
+    else if (recipient.kind === 'forward') {
+      for (const one of recipient.local) local.set(one.owner.mailboxId, one)
+      for (const target of recipient.targets) forwards.set(target.address, target)
+    } else if (recipient.kind === 'remote') {
       const { address, domain } = recipient
       remote.set(address, { address, domain, notify: 'never', orcpt: null })
     } else platform.log.info({ event: 'delivery.generated_dropped', recipient: text, reason: recipient.kind })
   }
-  return { local: [...local.values()], remote: [...remote.values()] }
+  return { local: [...local.values()], remote: [...remote.values()], forwards: [...forwards.values()] }
 }
 
 /** @returns null when there is nobody to send it to. */
@@ -90,8 +97,11 @@ async function deliveryOf(
   message: GeneratedMessage,
   arrival: Arrival,
 ): Promise<Delivery | null> {
-  if (arrival.local.length === 0 && arrival.remote.length === 0) return null
-  const decisions = []
+  const forwards = arrival.forwards ?? []
+  if (arrival.local.length === 0 && arrival.remote.length === 0 && forwards.length === 0) return null
+  const decisions: RecipientDecision[] = [
+    { placements: [], jobs: [], ...forwardMessages(platform, arrival, null, forwards) },
+  ]
   for (const recipient of arrival.local) {
     const judged = { authentication: null, spam: null, quarantined: false }
     decisions.push(await decideForRecipient(platform, { arrival, recipient, ...judged }))
@@ -103,12 +113,13 @@ async function deliveryOf(
   return {
     body,
     internalDate: arrival.at,
-    placements: decisions.flatMap(({ placements }) => placements),
+    placements: uniquePlacements(decisions),
     outbound: [
       ...queuedOf(message, arrival, body).map((one) => ({ ...one, ...sized })),
       ...decisions.flatMap(({ forwards }) => forwards).map((forward) => ({ ...forward, ...sized })),
     ],
     jobs: decisions.flatMap(({ jobs }) => jobs),
+    events: decisions.flatMap(({ events = [] }) => events),
     holders: [],
   }
 }

@@ -11,7 +11,7 @@ import { refusalFault, replies, type SmtpFault } from './replies.ts'
 /** What a transaction has come to before its data. */
 export type Reception = Pick<
   Arrival,
-  'role' | 'mailFrom' | 'ret' | 'envid' | 'notBefore' | 'login' | 'local' | 'remote'
+  'role' | 'mailFrom' | 'ret' | 'envid' | 'notBefore' | 'login' | 'local' | 'remote' | 'forwards'
 > & { session: SMTPServerSession }
 
 export type ReceiveResult = { ok: true; text: string } | { ok: false; fault: SmtpFault }

@@ -9,6 +9,7 @@ const made = {
   largerThanQuota: replies.largerThanQuota(),
   recipientInvalid: replies.recipientInvalid('has no @'),
   relayDenied: replies.relayDenied(),
+  bouncesOnly: replies.bouncesOnly(),
   senderNotOwned: replies.senderNotOwned(),
   smtputf8Needed: replies.smtputf8Needed(),
   messageTooBig: replies.messageTooBig(1000),

@@ -13,6 +13,7 @@ import type {
   RecipientResolver,
   RemoteRecipient,
 } from '../../delivery/recipients.ts'
+import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender } from '../../delivery/senders.ts'
 import { logIn, loginFailureDelayMs, loginFailuresMax } from '../../mailboxes/login.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
@@ -31,7 +32,7 @@ export type Conversation = {
   refusedRecipients: number
   login: MailboxOwner | null
   /** By the text of RCPT TO: what each accepted recipient of this transaction is. */
-  recipients: Map<string, LocalRecipient | RemoteRecipient>
+  recipients: Map<string, LocalRecipient | RemoteRecipient | ForwardRecipient>
 }
 
 export type Decision<T> = { ok: true; value: T } | { ok: false; fault: SmtpFault }
@@ -94,8 +95,11 @@ export async function checkRecipient(
   if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
   const named = withDomain(text, platform.config.hostname)
   const recipient = await resolver.resolve(named, announcedSizeOf(session))
-  const fault = faultOf(recipient, conversation.role)
-  if (fault === null && (recipient.kind === 'local' || recipient.kind === 'remote')) {
+  const fault = faultOf(recipient, conversation.role, reversePathOf(session))
+  if (
+    fault === null &&
+    (recipient.kind === 'local' || recipient.kind === 'remote' || recipient.kind === 'forward')
+  ) {
     conversation.recipients.set(text, recipient)
     return accepted
   }
@@ -122,7 +126,7 @@ function announcedSizeOf({ envelope }: SMTPServerSession): number {
   return Number.isSafeInteger(size) ? size : 0
 }
 
-function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
+function faultOf(recipient: Recipient, role: SmtpRole, mailFrom: string): SmtpFault | null {
   switch (recipient.kind) {
     case 'unknown':
       return replies.unknownRecipient()
@@ -136,22 +140,29 @@ function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
       return replies.recipientInvalid(recipient.problem)
     case 'remote':
       return role === 'mx' ? replies.relayDenied() : null
+    case 'forward':
+      return recipient.bouncesOnly && mailFrom !== '' ? replies.bouncesOnly() : null
     case 'local':
       return null
   }
 }
 
-/** What the accepted recipients come to. A mailbox that is named twice gets the message once. */
+/** What the accepted recipients come to. A mailbox that is named or reached twice gets the message once. */
 export function recipientsOf(
   conversation: Conversation,
   session: SMTPServerSession,
-): { local: LocalRecipient[]; remote: OutboundRecipient[] } {
+): { local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] } {
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, RemoteRecipient>()
+  const forwards = new Map<string, ForwardTarget>()
   for (const { address } of session.envelope.rcptTo) {
     const recipient = conversation.recipients.get(address)
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
-    else if (recipient) remote.set(recipient.address, recipient)
+    else if (recipient?.kind === 'forward') {
+      for (const one of recipient.local)
+        if (!local.has(one.owner.mailboxId)) local.set(one.owner.mailboxId, one)
+      for (const target of recipient.targets) forwards.set(target.address, target)
+    } else if (recipient) remote.set(recipient.address, recipient)
   }
   return {
     local: [...local.values()],
@@ -161,6 +172,7 @@ export function recipientsOf(
       notify: null,
       orcpt: null,
     })),
+    forwards: [...forwards.values()],
   }
 }
 
