@@ -1,6 +1,8 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -29,6 +31,9 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 }
 
 export const jobHandlers: JobHandlers = {
+  'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
+  'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
@@ -54,6 +59,7 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'domains.make_missing_dkim_keys': '*/15 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

@@ -14,6 +14,7 @@ import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
+import { domainDnsRoutes } from './domain-dns.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { folderRoutes } from './folders.ts'
@@ -124,6 +125,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   apiKeyRoutes(app, platform, authenticator)
   logoutRoute(app, platform)
   domainRoutes(app, platform)
+  domainDnsRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
