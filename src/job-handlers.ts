@@ -1,6 +1,7 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
@@ -31,6 +32,7 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 }
 
 export const jobHandlers: JobHandlers = {
+  'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
@@ -59,6 +61,7 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',

@@ -2,6 +2,7 @@
 import { accountsMigrations } from './accounts/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
+import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -12,6 +13,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  certificatesMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

@@ -8,6 +8,7 @@ import type { Authenticator } from '../accounts/principals.ts'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
@@ -108,6 +109,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   const addMissingMethods = watchMethods(app)
   coerceQueries(app)
   healthRoutes(app, platform, options.isReady)
+  acmeChallengeRoutes(app, platform)
   loginRoute(app, platform)
   errorPageRoutes(app)
   referenceRoutes(app)

@@ -1,6 +1,6 @@
 /** `mailwright vault rotate`: a new master key, and everything that is kept sealed again under it. */
 import { readFile } from 'node:fs/promises'
-import { resealDkimKeys } from '../domains/reseal.ts'
+import { resealPrivateKeys } from '../domains/reseal.ts'
 import { resealPasswords } from '../mailboxes/reseal.ts'
 import { masterKeyFile, openPlatform } from '../open-platform.ts'
 import type { Config } from '../platform/config.ts'
@@ -19,7 +19,7 @@ export async function rotateMasterKey(config: Config): Promise<void> {
   }
   await using opened = await openPlatform(config)
   const passwords = await resealPasswords(opened.platform)
-  const keys = await resealDkimKeys(opened.platform)
+  const keys = await resealPrivateKeys(opened.platform)
   const under = `under the key ${opened.platform.vault.keyId}`
   process.stdout.write(`Sealed ${passwords} passwords and ${keys} private keys ${under}.\n`)
 }

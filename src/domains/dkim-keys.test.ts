@@ -8,7 +8,7 @@ import { masterKeyOf } from '../testing/test-node.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { addMissingDkimKeys, dkimKeysOf, dkimRecord, dkimSignersOf, makeDkimKeys } from './dkim-keys.ts'
 import { connectDomain, deleteDomain } from './domains.ts'
-import { resealDkimKeys } from './reseal.ts'
+import { resealPrivateKeys } from './reseal.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())
@@ -119,9 +119,9 @@ test('private keys are sealed, moved rows do not open, and a rotation seals them
 
   const newKey = newMasterKey()
   const rotating = { ...platform, vault: createVault(`${newKey}\n${await masterKeyOf(t)}`) }
-  const resealed = await Promise.all([resealDkimKeys(rotating), resealDkimKeys(rotating)])
+  const resealed = await Promise.all([resealPrivateKeys(rotating), resealPrivateKeys(rotating)])
   assert.ok((resealed[0] ?? 0) + (resealed[1] ?? 0) >= 2)
-  assert.equal(await resealDkimKeys(rotating), 0)
+  assert.equal(await resealPrivateKeys(rotating), 0)
   const rotated = { ...platform, vault: createVault(newKey) }
   assert.equal((await dkimSignersOf(rotated, 'sealed.test')).length, 2)
   // Another platform object has a cache of its own: this one's vault does not know the new key.

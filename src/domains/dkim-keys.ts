@@ -11,6 +11,7 @@ import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import { addJobs } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { privateKeyContext } from './reseal.ts'
 import type { DkimAlgorithm, DkimKeysTable } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
@@ -126,7 +127,7 @@ async function newKey(platform: Platform, algorithm: DkimAlgorithm) {
     // The first keys sign at once: until its record is there, a signature counts as none (RFC 6376 §6.1).
     state: 'active' as const,
     key_id: platform.vault.keyId,
-    sealed_private_key: platform.vault.seal(der, dkimKeyContext(id)),
+    sealed_private_key: platform.vault.seal(der, privateKeyContext('dkim_keys', id)),
   }
 }
 
@@ -150,10 +151,6 @@ export async function dkimKeysOf(db: Db, domainId: string): Promise<DkimKey[]> {
     .where('state', '<>', 'retired')
     .orderBy('selector', 'desc')
     .execute()
-}
-
-export function dkimKeyContext(id: string): string {
-  return `dkim_keys:${id}`
 }
 
 /**
@@ -180,7 +177,7 @@ async function readSigners(platform: Platform, domain: string): Promise<readonly
     selector,
     algorithm,
     privateKey: createPrivateKey({
-      key: platform.vault.open(sealed, dkimKeyContext(id)),
+      key: platform.vault.open(sealed, privateKeyContext('dkim_keys', id)),
       type: 'pkcs8',
       format: 'der',
     }),

@@ -11,6 +11,8 @@ export type DomainsTable = {
   state: DomainState
   /** What the TXT record at _mailwright.DOMAIN must hold to prove that the domain is the workspace's. */
   ownership_token: string
+  /** When its host names were last looked up for certificates. */
+  host_names_checked_at: Generated<Date | null>
   created_at: Date
   updated_at: Date
   state_changed_at: Date
