@@ -50,6 +50,7 @@ export async function addDkimKeysJob(tx: Tx, domainIds: readonly string[]): Prom
       name: 'domains.make_dkim_keys' as const,
       payload: { domain_id: id },
       key: `domains.make_dkim_keys:${id}`,
+      queue: 'dkim_keys', // an RSA key takes a core for a tenth of a second, and there may be thousands to make
     })),
   )
 }
