@@ -35,6 +35,7 @@ const httpClients = [
   'src/billing/payments/',
   'src/domains/registrars/',
   'src/domains/dns-hosts/',
+  'src/domains/certificates/',
   'src/sequencers/drivers/',
   'src/webhooks/',
 ]

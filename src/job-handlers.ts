@@ -5,6 +5,9 @@ import { takeInReport } from './delivery/reports/intake.ts'
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
 import { pruneRouting, sendAutoreply } from './delivery/routing/autoreply-send.ts'
+import { reconcileCertificates } from './domains/certificates/reconcile.ts'
+import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -33,6 +36,10 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 }
 
 export const jobHandlers: JobHandlers = {
+  'certificates.reconcile': (platform) => reconcileCertificates(platform),
+  'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
+  'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
@@ -69,6 +76,8 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'certificates.reconcile': '*/10 * * * *',
+  'domains.make_missing_dkim_keys': '*/15 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

@@ -4,6 +4,7 @@ import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
+import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -14,6 +15,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  certificatesMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

@@ -6,6 +6,7 @@ import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
+import { startCertificates } from './domains/certificates/serve.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
@@ -14,7 +15,8 @@ import { writeFileDurably } from './platform/data-directory.ts'
 import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
 import { startJobs } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
-import { loadTls, type TlsMaterial } from './platform/tls.ts'
+import type { TlsStore } from './platform/tls.ts'
+import { startHttpChallengeListener } from './protocols/http-challenge/listener.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
 import { startPop3Listener } from './protocols/pop3/listener.ts'
 import { startSmtpListener } from './protocols/smtp/listener.ts'
@@ -43,7 +45,7 @@ export async function startServer(config: Config): Promise<Server> {
     const jobs = await startJobs(platform, jobHandlers, jobSchedule)
     stack.defer(() => jobs.stop())
   }
-  const tls = await loadTls(config, platform.clock.now())
+  const tls = stack.use(await startCertificates(platform)).tls
   await startMail(platform, tls, stack)
   await startHttp(platform, stack)
   const endpoints = endpointsOf(config, platform.ports)
@@ -60,7 +62,7 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
-async function startMail(platform: Platform, tls: TlsMaterial, stack: AsyncDisposableStack): Promise<void> {
+async function startMail(platform: Platform, tls: TlsStore, stack: AsyncDisposableStack): Promise<void> {
   const { config, ports } = platform
   if (config.roles.has('smtp')) {
     const recipients = startRecipientResolver(platform)
@@ -113,7 +115,16 @@ async function startMail(platform: Platform, tls: TlsMaterial, stack: AsyncDispo
 
 async function startHttp(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
   const { config, ports } = platform
-  if (!config.roles.has('http') || config.httpPort === null) return
+  if (!config.roles.has('http')) return
+  if (config.httpChallengePort !== null) {
+    const listener = await startHttpChallengeListener(platform, {
+      host: config.host,
+      port: config.httpChallengePort,
+    })
+    stack.defer(() => listener.stop())
+    ports.http_challenge = listener.port
+  }
+  if (config.httpPort === null) return
   const authenticator = startAuthenticator(platform)
   stack.defer(() => authenticator.stop())
   const api = await startApi(platform, {

@@ -11,7 +11,7 @@ import { PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
 import { type Api, closed, Id, Moment, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
-const DomainView = Type.Object(
+export const DomainView = Type.Object(
   {
     id: Id,
     name: Type.String({ description: 'A-labels, lower case.' }),
@@ -43,7 +43,7 @@ const DomainsQuery = Type.Object(
   closed,
 )
 
-const DomainPath = Type.Object({ domain: Type.String({ description: 'Its id or its name.' }) })
+export const DomainPath = Type.Object({ domain: Type.String({ description: 'Its id or its name.' }) })
 
 const PreviewQuery = Type.Object(
   { preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })) },
@@ -154,7 +154,7 @@ function touched(domain: Domain, change: Pick<TouchedObject, 'action' | 'id' | '
   return { type: 'domain', name: domain.name, ...change }
 }
 
-function domainView(domain: Domain): Static<typeof DomainView> {
+export function domainView(domain: Domain): Static<typeof DomainView> {
   return {
     id: domain.id,
     name: domain.name,

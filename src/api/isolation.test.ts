@@ -63,6 +63,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/${unknownId}/restore`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/restore`, { ids: [unknownId] }],
   ['GET', (ref) => `/v1/domains/${ref}`],
+  ['GET', (ref) => `/v1/domains/${ref}/dns`],
+  ['POST', (ref) => `/v1/domains/${ref}/verify`],
   ['DELETE', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],

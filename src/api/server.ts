@@ -8,6 +8,7 @@ import type { Authenticator } from '../accounts/principals.ts'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
@@ -15,6 +16,7 @@ import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainDnsRoutes } from './domain-dns.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { folderRoutes } from './folders.ts'
@@ -109,6 +111,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   const addMissingMethods = watchMethods(app)
   coerceQueries(app)
   healthRoutes(app, platform, options.isReady)
+  acmeChallengeRoutes(app, platform)
   loginRoute(app, platform)
   errorPageRoutes(app)
   referenceRoutes(app)
@@ -127,6 +130,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   logoutRoute(app, platform)
   domainRoutes(app, platform)
   domainReportRoutes(app, platform)
+  domainDnsRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)

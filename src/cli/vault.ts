@@ -1,5 +1,6 @@
 /** `mailwright vault rotate`: a new master key, and everything that is kept sealed again under it. */
 import { readFile } from 'node:fs/promises'
+import { resealPrivateKeys } from '../domains/reseal.ts'
 import { resealPasswords } from '../mailboxes/reseal.ts'
 import { masterKeyFile, openPlatform } from '../open-platform.ts'
 import type { Config } from '../platform/config.ts'
@@ -17,8 +18,10 @@ export async function rotateMasterKey(config: Config): Promise<void> {
     await writeFileDurably(path, `${newMasterKey()}\n${await readFile(path, 'utf8')}`)
   }
   await using opened = await openPlatform(config)
-  const resealed = await resealPasswords(opened.platform)
-  process.stdout.write(`Sealed ${resealed} passwords under the key ${opened.platform.vault.keyId}.\n`)
+  const passwords = await resealPasswords(opened.platform)
+  const keys = await resealPrivateKeys(opened.platform)
+  const under = `under the key ${opened.platform.vault.keyId}`
+  process.stdout.write(`Sealed ${passwords} passwords and ${keys} private keys ${under}.\n`)
 }
 
 async function openAndClose(config: Config): Promise<void> {

@@ -1,4 +1,5 @@
 /** Domains: connected, listed and deleted. The registrars and name servers of issue 5 stand on this. */
+import { randomBytes } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { requireWorkspace, requireWrite } from '../accounts/principals.ts'
@@ -9,6 +10,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { addDkimKeysJob } from './dkim-keys.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
 import type { DomainsTable } from './tables.ts'
@@ -35,6 +37,7 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
       workspace_id: scope.workspaceId,
       name,
       state: isSandboxName(name) ? 'active' : 'pending_records',
+      ownership_token: randomBytes(16).toString('hex'),
       created_at: now,
       updated_at: now,
       state_changed_at: now,
@@ -55,6 +58,7 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
       data: { domain_id: domain.id, name, state: domain.state },
     },
   ])
+  await addDkimKeysJob(tx, [domain.id])
   return domain
 }
 
@@ -124,6 +128,7 @@ export async function deleteDomain(
   if (!domain) throw new Refusal('domain_not_found')
   if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
   await moveDomain(platform, tx, domain, 'deleted')
+  await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await appendEvents(platform, tx, [
     {
       type: 'domain.deleted',
@@ -135,7 +140,7 @@ export async function deleteDomain(
 }
 
 /** Moves a locked domain to another state. A move that the table does not allow is our own defect. */
-async function moveDomain(platform: Platform, tx: Tx, domain: Domain, to: DomainState): Promise<void> {
+export async function moveDomain(platform: Platform, tx: Tx, domain: Domain, to: DomainState): Promise<void> {
   if (!mayMoveDomain(domain.state, to)) throw new Error(`a domain cannot go from ${domain.state} to ${to}`)
   const now = platform.clock.now()
   await tx

@@ -17,4 +17,26 @@ export const domainsMigrations: Migrations = {
     `create unique index domains_name on domains (name) where state <> 'deleted'`,
     'create index domains_workspace on domains (workspace_id, id)',
   ),
+  '0021_dkim_keys': sqlMigration(
+    'alter table domains add column ownership_token text',
+    `update domains set ownership_token = replace(gen_random_uuid()::text, '-', '')`,
+    'alter table domains alter column ownership_token set not null',
+    `create table dkim_keys (
+      id uuid primary key,
+      domain_id uuid not null references domains,
+      algorithm text not null check (algorithm in ('rsa-sha256', 'ed25519-sha256')),
+      selector text not null,
+      public_key text not null,
+      sealed_private_key bytea not null,
+      key_id text not null,
+      state text not null check (state in ('pending', 'active', 'retired')),
+      created_at timestamptz not null,
+      activated_at timestamptz,
+      retired_at timestamptz,
+      unique (domain_id, selector)
+    )`,
+    // Verifiers find one key of a kind; two that sign would only make mail longer.
+    `create unique index dkim_keys_active on dkim_keys (domain_id, algorithm) where state = 'active'`,
+    'create index dkim_keys_key_id on dkim_keys (key_id)',
+  ),
 }

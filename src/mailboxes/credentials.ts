@@ -1,5 +1,6 @@
 /** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
 import { requireWrite, type Scope } from '../accounts/principals.ts'
+import { hasRealCertificate } from '../domains/certificates/host-names.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -82,7 +83,7 @@ export async function changePassword(
  * it is STARTTLS, because on loopback clients may then go without.
  */
 function clientSettings({ config, ports }: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
-  const preferTls = config.tlsCertFile !== null
+  const preferTls = hasRealCertificate(config)
   const settings = (starttls: number | null, tls: number | null): ServerSettings | null => {
     const secure: ServerSettings | null =
       tls === null ? null : { host: config.hostname, port: tls, security: 'tls' }

@@ -24,9 +24,10 @@ export type DnsType = keyof DnsAnswers
 export type Dns = {
   /**
    * The records of a name. A name that has none of the type, or does not exist, answers with an empty list.
+   * @param options.fresh asks the resolver whatever is remembered: someone has just changed the record.
    * @throws DnsFailure when there is no answer: the resolver failed, refused, or took too long.
    */
-  lookup<T extends DnsType>(name: string, type: T): Promise<DnsAnswers[T]>
+  lookup<T extends DnsType>(name: string, type: T, options?: { fresh: boolean }): Promise<DnsAnswers[T]>
   /**
    * The same for libraries, in the manner of node:dns: it rejects with the code ENOTFOUND or ENODATA where there is
    * nothing, and with another code where there was no answer.
@@ -74,9 +75,9 @@ export function createDns(config: Pick<Config, 'resolver'>): Dns {
   const cache = createCache<Known>({ entriesMax: cachedMax, ttlMs: cacheTtlMs })
   const running = new Map<string, Promise<Known>>()
 
-  const ask = (name: string, type: string): Promise<Known> => {
+  const ask = (name: string, type: string, fresh = false): Promise<Known> => {
     const key = `${type} ${name}`
-    const kept = cache.get(key)
+    const kept = fresh ? undefined : cache.get(key)
     if (kept !== undefined) return Promise.resolve(kept)
     const asked = running.get(key)
     if (asked !== undefined) return asked
@@ -91,8 +92,8 @@ export function createDns(config: Pick<Config, 'resolver'>): Dns {
   }
 
   return {
-    async lookup<T extends DnsType>(name: string, type: T): Promise<DnsAnswers[T]> {
-      const known = await ask(canonical(name), type)
+    async lookup<T extends DnsType>(name: string, type: T, options?: { fresh: boolean }) {
+      const known = await ask(canonical(name), type, options?.fresh)
       // node:dns answers each type in this form, and `ask` was asked for this type.
       return (known.kind === 'none' ? [] : known.records) as DnsAnswers[T]
     },

@@ -6,7 +6,7 @@ import { handlersWith } from '../testing/test-jobs.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { transaction } from './database.ts'
 import { newId } from './ids.ts'
-import { addJob, startJobs } from './jobs.ts'
+import { addJob, addJobs, startJobs } from './jobs.ts'
 
 const t = await startTestPlatform({ MAILWRIGHT_LOG_LEVEL: 'silent' })
 after(() => t[Symbol.asyncDispose]())
@@ -15,6 +15,7 @@ const { db } = platform
 
 const done: string[] = []
 const failures = new Map<string, number>()
+const queued = { running: 0, most: 0 }
 const handlers = handlersWith({
   async 'mailbox.purge'(given, { mailbox_id: name }) {
     assert.equal(given, platform)
@@ -25,6 +26,12 @@ const handlers = handlersWith({
   },
   'mailbox.purge_due': async () => {
     done.push('due')
+  },
+  async 'domains.make_dkim_keys'(_platform, { domain_id: name }) {
+    queued.most = Math.max(queued.most, ++queued.running)
+    await sleep(30)
+    queued.running--
+    done.push(name)
   },
 })
 const jobs = await startJobs(platform, handlers, { 'mailbox.purge_due': '* * * * *' })
@@ -98,6 +105,24 @@ test('a job waits for its moment; a later one of its key takes its place', async
   const { rows } = await sql`select 1 from graphile_worker._private_jobs where key = 'k'`.execute(db)
   assert.deepEqual(rows, [])
   assert.ok(!done.includes(old))
+})
+
+test('jobs of one queue run one after another, and keep no others waiting', async () => {
+  const [names, other] = [[newId(), newId(), newId()], newId()]
+  queued.most = 0
+  await transaction(db, (tx) =>
+    addJobs(
+      tx,
+      names.map((name) => ({
+        name: 'domains.make_dkim_keys' as const,
+        payload: { domain_id: name },
+        queue: 'one',
+      })),
+    ),
+  )
+  await transaction(db, (tx) => addJob(tx, 'mailbox.purge', { mailbox_id: other }))
+  for (const name of [...names, other]) await until(name)
+  assert.equal(queued.most, 1)
 })
 
 test('the schedule is known to the worker', async () => {

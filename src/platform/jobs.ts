@@ -20,6 +20,8 @@ export type AddJobOptions = {
   runAt?: Date
   /** A later job of the same key replaces one that has not run yet. */
   key?: string
+  /** Jobs of one queue run one after another, over all nodes: for what would keep others from running. */
+  queue?: string
 }
 
 const attemptsMax = 25
@@ -33,7 +35,8 @@ export async function addJob<N extends JobName>(
 ): Promise<void> {
   await sql`select graphile_worker.add_job(
     ${name}::text, payload := ${JSON.stringify(payload)}::json, run_at := ${options.runAt ?? null}::timestamptz,
-    job_key := ${options.key ?? null}::text, max_attempts := ${attemptsMax}::int)`.execute(tx)
+    job_key := ${options.key ?? null}::text, queue_name := ${options.queue ?? null}::text,
+    max_attempts := ${attemptsMax}::int)`.execute(tx)
 }
 
 /** A job as data, for those who add several. */
@@ -42,16 +45,17 @@ export type NewJob = { [N in JobName]: { name: N; payload: JobTypes[N] } & AddJo
 /** Adds jobs in one statement, under the same rules as `addJob`. */
 export async function addJobs(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
   if (jobs.length === 0) return
-  const rows = jobs.map(({ name, payload, runAt, key }) => ({
+  const rows = jobs.map(({ name, payload, runAt, key, queue }) => ({
     name,
     payload,
     run_at: runAt ?? null,
     key: key ?? null,
+    queue: queue ?? null,
   }))
-  await sql`select graphile_worker.add_job(name, payload := payload, run_at := run_at, job_key := key,
+  await sql`select graphile_worker.add_job(name, payload := payload, run_at := run_at, job_key := key, queue_name := queue,
       max_attempts := ${attemptsMax}::int)
     from json_to_recordset(${JSON.stringify(rows)}::json)
-      as new (name text, payload json, run_at timestamptz, key text)`.execute(tx)
+      as new (name text, payload json, run_at timestamptz, key text, queue text)`.execute(tx)
 }
 
 export type Jobs = { stop(): Promise<void> }

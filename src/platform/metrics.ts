@@ -62,6 +62,12 @@ export function createMetrics() {
       buckets: secondsBuckets,
       registers,
     }),
+    signatures: new Counter({
+      name: 'mailwright_outbound_signatures_total',
+      help: 'Messages signed with DKIM or sealed with ARC, and those that could not be, by result.',
+      labelNames: ['result'],
+      registers,
+    }),
     jobs: new Counter({
       name: 'mailwright_jobs_total',
       help: 'Background jobs by task and result.',

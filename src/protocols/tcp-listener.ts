@@ -1,9 +1,7 @@
 /** A TCP listener with its bounds: it accepts connections, counts them, and ends them all when it stops. */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
 import { isLoopback } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { TlsMaterial } from '../platform/tls.ts'
 
 export type Connection = {
   /** Says `text` after the command in hand, and closes. */
@@ -20,7 +18,6 @@ export type TcpListenerOptions = {
   host: string
   /** 0: any free port. */
   port: number
-  tls: TlsMaterial
   /** TLS from the first byte (RFC 8314 §3): a word before the handshake could not be read. */
   isImplicitTls: boolean
   limits: {
@@ -31,7 +28,7 @@ export type TcpListenerOptions = {
   }
   /** What a connection is told that is one too many: a whole line. */
   refusal: string
-  start(socket: Socket, secureContext: SecureContext): Connection
+  start(socket: Socket): Connection
 }
 
 export type TcpListener = {
@@ -40,17 +37,12 @@ export type TcpListener = {
   stop(): Promise<void>
 }
 
-/** Starts a listener. @throws when the port cannot be bound or the certificate cannot be used. */
+/** Starts a listener. @throws when the port cannot be bound. */
 export async function startTcpListener(
   platform: Platform,
   options: TcpListenerOptions,
 ): Promise<TcpListener> {
-  const { protocol, limits, tls } = options
-  const secureContext = createSecureContext({
-    key: tls.keyPem,
-    cert: tls.certPem,
-    minVersion: 'TLSv1.2', // RFC 8996
-  })
+  const { protocol, limits } = options
   const gauge = platform.metrics.connections.labels({ protocol })
   const connections = new Set<Connection>()
   const perAddress = new Map<string, number>()
@@ -65,7 +57,7 @@ export async function startTcpListener(
     }
     perAddress.set(address, sameAddress + 1)
     gauge.inc()
-    const connection = options.start(socket, secureContext)
+    const connection = options.start(socket)
     connections.add(connection)
     void connection.closed.then(() => {
       connections.delete(connection)

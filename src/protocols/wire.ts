@@ -1,6 +1,7 @@
 /** The socket of a connection, before and after TLS takes it over; the same for every protocol that we serve ourselves. */
 import type { Socket } from 'node:net'
-import { type SecureContext, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
+import type { TlsContexts } from '../platform/tls.ts'
 
 export type WireListeners = {
   data: (chunk: Buffer) => void
@@ -34,7 +35,7 @@ export type Wire = {
 
 export function createWire(
   accepted: Socket,
-  context: SecureContext,
+  contexts: TlsContexts,
   limits: WireLimits,
   listeners: WireListeners,
 ): Wire {
@@ -68,7 +69,7 @@ export function createWire(
       while (socket.read() !== null);
     },
     async secure() {
-      tls = await negotiateTls(socket, context, limits.tlsHandshakeMsMax)
+      tls = await negotiateTls(socket, contexts, limits.tlsHandshakeMsMax)
       if (tls === null) return false
       tls.on('error', listeners.error)
       socket = tls
@@ -86,9 +87,13 @@ export function createWire(
 }
 
 /** Resolves to null when the handshake fails or takes too long. */
-function negotiateTls(raw: Socket, secureContext: SecureContext, msMax: number): Promise<TLSSocket | null> {
+function negotiateTls(raw: Socket, contexts: TlsContexts, msMax: number): Promise<TLSSocket | null> {
   return new Promise((resolve) => {
-    const secured = new TLSSocket(raw, { isServer: true, secureContext })
+    const secured = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: contexts.secureContext,
+      SNICallback: contexts.SNICallback,
+    })
     const settle = (result: TLSSocket | null): void => {
       clearTimeout(deadline)
       secured.off('secure', onSecure)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'
-import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
+import { loadTls } from '../platform/tls.ts'
 import { type ImapListener, startImapListener } from '../protocols/imap/listener.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from './test-platform.ts'
 
@@ -24,7 +24,7 @@ export async function startTestImap(
   await using stack = new AsyncDisposableStack()
   const test = stack.use(await startTestPlatform(environment))
   const mailbox = await test.createMailbox()
-  const tls = await createSelfSignedCertificate({ hostname: 'localhost', days: 1 })
+  const tls = await loadTls(test.config, new Date())
   const listener = await startImapListener(test.platform, { name, host: '127.0.0.1', port: 0, tls })
   stack.defer(() => listener.stop())
   const clients: RawClient[] = []

@@ -9,7 +9,7 @@ import {
   startMaildropLocks,
 } from '../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../platform/platform.ts'
-import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
+import { loadTls } from '../platform/tls.ts'
 import { startPop3Listener } from '../protocols/pop3/listener.ts'
 import type { TcpListener } from '../protocols/tcp-listener.ts'
 import { append, folderIdOf } from './test-mail.ts'
@@ -40,7 +40,7 @@ export async function startPop3Node(
 ): Promise<Pop3Node> {
   const locks = startMaildropLocks(platform, options)
   stack.defer(() => locks.stop())
-  const tls = await createSelfSignedCertificate({ hostname: 'localhost', days: 1 })
+  const tls = await loadTls(platform.config, new Date())
   const listener = await startPop3Listener(platform, { name, host: '127.0.0.1', port: 0, tls, locks })
   stack.defer(() => listener.stop())
   return { listener, locks }

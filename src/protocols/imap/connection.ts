@@ -1,8 +1,8 @@
 /** One connection: input, output and session on one wire, its timer, its compression, and its end. */
 import type { Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
 import { channelBindingsOf } from '../../platform/channel-bindings.ts'
 import type { Platform } from '../../platform/platform.ts'
+import type { TlsContexts } from '../../platform/tls.ts'
 import { ConnectionClosed, createOutput } from '../output.ts'
 import { type SilenceTimer, startSilenceTimer } from '../silence-timer.ts'
 import type { Connection } from '../tcp-listener.ts'
@@ -13,7 +13,7 @@ import { createInput, type Input } from './input.ts'
 import { imapLimits } from './limits.ts'
 import { createSession, type Session, type Transport } from './session.ts'
 
-export type ConnectionOptions = { listener: 'imap' | 'imaps'; secureContext: SecureContext }
+export type ConnectionOptions = { listener: 'imap' | 'imaps'; tls: TlsContexts }
 
 /** What changes while a connection lasts. */
 type Stage = { bye: string | null; compression: Compression | null }
@@ -55,7 +55,7 @@ export function startConnection(
     end: () => input.close(),
     error: (error) => platform.log.debug({ event: 'imap.connection_error', cause: error }),
   }
-  const wire = createWire(accepted, options.secureContext, imapLimits, listeners)
+  const wire = createWire(accepted, options.tls, imapLimits, listeners)
   accepted.setNoDelay(true)
   const transport: Transport = {
     listener: options.listener,

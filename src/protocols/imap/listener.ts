@@ -1,6 +1,6 @@
 /** The IMAP listeners: `imaps` is TLS from the first byte (RFC 8314), `imap` offers STARTTLS. */
 import type { Platform } from '../../platform/platform.ts'
-import type { TlsMaterial } from '../../platform/tls.ts'
+import type { TlsContexts } from '../../platform/tls.ts'
 import { startTcpListener, type TcpListener } from '../tcp-listener.ts'
 import { startConnection } from './connection.ts'
 import { imapLimits } from './limits.ts'
@@ -10,12 +10,12 @@ export type ImapListenerOptions = {
   host: string
   /** 0: any free port. */
   port: number
-  tls: TlsMaterial
+  tls: TlsContexts
 }
 
 export type ImapListener = TcpListener
 
-/** Starts one listener. @throws when the port cannot be bound or the certificate cannot be used. */
+/** Starts one listener. @throws when the port cannot be bound. */
 export async function startImapListener(
   platform: Platform,
   { name, host, port, tls }: ImapListenerOptions,
@@ -24,10 +24,9 @@ export async function startImapListener(
     protocol: name,
     host,
     port,
-    tls,
     isImplicitTls: name === 'imaps',
     limits: imapLimits,
     refusal: '* BYE [UNAVAILABLE] Too many connections\r\n',
-    start: (socket, secureContext) => startConnection(platform, socket, { listener: name, secureContext }),
+    start: (socket) => startConnection(platform, socket, { listener: name, tls }),
   })
 }

@@ -1,8 +1,8 @@
 /** One connection: input, output and session on one wire, its timer, and its end. */
 import type { Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
 import type { MaildropLocks } from '../../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../../platform/platform.ts'
+import type { TlsContexts } from '../../platform/tls.ts'
 import { ConnectionClosed, createOutput, type Output } from '../output.ts'
 import { startSilenceTimer } from '../silence-timer.ts'
 import type { Connection } from '../tcp-listener.ts'
@@ -16,7 +16,7 @@ import { createSession, type Session, type Transport } from './session.ts'
 export type ConnectionOptions = {
   listener: 'pop3' | 'pop3s'
   locks: MaildropLocks
-  secureContext: SecureContext
+  tls: TlsContexts
 }
 
 export function startConnection(
@@ -40,7 +40,7 @@ export function startConnection(
       wire.cutLater()
     },
   })
-  const wire = createWire(accepted, options.secureContext, pop3Limits, {
+  const wire = createWire(accepted, options.tls, pop3Limits, {
     data(chunk) {
       silence.restart()
       input.push(chunk)

@@ -7,7 +7,7 @@ import type { SMTPServer, SMTPServerOptions, SMTPServerSession } from 'smtp-serv
 import type { CommitLane } from '../../delivery/commit-lane.ts'
 import type { RecipientResolver } from '../../delivery/recipients.ts'
 import type { Platform } from '../../platform/platform.ts'
-import type { TlsMaterial } from '../../platform/tls.ts'
+import type { TlsStore } from '../../platform/tls.ts'
 import { smtpLimits } from './limits.ts'
 import { receiveMessage } from './receive.ts'
 import { replies } from './replies.ts'
@@ -29,7 +29,7 @@ export type SmtpListenerOptions = {
   name: SmtpListenerName
   host: string
   port: number
-  tls: TlsMaterial
+  tls: TlsStore
   lane: CommitLane
   recipients: RecipientResolver
 }
@@ -48,7 +48,15 @@ export async function startSmtpListener(
   })
   server.on('error', (error) => platform.log.debug({ event: 'smtp.connection_error', cause: error }))
   const port = await listen(server, options)
-  return { port, stop: () => new Promise((resolve) => server.close(() => resolve())) }
+  const { tls } = options
+  const forget = tls.onDefaultChanged(() =>
+    server.updateSecureContext({ key: tls.keyPem, cert: tls.certPem }),
+  )
+  const stop = async (): Promise<void> => {
+    forget()
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+  return { port, stop }
 }
 
 function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): SMTPServerOptions {
@@ -58,6 +66,7 @@ function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): S
     secure: name === 'submissions',
     key: tls.keyPem,
     cert: tls.certPem,
+    SNICallback: tls.SNICallback,
     minVersion: 'TLSv1.2', // RFC 8996
     size: platform.config.messageBytesMax,
     hideENHANCEDSTATUSCODES: false,

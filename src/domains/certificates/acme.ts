@@ -1,0 +1,82 @@
+/** The ACME authority (RFC 8555), through acme-client: the account, and one order for one host name. */
+import { readFile } from 'node:fs/promises'
+import { Agent } from 'node:https'
+import { axios, Client, crypto } from 'acme-client'
+import { newId } from '../../platform/ids.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { privateKeyContext } from '../reseal.ts'
+import { putChallenge, removeChallenge } from './challenges.ts'
+import { certificatePolicy } from './policy.ts'
+
+export type IssuedCertificate = { keyPem: string; chainPem: string }
+
+/** How often and how long an order is asked after. */
+const polling = { backoffAttempts: 12, backoffMin: 500, backoffMax: 5_000 }
+
+/** @param directoryUrl of the configured authority. @returns a client with our account there, made when there is none. */
+export async function openAcmeClient(platform: Platform, directoryUrl: string): Promise<Client> {
+  const { config, db, vault, clock } = platform
+  // The library has one HTTP client for the process. Its own tries would hold the run up; ours come later.
+  Object.assign(axios.defaults, {
+    timeout: certificatePolicy.requestMsMax,
+    httpsAgent: new Agent(config.acmeCaFile === null ? {} : { ca: await readFile(config.acmeCaFile) }),
+    acmeSettings: { retryMaxAttempts: 0, retryDefaultDelay: 1 },
+  })
+  const known = await db
+    .selectFrom('acme_accounts')
+    .selectAll()
+    .where('directory_url', '=', directoryUrl)
+    .executeTakeFirst()
+  if (known) {
+    const accountKey = vault.open(known.sealed_private_key, privateKeyContext('acme_accounts', known.id))
+    return new Client({ directoryUrl, accountKey, accountUrl: known.account_url, ...polling })
+  }
+  const accountKey = await crypto.createPrivateEcdsaKey('P-256')
+  const client = new Client({ directoryUrl, accountKey, ...polling })
+  await client.createAccount({
+    termsOfServiceAgreed: true,
+    ...(config.acmeEmail === null ? {} : { contact: [`mailto:${config.acmeEmail}`] }),
+  })
+  const id = newId()
+  await db
+    .insertInto('acme_accounts')
+    .values({
+      id,
+      directory_url: directoryUrl,
+      account_url: client.getAccountUrl(),
+      sealed_private_key: vault.seal(accountKey, privateKeyContext('acme_accounts', id)),
+      key_id: vault.keyId,
+      created_at: clock.now(),
+    })
+    .execute()
+  return client
+}
+
+/**
+ * Orders a certificate and waits for it, at most some minutes.
+ * @throws when the authority refuses, cannot reach us, or does not answer.
+ */
+export async function orderCertificate(
+  platform: Platform,
+  client: Client,
+  hostName: string,
+): Promise<IssuedCertificate> {
+  const order = await client.createOrder({ identifiers: [{ type: 'dns', value: hostName }] })
+  for (const authorization of await client.getAuthorizations(order)) {
+    if (authorization.status === 'valid') continue // from an order before
+    const challenge = authorization.challenges.find(({ type }) => type === 'http-01')
+    if (!challenge) throw new Error('the authority offers no http-01 challenge')
+    const { token } = challenge
+    await putChallenge(platform, token, await client.getChallengeKeyAuthorization(challenge))
+    try {
+      await client.completeChallenge(challenge)
+      await client.waitForValidStatus(challenge)
+    } finally {
+      await removeChallenge(platform, token)
+    }
+  }
+  const key = await crypto.createPrivateEcdsaKey('P-256')
+  const [, request] = await crypto.createCsr({ altNames: [hostName] }, key)
+  const finalized = await client.finalizeOrder(order, request)
+  return { keyPem: key.toString(), chainPem: await client.getCertificate(finalized) }
+}

@@ -1,0 +1,80 @@
+/** Mailboxes that were made before their domain was active: they are served from the moment that it is. */
+import { sql } from 'kysely'
+import type { Scope } from '../accounts/principals.ts'
+import type { Domain } from '../domains/domains.ts'
+import { applyCheck, type DomainCheck } from '../domains/verification.ts'
+import { type Tx, transaction } from '../platform/database.ts'
+import { appendEvents } from '../platform/events.ts'
+import { addJob } from '../platform/jobs.ts'
+import type { Platform } from '../platform/platform.ts'
+import { mayMoveMailbox } from './lifecycle.ts'
+
+declare module '../platform/jobs.ts' {
+  interface JobTypes {
+    'mailbox.activate_waiting': { domain_id: string }
+  }
+}
+
+/** @throws Refusal domain_not_found, domain_state_conflict, forbidden. */
+export async function verifyDomain(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  check: DomainCheck,
+): Promise<Domain> {
+  return await applyCheck(platform, tx, scope, check, (inTx, domainId) =>
+    addJob(
+      inTx,
+      'mailbox.activate_waiting',
+      { domain_id: domainId },
+      { key: `mailbox.activate_waiting:${domainId}` },
+    ),
+  )
+}
+
+const mailboxesPerTransaction = 1000
+
+/** Makes the mailboxes of an active domain active that wait for it. They have had their folders since they were made. */
+export async function activateWaitingMailboxes(platform: Platform, domainId: string): Promise<void> {
+  if (!mayMoveMailbox('waiting_domain', 'active')) throw new Error('a waiting mailbox cannot become active')
+  // First those that a restore would bring back to waiting: one that is restored just now waits after this.
+  await sql`update mailboxes set state_before_deletion = 'active'
+    where domain_id = ${domainId}::uuid and state = 'deletion_scheduled'
+      and state_before_deletion = 'waiting_domain' and ${domainIsActive(domainId)}`.execute(platform.db)
+  for (;;) {
+    const count = await transaction(platform.db, (tx) => activateSome(platform, tx, domainId))
+    if (count < mailboxesPerTransaction) return
+  }
+}
+
+async function activateSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
+  const now = platform.clock.now()
+  const { rows } = await sql<{
+    id: string
+    organization_id: string
+    workspace_id: string
+    address: string
+  }>`update mailboxes set state = 'active', version = version + 1, state_changed_at = ${now}, updated_at = ${now}
+    where id in (
+      select id from mailboxes where domain_id = ${domainId}::uuid and state = 'waiting_domain'
+        and ${domainIsActive(domainId)}
+      order by id limit ${mailboxesPerTransaction} for update
+    )
+    returning id, organization_id, workspace_id, address`.execute(tx)
+  await appendEvents(
+    platform,
+    tx,
+    rows.map((row) => ({
+      type: 'mailbox.state_changed' as const,
+      organizationId: row.organization_id,
+      workspaceId: row.workspace_id,
+      mailboxId: row.id,
+      data: { mailbox_id: row.id, address: row.address, from: 'waiting_domain', to: 'active' },
+    })),
+  )
+  return rows.length
+}
+
+function domainIsActive(domainId: string) {
+  return sql<boolean>`exists (select 1 from domains where id = ${domainId}::uuid and state = 'active')`
+}
