@@ -151,7 +151,7 @@ class RecipientsGone extends Error {
 async function tryCommit(platform: Platform, deliveries: readonly Delivery[]): Promise<Outcome> {
   const endTimer = platform.metrics.commits.startTimer()
   try {
-    const messages = await transaction(platform.db, (tx) => write(platform, tx, deliveries))
+    const messages = await transaction(platform.db, (tx) => writeDeliveries(platform, tx, deliveries))
     endTimer()
     platform.metrics.commitMessages.observe(deliveries.length)
     return { kind: 'committed', messages }
@@ -161,8 +161,12 @@ async function tryCommit(platform: Platform, deliveries: readonly Delivery[]): P
   }
 }
 
-/** @returns for each delivery the messages that it became, in the order of its recipients. */
-async function write(
+/**
+ * Writes deliveries in the caller's transaction.
+ * @returns for each the messages that it became, in the order of its recipients.
+ * @throws when a recipient's mailbox vanished.
+ */
+export async function writeDeliveries(
   platform: Platform,
   tx: Tx,
   deliveries: readonly Delivery[],

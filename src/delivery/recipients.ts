@@ -79,6 +79,12 @@ export function startRecipientResolver(platform: Platform): RecipientResolver {
   }
 }
 
+/** What an address is now, without a memory and whatever room there is: for those who are not asked at RCPT. */
+export async function resolveRecipient(platform: Platform, text: string): Promise<Recipient> {
+  const address = parseAddress(text)
+  return address.ok ? await look(platform, address.value) : { kind: 'invalid', problem: address.problem }
+}
+
 async function withRoom(
   keeper: RoomKeeper,
   recipient: LocalRecipient,
