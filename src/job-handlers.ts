@@ -1,6 +1,7 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -50,6 +51,7 @@ export const jobHandlers: JobHandlers = {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
+    await repeat(deleteExpiredSuppressions, platform)
   },
 }
 

@@ -53,7 +53,7 @@ test('no reply stands twice in the corpus', () => {
 })
 
 test('every rule is needed: without it a reply of the corpus would be taken for something else', () => {
-  const unneeded = rules.filter((rule, at) => {
+  const unneeded = rules.filter((_, at) => {
     const others = rules.toSpliced(at, 1)
     return rows.every(({ reply, want }) => said(classifyBy(others, reply)) === want)
   })
