@@ -2,6 +2,7 @@
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
+import { takeInReport } from './delivery/bounces/take-in.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -47,6 +48,7 @@ export const jobHandlers: JobHandlers = {
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
+  'bounces.take_in': takeInReport,
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)

@@ -102,7 +102,7 @@ const wordsOnSending: readonly Rule[] = [
   },
   { text: /\bhelo (command rejected: need|name|is)|bad helo/i, class: 'protocol', concerns: 'destination' },
   {
-    text: /dnsbl|blocked using|black ?list|block list|spamhaus|sorbs|\brbl\b|listed in|proofpoint\.|poor reputation (sender|on)|a poor|mta's poor|low reputation/i,
+    text: /dnsbl|blocked using|black ?list|block list|spamhaus|sorbs|\brbl\b|(?<!not )listed in|proofpoint\.|poor reputation (sender|on)|a poor|mta's poor|low reputation/i,
     class: 'blocked',
     concerns: 'sender',
   },
@@ -159,7 +159,7 @@ const wordsOnMessage: readonly Rule[] = [
     concerns: 'sender',
   },
   {
-    text: /unknown user|user unknown|unknown recipient|recipient unknown|user .{0,80}unknown|no such (user|recipient|mailbox)|not? found|doesn't (have|exist)|does not exist|no mailbox|unrouteable|known users only|valid recipient/i,
+    text: /unknown user|user unknown|unknown recipient|recipient unknown|user .{0,80}unknown|no such (user|recipient|mailbox)|not? found|doesn't (have|exist)|does not exist|no mailbox|not listed|unrouteable|known users only|valid recipient/i,
     class: 'unknown_recipient',
     concerns: 'recipient',
   },

@@ -5,6 +5,7 @@
 import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import type { Trust } from '../../messages/trust.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { reportJobs } from '../bounces/recognise.ts'
 import type { CommitLane, Delivery } from '../commit-lane.ts'
 import type { OutboundMessage } from '../outbound/queue.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
@@ -55,6 +56,7 @@ async function deliver(
   const body = await stage(platform, arrival, leading.join(''))
   if (authentication !== null) body.trust = trustOf(arrival, authentication)
   const sized = { skipBytes: Buffer.byteLength(leading[0] ?? ''), bodyBytes: body.sizeBytes }
+  const reports = reportJobs(arrival, body.id)
   const delivery: Delivery = {
     body,
     internalDate: arrival.at,
@@ -63,8 +65,8 @@ async function deliver(
       ...submissionOf(arrival, body, sized),
       ...decisions.flatMap(({ forwards }) => forwards).map((forward) => ({ ...forward, ...sized })),
     ],
-    jobs: decisions.flatMap(({ jobs }) => jobs),
-    holders: [],
+    jobs: [...decisions.flatMap(({ jobs }) => jobs), ...reports.jobs],
+    holders: reports.holders,
   }
   const result = await lane.deliver(delivery)
   return result.kind === 'gone' ? result : { kind: 'accepted', sizeBytes: body.sizeBytes }
