@@ -33,7 +33,9 @@ import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
+import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 export type ApiOptions = {
@@ -109,6 +111,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   healthRoutes(app, platform, options.isReady)
   loginRoute(app, platform)
   errorPageRoutes(app)
+  await unsubscribeRoutes(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
@@ -132,6 +135,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   folderRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  suppressionRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

@@ -50,7 +50,11 @@ export async function addSuppressions(
   tx: Tx,
   wanted: readonly NewSuppression[],
 ): Promise<Suppression[]> {
-  const once = new Map(wanted.map((one) => [`${one.workspace_id} ${one.address}`, one]))
+  const once = new Map<string, NewSuppression>()
+  for (const one of wanted) {
+    const key = `${one.workspace_id} ${one.address}`
+    if (!once.has(key)) once.set(key, one)
+  }
   if (once.size === 0) return []
   const now = platform.clock.now()
   const records = [...once.values()].map(({ expiresAt, detail, ...one }) => ({

@@ -6,6 +6,7 @@ import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import type { Trust } from '../../messages/trust.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { reportJobs } from '../bounces/recognise.ts'
+import { applyUnsubscribe } from '../bounces/unsubscribe.ts'
 import type { CommitLane, Delivery } from '../commit-lane.ts'
 import type { OutboundMessage } from '../outbound/queue.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
@@ -28,7 +29,9 @@ export async function acceptArrival(
   lane: CommitLane,
   arrival: Arrival,
 ): Promise<AcceptResult> {
-  if (arrival.login !== null) return await deliver(platform, lane, arrival, null, null)
+  if (arrival.login !== null) {
+    return await deliver(platform, lane, applyUnsubscribe(platform, arrival), null, null)
+  }
   const authentication = await authenticateArrival(platform, arrival)
   const greylisted = await greylistArrival(platform, arrival, authentication)
   if (greylisted !== null) return greylisted
