@@ -8,6 +8,8 @@ import { pruneRouting, sendAutoreply } from './delivery/routing/autoreply-send.t
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
+import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
+import { takeInReport } from './delivery/bounces/take-in.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -68,10 +70,12 @@ export const jobHandlers: JobHandlers = {
   'reports.clean_up': (platform) => repeat(deleteOldReports, platform),
   'autoreply.send': sendAutoreply,
   'routing.prune': (platform) => repeat(pruneRouting, platform),
+  'bounces.take_in': takeInReport,
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
+    await repeat(deleteExpiredSuppressions, platform)
   },
 }
 

@@ -1,5 +1,6 @@
 /** Every folder's migrations, in one list. */
 import { accountsMigrations } from './accounts/schema.ts'
+import { bouncesMigrations } from './delivery/bounces/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
@@ -22,4 +23,5 @@ export const migrations = mergeMigrations(
   outboundMigrations,
   reportsMigrations,
   routingMigrations,
+  bouncesMigrations,
 )

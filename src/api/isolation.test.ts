@@ -5,7 +5,7 @@ import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../
 
 let api: TestApi
 let other: Tenant
-let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey', string>
+let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression', string>
 /** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
 let strangers: { name: string; key: string; headers: Record<string, string> }[]
 
@@ -32,6 +32,10 @@ before(async () => {
     batch: textAt(batch.json, 'batch_id'),
     domain: textAt((await api.call('GET', '/v1/domains/demo.test')).json, 'id'),
     apiKey: textAt(apiKey.json, 'id'),
+    suppression: textAt(
+      (await api.call('POST', '/v1/suppressions', { body: { address: 'sup@example.org' } })).json,
+      'id',
+    ),
   }
 })
 after(() => api[Symbol.asyncDispose]())
@@ -69,6 +73,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
+  ['GET', (ref) => `/v1/suppressions/${ref}`],
+  ['DELETE', (ref) => `/v1/suppressions/${ref}`],
   ['GET', (ref) => `/v1/workspaces/${ref}`],
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
   ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
@@ -79,6 +85,12 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
 function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
+  if (path.startsWith('/v1/suppressions')) {
+    return [
+      [own.suppression, unknownId],
+      ['sup@example.org', 'none@example.org'],
+    ]
+  }
   if (path.includes('domain')) {
     return [
       [own.domain, unknownId],
@@ -126,6 +138,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/mailboxes?search=ann',
       '/v1/domains',
       '/v1/domains?search=demo',
+      '/v1/suppressions',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

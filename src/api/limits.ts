@@ -21,6 +21,8 @@ export const apiLimits = {
   requestsPerMinute: 50_000,
   /** Failed logins from one remote address in a minute, on each node. */
   failedLoginsPerMinute: 10,
+  /** Unsubscribe links that are not good from one remote address in a minute, on each node. */
+  unknownTokensPerMinute: 30,
   /** Callers whose rates are remembered; past it, the one that was idle longest is forgotten. */
   rateEntriesMax: 20_000,
   nameLengthMax: 200,

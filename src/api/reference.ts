@@ -22,6 +22,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'account', description: 'Workspaces, keys and sessions' },
         { name: 'domains' },
         { name: 'mailboxes' },
+        { name: 'delivery', description: 'What leaves and what comes back' },
         { name: 'health', description: 'For whoever keeps the node running' },
         { name: 'tests' },
       ],

@@ -37,7 +37,9 @@ import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
+import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 export type ApiOptions = {
@@ -114,6 +116,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   acmeChallengeRoutes(app, platform)
   loginRoute(app, platform)
   errorPageRoutes(app)
+  await unsubscribeRoutes(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
@@ -140,6 +143,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  suppressionRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

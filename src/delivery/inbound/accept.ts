@@ -5,6 +5,8 @@
 import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import type { Trust } from '../../messages/trust.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { reportJobs } from '../bounces/recognise.ts'
+import { applyUnsubscribe } from '../bounces/unsubscribe.ts'
 import type { CommitLane, Delivery } from '../commit-lane.ts'
 import type { OutboundMessage } from '../outbound/queue.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
@@ -29,7 +31,9 @@ export async function acceptArrival(
   lane: CommitLane,
   arrival: Arrival,
 ): Promise<AcceptResult> {
-  if (arrival.login !== null) return await deliver(platform, lane, arrival, null, null)
+  if (arrival.login !== null) {
+    return await deliver(platform, lane, applyUnsubscribe(platform, arrival), null, null)
+  }
   const authentication = await authenticateArrival(platform, arrival)
   const greylisted = await greylistArrival(platform, arrival, authentication)
   if (greylisted !== null) return greylisted
@@ -64,6 +68,7 @@ async function deliver(
   const body = await stage(platform, arrival, leading.join(''))
   if (authentication !== null) body.trust = trustOf(arrival, authentication)
   const sized = { skipBytes: Buffer.byteLength(leading[0] ?? ''), bodyBytes: body.sizeBytes }
+  const reports = reportJobs(arrival, body.id)
   const delivery: Delivery = {
     body,
     internalDate: arrival.at,
@@ -72,9 +77,9 @@ async function deliver(
       ...submissionOf(arrival, body, sized),
       ...decisions.flatMap(({ forwards }) => forwards).map((forward) => ({ ...forward, ...sized })),
     ],
-    jobs: decisions.flatMap(({ jobs }) => jobs),
+    jobs: [...decisions.flatMap(({ jobs }) => jobs), ...reports.jobs],
     events: decisions.flatMap(({ events = [] }) => events),
-    holders: [],
+    holders: reports.holders,
   }
   const result = await lane.deliver(delivery)
   return result.kind === 'gone' ? result : { kind: 'accepted', sizeBytes: body.sizeBytes }

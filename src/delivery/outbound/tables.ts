@@ -71,6 +71,8 @@ export type OutboundRecipientsTable = {
   orcpt: string | null
   /** Whether the sender was told that it takes long. */
   delay_notified: Generated<boolean>
+  /** What the sender was told of the end; bounces/notify.ts has the rules. */
+  notified_outcome: 'failed' | 'relayed' | 'undeliverable' | null
   /** What the other server said last, word for word, or why it could not be asked. */
   last_reply: string | null
   /** The class of that reply; bounces/classify.ts has the table. */
@@ -112,6 +114,8 @@ export type StepDetail = {
   /** Word for word. */
   reply?: string
   class?: string
+  /** For `delivered`: the next server took over NOTIFY, and tells the sender itself (RFC 3461 §5.2.1). */
+  dsn?: boolean
   /** For `deferred`: when it is tried again. */
   until?: string
   /** For `held`, `released`, `cancelled`: who and why. */

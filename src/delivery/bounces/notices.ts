@@ -1,0 +1,50 @@
+/** Of what a sender is told, and when (RFC 3461 §4.1, §5.2). */
+import type { Selectable } from 'kysely'
+import type { OutboundRecipientsTable, StepDetail } from '../outbound/tables.ts'
+import type { DsnKind } from './dsn-message.ts'
+
+/** A recipient with what is known of the last attempt. */
+export type NotifiedRecipient = Pick<
+  Selectable<OutboundRecipientsTable>,
+  | 'id'
+  | 'rcpt_to'
+  | 'state'
+  | 'notify'
+  | 'orcpt'
+  | 'delay_notified'
+  | 'notified_outcome'
+  | 'last_reply'
+  | 'last_class'
+  | 'expires_at'
+> & {
+  last_attempt_at: Date | null
+  last_detail: StepDetail | null
+  /** When it was deferred for the first time. */
+  deferred_since: Date | null
+}
+
+/** A message that waits so long is worth a word. */
+export const delayNoticeMs = 4 * 3600 * 1000
+
+/** @returns what the sender is to hear of a recipient now, or null. */
+export function noticeFor(recipient: NotifiedRecipient, now: Date): DsnKind | null {
+  const { state, notified_outcome: told, delay_notified: delayTold, deferred_since: since } = recipient
+  if (state === 'bounced') return told === null && wants(recipient, 'failure') ? 'failed' : null
+  if (state === 'delivered') {
+    // A server that took over NOTIFY tells the sender by itself.
+    const isPassedOn = recipient.last_detail?.dsn === true
+    return told === null && !isPassedOn && wants(recipient, 'success') ? 'relayed' : null
+  }
+  if (state !== 'queued' && state !== 'sending') return null
+  const isLate = since !== null && now.getTime() - since.getTime() >= delayNoticeMs
+  return isLate && !delayTold && wants(recipient, 'delay') ? 'delayed' : null
+}
+
+/** Who said nothing hears of failures and of delays. */
+function wants({ notify }: NotifiedRecipient, what: 'success' | 'failure' | 'delay'): boolean {
+  if (notify === null) return what !== 'success'
+  return notify
+    .toLowerCase()
+    .split(',')
+    .some((word) => word.trim() === what)
+}
