@@ -1,6 +1,10 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { deleteOrphanedSenderLists } from './delivery/spam/clean-up.ts'
+import { forgetLessons } from './delivery/spam/forgetting.ts'
+import { deleteOldTriplets } from './delivery/spam/greylist.ts'
+import { learnFromChange } from './delivery/spam/training.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -46,6 +50,12 @@ export const jobHandlers: JobHandlers = {
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
+  'spam.learn': (platform, payload) => learnFromChange(platform, payload),
+  'spam.clean_up': async (platform) => {
+    await repeat(deleteOldTriplets, platform)
+    await repeat(deleteOrphanedSenderLists, platform)
+    await repeat(forgetLessons, platform)
+  },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -61,5 +71,6 @@ export const jobSchedule: JobSchedule = {
   'retention.clean_up': '*/10 * * * *',
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
+  'spam.clean_up': '*/20 * * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -2,6 +2,7 @@
 import { accountsMigrations } from './accounts/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
+import { spamMigrations } from './delivery/spam/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -16,4 +17,5 @@ export const migrations = mergeMigrations(
   messagesMigrations,
   deliveryMigrations,
   outboundMigrations,
+  spamMigrations,
 )

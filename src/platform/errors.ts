@@ -56,6 +56,9 @@ export const errorCatalogue = {
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
+  // Sender lists
+  sender_list_entry_not_found: { status: 404, title: 'There is no such entry in the sender list' },
+  sender_list_limit_reached: { status: 409, title: 'The sender list has as many entries as it may have' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -25,6 +25,7 @@ export const replies = {
   largerThanQuota: () => fault('client', 552, '5.2.2', 'The message is larger than the quota of the mailbox'),
   unknownParameter: () => fault('client', 555, '5.5.4', 'A parameter is not known here'),
   recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
+  senderBlocked: () => fault('client', 550, '5.7.1', 'The recipient does not accept mail from this sender'),
   relayDenied: () =>
     fault('client', 550, '5.7.1', 'This server does not relay; that domain is not served here'),
   senderNotOwned: () => fault('client', 553, '5.7.1', 'This sender address does not belong to you'),
