@@ -32,6 +32,7 @@ import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
+import { senderListRoutes } from './sender-lists.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -129,6 +130,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
   mailPolicyRoutes(app, platform)
+  senderListRoutes(app, platform)
   folderRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
