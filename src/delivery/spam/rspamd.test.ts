@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { requireProgram } from '../../testing/programs.ts'
 import { startTestPlatform } from '../../testing/test-platform.ts'
 import { startRealRspamd, startRspamdStandIn, verdict } from '../../testing/test-rspamd.ts'
+import { sendMessage, startTestSmtp } from '../../testing/test-smtp.ts'
 import { arrivalOf, authenticationOf, honestMessage, recipientOf } from '../../testing/test-spam.ts'
 import { spooledBytes } from '../inbound/spool.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'
@@ -68,6 +69,29 @@ test('it is asked with the envelope and the message as it came, and its word is 
     ],
   )
   assert.equal(Buffer.from(String(headers['from']), 'latin1').toString('utf8'), 'änn@author.example')
+})
+
+test('over SMTP it sees each message from outside, and none of a login', async () => {
+  await using rspamd = await startRspamdStandIn()
+  await using smtp = await startTestSmtp({
+    ...quiet,
+    MAILWRIGHT_RSPAMD_URL: `http://127.0.0.1:${rspamd.port}`,
+  })
+  const ann = await smtp.t.createMailbox('ann@demo.test')
+  const raw = honestMessage({ To: ann.address })
+  using client = await smtp.greet('smtp')
+  assert.match(await sendMessage(client, '<x@author.example>', [ann.address], raw), /^250 /)
+  using login = await smtp.logIn(ann.address, ann.password)
+  assert.match(await sendMessage(login, `<${ann.address}>`, [ann.address], raw), /^250 /)
+  assert.deepEqual(
+    rspamd.requests.map(({ headers, body }) => [
+      headers['from'],
+      headers['rcpt'],
+      headers['helo'],
+      body.trimEnd(),
+    ]),
+    [['x@author.example', ann.address, 'client.example', raw.trimEnd()]],
+  )
 })
 
 const answers: [what: string, answer: { status: number; body: unknown } | 'drops'][] = [

@@ -145,9 +145,17 @@ export async function learnFromChange(platform: Platform, job: LearnJob): Promis
     workspaceId: job.workspace_id,
     mailboxId: job.mailbox_id,
   }
-  for (const message of await changedMessages(platform, job)) {
-    const kind = job.kind ?? kindOfKeywords(message.keywords)
-    if (kind !== null) await teach(platform, owner, message, kind)
+  const lessons = (await changedMessages(platform, job)).flatMap(({ keywords, ...message }) => {
+    const kind = job.kind ?? kindOfKeywords(keywords)
+    return kind === null ? [] : [{ ...message, kind }]
+  })
+  // Ours first: an rspamd that is down must not keep us from learning.
+  for (const lesson of lessons) await learnHere(platform, owner, lesson)
+  for (const { kind, body_id, size_bytes } of lessons) {
+    await teachRspamd(platform, kind, {
+      sizeBytes: size_bytes,
+      read: () => readBody(platform.db, body_id),
+    })
   }
 }
 
@@ -172,17 +180,15 @@ function kindOfKeywords(keywords: readonly string[]): 'spam' | 'ham' | null {
   return names.has(junkKeyword) ? 'spam' : 'ham'
 }
 
-async function teach(
+async function learnHere(
   platform: Platform,
   owner: MailboxOwner,
-  { body_id: bodyId, size_bytes: sizeBytes }: ChangedMessage,
-  kind: 'spam' | 'ham',
+  { kind, body_id: bodyId, size_bytes }: { kind: 'spam' | 'ham'; body_id: string; size_bytes: number },
 ): Promise<void> {
-  const end = Math.min(sizeBytes, inspectedBytesMax)
+  const end = Math.min(size_bytes, inspectedBytesMax)
   const beginning = await readBodyBytes(platform.db, bodyId, { start: 0, end })
   const inspected = inspectMessage(beginning, headerOf(beginning))
   await learn(platform, owner, { bodyId, kind, inspected })
-  await teachRspamd(platform, kind, { sizeBytes, read: () => readBody(platform.db, bodyId) })
 }
 
 function headerOf(beginning: Buffer): Buffer {
