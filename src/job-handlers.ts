@@ -1,15 +1,19 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
-import { takeInReport } from './delivery/reports/intake.ts'
+import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
+import { takeInReport } from './delivery/bounces/take-in.ts'
+import { takeInReport as takeInDomainReport } from './delivery/reports/intake.ts'
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
 import { pruneRouting, sendAutoreply } from './delivery/routing/autoreply-send.ts'
+import { deleteOrphanedSenderLists } from './delivery/spam/clean-up.ts'
+import { forgetLessons } from './delivery/spam/forgetting.ts'
+import { deleteOldTriplets } from './delivery/spam/greylist.ts'
+import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
-import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
-import { takeInReport } from './delivery/bounces/take-in.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -60,7 +64,7 @@ export const jobHandlers: JobHandlers = {
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
   'reports.take_in': (platform, payload) =>
-    takeInReport(platform, {
+    takeInDomainReport(platform, {
       bodyId: payload.body_id,
       holderId: payload.holder_id,
       domainId: payload.domain_id,
@@ -71,6 +75,12 @@ export const jobHandlers: JobHandlers = {
   'autoreply.send': sendAutoreply,
   'routing.prune': (platform) => repeat(pruneRouting, platform),
   'bounces.take_in': takeInReport,
+  'spam.learn': (platform, payload) => learnFromChange(platform, payload),
+  'spam.clean_up': async (platform) => {
+    await repeat(deleteOldTriplets, platform)
+    await repeat(deleteOrphanedSenderLists, platform)
+    await repeat(forgetLessons, platform)
+  },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -92,5 +102,6 @@ export const jobSchedule: JobSchedule = {
   'reports.plan': '11 1 * * *',
   'reports.clean_up': '41 3 * * *',
   'routing.prune': '47 * * * *',
+  'spam.clean_up': '*/20 * * * *',
   'platform.clean_up': '7 * * * *',
 }

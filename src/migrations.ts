@@ -5,6 +5,7 @@ import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
+import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
@@ -24,4 +25,5 @@ export const migrations = mergeMigrations(
   reportsMigrations,
   routingMigrations,
   bouncesMigrations,
+  spamMigrations,
 )

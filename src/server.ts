@@ -6,6 +6,7 @@ import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
+import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
@@ -44,6 +45,8 @@ export async function startServer(config: Config): Promise<Server> {
   if (config.roles.has('worker')) {
     const jobs = await startJobs(platform, jobHandlers, jobSchedule)
     stack.defer(() => jobs.stop())
+    const training = startSpamTraining(platform)
+    stack.defer(() => training.stop())
   }
   const tls = stack.use(await startCertificates(platform)).tls
   await startMail(platform, tls, stack)

@@ -15,8 +15,8 @@ import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
-import { domainReportRoutes } from './domain-reports.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
+import { domainReportRoutes } from './domain-reports.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { folderRoutes } from './folders.ts'
@@ -36,6 +36,7 @@ import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
+import { senderListRoutes } from './sender-lists.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -139,6 +140,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
   mailPolicyRoutes(app, platform)
+  senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)

@@ -63,7 +63,7 @@ export async function changeFlags(
   const highestModseq = folder.highest_modseq + (changed.length > 0 ? 1 : 0)
   const done = { modseq: highestModseq, count: changed.length }
   if (changed.length > 0) afterCommit(tx, () => noteFlags(platform, folderId, highestModseq, changed))
-  publishCounted(platform, tx, owner, { type: 'message.flags_changed', folderId }, done)
+  publishCounted(platform, tx, owner, flagsEvent(folderId, change), done)
   return {
     messages: rows.flatMap(({ outcome, ...message }) => (outcome === 'modified' ? [] : [message])),
     modified: rows.flatMap(({ outcome, uid }) => (outcome === 'modified' ? [uid] : [])),
@@ -86,7 +86,7 @@ function changeStatement(
   const selection = selectUids(mailboxId, folderId, ranges)
   const flags = flagsAfter(change)
   const keywords = keywordsAfter(change)
-  const event: CountedChange = { type: 'message.flags_changed', folderId }
+  const event = flagsEvent(folderId, change)
   return sql`${selection.prepared(`change_flags_${keywords.form}`)}
     with folder as materialized (
       select highest_modseq + 1 as modseq from folders
@@ -117,6 +117,10 @@ function changeStatement(
       case when outcome = 'modified' then old_keywords else keywords end as keywords,
       case when outcome = 'changed' then folder.modseq else old_modseq end as modseq, outcome
     from judged, folder order by uid`
+}
+
+function flagsEvent(folderId: string, { keywords }: FlagChange): CountedChange {
+  return { type: 'message.flags_changed', folderId, keywords }
 }
 
 function isUnseen(column: string): RawBuilder<unknown> {

@@ -8,6 +8,8 @@ import type { MailboxOwner } from './owner.ts'
 export type CountedChange = {
   type: 'message.flags_changed' | 'message.expunged' | 'message.copied'
   folderId: string
+  /** Of a change of flags: the keywords that it names. */
+  keywords?: readonly string[]
 }
 
 /**
@@ -17,10 +19,12 @@ export type CountedChange = {
 export function countedEvent(
   platform: Platform,
   owner: MailboxOwner,
-  { type, folderId }: CountedChange,
+  { type, folderId, keywords = [] }: CountedChange,
   from: RawBuilder<unknown>,
 ): RawBuilder<unknown> {
-  const data = sql`jsonb_build_object('folder_id', ${folderId}::text, 'highest_modseq', modseq, 'count', count)`
+  const named =
+    keywords.length === 0 ? sql`` : sql` || jsonb_build_object('keywords', ${[...keywords]}::text[])`
+  const data = sql`jsonb_build_object('folder_id', ${folderId}::text, 'highest_modseq', modseq, 'count', count)${named}`
   return computedEvent(platform, { type, ...owner }, data, sql`${from} where count > 0`)
 }
 
@@ -29,10 +33,15 @@ export function publishCounted(
   platform: Platform,
   tx: Tx,
   owner: MailboxOwner,
-  { type, folderId }: CountedChange,
+  { type, folderId, keywords = [] }: CountedChange,
   done: { modseq: number; count: number },
 ): void {
   if (done.count === 0) return
-  const data = { folder_id: folderId, highest_modseq: done.modseq, count: done.count }
+  const data = {
+    folder_id: folderId,
+    highest_modseq: done.modseq,
+    count: done.count,
+    ...(keywords.length === 0 ? {} : { keywords: [...keywords] }),
+  }
   publishAfterCommit(platform, tx, [{ type, ...owner, data }])
 }

@@ -233,7 +233,8 @@ declare module '../platform/events.ts' {
       size_bytes: number
     }
     'message.appended': FolderChange & { message_ids: string[] }
-    'message.flags_changed': FolderChange & { count: number }
+    /** `keywords`: those that the change named, if any. */
+    'message.flags_changed': FolderChange & { count: number; keywords?: string[] }
     'message.expunged': FolderChange & { count: number }
     'message.copied': FolderChange & { count: number }
     'message.moved': FolderChange & { count: number; from_folder_id: string }

@@ -70,6 +70,9 @@ export const errorCatalogue = {
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Delivery
   suppression_not_found: { status: 404, title: 'The address is not on the suppression list' },
+  // Sender lists
+  sender_list_entry_not_found: { status: 404, title: 'There is no such entry in the sender list' },
+  sender_list_limit_reached: { status: 409, title: 'The sender list has as many entries as it may have' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

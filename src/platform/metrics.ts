@@ -68,6 +68,12 @@ export function createMetrics() {
       labelNames: ['result'],
       registers,
     }),
+    rspamdRequests: new Counter({
+      name: 'mailwright_rspamd_requests_total',
+      help: 'Requests to rspamd by kind and result; skipped are those that a broken rspamd was spared.',
+      labelNames: ['request', 'result'],
+      registers,
+    }),
     jobs: new Counter({
       name: 'mailwright_jobs_total',
       help: 'Background jobs by task and result.',

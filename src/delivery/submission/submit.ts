@@ -25,6 +25,8 @@ import { admitRecipient } from '../limits/admit.ts'
 import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
 import { decideForRecipient } from '../routing/decide.ts'
+import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
+import { forwardMessages } from '../routing/forward-messages.ts'
 import { receivedField } from '../trace.ts'
 import {
   composeMessage,
@@ -86,7 +88,10 @@ export async function submitMessage(
   await requireRoom(platform, tx, owner, { bytes: whole.length, messages: 1 })
   const body = await stage(platform, whole)
   const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
-  const decisions = await Promise.all(recipients.local.map((one) => decide(platform, arrival, one)))
+  const decisions = [
+    { placements: [], jobs: [], ...forwardMessages(platform, arrival, null, recipients.forwards) },
+    ...(await Promise.all(recipients.local.map((one) => decide(platform, arrival, one)))),
+  ]
   const [stored] = await writeDeliveries(platform, tx, [
     {
       body,
@@ -134,7 +139,7 @@ function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Subm
   }
 }
 
-type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[] }
+type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] }
 
 /** Each once. @throws Refusal that names every recipient that cannot be written to. */
 async function judgeRecipients(
@@ -144,6 +149,7 @@ async function judgeRecipients(
 ): Promise<Recipients> {
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, OutboundRecipient>()
+  const forwards = new Map<string, ForwardTarget>()
   const problems: FieldProblem[] = []
   let isTemporary = true
   for (const [list, people] of Object.entries({ to, cc, bcc })) {
@@ -151,7 +157,10 @@ async function judgeRecipients(
       const judged = await judge(platform, owner, address)
       if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
       else if (judged.kind === 'remote') remote.set(judged.address, judged)
-      else {
+      else if (judged.kind === 'forward') {
+        for (const one of judged.local) local.set(one.owner.mailboxId, one)
+        for (const target of judged.targets) forwards.set(target.address, target)
+      } else {
         problems.push({ pointer: `/${list}/${index}`, detail: judged.detail })
         isTemporary &&= judged.isTemporary
       }
@@ -163,11 +172,12 @@ async function judgeRecipients(
       fields: problems,
     })
   }
-  return { local: [...local.values()], remote: [...remote.values()] }
+  return { local: [...local.values()], remote: [...remote.values()], forwards: [...forwards.values()] }
 }
 
 type Judged =
   | LocalRecipient
+  | ForwardRecipient
   | ({ kind: 'remote' } & OutboundRecipient)
   | { kind: 'refused'; detail: string; isTemporary: boolean }
 
@@ -179,6 +189,8 @@ async function judge(platform: Platform, owner: MailboxOwner, text: string): Pro
   switch (recipient.kind) {
     case 'local':
       return recipient
+    case 'forward':
+      return recipient.bouncesOnly ? refused('The address takes reports of failed delivery only.') : recipient
     case 'remote': {
       const refusal = await admitRecipient(platform, owner, recipient.address)
       if (refusal !== null) return refused(refusal.text, refusal.code < 500)

@@ -50,3 +50,10 @@ function createTextDecoder(label: string): TextDecoder | null {
     return null // RangeError: not in the WHATWG list
   }
 }
+
+/** Whether a label names a charset, or at least says honestly that it names none. */
+export function isCharset(charset: string): boolean {
+  const label = charset.trim().toLowerCase()
+  if (guessedLabels.has(label) || textDecoder(label) !== null) return true
+  return !notCharsets.has(label) && iconv.encodingExists(label)
+}

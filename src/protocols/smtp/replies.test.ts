@@ -14,6 +14,7 @@ const made = {
   smtputf8Needed: replies.smtputf8Needed(),
   messageTooBig: replies.messageTooBig(1000),
   recipientsGone: replies.recipientsGone(),
+  senderBlocked: replies.senderBlocked(),
   loginNeeded: replies.loginNeeded(),
   tlsNeeded: replies.tlsNeeded(),
   loginRefused: replies.loginRefused(),

@@ -26,6 +26,7 @@ export const replies = {
   unknownParameter: () => fault('client', 555, '5.5.4', 'A parameter is not known here'),
   recipientInvalid: (problem: string) => fault('client', 553, '5.1.3', `The address ${problem}`),
   bouncesOnly: () => fault('client', 550, '5.7.1', 'This address takes reports of failed delivery only'),
+  senderBlocked: () => fault('client', 550, '5.7.1', 'The recipient does not accept mail from this sender'),
   relayDenied: () =>
     fault('client', 550, '5.7.1', 'This server does not relay; that domain is not served here'),
   senderNotOwned: () => fault('client', 553, '5.7.1', 'This sender address does not belong to you'),

@@ -15,6 +15,7 @@ import type {
 } from '../../delivery/recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender } from '../../delivery/senders.ts'
+import { refusesSender } from '../../delivery/spam/sender-lists.ts'
 import { logIn, loginFailureDelayMs, loginFailuresMax } from '../../mailboxes/login.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { isLoopback } from '../../platform/network.ts'
@@ -96,6 +97,8 @@ export async function checkRecipient(
   const named = withDomain(text, platform.config.hostname)
   const recipient = await resolver.resolve(named, announcedSizeOf(session))
   const fault = faultOf(recipient, conversation.role, reversePathOf(session))
+  if (recipient.kind === 'local' && (await refusesSender(platform, recipient, reversePathOf(session))))
+    return refused(replies.senderBlocked())
   if (
     fault === null &&
     (recipient.kind === 'local' || recipient.kind === 'remote' || recipient.kind === 'forward')
