@@ -51,8 +51,8 @@ export const jobHandlers: JobHandlers = {
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
   'spam.learn': (platform, payload) => learnFromChange(platform, payload),
-  'spam.clean_up': async (platform) => {
-    await repeat(deleteOldTriplets, platform)
+  'spam.clean_up': (platform) => repeat(deleteOldTriplets, platform),
+  'spam.forget': async (platform) => {
     await repeat(deleteOrphanedSenderLists, platform)
     await repeat(forgetLessons, platform)
   },
@@ -72,5 +72,6 @@ export const jobSchedule: JobSchedule = {
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
   'spam.clean_up': '*/20 * * * *',
+  'spam.forget': '41 3 * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -32,6 +32,7 @@ declare module '../../platform/jobs.ts' {
   interface JobTypes {
     'spam.learn': LearnJob
     'spam.clean_up': Record<string, never>
+    'spam.forget': Record<string, never>
   }
 }
 
