@@ -33,6 +33,7 @@ const coreFolders = new Set(floors.slice(1, -1).flat())
 /** Folders of the core that talk HTTP to the outside world, or stand in for it in tests. */
 const httpClients = [
   'src/billing/payments/',
+  'src/delivery/spam/rspamd/',
   'src/domains/registrars/',
   'src/domains/dns-hosts/',
   'src/domains/certificates/',

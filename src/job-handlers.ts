@@ -76,8 +76,8 @@ export const jobHandlers: JobHandlers = {
   'routing.prune': (platform) => repeat(pruneRouting, platform),
   'bounces.take_in': takeInReport,
   'spam.learn': (platform, payload) => learnFromChange(platform, payload),
-  'spam.clean_up': async (platform) => {
-    await repeat(deleteOldTriplets, platform)
+  'spam.clean_up': (platform) => repeat(deleteOldTriplets, platform),
+  'spam.forget': async (platform) => {
     await repeat(deleteOrphanedSenderLists, platform)
     await repeat(forgetLessons, platform)
   },
@@ -103,5 +103,6 @@ export const jobSchedule: JobSchedule = {
   'reports.clean_up': '41 3 * * *',
   'routing.prune': '47 * * * *',
   'spam.clean_up': '*/20 * * * *',
+  'spam.forget': '41 3 * * *',
   'platform.clean_up': '7 * * * *',
 }

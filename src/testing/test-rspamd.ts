@@ -102,7 +102,9 @@ export async function startRealRspamd(
   const file = join(directory, 'rspamd.conf')
   await writeFile(file, configuration({ directory, database, port, password }))
   // --insecure: as root, where it finds no user of its own.
-  const child = spawn('rspamd', ['--no-fork', '--insecure', '--config', file], { stdio: 'ignore' })
+  // Its own state goes into the directory too, not to where the package has it.
+  const places = ['DBDIR', 'RUNDIR', 'LOGDIR'].flatMap((name) => ['--var', `${name}=${database}`])
+  const child = spawn('rspamd', ['--no-fork', '--insecure', ...places, '--config', file], { stdio: 'ignore' })
   stack.defer(() => end(child))
   const deadline = performance.now() + startMsMax
   while (!(await answersPing(port))) {
@@ -151,6 +153,7 @@ worker "controller" {
 }
 classifier "bayes" {
   tokenizer { name = "osb"; } backend = "sqlite3"; min_tokens = 1; min_learns = 1;
+  cache { type = "sqlite3"; path = "${of.database}/learned.sqlite"; }
   statfile { symbol = "BAYES_HAM"; path = "${of.database}/ham.sqlite"; spam = false; }
   statfile { symbol = "BAYES_SPAM"; path = "${of.database}/spam.sqlite"; spam = true; }
 }

@@ -39,7 +39,7 @@ export function isPublicAddress(address: string): boolean {
   return family !== 0 && !special.check(plain, family === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** The network that a sender's servers share: /24 or /64 (RFC 6647 §4.2). What is no address stands for itself. */
+/** The network that a sender's servers share: /24 or /64 (RFC 6647 advises these). What is no address stands for itself. */
 export function networkOf(address: string): string {
   const reversed = reversedAddress(plainAddress(address))
   if (reversed === null) return address

@@ -55,7 +55,7 @@ function worstListing(
 }
 
 /**
- * RFC 5782 §2.3: answers lie in 127.0.0.0/8. Lists use 127.0.0.2 and on; 127.0.0.1 is never listed (§5); in
+ * Answers lie in 127.0.0.0/8, by custom from 127.0.0.2 on (RFC 5782 §2.1); 127.0.0.1 is nothing that lists say; in
  * 127.255.255.0/24 they say that they do not answer us. Anything else is a zone that was given up and answers to all.
  */
 function listedByte(answer: string): number | null {

@@ -14,16 +14,16 @@ import type { Arrival, ArrivalRefusal, Authentication } from '../inbound/arrival
 import { deliveryPolicyOf } from '../policies.ts'
 import type { LocalRecipient } from '../recipients.ts'
 import { networkOf } from './client-address.ts'
-import { askRspamd } from './rspamd.ts'
+import { askRspamd } from './rspamd/rspamd.ts'
 import { authorsOf, sortBySenderLists } from './sender-lists.ts'
 
 /** The waits and lives of triplets. */
 export const greylistTimes = {
-  /** A second attempt counts after this. RFC 6647 §4.4: from one minute to 24 hours. */
+  /** A second attempt counts after this. RFC 6647 §5: from one minute to 24 hours. */
   waitSeconds: 60,
   /** A first attempt is remembered for this long. Servers try for some hours at least. */
   retrySeconds: 24 * 3600,
-  /** A triplet that came again is remembered from its last message on. §4.5: at least a week. */
+  /** A triplet that came again is remembered from its last message on. §5: at least a week. */
   knownSeconds: 35 * 24 * 3600,
 } as const
 

@@ -10,8 +10,8 @@ import { warnNowAndThen } from './deadline.ts'
 import { dnsListSigns } from './dns-lists.ts'
 import { headerSigns } from './header-signs.ts'
 import { type Inspected, inspectedBytesMax, inspectMessage } from './inspect.ts'
-import { askRspamd } from './rspamd.ts'
-import { scoreOfRspamd } from './rspamd-score.ts'
+import { askRspamd } from './rspamd/rspamd.ts'
+import { scoreOfRspamd } from './rspamd/rspamd-score.ts'
 import { type Hit, rounded, scored } from './symbols.ts'
 
 /** The score and its reasons; the action is the recipient's policy to decide (`actionFor`). */

@@ -60,7 +60,7 @@ export const symbolTable = {
   INVALID_CHARSET: { score: 1, reason: 'A charset that does not exist.' },
   // Others' opinions
   BAYES: { score: null, reason: 'What the people of the workspace taught, from -4 to 4 (bayes.ts).' },
-  RSPAMD: { score: null, reason: 'The score of rspamd on our scale (rspamd-score.ts).' },
+  RSPAMD: { score: null, reason: 'The score of rspamd on our scale (rspamd/rspamd-score.ts).' },
 } as const satisfies Record<string, SymbolRow>
 
 export type SymbolName = keyof typeof symbolTable

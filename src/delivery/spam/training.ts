@@ -15,7 +15,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { learn } from './bayes.ts'
 import { inspectedBytesMax, inspectMessage } from './inspect.ts'
-import { teachRspamd } from './rspamd.ts'
+import { teachRspamd } from './rspamd/rspamd.ts'
 
 /** The messages of a folder that a change of this MODSEQ put there or marked. */
 export type LearnJob = {
@@ -32,6 +32,7 @@ declare module '../../platform/jobs.ts' {
   interface JobTypes {
     'spam.learn': LearnJob
     'spam.clean_up': Record<string, never>
+    'spam.forget': Record<string, never>
   }
 }
 

@@ -5,11 +5,11 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { pipeline } from 'node:stream/promises'
-import type { Platform } from '../../platform/platform.ts'
-import type { Arrival } from '../inbound/arrival.ts'
-import { type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
-import { plainAddress } from './client-address.ts'
-import { warnNowAndThen } from './deadline.ts'
+import type { Platform } from '../../../platform/platform.ts'
+import type { Arrival } from '../../inbound/arrival.ts'
+import { type CircuitBreaker, createCircuitBreaker } from '../circuit-breaker.ts'
+import { plainAddress } from '../client-address.ts'
+import { warnNowAndThen } from '../deadline.ts'
 import { parseRspamdAnswer, type RspamdAnswer } from './rspamd-answer.ts'
 
 /** For the whole exchange, the message included. */

@@ -6,9 +6,9 @@
  * Its action has the last word, because its rules may force one: a message that it rejects is worth a refusal whatever
  * the number, one that it marks is worth Junk and no refusal, and any other stays below Junk.
  */
-import { deliveryDefaults } from '../policies.ts'
+import { deliveryDefaults } from '../../policies.ts'
+import { rounded } from '../symbols.ts'
 import type { RspamdAnswer } from './rspamd-answer.ts'
-import { rounded } from './symbols.ts'
 
 const junk = deliveryDefaults.junk_score
 /** A policy may refuse nothing; the scale needs a number. */
