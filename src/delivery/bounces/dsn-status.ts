@@ -3,7 +3,7 @@
  * (RFC 3464 §2; RFC 6533 §3 for addresses beyond ASCII).
  */
 import { dateTime } from '../trace.ts'
-import type { DsnKind, DsnRecipient, DsnReport } from './dsn-message.ts'
+import type { DsnKind, DsnRecipient, DsnReport } from './dsn-report.ts'
 import { wordsOf } from './dsn-words.ts'
 
 const actions = { failed: 'failed', delayed: 'delayed', relayed: 'relayed' } as const satisfies Record<

@@ -1,7 +1,7 @@
 /** Of what a sender is told, and when (RFC 3461 §4.1, §5.2). */
 import type { Selectable } from 'kysely'
 import type { OutboundRecipientsTable, StepDetail } from '../outbound/tables.ts'
-import type { DsnKind } from './dsn-message.ts'
+import type { DsnKind } from './dsn-report.ts'
 
 /** A recipient with what is known of the last attempt. */
 export type NotifiedRecipient = Pick<

@@ -11,7 +11,8 @@ import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { sendGenerated } from '../outbound/generated.ts'
 import type { OutboundMessagesTable } from '../outbound/tables.ts'
-import { buildDsn, type DsnKind, type DsnReport } from './dsn-message.ts'
+import { buildDsn } from './dsn-message.ts'
+import type { DsnKind, DsnReport } from './dsn-report.ts'
 import { type NotifiedRecipient, noticeFor } from './notices.ts'
 
 declare module '../../platform/jobs.ts' {
