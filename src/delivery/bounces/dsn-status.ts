@@ -69,7 +69,8 @@ export function decodeXtext(text: string): string {
   return text.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-const replyStatus = /^\d{3}[ -]([245])\.(\d{1,3}\.\d{1,3})\b/
+// What no server said has a status of ours in front.
+const replyStatus = /^(?:\d{3}[ -])?([245])\.(\d{1,3}\.\d{1,3})\b/
 
 /** The other server's status where it fits the action, else that of the class (RFC 3463). */
 export function statusOf(
