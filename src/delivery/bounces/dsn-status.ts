@@ -3,7 +3,7 @@
  * (RFC 3464 §2; RFC 6533 §3 for addresses beyond ASCII).
  */
 import { dateTime } from '../trace.ts'
-import type { DsnKind, DsnRecipient, DsnReport } from './dsn-message.ts'
+import type { DsnKind, DsnRecipient, DsnReport } from './dsn-report.ts'
 import { wordsOf } from './dsn-words.ts'
 
 const actions = { failed: 'failed', delayed: 'delayed', relayed: 'relayed' } as const satisfies Record<
@@ -69,7 +69,8 @@ export function decodeXtext(text: string): string {
   return text.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-const replyStatus = /^\d{3}[ -]([245])\.(\d{1,3}\.\d{1,3})\b/
+// What no server said has a status of ours in front.
+const replyStatus = /^(?:\d{3}[ -])?([245])\.(\d{1,3}\.\d{1,3})\b/
 
 /** The other server's status where it fits the action, else that of the class (RFC 3463). */
 export function statusOf(

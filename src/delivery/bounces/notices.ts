@@ -1,7 +1,7 @@
 /** Of what a sender is told, and when (RFC 3461 §4.1, §5.2). */
 import type { Selectable } from 'kysely'
 import type { OutboundRecipientsTable, StepDetail } from '../outbound/tables.ts'
-import type { DsnKind } from './dsn-message.ts'
+import type { DsnKind } from './dsn-report.ts'
 
 /** A recipient with what is known of the last attempt. */
 export type NotifiedRecipient = Pick<
@@ -19,25 +19,27 @@ export type NotifiedRecipient = Pick<
 > & {
   last_attempt_at: Date | null
   last_detail: StepDetail | null
-  /** When it was deferred for the first time. */
-  deferred_since: Date | null
 }
 
 /** A message that waits so long is worth a word. */
 export const delayNoticeMs = 4 * 3600 * 1000
 
-/** @returns what the sender is to hear of a recipient now, or null. */
-export function noticeFor(recipient: NotifiedRecipient, now: Date): DsnKind | null {
-  const { state, notified_outcome: told, delay_notified: delayTold, deferred_since: since } = recipient
+/**
+ * @param queueLifetimeMs how long delivery is tried: so long before `expires_at` the message was due for the first time.
+ * @returns what the sender is to hear of a recipient now, or null.
+ */
+export function noticeFor(recipient: NotifiedRecipient, now: Date, queueLifetimeMs: number): DsnKind | null {
+  const { state, notified_outcome: told, delay_notified: delayTold } = recipient
   if (state === 'bounced') return told === null && wants(recipient, 'failure') ? 'failed' : null
   if (state === 'delivered') {
     // A server that took over NOTIFY tells the sender by itself.
-    const isPassedOn = recipient.last_detail?.dsn === true
+    const isPassedOn = recipient.last_detail?.dsn === 'passed'
     return told === null && !isPassedOn && wants(recipient, 'success') ? 'relayed' : null
   }
   if (state !== 'queued' && state !== 'sending') return null
-  const isLate = since !== null && now.getTime() - since.getTime() >= delayNoticeMs
-  return isLate && !delayTold && wants(recipient, 'delay') ? 'delayed' : null
+  const waitedMs = now.getTime() - (recipient.expires_at.getTime() - queueLifetimeMs)
+  const isTried = recipient.last_reply !== null
+  return isTried && waitedMs >= delayNoticeMs && !delayTold && wants(recipient, 'delay') ? 'delayed' : null
 }
 
 /** Who said nothing hears of failures and of delays. */

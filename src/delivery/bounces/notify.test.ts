@@ -97,14 +97,15 @@ test('a failure, word for word, once', async () => {
 })
 
 type Row = { what: string; notify: string | null; fate: Fate; want: string | null }
-const passedOn = { ...delivered, detail: { dsn: true } }
+const notOffered = { ...delivered, detail: { dsn: 'not_offered' as const } }
+const passedOn = { ...delivered, detail: { dsn: 'passed' as const } }
 const rows: Row[] = [
   { what: 'failure, nothing said', notify: null, fate: unknown, want: 'failed' },
   { what: 'failure asked for', notify: 'success,failure', fate: unknown, want: 'failed' },
   { what: 'failure not asked for', notify: 'success', fate: unknown, want: null },
   { what: 'failure, never', notify: 'never', fate: unknown, want: null },
   { what: 'success, nothing said', notify: null, fate: delivered, want: null },
-  { what: 'success asked for', notify: 'SUCCESS', fate: delivered, want: 'relayed' },
+  { what: 'success asked for', notify: 'SUCCESS', fate: notOffered, want: 'relayed' },
   { what: 'success asked for, the next server tells', notify: 'success', fate: passedOn, want: null },
   { what: 'success not asked for', notify: 'failure,delay', fate: delivered, want: null },
   { what: 'just deferred', notify: null, fate: deferred, want: null },

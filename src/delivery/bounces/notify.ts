@@ -11,7 +11,8 @@ import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { sendGenerated } from '../outbound/generated.ts'
 import type { OutboundMessagesTable } from '../outbound/tables.ts'
-import { buildDsn, type DsnKind, type DsnReport } from './dsn-message.ts'
+import { buildDsn } from './dsn-message.ts'
+import type { DsnKind, DsnReport } from './dsn-report.ts'
 import { type NotifiedRecipient, noticeFor } from './notices.ts'
 
 declare module '../../platform/jobs.ts' {
@@ -37,7 +38,8 @@ export async function notifySender(platform: Platform, outboundMessageId: string
   const recipients = await recipientsOf(platform, outboundMessageId)
   if (message.mail_from === '') return await noteUndeliverable(platform, message, recipients)
   const now = platform.clock.now()
-  const due = Map.groupBy(recipients, (recipient) => noticeFor(recipient, now))
+  const lifetimeMs = platform.config.queueLifetime * 1000
+  const due = Map.groupBy(recipients, (recipient) => noticeFor(recipient, now, lifetimeMs))
   for (const kind of ['failed', 'delayed', 'relayed'] as const) {
     const told = due.get(kind) ?? []
     for (let at = 0; at < told.length; at += recipientsPerReport) {
@@ -49,8 +51,7 @@ export async function notifySender(platform: Platform, outboundMessageId: string
 async function recipientsOf(platform: Platform, messageId: string): Promise<NotifiedRecipient[]> {
   const { rows } = await sql<NotifiedRecipient>`
     select r.id, r.rcpt_to, r.state, r.notify, r.orcpt, r.delay_notified, r.notified_outcome, r.last_reply, r.last_class,
-      r.expires_at, last.at as last_attempt_at, last.detail as last_detail,
-      (select min(at) from outbound_steps where outbound_recipient_id = r.id and step = 'deferred') as deferred_since
+      r.expires_at, last.at as last_attempt_at, last.detail as last_detail
     from outbound_recipients r left join lateral (
       select at, detail from outbound_steps
       where outbound_recipient_id = r.id and step in ('attempted', 'delivered', 'deferred', 'bounced')

@@ -3,7 +3,7 @@
  * come first, then words, then the codes that many servers use for anything (5.7.1, 5.1.1, 5.2.0), then bare codes.
  * corpus.txt has what each rule is for; a rule that no line of it needs fails the tests.
  */
-import type { BounceClass, Classified, RemoteReply } from './classify.ts'
+import type { BounceClass, Classified, RemoteReply } from './classes.ts'
 
 export type Rule = {
   /** Of the basic code, as text; '0' is no reply. */

@@ -114,14 +114,14 @@ export type StepDetail = {
   /** Word for word. */
   reply?: string
   class?: string
-  /** For `delivered`: the next server took over NOTIFY, and tells the sender itself (RFC 3461 §5.2.1). */
-  dsn?: boolean
   /** For `deferred`: when it is tried again. */
   until?: string
   /** For `held`, `released`, `cancelled`: who and why. */
   reason?: string
   by?: string
   milliseconds?: number
+  /** Whether the server took the sender's wishes for notifications (RFC 3461); it was relayed where it did not. */
+  dsn?: 'passed' | 'not_offered'
 }
 
 /** Nodes that send: what a node that is gone was sending is queued again. */
