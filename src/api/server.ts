@@ -8,20 +8,25 @@ import type { Authenticator } from '../accounts/principals.ts'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
+import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
+import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -124,10 +129,15 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   apiKeyRoutes(app, platform, authenticator)
   logoutRoute(app, platform)
   domainRoutes(app, platform)
+  domainForwardRoutes(app, platform)
+  domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
+  aliasRoutes(app, platform)
+  mailboxRuleRoutes(app, platform)
+  filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
   folderRoutes(app, platform)
   deletedMessageRoutes(app, platform)
