@@ -9,6 +9,7 @@ import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { acmeChallengeRoutes } from './acme-challenges.ts'
+import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
@@ -17,14 +18,18 @@ import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
+import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -135,10 +140,15 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   domainRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
+  domainForwardRoutes(app, platform)
+  domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
+  aliasRoutes(app, platform)
+  mailboxRuleRoutes(app, platform)
+  filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
   senderListRoutes(app, platform)
   folderRoutes(app, platform)

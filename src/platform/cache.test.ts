@@ -70,3 +70,15 @@ test('clear forgets everything', () => {
   cache.clear()
   assert.equal(cache.get('a'), undefined)
 })
+
+test('delete forgets one key, also while it is being read', async () => {
+  const cache = createCache<number>({ entriesMax: 2, ttlMs: 60_000 })
+  cache.set('a', 1)
+  cache.set('b', 2)
+  const reading = Promise.withResolvers<number>()
+  const loading = cache.load('c', () => reading.promise)
+  cache.delete('a')
+  reading.resolve(3)
+  assert.equal(await loading, 3)
+  assert.deepEqual([cache.get('a'), cache.get('b'), cache.get('c')], [undefined, 2, undefined])
+})

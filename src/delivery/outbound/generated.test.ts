@@ -5,6 +5,7 @@ import { newId } from '../../platform/ids.ts'
 import { eventsOf } from '../../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../testing/test-platform.ts'
 import { rawMessages } from '../../testing/test-smtp.ts'
+import { rewriteSender, srsKeyOf } from '../routing/srs.ts'
 import { type GeneratedMessage, sendGenerated } from './generated.ts'
 
 let t: TestPlatform
@@ -90,4 +91,15 @@ test('with nobody to send to, the rest is done all the same', async () => {
     ]),
   )
   assert.ok((await types()).includes('mailbox.updated'))
+})
+
+test('a report to a rewritten sender goes on to whom it stands for', async () => {
+  const srs = rewriteSender('Writer@far.example', 'demo.test', srsKeyOf(t.platform.vault), new Date())
+  const here = rewriteSender('bob@demo.test', 'real.example', srsKeyOf(t.platform.vault), new Date())
+  await t.connectActiveDomain('real.example')
+  const before = (await rawMessages(t.platform, bob.mailboxId)).length
+  await sendGenerated(t.platform, generated([here, srs.replace('demo.test', 'real.example')]))
+  assert.equal((await rawMessages(t.platform, bob.mailboxId)).length, before + 1)
+  const last = (await queued()).find(({ rcpt_to }) => rcpt_to === 'writer@far.example')
+  assert.deepEqual([last?.kind, last?.mail_from], ['forward', ''])
 })
