@@ -18,7 +18,7 @@ export type Platform = {
   readonly pool: pg.Pool
   readonly vault: Vault
   readonly bus: EventBus
-  readonly feed: Pick<EventFeed, 'announce'>
+  readonly feed: Pick<EventFeed, 'announce' | 'catchUp'>
   readonly metrics: Metrics
   /** The ports that this node really listens on. */
   readonly ports: ListenerPorts
