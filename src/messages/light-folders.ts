@@ -59,6 +59,9 @@ function memoryOf(platform: Platform): Memory {
   const made: Memory = { folders: new Map(), sizeBytes: 0 }
   memories.set(platform, made)
   platform.bus.subscribe((event) => hear(made, event))
+  platform.bus.subscribeDoubt(() => {
+    for (const folder of made.folders.values()) folder.heard = Number.POSITIVE_INFINITY
+  })
   return made
 }
 
@@ -146,6 +149,12 @@ export function keepText(platform: Platform, folder: LightFolder, uid: number, t
   folder.texts.set(uid, text)
   memory.sizeBytes += text.length
   makeRoom(memory)
+}
+
+/** A folder of which nothing more has been heard than what is remembered; null when there is none. */
+export function knownLightFolder(platform: Platform, folderId: string): LightFolder | null {
+  const folder = memories.get(platform)?.folders.get(folderId)
+  return folder !== undefined && folder.reading === null && folder.heard <= folder.modseq ? folder : null
 }
 
 type MessageFlags = Pick<LightMessage, 'uid' | 'flags' | 'keywords' | 'modseq'>

@@ -2,7 +2,7 @@
  * APPEND, RFC 9051 §6.3.12, with MULTIAPPEND (RFC 3502) and CATENATE (RFC 4469). How the messages come is in ../append/.
  */
 import { appendMessages } from '../../../messages/append.ts'
-import { findFolder } from '../../../messages/folders.ts'
+import { folderNamed } from '../../../messages/known-folders.ts'
 import { transaction } from '../../../platform/database.ts'
 import { appendUid, type Prepare, storeUrls } from '../append/run.ts'
 import { ok, type Reply } from '../reply.ts'
@@ -21,7 +21,7 @@ export async function prepareAppend(
 ): ReturnType<Prepare> {
   const { platform } = session
   const { owner } = session.state
-  const folder = await findFolder(platform, owner.mailboxId, mailbox)
+  const folder = await folderNamed(platform, owner.mailboxId, mailbox)
   if (folder === null) return { refusal: noSuchTarget }
   return {
     async place(messages) {
