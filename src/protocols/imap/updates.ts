@@ -68,7 +68,7 @@ async function readNews(session: SelectedSession): Promise<FolderNews | null> {
   const { view } = session.state
   view.stale = false // before the read: what happens during it makes it stale again
   try {
-    const options = { claim: tellsRecent(session), mustRead: view.mustRead }
+    const options = { claim: tellsRecent(session), claimed: view.claimed, mustRead: view.mustRead }
     const { news, firstRecent } = await readNewsJointly(platform, view, options)
     view.mustRead = false
     if (news === null) {
@@ -84,7 +84,7 @@ async function readNews(session: SelectedSession): Promise<FolderNews | null> {
 }
 
 /** RFC 9051 appendix E: IMAP4rev2 has no \Recent, and a session without it leaves the messages to another. */
-function tellsRecent({ enabled, state }: SelectedSession): boolean {
+export function tellsRecent({ enabled, state }: SelectedSession): boolean {
   return !state.view.readOnly && !enabled.has('IMAP4rev2')
 }
 
