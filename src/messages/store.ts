@@ -11,6 +11,7 @@ import { int4Array, int8Array, timeArray, uuidArray } from '../platform/sql-arra
 import { bodiesStatement, type StagedBody } from './bodies.ts'
 import { flagBits } from './flags.ts'
 import { isRemembered, noteStored } from './light-folders.ts'
+import { keepBody } from './remembered-bodies.ts'
 import { planThreads } from './threads/threads.ts'
 
 export type NewMessage = {
@@ -74,12 +75,25 @@ export async function storeMessages(
     messagesStatement(rows, now),
     eventsStatement(platform, tx, events),
   ])
-  afterCommit(tx, () => noteRows(platform, rows))
+  afterCommit(tx, () => noteRows(platform, rows, now))
   return results
 }
 
-/** Folders that this process remembers need not be read for what it has stored itself. */
-function noteRows(platform: Platform, rows: readonly MessageRow[]): void {
+/** What this process has stored itself it need not read: folders that are remembered, and bodies that are soon opened. */
+function noteRows(platform: Platform, rows: readonly MessageRow[], at: Date): void {
+  for (const { message, uid, id, threadId } of rows) {
+    const { id: body_id, content: frame, sizeBytes: size_bytes } = message.body
+    if (frame === null) continue
+    const row = {
+      id,
+      internal_date: message.internalDate,
+      size_bytes,
+      body_id,
+      thread_id: threadId,
+      saved_at: at,
+    }
+    keepBody(platform, message.folderId, uid, { ...row, frame })
+  }
   for (const [folderId, stored] of Map.groupBy(rows, ({ message }) => message.folderId)) {
     const [first] = stored
     if (first === undefined || !isRemembered(platform, folderId)) continue

@@ -99,12 +99,12 @@ export async function readMessagesWithBodies(
   folderId: string,
   ranges: readonly UidRange[],
   parts: MessageParts,
-): Promise<{ row: MessageRow; body: BodyReader }[]> {
+): Promise<{ row: MessageRow; frame: Buffer; body: BodyReader }[]> {
   const rows = await readPage(db, mailboxId, folderId, ranges, parts, true)
   return rows.flatMap(({ frame, ...row }) =>
     frame === null
       ? []
-      : [{ row, body: readerOf(db, { id: row.body_id, size_bytes: row.size_bytes, frame }) }],
+      : [{ row, frame, body: readerOf(db, { id: row.body_id, size_bytes: row.size_bytes, frame }) }],
   )
 }
 
