@@ -80,6 +80,15 @@ test('what is known costs no statement, but for the look at what other nodes did
   assert.equal(await countStatements(() => currentFolders(t.platform, box.mailboxId, { counted: true })), 1)
 })
 
+test('all who ask at once for a folder that changed get it as it is', async () => {
+  const box = await t.createMailbox()
+  await assertCurrent(box)
+  await append(t.platform, box.owner, await folderIdOf(t.platform, box.mailboxId, 'Sent'), [mail()])
+  const ask = async () => (await currentFolder(t.platform, box.mailboxId, 'Sent'))?.message_count
+  assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [1, 1, 1])
+  await assertCurrent(box)
+})
+
 test('a folder that another node has just made is found by its name', async () => {
   const box = await t.createMailbox()
   assert.equal(await folderNamed(t.platform, box.mailboxId, 'Fresh'), null)

@@ -17,8 +17,8 @@ const foldersMax = 50_000
 type KnownMailbox = {
   /** By path, in the order of listFolders. */
   folders: Map<string, Readonly<Folder>>
-  /** Folders whose counters have changed. */
-  readonly changed: Set<string>
+  /** Folders whose counters have changed, and how often. */
+  readonly changed: Map<string, number>
 }
 
 type Memory = { mailboxes: Map<string, KnownMailbox>; folders: number }
@@ -44,9 +44,13 @@ function hear(memory: Memory, { type, mailboxId, data }: PublishedEvent): void {
   if (type.startsWith('message.')) {
     for (const name of ['folder_id', 'from_folder_id'] as const) {
       const folderId = folderField(data, name)
-      if (folderId !== '') known.changed.add(folderId)
+      if (folderId !== '') noteChange(known, folderId)
     }
   } else if (type.startsWith('folder.') || type.startsWith('mailbox.')) forget(memory, mailboxId, known)
+}
+
+function noteChange({ changed }: KnownMailbox, folderId: string): void {
+  changed.set(folderId, (changed.get(folderId) ?? 0) + 1)
 }
 
 function forget(memory: Memory, mailboxId: string, known: KnownMailbox): void {
@@ -75,15 +79,15 @@ export async function currentFolder(
   await platform.feed.catchUp()
   const known = await knownMailbox(platform, mailboxId)
   const folder = known.folders.get(canonicalPath(path))
-  if (folder === undefined || !known.changed.delete(folder.id)) return folder ?? null
-  try {
-    const read = await findFolder(platform, mailboxId, path)
-    if (read?.id === folder.id) known.folders.set(folder.path, read)
-    return read
-  } catch (error) {
-    known.changed.add(folder.id)
-    throw error
+  const changes = folder === undefined ? undefined : known.changed.get(folder.id)
+  if (folder === undefined || changes === undefined) return folder ?? null
+  const read = await findFolder(platform, mailboxId, path)
+  // What happened during the reading may not be in it.
+  if (read?.id === folder.id && known.changed.get(folder.id) === changes) {
+    known.folders.set(folder.path, read)
+    known.changed.delete(folder.id)
   }
+  return read
 }
 
 /**
@@ -104,7 +108,8 @@ export async function currentFolders(
 
 /** The next who wants the counters of this folder reads them: something changed that no event tells of. */
 export function noteCounters(platform: Platform, mailboxId: string, folderId: string): void {
-  memories.get(platform)?.mailboxes.get(mailboxId)?.changed.add(folderId)
+  const known = memories.get(platform)?.mailboxes.get(mailboxId)
+  if (known !== undefined) noteChange(known, folderId)
 }
 
 async function knownMailbox(platform: Platform, mailboxId: string): Promise<KnownMailbox> {
@@ -115,7 +120,7 @@ async function knownMailbox(platform: Platform, mailboxId: string): Promise<Know
     memory.mailboxes.set(mailboxId, kept) // a Map iterates in order of insertion: last used goes last
     return kept
   }
-  const known: KnownMailbox = { folders: new Map(), changed: new Set() }
+  const known: KnownMailbox = { folders: new Map(), changed: new Map() }
   // Registered before the reading: what happens meanwhile has it forgotten, and its caller alone uses what was read.
   memory.mailboxes.set(mailboxId, known)
   const folders = await listFolders(platform, mailboxId).catch((error: unknown) => {
