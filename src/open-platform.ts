@@ -48,11 +48,15 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
   const { connectionString, lost } =
     running === null ? await openServer(config, log, stack) : { connectionString: running, lost: never() }
   let closing = false
+  const bus = createEventBus((error) => log.error({ event: 'events.listener_failed', cause: error }))
   const database = openDatabase({
     connectionString,
     connectionsMax,
-    // Only its words: the error of a pooled connection holds the whole connection.
-    onError: ({ message }) => closing || log.warn({ event: 'database.connection_lost', message }),
+    onError({ message }) {
+      if (closing) return
+      log.warn({ event: 'database.connection_lost', message }) // the error itself holds the whole connection
+      bus.doubt()
+    },
   })
   stack.defer(async () => {
     closing = true
@@ -67,7 +71,6 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
   if (adopted > 0) log.warn({ event: 'events.adopted_after_restore', count: adopted })
 
   const nodeId = newId()
-  const bus = createEventBus((error) => log.error({ event: 'events.listener_failed', cause: error }))
   const feed = await startEventFeed({ db: database.db, bus, log, nodeId, connectionString })
   stack.defer(() => feed.stop())
   const platform: Platform = {

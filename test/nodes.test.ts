@@ -45,6 +45,28 @@ test('an idling session hears of mail that another node took', async () => {
   await idling
 })
 
+test('after NOOP a session knows what another node did just before', async () => {
+  const here = await connectImap(first, 'ann@nodes.test', second)
+  const there = await connectImap(second, 'ann@nodes.test', second)
+  await here.mailboxOpen('INBOX')
+  await there.mailboxOpen('INBOX')
+  await here.fetchAll('1:*', { flags: true }) // it is remembered from now on
+  const heard: string[] = []
+  here.on('flags', ({ flags }) => heard.push([...flags].filter((flag) => flag.startsWith('k')).join(' ')))
+  const words: string[] = []
+  for (let n = 0; n < 10; n++) {
+    words.push(`k${n}`)
+    await there.messageFlagsAdd('1', [`k${n}`])
+    await here.noop()
+    assert.equal(heard.at(-1), words.join(' '))
+  }
+  await there.mailboxCreate('Made there')
+  assert.equal((await here.status('Made there', { messages: true }))?.messages, 0)
+  await send(second, 'ann@nodes.test', 'just now')
+  assert.equal((await here.status('INBOX', { messages: true }))?.messages, 3)
+  await Promise.all([here.logout(), there.logout()])
+})
+
 test('a mailbox that is suspended on one node is refused on the other', async () => {
   await send(second, 'ann@nodes.test', 'three') // the second node remembers her now
   await callApi(first, 'POST', '/v1/mailboxes/ann@nodes.test/suspend', {})

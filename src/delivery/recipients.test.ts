@@ -126,7 +126,12 @@ test('a change that another node made is heard of', async () => {
   const { address } = await t.createMailbox()
   assert.equal(await kindOf(address), 'local')
   const bus = createEventBus((error) => assert.fail(String(error)))
-  const platform = { ...t.platform, nodeId: newId(), bus, feed: { announce: () => undefined } }
+  const platform = {
+    ...t.platform,
+    nodeId: newId(),
+    bus,
+    feed: { announce: () => undefined, catchUp: () => Promise.resolve() },
+  }
   await transaction(platform.db, (tx) => suspendMailbox(platform, tx, t.scope, address))
   const deadline = performance.now() + 5000
   while ((await kindOf(address)) === 'local' && performance.now() < deadline) {

@@ -4,11 +4,12 @@ import type { Platform } from '../platform/platform.ts'
 import { flagBits, uniqueKeywords } from './flags.ts'
 import { type CachedIndex, folderIndexCacheOf } from './folder-index-cache.ts'
 import { type Folder, folderColumns } from './folders.ts'
+import { knownLightFolder } from './light-folders.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
 import { mergeUids } from './uid-arrays.ts'
 
 export type FolderIndex = {
-  folder: Folder
+  folder: Readonly<Folder>
   /** Ascending. Never changed in place, because others may hold the same array. */
   uids: Uint32Array
   /** Those of the newest messages that have any; at most `keywordsShownMax`. */
@@ -43,6 +44,19 @@ export async function readFolderIndex(
     folder.unseen_count === 0 ? { uid: uidnext, modseq } : (known?.seenBelow ?? { uid: 0, modseq })
   cache.set(folderId, { uids, uidnext, modseq, uidvalidity, seenBelow })
   return { folder, uids, keywords: uniqueKeywords(keywords).slice(0, keywordsShownMax) }
+}
+
+/** The same without reading, of a folder that is remembered as it is in its row; else null. */
+export function rememberedIndex(platform: Platform, folder: Readonly<Folder>): FolderIndex | null {
+  const light = knownLightFolder(platform, folder.id)
+  if (light === null || light.modseq !== folder.highest_modseq) return null
+  const newest = [...light.keywords.keys()].sort((a, b) => b - a).slice(0, keywordedMessagesMax)
+  const keywords = new Set(newest.flatMap((uid) => light.keywords.get(uid) ?? []))
+  return {
+    folder,
+    uids: light.uids,
+    keywords: uniqueKeywords([...keywords].sort()).slice(0, keywordsShownMax),
+  }
 }
 
 /** Whether what happened since is still known. */
@@ -87,8 +101,13 @@ async function readSince(
  * The first message without \Seen; null when all have it. In a folder that is remembered, only messages that changed
  * and those from the last answer on are looked at.
  */
-export async function firstUnseenUid(platform: Platform, folder: Folder): Promise<number | null> {
+export async function firstUnseenUid(platform: Platform, folder: Readonly<Folder>): Promise<number | null> {
   if (folder.unseen_count === 0) return null
+  const light = knownLightFolder(platform, folder.id)
+  if (light?.modseq === folder.highest_modseq) {
+    const at = light.flags.findIndex((flags) => (flags & flagBits.seen) === 0)
+    return light.uids[at] ?? null
+  }
   const cache = folderIndexCacheOf(platform)
   const from = cache.get(folder.id)?.seenBelow ?? { uid: 0, modseq: folder.highest_modseq }
   const inFolder = sql`mailbox_id = ${folder.mailbox_id}::uuid and folder_id = ${folder.id}::uuid`

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { createEventBus } from '../platform/event-bus.ts'
 import { countStatements } from '../testing/count-statements.ts'
 import { append, folderIdOf, inTransaction, mail } from '../testing/test-mail.ts'
 import { openSecondNode } from '../testing/test-node.ts'
@@ -8,7 +9,14 @@ import { changeFlags, expungeDeleted } from './changes.ts'
 import { copyMessages, moveMessages } from './copies.ts'
 import { flagBits } from './flags.ts'
 import { newsOf, readFolderNews } from './folder-news.ts'
-import { isRemembered, keepText, type LightFolder, lightFolderOf, lightMessagesIn } from './light-folders.ts'
+import {
+  isRemembered,
+  keepText,
+  knownLightFolder,
+  type LightFolder,
+  lightFolderOf,
+  lightMessagesIn,
+} from './light-folders.ts'
 import { type LightMessage, readLightMessages } from './light-messages.ts'
 import { searchMessages } from './search/search.ts'
 
@@ -110,6 +118,19 @@ test('what another node does is read by whoever knows of it', async () => {
   assert.equal((await remembered(box, inbox, { modseq: made.modseq, isStale: false })).messages.length, 2)
   await append(other, box.owner, inbox, [mail()])
   assert.equal((await remembered(box, inbox, { modseq: made.modseq, isStale: true })).messages.length, 3)
+})
+
+test('after a connection broke, what was committed unheard of is read', async () => {
+  const box = await t.createMailbox()
+  const inbox = await folderIdOf(t.platform, box.mailboxId, 'INBOX')
+  await append(t.platform, box.owner, inbox, [mail()])
+  await remembered(box, inbox)
+  const deaf = { ...t.platform, bus: createEventBus(() => undefined) } // the same node, which is told of nothing
+  await append(deaf, box.owner, inbox, [mail()])
+  assert.equal((await remembered(box, inbox)).messages.length, 1)
+  t.platform.bus.doubt()
+  assert.equal(knownLightFolder(t.platform, inbox), null)
+  assert.equal((await remembered(box, inbox)).messages.length, 2)
 })
 
 test('those who ask at once share what is read, and a folder that is gone is forgotten', async () => {

@@ -12,6 +12,7 @@ import type { Platform } from '../platform/platform.ts'
 import { folderField, numberField } from './folder-event-fields.ts'
 import { type LightMessage, readLightMessages } from './light-messages.ts'
 import { packedUids, unpackUids } from './packed-uids.ts'
+import { forgetBodies } from './remembered-bodies.ts'
 import { lowerBound } from './uid-arrays.ts'
 import type { UidRange } from './uid-ranges.ts'
 
@@ -59,6 +60,9 @@ function memoryOf(platform: Platform): Memory {
   const made: Memory = { folders: new Map(), sizeBytes: 0 }
   memories.set(platform, made)
   platform.bus.subscribe((event) => hear(made, event))
+  platform.bus.subscribeDoubt(() => {
+    for (const folder of made.folders.values()) folder.heard = Number.POSITIVE_INFINITY
+  })
   return made
 }
 
@@ -148,6 +152,12 @@ export function keepText(platform: Platform, folder: LightFolder, uid: number, t
   makeRoom(memory)
 }
 
+/** A folder of which nothing more has been heard than what is remembered; null when there is none. */
+export function knownLightFolder(platform: Platform, folderId: string): LightFolder | null {
+  const folder = memories.get(platform)?.folders.get(folderId)
+  return folder !== undefined && folder.reading === null && folder.heard <= folder.modseq ? folder : null
+}
+
 type MessageFlags = Pick<LightMessage, 'uid' | 'flags' | 'keywords' | 'modseq'>
 
 export function isRemembered(platform: Platform, folderId: string): boolean {
@@ -169,6 +179,7 @@ export function noteFlags(
 
 /** Takes in messages that this process has just removed: all that went at that MODSEQ. */
 export function noteGone(platform: Platform, folderId: string, modseq: number, uids: Iterable<number>): void {
+  forgetBodies(platform, folderId, uids)
   const folder = next(platform, folderId, modseq)
   if (folder === null) return
   removeFrom(memoryOf(platform), folder, new Set(uids))
@@ -285,6 +296,7 @@ async function refresh(platform: Platform, folder: LightFolder): Promise<boolean
   const memory = memoryOf(platform)
   const gone = unpackUids(row.expunged)
   if (gone.length > 0) removeFrom(memory, folder, new Set(gone))
+  forgetBodies(platform, folder.folderId, gone)
   const messages = changed.map(([uid, modseq, flags, size_bytes, seconds, keywords]) => ({
     uid,
     modseq,

@@ -5,10 +5,11 @@
  * What a limit can be passed by: the commands that add messages look without a lock, so that of those that run at the
  * same moment each may be the last one that fits. Mail from outside is judged at RCPT; see delivery/room.ts.
  */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { foldersPerMailboxMax } from './folders.ts'
 import type { MailboxOwner } from './owner.ts'
 import { type MailPolicy, policyOf } from './policies.ts'
@@ -27,11 +28,16 @@ export type QuotaReport = {
 
 /** @param db the transaction, inside one: its own changes count. */
 export async function usageOf(db: Db, mailboxId: string): Promise<Usage> {
-  const { rows } = await sql<Usage>`/* prepared mailbox_usage */
-    select coalesce(sum(size_bytes), 0)::bigint as bytes, coalesce(sum(message_count), 0)::bigint as messages,
-      count(*) as folders
-    from folders where mailbox_id = ${mailboxId}::uuid`.execute(db)
-  return rows[0] ?? { bytes: 0, messages: 0, folders: 0 }
+  const { rows } = await usageStatement([mailboxId]).execute(db)
+  const { bytes, messages, folders } = rows[0] ?? { bytes: 0, messages: 0, folders: 0 }
+  return { bytes, messages, folders }
+}
+
+/** A row for each of the mailboxes that has folders. */
+export function usageStatement(mailboxIds: readonly string[]): RawBuilder<Usage & { mailbox_id: string }> {
+  return sql<Usage & { mailbox_id: string }>`/* prepared mailbox_usage */
+    select mailbox_id, sum(size_bytes)::bigint as bytes, sum(message_count)::bigint as messages, count(*) as folders
+    from folders where mailbox_id = any(${uuidArray(mailboxIds)}) group by mailbox_id`
 }
 
 export async function quotaOf(platform: Platform, owner: MailboxOwner): Promise<QuotaReport> {

@@ -41,11 +41,16 @@ export async function planPruning(
   folderId: string,
   { removedEver, removed }: { removedEver: number; removed: number },
 ): Promise<void> {
-  const steps = (count: number): number => Math.floor(count / tombstonesPruneStep)
-  if (removedEver <= tombstonesPerFolderMax || steps(removedEver) === steps(removedEver - removed)) return
+  if (!isPruningDue({ removedEver, removed })) return
   const runAt = new Date(platform.clock.now().getTime() + pruneDelayMs)
   const key = `tombstones.prune_folder:${folderId}`
   await addJob(tx, 'tombstones.prune_folder', { mailbox_id: mailboxId, folder_id: folderId }, { runAt, key })
+}
+
+/** Whether `planPruning` has something to plan. */
+export function isPruningDue({ removedEver, removed }: { removedEver: number; removed: number }): boolean {
+  const steps = (count: number): number => Math.floor(count / tombstonesPruneStep)
+  return removedEver > tombstonesPerFolderMax && steps(removedEver) !== steps(removedEver - removed)
 }
 
 /** Takes a folder's oldest tombstones away, down to the number it may have. */

@@ -4,6 +4,7 @@ import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { chunkBytes } from './bodies.ts'
 import { type BodyReader, batchBytesMax, readerOf } from './bodies-read.ts'
+import { noteCounters } from './known-folders.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import { mergeUidRanges, rangesTable, type UidRange } from './uid-ranges.ts'
@@ -26,7 +27,9 @@ export async function claimRecent(
     update folders set first_recent_uid = uidnext from before
     where mailbox_id = ${mailboxId}::uuid and id = ${folderId}::uuid
     returning before.first`.execute(platform.db)
-  return rows[0]?.first ?? null
+  const first = rows[0]?.first ?? null
+  if (first !== null) noteCounters(platform, mailboxId, folderId)
+  return first
 }
 
 /** A message as FETCH and the API need it. `envelope` and `structure` only where they were asked for. */
@@ -96,12 +99,12 @@ export async function readMessagesWithBodies(
   folderId: string,
   ranges: readonly UidRange[],
   parts: MessageParts,
-): Promise<{ row: MessageRow; body: BodyReader }[]> {
+): Promise<{ row: MessageRow; frame: Buffer; body: BodyReader }[]> {
   const rows = await readPage(db, mailboxId, folderId, ranges, parts, true)
   return rows.flatMap(({ frame, ...row }) =>
     frame === null
       ? []
-      : [{ row, body: readerOf(db, { id: row.body_id, size_bytes: row.size_bytes, frame }) }],
+      : [{ row, frame, body: readerOf(db, { id: row.body_id, size_bytes: row.size_bytes, frame }) }],
   )
 }
 

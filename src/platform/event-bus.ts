@@ -17,6 +17,13 @@ export type EventListener = (event: PublishedEvent) => void
 
 export type EventBus = {
   publish(events: readonly PublishedEvent[]): void
+  /**
+   * Some events of this process may never be told: a connection broke, and what it was committing may have been
+   * committed. Who remembers what is stored reads it again.
+   */
+  doubt(): void
+  /** Hears of that. */
+  subscribeDoubt(listener: () => void): void
   /** Hears everything. @returns the way to stop. */
   subscribe(listener: EventListener): () => void
   /** Hears what concerns one mailbox. @returns the way to stop. */
@@ -26,6 +33,7 @@ export type EventBus = {
 export function createEventBus(onListenerError: (error: unknown) => void): EventBus {
   const everyone = new Set<EventListener>()
   const byMailbox = new Map<string, Set<EventListener>>()
+  const doubting = new Set<() => void>()
 
   const tell = (listener: EventListener, event: PublishedEvent): void => {
     try {
@@ -43,6 +51,10 @@ export function createEventBus(onListenerError: (error: unknown) => void): Event
         for (const listener of listeners ?? []) tell(listener, event)
       }
     },
+    doubt() {
+      for (const listener of doubting) listener()
+    },
+    subscribeDoubt: (listener) => void doubting.add(listener),
     subscribe(listener) {
       everyone.add(listener)
       return () => everyone.delete(listener)

@@ -85,6 +85,23 @@ test('a transaction that began early and commits late is neither lost nor passed
   assert.deepEqual(two.heard, ['slow', 'quick 1', 'quick 2'])
 })
 
+test('who asks to catch up hears of all that is committed, and of nothing twice', async () => {
+  await using stack = new AsyncDisposableStack()
+  const [one, two] = [await startNode(stack), await startNode(stack)]
+  const slow = write(one, ['slow'], 400)
+  await sleep(50)
+  await write(one, ['quick 1'])
+  await two.feed.catchUp()
+  assert.deepEqual(two.heard, ['quick 1'])
+  await write(one, ['quick 2'])
+  await Promise.all([two.feed.catchUp(), two.feed.catchUp()])
+  assert.deepEqual(two.heard, ['quick 1', 'quick 2'])
+  await slow
+  await two.feed.catchUp()
+  await sleep(60)
+  assert.deepEqual(two.heard, ['quick 1', 'quick 2', 'slow'])
+})
+
 test('of many transactions, short and long, on three nodes none is lost and none comes twice', async () => {
   await using stack = new AsyncDisposableStack()
   const nodes = [await startNode(stack), await startNode(stack), await startNode(stack)]
@@ -135,7 +152,10 @@ test('more than one read’s worth arrives whole and in order', async () => {
 test('a node that dies between its COMMIT and its NOTIFY is heard all the same, by the poll', async () => {
   await using stack = new AsyncDisposableStack()
   const [one, two] = [await startNode(stack), await startNode(stack)]
-  const mute = { ...one, platform: { ...one.platform, feed: { announce: () => undefined } } }
+  const mute = {
+    ...one,
+    platform: { ...one.platform, feed: { announce: () => undefined, catchUp: () => Promise.resolve() } },
+  }
   await write(mute, ['unannounced'])
   await two.heardAll(1)
   assert.deepEqual(two.heard, ['unannounced'])

@@ -5,12 +5,17 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import type { Db } from './database.ts'
-import type { EventBus } from './event-bus.ts'
+import type { EventBus, PublishedEvent } from './event-bus.ts'
 import type { Logger } from './log.ts'
 
 export type EventFeed = {
   /** Lets the other nodes know, soon and once for many commits, that there is something to read. */
   announce(): void
+  /**
+   * Resolves once this process was told of everything that other nodes had committed before the call, also of what the
+   * order of the log still holds back. Those who ask at the same moment share one statement.
+   */
+  catchUp(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,27 +37,30 @@ export async function startEventFeed(options: EventFeedOptions): Promise<EventFe
   const reader = await createReader(options)
   let stopped = false
   let announcing: NodeJS.Timeout | null = null
-  let reading: Promise<void> | null = null
-  let again = false
+  let running: Promise<void> | null = null
+  let waiting: Promise<void> | null = null
+  let wantsAll = false
 
-  const read = (): void => {
-    if (stopped) return
-    if (reading) {
-      again = true
-      return
-    }
-    reading = reader()
-      .catch((error: unknown) => log.warn({ event: 'feed.read_failed', cause: error }))
-      .finally(() => {
-        reading = null
-        if (again) {
-          again = false
-          read()
-        }
+  /** Nobody joins a reading that has begun: what he wants to hear of may have happened since. */
+  const read = (): Promise<void> => {
+    if (stopped) return Promise.resolve()
+    waiting ??= (async () => {
+      await running?.catch(() => undefined) // who asked for that one has heard of it
+      await new Promise((resolve) => setImmediate(resolve))
+      running = reader({ all: wantsAll })
+      waiting = null
+      wantsAll = false
+      await running.finally(() => {
+        running = null
       })
+    })()
+    return waiting
   }
-  const poll = setInterval(read, pollIntervalMs)
-  const listener = listen(options, (payload) => payload !== nodeId && read())
+  const wake = (): void => {
+    read().catch((error: unknown) => log.warn({ event: 'feed.read_failed', cause: error }))
+  }
+  const poll = setInterval(wake, pollIntervalMs)
+  const listener = listen(options, (payload) => payload !== nodeId && wake())
 
   return {
     announce() {
@@ -64,56 +72,72 @@ export async function startEventFeed(options: EventFeedOptions): Promise<EventFe
           .catch((error: unknown) => log.warn({ event: 'feed.announce_failed', cause: error }))
       }, announceDelayMs)
     },
+    catchUp() {
+      wantsAll = true
+      return read()
+    },
     async stop() {
       stopped = true
       clearInterval(poll)
       if (announcing) clearTimeout(announcing)
       await listener.stop()
-      await reading
+      await Promise.allSettled([waiting, running])
     },
   }
 }
 
+type Read = (options: {
+  /** Also what the order of the log holds back, because a transaction that began earlier still runs. */
+  all: boolean
+}) => Promise<void>
+
 /** @returns a function that publishes everything that other nodes committed since its last call. */
-async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<() => Promise<void>> {
+async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<Read> {
   const start = await sql<{
     xid: string
   }>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`.execute(db)
   const beforeAll = '00000000-0000-0000-0000-000000000000'
-  let xid = start.rows[0]?.xid ?? '0'
-  let id = beforeAll
+  let cursor = start.rows[0]?.xid ?? '0'
+  /** Events behind the cursor that were published already, and their xids. */
+  let told = new Map<string, bigint>()
 
-  return async () => {
+  return async ({ all }) => {
+    let from = { xid: cursor, id: beforeAll }
+    let settled: string | null = null
+    const published: { id: string; xid: bigint }[] = []
     for (;;) {
       // One statement, so one snapshot: all below its xmin is decided, and nothing can appear there later.
-      const { rows } = await sql<FeedRow>`
+      const { rows } = await sql<FeedRow>`/* prepared event_feed */
         select snapshot.xmin::text as xmin, news.*
         from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin) snapshot
         left join lateral (
           select xid::text as xid, id, type, organization_id, workspace_id, mailbox_id, data, xid as place from events
-          where xid < snapshot.xmin and (events.xid, events.id) > (${xid}::xid8, ${id}::uuid)
-            and node_id <> ${nodeId}::uuid
-          order by events.xid, events.id limit ${batchMax}
+          where (xid < snapshot.xmin or ${all}::boolean)
+            and (events.xid, events.id) > (${from.xid}::xid8, ${from.id}::uuid) and node_id <> ${nodeId}::uuid
+          order by events.xid, events.id limit ${sql.lit(batchMax)}
         ) news on true order by news.place, news.id`.execute(db)
+      settled ??= rows[0]?.xmin ?? cursor
       const events = rows.flatMap((row) => (row.id === null ? [] : [row]))
-      bus.publish(
-        events.map((row) => ({
-          type: row.type,
-          organizationId: row.organization_id,
-          workspaceId: row.workspace_id,
-          mailboxId: row.mailbox_id,
-          data: row.data,
-        })),
-      )
+      bus.publish(events.filter(({ id }) => !told.has(id)).map(toPublished))
+      for (const { id, xid } of events) published.push({ id, xid: BigInt(xid) })
       const last = events.at(-1)
-      if (events.length < batchMax || !last) {
-        xid = rows[0]?.xmin ?? xid
-        id = beforeAll
-        return
-      }
-      xid = last.xid
-      id = last.id
+      if (events.length < batchMax || !last) break
+      from = last
     }
+    cursor = settled
+    const known = [...told, ...published.map(({ id, xid }) => [id, xid] as const)]
+    const end = BigInt(settled)
+    told = new Map(known.filter(([, xid]) => xid >= end))
+  }
+}
+
+function toPublished(row: Exclude<FeedRow, { id: null }>): PublishedEvent {
+  return {
+    type: row.type,
+    organizationId: row.organization_id,
+    workspaceId: row.workspace_id,
+    mailboxId: row.mailbox_id,
+    data: row.data,
   }
 }
 

@@ -73,10 +73,14 @@ export function computedEvent(
 
 /** Tells this process of events that a statement of this transaction has written. */
 export function publishAfterCommit(platform: Platform, tx: Tx, events: readonly NewEvent[]): void {
-  afterCommit(tx, () => {
-    platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
-    platform.feed.announce()
-  })
+  afterCommit(tx, () => publishCommitted(platform, events))
+}
+
+/** Tells this process of events that are committed, and the other nodes that there is something to read. */
+export function publishCommitted(platform: Platform, events: readonly NewEvent[]): void {
+  if (events.length === 0) return
+  platform.bus.publish(events.map((event) => ({ ...event, mailboxId: event.mailboxId ?? null })))
+  platform.feed.announce()
 }
 
 /** How long the log is kept: readers may resume from any cursor within it. */

@@ -20,7 +20,7 @@ export type Platform = {
   readonly vault: Vault
   readonly dns: Dns
   readonly bus: EventBus
-  readonly feed: Pick<EventFeed, 'announce'>
+  readonly feed: Pick<EventFeed, 'announce' | 'catchUp'>
   readonly metrics: Metrics
   /** The ports that this node really listens on. */
   readonly ports: ListenerPorts

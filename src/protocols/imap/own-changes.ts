@@ -1,7 +1,7 @@
 /** Flags that a session changes itself: what the client is told of them, it need not be told again. */
-import { changeFlags, type FlagChange, type FlagResult } from '../../messages/changes.ts'
+import type { FlagChange, FlagResult } from '../../messages/changes.ts'
+import { commitFlags } from '../../messages/quick-changes.ts'
 import type { UidRange } from '../../messages/uid-ranges.ts'
-import { afterCommit, transaction } from '../../platform/database.ts'
 import type { SelectedSession } from './session.ts'
 
 export type OwnChange = FlagResult & {
@@ -20,16 +20,13 @@ export async function changeOwnFlags(
   change: FlagChange,
 ): Promise<OwnChange> {
   const { owner, view } = state
-  return await transaction(platform.db, async (tx) => {
-    let made: OwnChange | null = null
-    // Registered before the event is, and so done before the session hears of it.
-    afterCommit(tx, () => {
-      // Who follows the folder's news hears of this as well.
-      if (made?.isNext && view.followers.size === 0) view.modseq = made.highestModseq
-    })
-    const result = await changeFlags(platform, tx, owner, view.folderId, ranges, change)
-    const isNext = result.changed > 0 && result.highestModseq === view.modseq + 1
-    made = { ...result, isNext }
-    return made
-  })
+  let isNext = false
+  // Called before the session hears of it.
+  const committed = ({ changed, highestModseq }: FlagResult): void => {
+    isNext = changed > 0 && highestModseq === view.modseq + 1
+    // Who follows the folder's news hears of this as well.
+    if (isNext && view.followers.size === 0) view.modseq = highestModseq
+  }
+  const result = await commitFlags(platform, owner, view.folderId, ranges, change, committed)
+  return { ...result, isNext }
 }

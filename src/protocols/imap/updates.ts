@@ -2,6 +2,7 @@
 import { readFolderIndex } from '../../messages/folder-index.ts'
 import { type FolderNews, hasNews, readChangedUids } from '../../messages/folder-news.ts'
 import { readNewsJointly } from '../../messages/joint-news.ts'
+import { isRemembered, knownLightFolder } from '../../messages/light-folders.ts'
 import { mergeUids, uidsNotIn } from '../../messages/uid-arrays.ts'
 import { rangesOfUids } from '../../messages/uid-ranges.ts'
 import { toldModseq } from './condstore.ts'
@@ -24,7 +25,7 @@ export type Updates = 'none' | 'without-expunge' | 'all'
  * Writes EXPUNGE or VANISHED, EXISTS, RECENT and FETCH responses and brings the view up to date.
  * Nothing of all this happens to a client that said so by NOTIFY (RFC 5465 §3.1).
  * @param options.anyway tells such a client as well: it has itself removed messages.
- * @param options.look asks the database even when no event told of a change: another node's may still be on its way.
+ * @param options.look asks for what other nodes have committed: their events may still be on their way.
  */
 export async function announceChanges(
   session: SelectedSession,
@@ -33,10 +34,7 @@ export async function announceChanges(
   const { view } = session.state
   if (session.notify?.selected.messages === false && options.anyway !== true) return view.ownModseqs.clear()
   const wasWithheld = view.gone.size > 0
-  if (options.look && !view.stale && (await hasNews(session.platform, view))) {
-    view.stale = true
-    view.mustRead = true
-  }
+  if (options.look) await look(session)
   const news = view.stale ? await readNews(session) : null
   try {
     if (news !== null) {
@@ -52,13 +50,25 @@ export async function announceChanges(
   if (session.enabled.has('QRESYNC')) await tellWhereItStands(session, wasWithheld)
 }
 
+/** Finds out whether there is something that no event has told this session of. */
+async function look({ platform, state }: SelectedSession): Promise<void> {
+  const { view } = state
+  if (isRemembered(platform, view.folderId)) {
+    await platform.feed.catchUp()
+    if (knownLightFolder(platform, view.folderId)?.modseq !== view.modseq) view.stale = true
+  } else if (!view.stale && (await hasNews(platform, view))) {
+    view.stale = true
+    view.mustRead = true
+  }
+}
+
 /** Everything that must be read, before the view or the client hears of any of it. */
 async function readNews(session: SelectedSession): Promise<FolderNews | null> {
   const { platform, transport } = session
   const { view } = session.state
   view.stale = false // before the read: what happens during it makes it stale again
   try {
-    const options = { claim: tellsRecent(session), mustRead: view.mustRead }
+    const options = { claim: tellsRecent(session), claimed: view.claimed, mustRead: view.mustRead }
     const { news, firstRecent } = await readNewsJointly(platform, view, options)
     view.mustRead = false
     if (news === null) {
@@ -74,7 +84,7 @@ async function readNews(session: SelectedSession): Promise<FolderNews | null> {
 }
 
 /** RFC 9051 appendix E: IMAP4rev2 has no \Recent, and a session without it leaves the messages to another. */
-function tellsRecent({ enabled, state }: SelectedSession): boolean {
+export function tellsRecent({ enabled, state }: SelectedSession): boolean {
   return !state.view.readOnly && !enabled.has('IMAP4rev2')
 }
 

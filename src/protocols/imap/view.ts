@@ -19,6 +19,8 @@ export type FolderView = {
   modseq: number
   /** Messages from this UID on are \Recent here (RFC 3501 §2.3.2); Infinity: none, as always in IMAP4rev2. */
   recentFrom: number
+  /** Messages that were taken as \Recent for this session when it stored them; null: none. */
+  claimed: UidRange | null
   /** Something happened in the folder after `modseq`. */
   stale: boolean
   /** It is known from the database itself: events may not have told of it yet. */

@@ -1,6 +1,6 @@
 /** COPY and UID COPY, RFC 9051 §6.4.7. */
 import { type CopyResult, copyMessages } from '../../../messages/copies.ts'
-import { findFolder } from '../../../messages/folders.ts'
+import { folderNamed } from '../../../messages/known-folders.ts'
 import { transaction } from '../../../platform/database.ts'
 import { bad, no, ok, type Reply } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
@@ -13,7 +13,7 @@ export async function copy(session: SelectedSession, command: CommandOf<'COPY'>)
   const { owner, view } = session.state
   const wanted = uidRangesOf(view, command.set, command.uid)
   if (!wanted.ok) return bad(wanted.text)
-  const target = await findFolder(platform, owner.mailboxId, command.mailbox)
+  const target = await folderNamed(platform, owner.mailboxId, command.mailbox)
   if (target === null) return noSuchTarget
   const copied = await transaction(platform.db, (tx) =>
     copyMessages(platform, tx, owner, view.folderId, wanted.ranges, target.id),

@@ -1,6 +1,5 @@
 /** EXPUNGE and UID EXPUNGE, RFC 9051 §6.4.3 and RFC 4315 §2.1. EXPUNGE or VANISHED responses are the folder's news. */
-import { expungeDeleted } from '../../../messages/changes.ts'
-import { transaction } from '../../../platform/database.ts'
+import { commitExpunge } from '../../../messages/quick-changes.ts'
 import { bad, ok, type Reply, readOnlyFolder } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
@@ -13,9 +12,7 @@ export async function expunge(session: SelectedSession, command: CommandOf<'EXPU
   const wanted = command.uid ? uidRangesOf(view, command.set, true) : null
   if (wanted?.ok === false) return bad(wanted.text)
   const ranges = wanted?.ranges ?? null
-  const { uids, highestModseq } = await transaction(platform.db, (tx) =>
-    expungeDeleted(platform, tx, owner, view.folderId, ranges),
-  )
+  const { uids, highestModseq } = await commitExpunge(platform, owner, view.folderId, ranges)
   return ok('EXPUNGE completed', uids.length === 0 ? null : expungedCode(session, highestModseq))
 }
 

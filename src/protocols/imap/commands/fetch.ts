@@ -5,11 +5,11 @@
 import type { FlagState } from '../../../messages/changes.ts'
 import { flagBits } from '../../../messages/flags.ts'
 import { readChangedUids } from '../../../messages/folder-news.ts'
-import { lightFolderOf } from '../../../messages/light-folders.ts'
+import { isRemembered, lightFolderOf } from '../../../messages/light-folders.ts'
 import { isInRanges, mergeUidRanges, rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
 import { toModseq } from '../condstore.ts'
 import { setsSeen, writeFetch } from '../fetch/fetch.ts'
-import { wantsRemembered } from '../fetch/light.ts'
+import { isRememberable, wantsRemembered } from '../fetch/light.ts'
 import type { FetchRequest } from '../fetch/request.ts'
 import { tellKeywords } from '../flags-response.ts'
 import { writeUnbroken } from '../output.ts'
@@ -78,7 +78,7 @@ async function createRequest(
   const { view } = session.state
   const marks = setsSeen(command.items) && !view.readOnly
   const { modseq, mustRead: isStale } = view
-  const remembered = wantsRemembered(command.items, view.uids.length)
+  const remembered = usesRemembered(session, command.items)
     ? await lightFolderOf(session.platform, view, { modseq, isStale })
     : null
   return {
@@ -99,6 +99,12 @@ async function createRequest(
       return tellKeywords(view, keywords)
     },
   }
+}
+
+/** A message alone is opened as fast without its folder, which is used only where it is there. */
+function usesRemembered({ platform, state }: SelectedSession, items: readonly FetchItem[]): boolean {
+  const { uids, folderId } = state.view
+  return wantsRemembered(items, uids.length) || (isRememberable(items) && isRemembered(platform, folderId))
 }
 
 async function writeResponses(

@@ -3,6 +3,7 @@
  * The number of its statements does not grow with the number of folders.
  */
 import { type Folder, listFolders } from '../../../messages/folders.ts'
+import { currentFolders } from '../../../messages/known-folders.ts'
 import { listLostSubscriptions } from '../../../messages/lost-subscriptions.ts'
 import { type ListEntry, selectEntries } from '../list-entries.ts'
 import { encodeMetadata, readMetadata } from '../metadata.ts'
@@ -11,7 +12,7 @@ import { type AuthenticatedSession, nameEncodingOf, type Session } from '../sess
 import type { CommandOf } from '../syntax/commands.ts'
 import { encodeMailbox, encodeString } from '../syntax/encode.ts'
 import { hierarchyDelimiter } from '../syntax/mailbox-name.ts'
-import { statusOfFolders } from './status.ts'
+import { statusOfFolders, tellsRecent } from './status.ts'
 
 type List = CommandOf<'LIST'>
 
@@ -24,7 +25,11 @@ export async function list(session: AuthenticatedSession, command: List): Promis
     return ok('LIST completed')
   }
   const { mailboxId } = session.state.owner
-  const folders = await listFolders(platform, mailboxId)
+  const { status } = command.returns
+  const folders =
+    status !== null && tellsRecent(status)
+      ? await listFolders(platform, mailboxId)
+      : await currentFolders(platform, mailboxId, { counted: status !== null })
   const lost = command.select.subscribed ? await listLostSubscriptions(platform, mailboxId) : []
   const entries = selectEntries(folders, lost, command)
   const more = await readMore(session, entries, command.returns)

@@ -1,6 +1,6 @@
 /** MOVE and UID MOVE, RFC 9051 §6.4.8. */
 import { moveMessages } from '../../../messages/copies.ts'
-import { findFolder } from '../../../messages/folders.ts'
+import { folderNamed } from '../../../messages/known-folders.ts'
 import { transaction } from '../../../platform/database.ts'
 import { bad, ok, type Reply, readOnlyFolder } from '../reply.ts'
 import type { SelectedSession } from '../session.ts'
@@ -15,7 +15,7 @@ export async function move(session: SelectedSession, command: CommandOf<'MOVE'>)
   if (view.readOnly) return readOnlyFolder
   const wanted = uidRangesOf(view, command.set, command.uid)
   if (!wanted.ok) return bad(wanted.text)
-  const target = await findFolder(platform, owner.mailboxId, command.mailbox)
+  const target = await folderNamed(platform, owner.mailboxId, command.mailbox)
   if (target === null) return noSuchTarget
   const moved = await transaction(platform.db, (tx) =>
     moveMessages(platform, tx, owner, view.folderId, wanted.ranges, target.id),

@@ -2,7 +2,7 @@
  * REPLACE and UID REPLACE, RFC 8508: an APPEND and the UID EXPUNGE of one message of the selected folder, as one. The
  * message is known by its UID from the beginning, so that no number shifts while the new one arrives.
  */
-import { findFolder } from '../../../messages/folders.ts'
+import { folderNamed } from '../../../messages/known-folders.ts'
 import { replaceMessage } from '../../../messages/replace.ts'
 import { transaction } from '../../../platform/database.ts'
 import { appendUid, type Prepare, storeUrls } from '../append/run.ts'
@@ -23,7 +23,7 @@ export async function prepareReplace(session: SelectedSession, command: ReplaceC
   if (view.readOnly) return { refusal: readOnlyFolder }
   const uid = uidToReplace(session, command)
   if (typeof uid !== 'number') return { refusal: uid }
-  const folder = await findFolder(platform, owner.mailboxId, command.mailbox)
+  const folder = await folderNamed(platform, owner.mailboxId, command.mailbox)
   if (folder === null) return { refusal: noSuchTarget }
   return {
     async place([message]) {

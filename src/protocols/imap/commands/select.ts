@@ -2,8 +2,15 @@
  * SELECT and EXAMINE, RFC 9051 §6.3.2 and §6.3.3, with RECENT and UNSEEN of RFC 3501, HIGHESTMODSEQ and QRESYNC of
  * RFC 7162, and MAILBOXID of RFC 8474.
  */
-import { type FolderIndex, firstUnseenUid, readFolderIndex } from '../../../messages/folder-index.ts'
+import {
+  type FolderIndex,
+  firstUnseenUid,
+  readFolderIndex,
+  rememberedIndex,
+} from '../../../messages/folder-index.ts'
 import { findFolder } from '../../../messages/folders.ts'
+import { currentFolder } from '../../../messages/known-folders.ts'
+import { knownLightFolder } from '../../../messages/light-folders.ts'
 import { claimRecent } from '../../../messages/view.ts'
 import { mailboxId } from '../fetch/object-ids.ts'
 import { encodeKnownFlags, knownKeywords } from '../flags-response.ts'
@@ -30,8 +37,7 @@ export async function select(session: AuthenticatedSession, command: SelectComma
     leaveFolder(session)
     await transport.output.write('* OK [CLOSED] The mailbox before is closed\r\n')
   }
-  const folder = await findFolder(platform, owner.mailboxId, command.mailbox)
-  const index = folder === null ? null : await readFolderIndex(platform, owner.mailboxId, folder.id)
+  const index = await indexOf(session, command.mailbox)
   if (index === null) return noSuchMailbox
   const readOnly = command.name === 'EXAMINE'
   const view = createView(index, readOnly, await recentFrom(session, index, readOnly))
@@ -39,8 +45,18 @@ export async function select(session: AuthenticatedSession, command: SelectComma
   if (command.qresync?.uidValidity === index.folder.uidvalidity) {
     await resynchronize(session, view, command.qresync)
   }
+  // From now on the session hears of changes. What happened since the index was read may have to be read.
+  view.stale = knownLightFolder(platform, view.folderId)?.modseq !== view.modseq
+  view.mustRead = view.stale
   enter(session, { name: 'selected', owner, view })
   return ok(`${command.name} completed`, readOnly ? 'READ-ONLY' : 'READ-WRITE')
+}
+
+async function indexOf({ platform, state }: AuthenticatedSession, path: string): Promise<FolderIndex | null> {
+  const { mailboxId } = state.owner
+  const folder = await currentFolder(platform, mailboxId, path)
+  if (folder === null) return null
+  return rememberedIndex(platform, folder) ?? (await readFolderIndex(platform, mailboxId, folder.id))
 }
 
 /** After the index was read: what comes between is claimed too, and then told as new. */
@@ -50,7 +66,10 @@ async function recentFrom(
   readOnly: boolean,
 ): Promise<number> {
   if (enabled.has('IMAP4rev2') || folder.first_recent_uid >= folder.uidnext) return Number.POSITIVE_INFINITY
-  if (readOnly) return folder.first_recent_uid
+  if (readOnly) {
+    const row = await findFolder(platform, folder.mailbox_id, folder.path) // no event tells what others claimed
+    return row?.first_recent_uid ?? Number.POSITIVE_INFINITY
+  }
   return (await claimRecent(platform, folder.mailbox_id, folder.id)) ?? Number.POSITIVE_INFINITY
 }
 
@@ -63,8 +82,9 @@ function createView({ folder, uids, keywords }: FolderIndex, readOnly: boolean, 
     uidnext: folder.uidnext,
     modseq: folder.highest_modseq,
     recentFrom: recent,
+    claimed: null,
     mustRead: true,
-    stale: true, // of what happened since the index was read, this session has not heard
+    stale: true,
     gone: new Set(),
     goneFrom: Number.POSITIVE_INFINITY,
     ownModseqs: new Set(),

@@ -1,6 +1,7 @@
 /** STATUS, RFC 9051 §6.3.11, with SIZE (RFC 8438), APPENDLIMIT (RFC 7889) and MAILBOXID (RFC 8474). */
 import { countMarked, countMarkedOf, type MarkedCounts } from '../../../messages/counts.ts'
 import { type Folder, findFolder } from '../../../messages/folders.ts'
+import { currentFolder } from '../../../messages/known-folders.ts'
 import { mailboxId } from '../fetch/object-ids.ts'
 import { no, ok, type Reply } from '../reply.ts'
 import { type AuthenticatedSession, nameEncodingOf, type Session } from '../session.ts'
@@ -9,10 +10,16 @@ import { encodeMailbox } from '../syntax/encode.ts'
 
 export async function status(session: AuthenticatedSession, command: CommandOf<'STATUS'>): Promise<Reply> {
   const { platform, transport } = session
-  const folder = await findFolder(platform, session.state.owner.mailboxId, command.mailbox)
+  const read = tellsRecent(command.items) ? findFolder : currentFolder
+  const folder = await read(platform, session.state.owner.mailboxId, command.mailbox)
   if (folder === null) return no('NONEXISTENT', 'There is no such mailbox')
   await transport.output.write(await encodeStatus(session, folder, command.items))
   return ok('STATUS completed')
+}
+
+/** What other nodes gave their sessions as \Recent, no event tells: the folder's row is read. */
+export function tellsRecent(items: readonly StatusItem[]): boolean {
+  return items.includes('RECENT')
 }
 
 const counted: readonly StatusItem[] = ['RECENT', 'DELETED', 'DELETED-STORAGE']

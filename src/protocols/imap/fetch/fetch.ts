@@ -6,7 +6,9 @@
  */
 import { type BodyReader, batchesOfBodies, readBodies } from '../../../messages/bodies-read.ts'
 import type { FlagState } from '../../../messages/changes.ts'
-import type { UidRange } from '../../../messages/uid-ranges.ts'
+import { lightMessagesIn } from '../../../messages/light-folders.ts'
+import { keepBody, rememberedMessage } from '../../../messages/remembered-bodies.ts'
+import { mergeUidRanges, rangesOfUids, type UidRange } from '../../../messages/uid-ranges.ts'
 import {
   bodiedMessagesMax,
   type MessageParts,
@@ -25,7 +27,7 @@ import {
   previewsFor,
   writeContentItem,
 } from './items.ts'
-import { isLight, writeLight } from './light.ts'
+import { isLight, isRememberable, writeLight } from './light.ts'
 import { encodeMessageFlags } from './message-flags.ts'
 import { createFetchOutput, type FetchOutput, type Write } from './output.ts'
 import type { FetchRequest, FetchTarget, SequenceOf } from './request.ts'
@@ -87,7 +89,7 @@ export async function writeFetch(
     return fetch.outcome
   }
   if (needs.bodies && isFew(request.ranges)) {
-    await writeFew(fetch, target, sequenceOf, needs.parts)
+    await writeFew(fetch, sequenceOf, await openFew(fetch, target, needs.parts))
     return fetch.outcome
   }
   let afterUid = 0
@@ -124,15 +126,27 @@ function isFew(ranges: readonly UidRange[]): boolean {
   return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0) <= bodiedMessagesMax
 }
 
-/** A message that somebody opens: its row and its body in one statement. */
-async function writeFew(
-  fetch: Fetch,
+type Opened = { row: MessageRow; body: BodyReader }
+
+/** Messages that somebody opens: rows and bodies in one statement, or none where they are remembered. */
+async function openFew(
+  { platform, request, items }: Fetch,
   { mailboxId, folderId }: FetchTarget,
-  sequenceOf: SequenceOf,
   parts: MessageParts,
-): Promise<void> {
-  const { platform, request, items } = fetch
-  const found = await readMessagesWithBodies(platform.db, mailboxId, folderId, request.ranges, parts)
+): Promise<Opened[]> {
+  const folder = isRememberable(items) ? request.remembered : undefined
+  const known = folder === undefined ? [] : [...lightMessagesIn(folder, mergeUidRanges(request.ranges))]
+  const opened = known.map((message) => rememberedMessage(platform, folderId, message))
+  const missing = known.flatMap(({ uid }, at) => (opened[at] === null ? [uid] : []))
+  const ranges = folder === undefined ? request.ranges : rangesOfUids(missing)
+  if (ranges.length === 0) return opened.filter((one) => one !== null)
+  const read = await readMessagesWithBodies(platform.db, mailboxId, folderId, ranges, parts)
+  for (const { row, frame } of read) keepBody(platform, folderId, row.uid, { ...row, frame })
+  return [...opened.filter((one) => one !== null), ...read].sort((a, b) => a.row.uid - b.row.uid)
+}
+
+async function writeFew(fetch: Fetch, sequenceOf: SequenceOf, found: readonly Opened[]): Promise<void> {
+  const { platform, items } = fetch
   const rows = found.map(({ row }) => row)
   fetch.previews = await previewsFor(platform, items, rows)
   for (const { row, body } of found) {

@@ -16,6 +16,7 @@ import type { Platform } from '../../../platform/platform.ts'
 import { encodeDateTime } from '../syntax/date-time.ts'
 import { encodeEnvelope } from '../syntax/encode-structure.ts'
 import type { FetchItem } from '../syntax/fetch-item.ts'
+import { isRowItem, partsFor } from './items.ts'
 import { encodeMessageFlags } from './message-flags.ts'
 import type { FetchOutput } from './output.ts'
 import type { FetchRequest, FetchTarget, SequenceOf } from './request.ts'
@@ -110,6 +111,12 @@ async function envelopesOf(
 /** Whether a folder of so many messages is worth to be remembered for these items. */
 export function wantsRemembered(items: readonly FetchItem[], messages: number): boolean {
   return messages <= rememberedMessagesMax && isLight(items, true)
+}
+
+/** Whether messages can be shown from their bodies and the narrow part of their rows. */
+export function isRememberable(items: readonly FetchItem[]): boolean {
+  if (partsFor(items) !== 'none') return false
+  return items.every(({ item }) => !isRowItem(item) || lightItemNames.has(item))
 }
 
 function encodeLight(
