@@ -1,5 +1,6 @@
 /** Every folder's migrations, in one list. */
 import { accountsMigrations } from './accounts/schema.ts'
+import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
@@ -16,4 +17,5 @@ export const migrations = mergeMigrations(
   messagesMigrations,
   deliveryMigrations,
   outboundMigrations,
+  limitsMigrations,
 )

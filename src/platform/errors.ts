@@ -56,6 +56,9 @@ export const errorCatalogue = {
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
+  // Sending
+  sending_limit_reached: { status: 429, title: 'A sending limit is reached' },
+  sending_paused: { status: 409, title: 'Sending is paused' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -1,0 +1,18 @@
+/** What sending limits need no more. */
+import { sql } from 'kysely'
+import type { Platform } from '../../platform/platform.ts'
+
+/** The day before yesterday counts nowhere; an hour is kept as long as a day is. */
+const counterDays = 2
+const deletedPerStatement = 5_000
+
+/** @returns how many of this batch. */
+export async function deleteOldCounters(platform: Platform): Promise<number> {
+  const before = new Date(platform.clock.now().getTime() - (counterDays + 1) * 86_400_000)
+  const { numAffectedRows } = await sql`
+    delete from sending_counters where (scope_id, span, window_start) in (
+      select scope_id, span, window_start from sending_counters where window_start < ${before} limit ${deletedPerStatement})`.execute(
+    platform.db,
+  )
+  return Number(numAffectedRows ?? 0)
+}
