@@ -1,6 +1,10 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
+import { deleteOldCounters } from './delivery/limits/clean-up.ts'
+import { settleSending } from './delivery/limits/pause.ts'
+import { reviewAll, reviewSender } from './delivery/limits/review.ts'
+import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -46,6 +50,13 @@ export const jobHandlers: JobHandlers = {
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
+  'limits.review': (platform, payload) => reviewSender(platform, payload.mailbox_id),
+  'limits.review_all': (platform) => reviewAll(platform),
+  'limits.settle': (platform, payload) => settleSending(platform, payload.scope_id),
+  'limits.clean_up': async (platform) => {
+    await repeat(deleteOldCounters, platform)
+    await repeat(forgetSentRecipients, platform)
+  },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -61,5 +72,7 @@ export const jobSchedule: JobSchedule = {
   'retention.clean_up': '*/10 * * * *',
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
+  'limits.review_all': '*/5 * * * *',
+  'limits.clean_up': '17 * * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -14,6 +14,7 @@ import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
+import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { folderRoutes } from './folders.ts'
@@ -27,11 +28,13 @@ import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
+import { outboundRoutes } from './outbound.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
+import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -132,6 +135,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   folderRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  deliveryPolicyRoutes(app, platform)
+  sendingRoutes(app, platform)
+  outboundRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

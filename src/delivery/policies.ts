@@ -129,11 +129,19 @@ export async function deliveryPolicyOf(
   subject: PolicySubject,
   db: Db = platform.db,
 ): Promise<DeliveryPolicy> {
-  const ids = [subject.mailboxId, subject.domainId, subject.workspaceId].filter(
-    (id) => typeof id === 'string',
-  )
+  const ids = idsOf(subject)
   const read = async (): Promise<DeliveryPolicy> => await readPolicy(db, ids)
   return (await cacheOf(platform).load(ids.join(' '), read)) ?? (await read())
+}
+
+/** The same straight from the rows: in the transaction that changes them. */
+export async function readDeliveryPolicy(db: Db, subject: PolicySubject): Promise<DeliveryPolicy> {
+  return await readPolicy(db, idsOf(subject))
+}
+
+/** The nearest level first. */
+function idsOf({ mailboxId, domainId, workspaceId }: PolicySubject): string[] {
+  return [mailboxId, domainId, workspaceId].filter((id) => typeof id === 'string')
 }
 
 /** What a level itself says. */

@@ -58,6 +58,8 @@ export const errorCatalogue = {
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Sending
   sending_limit_reached: { status: 429, title: 'A sending limit is reached' },
+  outbound_not_found: { status: 404, title: 'There is no such outbound message or recipient' },
+  outbound_state_conflict: { status: 409, title: 'The recipient is not in a state that allows this' },
   sending_paused: { status: 409, title: 'Sending is paused' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },

@@ -2,6 +2,12 @@
 import { sql } from 'kysely'
 import type { Platform } from '../../platform/platform.ts'
 
+declare module '../../platform/jobs.ts' {
+  interface JobTypes {
+    'limits.clean_up': Record<string, never>
+  }
+}
+
 /** The day before yesterday counts nowhere; an hour is kept as long as a day is. */
 const counterDays = 2
 const deletedPerStatement = 5_000

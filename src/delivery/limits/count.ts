@@ -39,11 +39,15 @@ export async function countQueued(platform: Platform, tx: Tx, entries: readonly 
   const now = platform.clock.now()
   const { usages, added } = await addToCounters(tx, senders, submissions, now)
   const judged = await judge(platform, tx, senders, submissions, { usages, added, now })
-  if (judged.refused.size > 0) throw new SendingRefused(judged.refused)
+  const memory = memoryOf(platform)
+  if (judged.refused.size > 0) {
+    // What was admitted at RCPT for these is over; the others come again.
+    for (const [id, tally] of judged.given) memory.reservations.settle(id, tally)
+    throw new SendingRefused(judged.refused)
+  }
   afterCommit(tx, () => {
-    const memory = memoryOf(platform)
     for (const [id, usage] of usages) memory.usages.set(id, usage)
-    for (const [id, counted] of judged.counted) memory.reservations.settle(id, counted)
+    for (const [id, tally] of judged.counted) memory.reservations.settle(id, tally)
   })
 }
 
@@ -164,9 +168,11 @@ async function judge(
   senders: ReadonlyMap<string, Sender>,
   submissions: readonly Submission[],
   { usages, added, now }: Counted & { now: Date },
-): Promise<{ refused: SendingRefused['refused']; counted: Map<string, Tally> }> {
+): Promise<{ refused: SendingRefused['refused']; counted: Map<string, Tally>; given: Map<string, Tally> }> {
   const refused = new Map<number, ReturnType<typeof limitRefusal>>()
   const counted = new Map<string, Tally>()
+  /** Of those that are refused. */
+  const given = new Map<string, Tally>()
   const needs = submissions.map(({ message }) => needOf(message, added))
   const total = new Map<string, Tally>()
   for (const [at, { message }] of submissions.entries()) {
@@ -188,9 +194,9 @@ async function judge(
         return usage && placeOf(limit, usage, total.get(id), counted.get(id), need, now)
       })
     if (refusal !== null) refused.set(index, refusal)
-    else for (const id of Object.values(ids)) addTo(counted, id, need)
+    for (const id of Object.values(ids)) addTo(refusal === null ? counted : given, id, need)
   }
-  return { refused, counted }
+  return { refused, counted, given }
 }
 
 function idsOf({ mailboxId, domainId, workspaceId }: Sender) {

@@ -26,8 +26,8 @@ export function windowsAt(windows: Windows, now: Date): Windows {
 /** What the sliding window ending now has; not a whole number. */
 export function slidingCount(windows: Windows, now: Date): number {
   const { span, start, current, before } = windowsAt(windows, now)
-  const elapsed = Math.min(1, Math.max(0, (now.getTime() - start.getTime()) / spanMs[span]))
-  return current + before * (1 - elapsed)
+  const elapsedMs = Math.min(spanMs[span], Math.max(0, now.getTime() - start.getTime()))
+  return current + (before * (spanMs[span] - elapsedMs)) / spanMs[span]
 }
 
 /**

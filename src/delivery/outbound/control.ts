@@ -78,15 +78,17 @@ export async function outboundIds(
 /**
  * A message with its recipients and their timelines.
  * @param id the message's, or one of its recipients'.
+ * @param db the transaction, inside one.
  * @returns null when there is none, or it is another's.
  */
 export async function getOutbound(
   platform: Platform,
   scope: Scope | null,
   id: string,
+  db: Db = platform.db,
 ): Promise<OutboundDetail | null> {
   if (!isId(id)) return null
-  const recipients = await platform.db
+  const recipients = await db
     .selectFrom('outbound_recipients as r')
     .selectAll('r')
     .where(within(scope))
@@ -98,12 +100,12 @@ export async function getOutbound(
     .execute()
   const [first] = recipients
   if (!first) return null
-  const message = await platform.db
+  const message = await db
     .selectFrom('outbound_messages')
     .selectAll()
     .where('id', '=', first.outbound_message_id)
     .executeTakeFirstOrThrow()
-  const steps = await platform.db
+  const steps = await db
     .selectFrom('outbound_steps')
     .selectAll()
     .where(sql<boolean>`outbound_recipient_id = any(${uuidArray(recipients.map((one) => one.id))})`)
