@@ -1,7 +1,7 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
-import { deleteOldCounters } from './delivery/limits/clean-up.ts'
+import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
 import { settleSending } from './delivery/limits/pause.ts'
 import { reviewAll, reviewSender } from './delivery/limits/review.ts'
 import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
@@ -56,6 +56,7 @@ export const jobHandlers: JobHandlers = {
   'limits.clean_up': async (platform) => {
     await repeat(deleteOldCounters, platform)
     await repeat(forgetSentRecipients, platform)
+    await repeat(forgetPurgedSenders, platform)
   },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)

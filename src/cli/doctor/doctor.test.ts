@@ -19,7 +19,10 @@ let mxPort: number
 before(async () => {
   t = stack.use(await startTestPlatform())
   dns = stack.use(await startTestDns())
-  mx = createServer((socket) => socket.end('220 mx.example\r\n'))
+  mx = createServer((socket) => {
+    socket.on('error', () => undefined) // the doctor leaves as soon as it is connected
+    socket.end('220 mx.example\r\n')
+  })
   await new Promise<void>((resolve) => mx.listen(0, '127.0.0.1', resolve))
   mxPort = (mx.address() as AddressInfo).port
   stack.defer(() => new Promise<void>((resolve) => mx.close(() => resolve())))

@@ -78,7 +78,7 @@ test('shows a timeline; what other servers said cannot steer the terminal', asyn
   const { text } = await run((terminal) => queueShow(t.config, id, {}, terminal))
   assert.match(
     text,
-    /2026-01-01T00:00:00\.000Z deferred mx\.one\.example, "450 {1}\[2Jcome again", \(greylisted\)\n/,
+    /2026-01-01T00:00:00\.000Z deferred mx\.one\.example, "450 +\[2Jcome again", \(greylisted\)\n/,
   )
   assert.ok(!text.includes('\u001b'))
   const json = await run((terminal) => queueShow(t.config, id, { json: true }, terminal))

@@ -22,3 +22,16 @@ export async function deleteOldCounters(platform: Platform): Promise<number> {
   )
   return Number(numAffectedRows ?? 0)
 }
+
+const purgedPerStatement = 100
+
+/** Forgets whom mailboxes wrote to that are purged. @returns how many mailboxes of this batch. */
+export async function forgetPurgedSenders(platform: Platform): Promise<number> {
+  const { numAffectedRows } = await sql`
+    with gone as (
+      select scope_id from sending_states join mailboxes on mailboxes.id = scope_id
+      where mailboxes.state = 'deleted' and mailboxes.purge_at is null limit ${purgedPerStatement}
+    ), forgotten as (delete from sent_recipients where mailbox_id in (select scope_id from gone))
+    delete from sending_states where scope_id in (select scope_id from gone)`.execute(platform.db)
+  return Number(numAffectedRows ?? 0)
+}

@@ -6,7 +6,7 @@ import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../te
 import { addresses, setDeliveryPolicy, submit } from '../../testing/test-sending.ts'
 import { type CommitLane, type DeliveryResult, startCommitLane } from '../commit-lane.ts'
 import type { DeliveryPolicySettings } from '../policies.ts'
-import { deleteOldCounters } from './clean-up.ts'
+import { deleteOldCounters, forgetPurgedSenders } from './clean-up.ts'
 import { forgetSentRecipients } from './sent-recipients.ts'
 import { readUsage } from './usage.ts'
 
@@ -116,4 +116,17 @@ test('time goes by: windows slide, ramp-up rises, a year forgets whom a mailbox 
   assert.equal(await forgetSentRecipients(t.platform), 0)
   t.platform.clock.advance?.('P1Y')
   assert.ok((await forgetSentRecipients(t.platform)) >= 20)
+})
+
+test('of a mailbox that is purged nothing is remembered, of the others everything', async () => {
+  const [gone, stays] = [await sender({}), await sender({})]
+  for (const { owner } of [gone, stays]) await submit(t.platform, laneOf(0), owner, addresses(2))
+  await sql`update mailboxes set state = 'deleted' where id = ${gone.mailboxId}`.execute(t.platform.db)
+  assert.equal(await forgetPurgedSenders(t.platform), 1)
+  const { rows } = await sql<{ mailbox_id: string }>`select mailbox_id from sent_recipients
+    where mailbox_id in (${gone.mailboxId}, ${stays.mailboxId})`.execute(t.platform.db)
+  assert.deepEqual(
+    rows.map(({ mailbox_id: id }) => id),
+    [stays.mailboxId, stays.mailboxId],
+  )
 })

@@ -87,12 +87,13 @@ async function addToCounters(
       address_hash: addressHash(address),
     })),
   )
+  const counts = Map.groupBy(sent, (one) => one.mailbox_id)
   const from = [...senders.values()].map(({ mailboxId, domainId, workspaceId, organizationId }) => ({
     mailbox_id: mailboxId,
     domain_id: domainId,
     workspace_id: workspaceId,
     organization_id: organizationId,
-    recipients: sent.filter((one) => one.mailbox_id === mailboxId).length,
+    recipients: counts.get(mailboxId)?.length ?? 0,
   }))
   const { rows } = await statement(from, sent, now).execute(tx)
   const added = new Set(rows.flatMap((row) => (row.added ?? []).map((hash) => `${row.scope_id} ${hash}`)))
