@@ -14,6 +14,10 @@ import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
+import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
+import { settleSending } from './delivery/limits/pause.ts'
+import { reviewAll, reviewSender } from './delivery/limits/review.ts'
+import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -80,6 +84,13 @@ export const jobHandlers: JobHandlers = {
   'spam.forget': async (platform) => {
     await repeat(deleteOrphanedSenderLists, platform)
     await repeat(forgetLessons, platform)
+  'limits.review': (platform, payload) => reviewSender(platform, payload.mailbox_id),
+  'limits.review_all': (platform) => reviewAll(platform),
+  'limits.settle': (platform, payload) => settleSending(platform, payload.scope_id),
+  'limits.clean_up': async (platform) => {
+    await repeat(deleteOldCounters, platform)
+    await repeat(forgetSentRecipients, platform)
+    await repeat(forgetPurgedSenders, platform)
   },
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
@@ -104,5 +115,7 @@ export const jobSchedule: JobSchedule = {
   'routing.prune': '47 * * * *',
   'spam.clean_up': '*/20 * * * *',
   'spam.forget': '41 3 * * *',
+  'limits.review_all': '*/5 * * * *',
+  'limits.clean_up': '17 * * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { runDemo } from './cli/demo/demo.ts'
+import { doctor } from './cli/doctor/doctor.ts'
 import { apiKeyCreate } from './cli/keys.ts'
 import { migrateDatabase } from './cli/migrate.ts'
+import { addQueueCommands } from './cli/queue/commands.ts'
 import { serve } from './cli/serve.ts'
 import {
   copyCommand,
@@ -96,6 +98,15 @@ program
   .command('rotate')
   .description('make a new master key and seal everything again under it; the server must be stopped')
   .action(() => run(rotateMasterKey))
+
+addQueueCommands(program, run)
+
+program
+  .command('doctor')
+  .description('look at everything that a server needs, and say what is in the way')
+  .action(async () => {
+    process.exitCode = await doctor(loadConfig(process.env), (text) => void process.stdout.write(text))
+  })
 
 program
   .command('config')

@@ -1,6 +1,7 @@
 /** Every folder's migrations, in one list. */
 import { accountsMigrations } from './accounts/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
+import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
@@ -26,4 +27,5 @@ export const migrations = mergeMigrations(
   routingMigrations,
   bouncesMigrations,
   spamMigrations,
+  limitsMigrations,
 )

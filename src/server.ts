@@ -5,6 +5,7 @@ import { type Bootstrapped, bootstrap } from './accounts/bootstrap.ts'
 import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
+import { startOutboundPortCheck } from './delivery/outbound-port.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
@@ -47,6 +48,8 @@ export async function startServer(config: Config): Promise<Server> {
     stack.defer(() => jobs.stop())
     const training = startSpamTraining(platform)
     stack.defer(() => training.stop())
+    const portCheck = startOutboundPortCheck(platform)
+    stack.defer(() => portCheck.stop())
   }
   const tls = stack.use(await startCertificates(platform)).tls
   await startMail(platform, tls, stack)

@@ -1,6 +1,7 @@
 /** /healthz, /readyz and /metrics: for whoever keeps this node running. No key is asked for. */
 import { sql } from 'kysely'
 import { Type } from 'typebox'
+import { outboundPortState } from '../delivery/outbound-port.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { apiLimits } from './limits.ts'
@@ -31,14 +32,20 @@ export function healthRoutes(app: Api, platform: Platform, isReady: IsReady): vo
         tags,
         security: [],
         response: {
-          200: Type.Object({ status: OneOf(['ready']) }),
+          200: Type.Object({
+            status: OneOf(['ready']),
+            outbound_port: OneOf(
+              ['not_checked', 'open', 'blocked', 'no-hosts'],
+              'Whether mail could leave by MX when this node started.',
+            ),
+          }),
           ...problems('not_ready', 'shutting_down'),
         },
       },
     },
     async () => {
       if (!(await isReady()) || !(await databaseAnswers(platform))) throw new Refusal('not_ready')
-      return { status: 'ready' as const }
+      return { status: 'ready' as const, outbound_port: outboundPortState(platform) }
     },
   )
   app.get(

@@ -1,11 +1,13 @@
 /** Tenants never see each other: what is another's looks, byte for byte, like what does not exist. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { startCommitLane } from '../delivery/commit-lane.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
+import { addresses, submit } from '../testing/test-sending.ts'
 
 let api: TestApi
 let other: Tenant
-let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression', string>
+let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound', string>
 /** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
 let strangers: { name: string; key: string; headers: Record<string, string> }[]
 
@@ -36,9 +38,18 @@ before(async () => {
       (await api.call('POST', '/v1/suppressions', { body: { address: 'sup@example.org' } })).json,
       'id',
     ),
+    outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
   }
 })
 after(() => api[Symbol.asyncDispose]())
+
+/** A recipient in the first tenant's queue. */
+async function queuedRecipient(mailboxId: string): Promise<string> {
+  const lane = startCommitLane(api.platform)
+  await submit(api.platform, lane, { ...api.scope, mailboxId }, addresses(1))
+  await lane.stop()
+  return textAt((await api.call('GET', '/v1/outbound')).json, 'data', 0, 'id')
+}
 
 const unknownId = '00000000-0000-7000-8000-000000000000'
 
@@ -77,6 +88,21 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/mailboxes/${ref}/deleted-messages`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/${unknownId}/restore`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/deleted-messages/restore`, { ids: [unknownId] }],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/outbound`],
+  ...['mailboxes', 'domains', 'workspaces'].flatMap((noun): typeof routes => [
+    ['GET', (ref) => `/v1/${noun}/${ref}/delivery-policy`],
+    ['PUT', (ref) => `/v1/${noun}/${ref}/delivery-policy`, { junk_score: 1 }],
+    ['GET', (ref) => `/v1/${noun}/${ref}/sending`],
+    ['POST', (ref) => `/v1/${noun}/${ref}/sending/pause`],
+  ]),
+  ['POST', (ref) => `/v1/mailboxes/${ref}/sending/resume`],
+  ['POST', (ref) => `/v1/domains/${ref}/sending/resume`],
+  ['GET', (ref) => `/v1/outbound/${ref}`],
+  ['GET', (ref) => `/v1/outbound?mailbox=${ref}`],
+  ...['retry', 'hold', 'release', 'cancel'].map((action): (typeof routes)[number] => [
+    'POST',
+    (ref) => `/v1/outbound/${ref}/${action}`,
+  ]),
   ['GET', (ref) => `/v1/domains/${ref}`],
   ['GET', (ref) => `/v1/domains/${ref}/dns`],
   ['POST', (ref) => `/v1/domains/${ref}/verify`],
@@ -118,6 +144,7 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
 /** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */
 function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
+  if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/suppressions')) {
     return [
@@ -173,6 +200,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/domains',
       '/v1/domains?search=demo',
       '/v1/suppressions',
+      '/v1/outbound',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

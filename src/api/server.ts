@@ -20,6 +20,7 @@ import { domainDnsRoutes } from './domain-dns.ts'
 import { domainReportRoutes } from './domain-reports.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
+import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
@@ -35,6 +36,7 @@ import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
+import { outboundRoutes } from './outbound.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
@@ -42,6 +44,7 @@ import { referencePageRoutes } from './reference-page.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
+import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -156,6 +159,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
   suppressionRoutes(app, platform)
+  deliveryPolicyRoutes(app, platform)
+  sendingRoutes(app, platform)
+  outboundRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

@@ -12,6 +12,8 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { ArrivalRefusal } from './inbound/arrival.ts'
+import { SendingRefused } from './limits/refused.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
 
 /** Where a message is put for one of its local recipients. */
@@ -37,8 +39,11 @@ export type Delivery = {
   holders: readonly string[]
 }
 
-/** 'gone': a recipient's mailbox vanished after RCPT TO. Nothing of the delivery was stored. */
-export type DeliveryResult = { kind: 'stored'; messages: StoredMessage[] } | { kind: 'gone' }
+/**
+ * 'gone': a recipient's mailbox vanished after RCPT TO. 'refused': the sender may not send so much, or not now. Nothing of
+ * the delivery was stored.
+ */
+export type DeliveryResult = { kind: 'stored'; messages: StoredMessage[] } | { kind: 'gone' } | ArrivalRefusal
 
 export type CommitLane = {
   /** Resolves after the commit; rejects when the database failed and nothing was stored. */
@@ -118,9 +123,12 @@ async function commitBatch(platform: Platform, batch: Waiting[]): Promise<void> 
       return
     }
     if (outcome.kind === 'failed') return await failBatch(platform, rest, outcome.error)
-    const { gone } = outcome
-    for (const [index, one] of rest.entries()) if (gone.has(index)) one.resolve({ kind: 'gone' })
-    rest = rest.filter((_, index) => !gone.has(index))
+    const { unstored } = outcome
+    for (const [index, one] of rest.entries()) {
+      const result = unstored.get(index)
+      if (result) one.resolve(result)
+    }
+    rest = rest.filter((_, index) => !unstored.has(index))
   }
 }
 
@@ -137,16 +145,17 @@ async function failBatch(platform: Platform, batch: Waiting[], error: unknown): 
 
 type Outcome =
   | { kind: 'committed'; messages: StoredMessage[][] }
-  | { kind: 'gone'; gone: Set<number> }
+  /** Those that are not stored, by their place; the others are for another try. */
+  | { kind: 'unstored'; unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal> }
   | { kind: 'failed'; error: unknown }
 
 /** Thrown inside the transaction to roll it back. */
-class RecipientsGone extends Error {
-  readonly gone: Set<number>
+class Unstored extends Error {
+  readonly unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>
 
-  constructor(gone: Set<number>) {
-    super('recipients are gone')
-    this.gone = gone
+  constructor(unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>) {
+    super('some deliveries cannot be stored')
+    this.unstored = unstored
   }
 }
 
@@ -158,7 +167,7 @@ async function tryCommit(platform: Platform, deliveries: readonly Delivery[]): P
     platform.metrics.commitMessages.observe(deliveries.length)
     return { kind: 'committed', messages }
   } catch (error) {
-    if (error instanceof RecipientsGone) return { kind: 'gone', gone: error.gone }
+    if (error instanceof Unstored) return { kind: 'unstored', unstored: error.unstored }
     return { kind: 'failed', error }
   }
 }
@@ -188,8 +197,8 @@ export async function writeDeliveries(
       internalDate: delivery.internalDate,
     })),
     (messages) => {
-      const gone = new Set(targets.flatMap(({ index }, at) => (messages[at] ? [] : [index])))
-      if (gone.size > 0) throw new RecipientsGone(gone)
+      const gone = targets.flatMap(({ index }, at) => (messages[at] ? [] : [index]))
+      if (gone.length > 0) throw new Unstored(new Map(gone.map((index) => [index, { kind: 'gone' }])))
       return targets.flatMap(({ placement }, at) =>
         messages[at] ? [receivedEvent(placement, messages[at])] : [],
       )
@@ -237,9 +246,12 @@ async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly De
     holders.map((holderId) => ({ bodyId: body.id, holderId })),
   )
   if (holds.length > 0) await holdBodies(holds).execute(tx)
-  await queueOutbound(
-    platform,
-    tx,
-    leaving.flatMap(({ body, outbound }) => outbound.map((message) => ({ bodyId: body.id, message }))),
+  const entries = deliveries.flatMap(({ body, outbound }, index) =>
+    outbound.map((message) => ({ bodyId: body.id, message, index })),
   )
+  await queueOutbound(platform, tx, entries).catch((error: unknown) => {
+    if (!(error instanceof SendingRefused)) throw error
+    const places = [...error.refused].map(([at, refusal]) => [entries[at]?.index ?? 0, refusal] as const)
+    throw new Unstored(new Map(places))
+  })
 }

@@ -120,13 +120,28 @@ export type PolicyLevel = {
 /** A mailbox with what it inherits from; a level that does not apply is left out. */
 export type PolicySubject = { workspaceId: string; domainId?: string | null; mailboxId?: string | null }
 
-/** The policy of a subject, remembered until the event log tells of a change. */
-export async function deliveryPolicyOf(platform: Platform, subject: PolicySubject): Promise<DeliveryPolicy> {
-  const ids = [subject.mailboxId, subject.domainId, subject.workspaceId].filter(
-    (id) => typeof id === 'string',
-  )
-  const read = async (): Promise<DeliveryPolicy> => await readPolicy(platform.db, ids)
+/**
+ * The policy of a subject, remembered until the event log tells of a change.
+ * @param db the transaction, inside one: a second connection asked for while the first is held could wait for ever.
+ */
+export async function deliveryPolicyOf(
+  platform: Platform,
+  subject: PolicySubject,
+  db: Db = platform.db,
+): Promise<DeliveryPolicy> {
+  const ids = idsOf(subject)
+  const read = async (): Promise<DeliveryPolicy> => await readPolicy(db, ids)
   return (await cacheOf(platform).load(ids.join(' '), read)) ?? (await read())
+}
+
+/** The same straight from the rows: in the transaction that changes them. */
+export async function readDeliveryPolicy(db: Db, subject: PolicySubject): Promise<DeliveryPolicy> {
+  return await readPolicy(db, idsOf(subject))
+}
+
+/** The nearest level first. */
+function idsOf({ mailboxId, domainId, workspaceId }: PolicySubject): string[] {
+  return [mailboxId, domainId, workspaceId].filter((id) => typeof id === 'string')
 }
 
 /** What a level itself says. */

@@ -73,6 +73,11 @@ export const errorCatalogue = {
   // Sender lists
   sender_list_entry_not_found: { status: 404, title: 'There is no such entry in the sender list' },
   sender_list_limit_reached: { status: 409, title: 'The sender list has as many entries as it may have' },
+  // Sending
+  sending_limit_reached: { status: 429, title: 'A sending limit is reached' },
+  outbound_not_found: { status: 404, title: 'There is no such outbound message or recipient' },
+  outbound_state_conflict: { status: 409, title: 'The recipient is not in a state that allows this' },
+  sending_paused: { status: 409, title: 'Sending is paused' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -82,7 +82,7 @@ async function deliver(
     holders: reports.holders,
   }
   const result = await lane.deliver(delivery)
-  return result.kind === 'gone' ? result : { kind: 'accepted', sizeBytes: body.sizeBytes }
+  return result.kind === 'stored' ? { kind: 'accepted', sizeBytes: body.sizeBytes } : result
 }
 
 function verdictOf({ score, symbols }: SpamScore, policy: DeliveryPolicy): SpamVerdict | null {

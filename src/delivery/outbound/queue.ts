@@ -6,6 +6,7 @@ import { type Tx, together } from '../../platform/database.ts'
 import { eventsStatement } from '../../platform/events.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { countQueued } from '../limits/count.ts'
 import type { ArcRecord, OutboundKind } from './tables.ts'
 
 export type OutboundRecipient = {
@@ -44,7 +45,7 @@ export type OutboundMessage = {
 /** A message with the body that it is sent from. The body's row must be there, or be written in the transaction. */
 export type QueueEntry = { bodyId: string; message: OutboundMessage }
 
-/** Queues messages. @returns their ids, in order. */
+/** Queues messages. @returns their ids, in order. @throws SendingRefused when a sender may not send so much. */
 export async function queueOutbound(
   platform: Platform,
   tx: Tx,
@@ -67,6 +68,7 @@ export async function queueOutbound(
       })),
     ),
   ])
+  await countQueued(platform, tx, entries)
   return placed.map(({ id }) => id)
 }
 

@@ -45,6 +45,9 @@ export const outboundMigrations: Migrations = {
     // The claim goes from domain to domain and takes the oldest of each; see claim.ts.
     `create index outbound_recipients_due on outbound_recipients (domain, next_attempt_at, id)
       where state = 'queued'`,
+    // What is due next, and whether anything is: one look.
+    `create index outbound_recipients_next on outbound_recipients (next_attempt_at) where state = 'queued'`,
+    `create index outbound_recipients_held on outbound_recipients (id) where state = 'held'`,
     `create index outbound_recipients_sending on outbound_recipients (node_id) where state = 'sending'`,
     'create index outbound_recipients_workspace on outbound_recipients (workspace_id, id)',
     'create index outbound_recipients_mailbox on outbound_recipients (mailbox_id, id)',
@@ -54,7 +57,7 @@ export const outboundMigrations: Migrations = {
       outbound_recipient_id uuid not null references outbound_recipients on delete cascade,
       id uuid not null,
       step text not null check (step in ('attempted', 'delivered', 'deferred', 'bounced', 'held', 'released',
-        'cancelled', 'reported', 'complained')),
+        'retried', 'cancelled', 'reported', 'complained')),
       at timestamptz not null,
       detail jsonb not null,
       primary key (outbound_recipient_id, id)

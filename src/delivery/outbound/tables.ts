@@ -88,6 +88,7 @@ export type OutboundStep =
   | 'bounced'
   | 'held'
   | 'released'
+  | 'retried'
   | 'cancelled'
   | 'reported'
   | 'complained'
@@ -116,7 +117,7 @@ export type StepDetail = {
   class?: string
   /** For `deferred`: when it is tried again. */
   until?: string
-  /** For `held`, `released`, `cancelled`: who and why. */
+  /** For `held`, `released`, `retried`, `cancelled`: who and why. */
   reason?: string
   by?: string
   milliseconds?: number
@@ -186,6 +187,7 @@ declare module '../../platform/events.ts' {
     'message.bounced': RecipientEvent & { reply: string; class: string }
     'message.held': RecipientEvent & { reason: string }
     'message.released': RecipientEvent
+    'message.retried': RecipientEvent
     'message.cancelled': RecipientEvent
     'message.complained': RecipientEvent
     'relay.created': { relay_id: string }

@@ -6,6 +6,8 @@ import type {
   SMTPServerAuthenticationResponse,
   SMTPServerSession,
 } from 'smtp-server'
+import type { ArrivalRefusal } from '../../delivery/inbound/arrival.ts'
+import { admitRecipient } from '../../delivery/limits/admit.ts'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
 import type {
   LocalRecipient,
@@ -21,7 +23,7 @@ import type { MailboxOwner } from '../../messages/owner.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { smtpLimits } from './limits.ts'
-import { replies, type SmtpFault } from './replies.ts'
+import { refusalFault, replies, type SmtpFault } from './replies.ts'
 
 /** MX takes mail for our domains from anyone, submission mail for anywhere from those who log in. */
 export type SmtpRole = 'mx' | 'submission'
@@ -103,6 +105,8 @@ export async function checkRecipient(
     fault === null &&
     (recipient.kind === 'local' || recipient.kind === 'remote' || recipient.kind === 'forward')
   ) {
+    const refusal = await refusalOfLimits(platform, conversation, recipient)
+    if (refusal !== null) return refused(refusalFault(refusal))
     conversation.recipients.set(text, recipient)
     return accepted
   }
@@ -111,6 +115,17 @@ export async function checkRecipient(
   // Whoever guesses this many addresses has no message to deliver.
   const isGuessing = conversation.refusedRecipients >= smtpLimits.refusedRecipientsMax
   return refused(isGuessing || fault === null ? replies.tooManyRefusals() : fault)
+}
+
+/** One that the transaction has already is not counted again. */
+async function refusalOfLimits(
+  platform: Platform,
+  { login, recipients }: Conversation,
+  recipient: LocalRecipient | RemoteRecipient,
+): Promise<ArrivalRefusal | null> {
+  if (login === null || recipient.kind !== 'remote') return null
+  const isKnown = [...recipients.values()].some(({ address }) => address === recipient.address)
+  return isKnown ? null : await admitRecipient(platform, login, recipient.address)
 }
 
 // RFC 1870, RFC 6152, RFC 6531, RFC 4954 §5: what EHLO offers. RCPT has none until DSN (RFC 3461) is offered.
