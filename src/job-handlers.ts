@@ -3,6 +3,10 @@ import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
 import { takeInReport } from './delivery/bounces/take-in.ts'
+import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
+import { settleSending } from './delivery/limits/pause.ts'
+import { reviewAll, reviewSender } from './delivery/limits/review.ts'
+import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
 import { takeInReport as takeInDomainReport } from './delivery/reports/intake.ts'
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
@@ -14,10 +18,6 @@ import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
-import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
-import { settleSending } from './delivery/limits/pause.ts'
-import { reviewAll, reviewSender } from './delivery/limits/review.ts'
-import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -84,6 +84,7 @@ export const jobHandlers: JobHandlers = {
   'spam.forget': async (platform) => {
     await repeat(deleteOrphanedSenderLists, platform)
     await repeat(forgetLessons, platform)
+  },
   'limits.review': (platform, payload) => reviewSender(platform, payload.mailbox_id),
   'limits.review_all': (platform) => reviewAll(platform),
   'limits.settle': (platform, payload) => settleSending(platform, payload.scope_id),

@@ -121,7 +121,7 @@ export async function checkRecipient(
 async function refusalOfLimits(
   platform: Platform,
   { login, recipients }: Conversation,
-  recipient: LocalRecipient | RemoteRecipient,
+  recipient: Recipient,
 ): Promise<ArrivalRefusal | null> {
   if (login === null || recipient.kind !== 'remote') return null
   const isKnown = [...recipients.values()].some(({ address }) => address === recipient.address)
