@@ -88,7 +88,8 @@ function aboutRecipient(kind: DsnKind, recipient: DsnRecipient): string[] {
   const { bounceClass, remoteHost, reply, retryUntil } = recipient
   const { what, advice } = wordsOf(bounceClass)
   const said = reply === null ? [] : reply.split(/\r?\n/).map(printable)
-  const who = remoteHost === null ? '  The reason:' : `  ${printable(remoteHost)} said:`
+  const isReply = remoteHost !== null && /^\d{3}/.test(reply ?? '')
+  const who = isReply ? `  ${printable(remoteHost)} said:` : '  The reason:'
   return [
     `<${recipient.rcptTo}>`,
     ...(kind === 'relayed' ? [] : [`  ${what}`]),
