@@ -17,7 +17,7 @@ type HeaderArrival = Pick<Arrival, 'at' | 'smtputf8'>
 
 export function headerSigns(arrival: HeaderArrival, inspected: Inspected): Hit[] {
   const { fields, header } = inspected
-  const subject = decodeHeaderText(fields.get('subject')?.[0] ?? '')
+  const subject = subjectOf(inspected)
   return [
     ...missingFields(fields),
     ...repeatedFields(fields),
@@ -29,6 +29,13 @@ export function headerSigns(arrival: HeaderArrival, inspected: Inspected): Hit[]
       ? [hit('MANY_RECIPIENTS', String(recipientCount(fields)))]
       : []),
   ]
+}
+
+/** Decoding costs time, and what a reader sees of a subject is short. */
+const subjectCharsMax = 2_000
+
+export function subjectOf({ fields }: Pick<Inspected, 'fields'>): string {
+  return decodeHeaderText((fields.get('subject')?.[0] ?? '').slice(0, subjectCharsMax))
 }
 
 type Fields = Inspected['fields']

@@ -3,8 +3,7 @@
  * files. Each is hashed together with the workspace, so that the table holds nothing that can be read, and nothing that
  * can be compared with another workspace's.
  */
-import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
-import { mailboxesOf } from './header-signs.ts'
+import { mailboxesOf, subjectOf } from './header-signs.ts'
 import type { Inspected } from './inspect.ts'
 
 /** Of a message; those of the header come first. */
@@ -29,7 +28,7 @@ function* wordsOf({ fields, hosts, files, text }: Inspected): Generator<string> 
   for (const { address, domain } of mailboxesOf(fields.get('from')?.[0]))
     yield* [`f:${address}`, `d:${domain}`]
   for (const { domain } of mailboxesOf(fields.get('reply-to')?.[0])) yield `r:${domain}`
-  for (const word of split(decodeHeaderText(fields.get('subject')?.[0] ?? ''))) yield `s:${word}`
+  for (const word of split(subjectOf({ fields }))) yield `s:${word}`
   for (const host of hosts.slice(0, hostsMax)) yield `h:${host}`
   for (const { name } of files) yield `x:${name.slice(name.lastIndexOf('.') + 1).toLowerCase()}`
   yield* split(text)
