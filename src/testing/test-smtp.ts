@@ -26,9 +26,13 @@ export type SmtpClient = Disposable & {
 const replyMsMax = 5000
 const lastLine = /^(\d{3})(?: .*)?\r\n/m
 
-/** Connects and reads the greeting. */
-export async function connectSmtp(port: number, options: { tls?: boolean } = {}): Promise<SmtpClient> {
+/** Connects and reads the greeting. @param options.first bytes to send before anything else: a PROXY header. */
+export async function connectSmtp(
+  port: number,
+  options: { tls?: boolean; first?: string | Buffer } = {},
+): Promise<SmtpClient> {
   let socket: net.Socket = net.connect({ host: '127.0.0.1', port, noDelay: true })
+  if (options.first !== undefined) socket.write(options.first)
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   let received = ''
   let wake = (): void => undefined

@@ -187,7 +187,7 @@ function submissionOf(
       ret: arrival.ret,
       envid: arrival.envid,
       requireTls: arrival.requireTls,
-      messageId: body.parsed.messageId,
+      messageId: body.parsed.messageId?.replace(/^<|>$/g, '') ?? null,
       arc: null,
       notBefore: arrival.notBefore,
       recipients: arrival.remote,

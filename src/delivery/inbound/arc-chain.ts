@@ -13,7 +13,10 @@ export function sealersOf(arc: ARCResult | null): string[] {
 export function isVouchedFor(arc: ARCResult | null, trusted: readonly string[]): boolean {
   const sealers = sealersOf(arc)
   if (arc?.status.result !== 'pass' || sealers.length === 0) return false
-  const seen = memberOf(chainOf(arc)[0]?.['arc-authentication-results']?.parsed, 'dmarc')
+  const [first, ...later] = chainOf(arc)
+  // mailauth has moved the results of the youngest set, which may be the first as well, out of the chain.
+  const seenFirst = later.length > 0 ? first?.['arc-authentication-results']?.parsed : arc.authenticationResults
+  const seen = memberOf(seenFirst, 'dmarc')
   return seen === 'pass' && sealers.every((sealer) => trusted.includes(sealer))
 }
 
