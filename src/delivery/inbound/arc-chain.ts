@@ -15,7 +15,8 @@ export function isVouchedFor(arc: ARCResult | null, trusted: readonly string[]):
   if (arc?.status.result !== 'pass' || sealers.length === 0) return false
   const [first, ...later] = chainOf(arc)
   // mailauth has moved the results of the youngest set, which may be the first as well, out of the chain.
-  const seenFirst = later.length > 0 ? first?.['arc-authentication-results']?.parsed : arc.authenticationResults
+  const seenFirst =
+    later.length > 0 ? first?.['arc-authentication-results']?.parsed : arc.authenticationResults
   const seen = memberOf(seenFirst, 'dmarc')
   return seen === 'pass' && sealers.every((sealer) => trusted.includes(sealer))
 }

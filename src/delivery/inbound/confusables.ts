@@ -50,7 +50,7 @@ const looksLike: Readonly<Record<string, string>> = {
   '1': 'l',
   '|': 'l',
   '5': 's',
-  '$': 's',
+  $: 's',
   '@': 'a',
 }
 

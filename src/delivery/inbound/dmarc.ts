@@ -32,7 +32,11 @@ export async function judgeDmarc(
     override: null,
   }
   if (verdict.result !== 'fail') return verdict
-  if (policy !== null && policy !== 'none' && isVouchedFor(result.arc || null, platform.config.trustedSealers)) {
+  if (
+    policy !== null &&
+    policy !== 'none' &&
+    isVouchedFor(result.arc || null, platform.config.trustedSealers)
+  ) {
     return { ...verdict, override: 'trusted_forwarder' }
   }
   return { ...verdict, disposition: policy ?? 'none' }

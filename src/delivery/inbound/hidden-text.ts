@@ -2,7 +2,17 @@
 
 const tag = /<([a-z][a-z0-9]{0,20})\b([^<>]{0,4000})>/gi
 /** Elements that show nothing anyway. */
-const silent: ReadonlySet<string> = new Set(['img', 'br', 'hr', 'input', 'meta', 'link', 'style', 'script', 'title'])
+const silent: ReadonlySet<string> = new Set([
+  'img',
+  'br',
+  'hr',
+  'input',
+  'meta',
+  'link',
+  'style',
+  'script',
+  'title',
+])
 /** Characters of an element's content that are looked at. */
 const contentCharsMax = 4000
 /** Elements that are looked into. */

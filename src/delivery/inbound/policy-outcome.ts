@@ -55,6 +55,8 @@ export function spamOutcome(
   if (role === 'mx' && verdicts.length > 0 && verdicts.every((one) => one?.action === 'refuse')) {
     return { refused: refusal(550, '5.7.1', 'The message was taken for spam'), verdicts: [] }
   }
-  const softened = verdicts.map((one) => (one?.action === 'refuse' ? { ...one, action: 'junk' as const } : one))
+  const softened = verdicts.map((one) =>
+    one?.action === 'refuse' ? { ...one, action: 'junk' as const } : one,
+  )
   return { refused: null, verdicts: softened }
 }

@@ -99,7 +99,10 @@ describe('large messages', () => {
 
   test('lie in a file that only we can read, are read again and again, and are gone when disposed of', async () => {
     {
-      await using message = await spooled(large, Array.from({ length: 30 }, () => 50_000))
+      await using message = await spooled(
+        large,
+        Array.from({ length: 30 }, () => 50_000),
+      )
       const [name, ...others] = await readdir(directory)
       assert.ok(name !== undefined && others.length === 0)
       assert.equal((await stat(join(directory, name))).mode & 0o777, 0o600)

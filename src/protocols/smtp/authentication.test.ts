@@ -21,7 +21,11 @@ const rsaRecord = (key: typeof rsa): string =>
 // RFC 8463 §4.2: the 32 bytes of the key alone.
 const edRecord = `v=DKIM1; k=ed25519; p=${ed25519.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64')}`
 
-const keys = { 'r._domainkey': rsaRecord(rsa), 'e._domainkey': edRecord, 'short._domainkey': rsaRecord(shortRsa) }
+const keys = {
+  'r._domainkey': rsaRecord(rsa),
+  'e._domainkey': edRecord,
+  'short._domainkey': rsaRecord(shortRsa),
+}
 
 /** A domain with its keys, its SPF record and its DMARC record. */
 function domain(name: string, spf: string | null, dmarc: string | null): Zone {
@@ -77,21 +81,20 @@ type Signing = { domain: string; selector?: 'r' | 'e' | 'short' }
 
 async function signed(raw: string, { domain: signingDomain, selector = 'r' }: Signing): Promise<string> {
   const key = selector === 'e' ? pem(ed25519) : selector === 'short' ? pem(shortRsa) : pem(rsa)
-  const result = await dkimSign(raw, {
-    canonicalization: 'relaxed/relaxed',
-    signTime: new Date(),
-    signatureData: [{ signingDomain, selector, privateKey: key }],
-  } as Parameters<typeof dkimSign>[1])
+  const signer = { signingDomain, selector, privateKey: key }
+  const options = { ...signer, canonicalization: 'relaxed/relaxed', signatureData: [signer] }
+  const result = await dkimSign(raw, options)
   return result.signatures + raw
 }
 
-async function receive(
-  from: string,
-  raw: string,
-  boxes: readonly TestMailbox[],
-): Promise<string> {
+async function receive(from: string, raw: string, boxes: readonly TestMailbox[]): Promise<string> {
   using client = await smtp.greet('smtp')
-  return await sendMessage(client, `<${from}>`, boxes.map(({ address }) => address), raw)
+  return await sendMessage(
+    client,
+    `<${from}>`,
+    boxes.map(({ address }) => address),
+    raw,
+  )
 }
 
 async function stored(box: TestMailbox): Promise<{ trust: Trust; raw: string }> {
@@ -128,19 +131,34 @@ describe('SPF', { concurrency: true }, () => {
       const { trust, raw } = await accepted(from, mail('author@nothing.example'))
       assert.equal(trust.spf.result, want)
       assert.equal(trust.spf.domain, from.slice(2))
-      assert.match(raw, new RegExp(`^Authentication-Results: mx\\.here\\.example;(?:\r\n |[^\r])*\\bspf=${want} `, 'm'))
+      assert.match(
+        raw,
+        new RegExp(`^Authentication-Results: mx\\.here\\.example;(?:\r\n |[^\r])*\\bspf=${want} `, 'm'),
+      )
       assert.match(raw, /^Received-SPF: /m)
     })
   }
 })
 
-type DkimRow = [what: string, signing: Signing, change: (raw: string) => string, want: string, aligned: boolean]
+type DkimRow = [
+  what: string,
+  signing: Signing,
+  change: (raw: string) => string,
+  want: string,
+  aligned: boolean,
+]
 const same = (raw: string): string => raw
 const dkimRows: DkimRow[] = [
   ['RSA', { domain: 'pass.example' }, same, 'pass', true],
   ['Ed25519', { domain: 'pass.example', selector: 'e' }, same, 'pass', true],
   ['a body that was changed', { domain: 'pass.example' }, (raw) => raw.replace('text', 'fake'), 'fail', true],
-  ['a header that was changed', { domain: 'pass.example' }, (raw) => raw.replace('Hello', 'Fake'), 'fail', true],
+  [
+    'a header that was changed',
+    { domain: 'pass.example' },
+    (raw) => raw.replace('Hello', 'Fake'),
+    'fail',
+    true,
+  ],
   ['a short key', { domain: 'pass.example', selector: 'short' }, same, 'policy', true],
   ['another domain', { domain: 'soft.example' }, same, 'pass', false],
   ['a domain without the key', { domain: 'nokey.example' }, same, 'neutral', false],
@@ -159,7 +177,10 @@ describe('DKIM', { concurrency: true }, () => {
   }
   test('several signatures are all told', async () => {
     const once = await signed(mail('a@pass.example'), { domain: 'pass.example' })
-    const { trust } = await accepted('b@pass.example', await signed(once, { domain: 'soft.example', selector: 'e' }))
+    const { trust } = await accepted(
+      'b@pass.example',
+      await signed(once, { domain: 'soft.example', selector: 'e' }),
+    )
     assert.deepEqual(
       trust.dkim.map((one) => [one.domain, one.result]),
       [
@@ -179,19 +200,28 @@ const dmarcRows: DmarcRow[] = [
     'reject, at most junk',
     'a@reject.example',
     'junk',
-    { folder: 'quarantined', dmarc: { result: 'fail', policy: 'reject', disposition: 'quarantine', override: 'local_policy' } },
+    {
+      folder: 'quarantined',
+      dmarc: { result: 'fail', policy: 'reject', disposition: 'quarantine', override: 'local_policy' },
+    },
   ],
   [
     'reject, only observed',
     'a@reject.example',
     'observe',
-    { folder: 'here', dmarc: { result: 'fail', policy: 'reject', disposition: 'none', override: 'local_policy' } },
+    {
+      folder: 'here',
+      dmarc: { result: 'fail', policy: 'reject', disposition: 'none', override: 'local_policy' },
+    },
   ],
   [
     'quarantine, enforced',
     'a@quarantine.example',
     'enforce',
-    { folder: 'quarantined', dmarc: { result: 'fail', policy: 'quarantine', disposition: 'quarantine', override: null } },
+    {
+      folder: 'quarantined',
+      dmarc: { result: 'fail', policy: 'quarantine', disposition: 'quarantine', override: null },
+    },
   ],
   [
     'quarantine, only observed',
@@ -199,11 +229,31 @@ const dmarcRows: DmarcRow[] = [
     'observe',
     { folder: 'here', dmarc: { disposition: 'none', override: 'local_policy' } },
   ],
-  ['none', 'a@observe.example', 'enforce', { folder: 'here', dmarc: { result: 'fail', policy: 'none', ...none } }],
+  [
+    'none',
+    'a@observe.example',
+    'enforce',
+    { folder: 'here', dmarc: { result: 'fail', policy: 'none', ...none } },
+  ],
   ['the policy for subdomains', 'a@host.sub.example', 'enforce', { reply: /^550 5\.7\.1 / }],
-  ['the domain that has one for its subdomains', 'a@sub.example', 'enforce', { folder: 'here', dmarc: { policy: 'none', ...none } }],
-  ['no record', 'a@fail.example', 'enforce', { folder: 'here', dmarc: { result: 'none', policy: null, ...none } }],
-  ['a name server that is ill', 'a@ill-dmarc.example', 'enforce', { folder: 'here', dmarc: { result: 'temperror', ...none } }],
+  [
+    'the domain that has one for its subdomains',
+    'a@sub.example',
+    'enforce',
+    { folder: 'here', dmarc: { policy: 'none', ...none } },
+  ],
+  [
+    'no record',
+    'a@fail.example',
+    'enforce',
+    { folder: 'here', dmarc: { result: 'none', policy: null, ...none } },
+  ],
+  [
+    'a name server that is ill',
+    'a@ill-dmarc.example',
+    'enforce',
+    { folder: 'here', dmarc: { result: 'temperror', ...none } },
+  ],
 ]
 
 async function boxWith(dmarc: DeliveryPolicySettings['dmarc']): Promise<TestMailbox> {
@@ -272,7 +322,7 @@ async function throughList(sealer: string): Promise<string> {
     cv: 'none',
     authResults: `mx.${sealer}; dkim=pass header.d=reject.example; dmarc=pass header.from=reject.example`,
     signTime: new Date(),
-  } as Parameters<typeof sealMessage>[1])
+  })
   return headers.toString() + changed
 }
 

@@ -38,7 +38,23 @@ after(async () => {
 const v1 = 'PROXY TCP4 192.0.2.7 198.51.100.1 12345 25\r\n'
 const v2 = Buffer.concat([
   Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'),
-  Buffer.from([0x21, 0x21, 0, 36, 0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 9, 0x20, 1, 0xd, 0xb8, ...Array(12).fill(0)]),
+  Buffer.from([
+    0x21,
+    0x21,
+    0,
+    36,
+    0x20,
+    1,
+    0xd,
+    0xb8,
+    ...Array(11).fill(0),
+    9,
+    0x20,
+    1,
+    0xd,
+    0xb8,
+    ...Array(12).fill(0),
+  ]),
   Buffer.from([0x30, 0x39, 0, 25]),
 ])
 const mail = 'From: a@there.example\r\nSubject: x\r\n\r\nx\r\n'
@@ -101,7 +117,9 @@ test('one address has so many connections and no more, and others have theirs', 
     return client
   }
   const crowd = v1.replace('192.0.2.7', '192.0.2.99')
-  const clients = await Promise.all(Array.from({ length: smtpLimits.connectionsPerAddressMax }, () => open(crowd)))
+  const clients = await Promise.all(
+    Array.from({ length: smtpLimits.connectionsPerAddressMax }, () => open(crowd)),
+  )
   assert.match(await answerTo(proxied.listeners.smtp.port, crowd), /^421 4\.7\.0 /)
   await open(v1)
   const [one] = clients
@@ -141,7 +159,11 @@ describe('LMTP (RFC 2033)', () => {
       ['10.0.0.8', 'none', 'quarantine'],
     ] as const) {
       const trace = `Received: from x.there.example (x.there.example [${address}])\r\n\tby front.example with ESMTP id 1;\r\n\tMon, 02 Nov 2026 10:00:00 +0000\r\n`
-      const replies = await sendLmtp(client, [one.address, two.address, one.address.replace('@', '+tag@')], trace + mail)
+      const replies = await sendLmtp(
+        client,
+        [one.address, two.address, one.address.replace('@', '+tag@')],
+        trace + mail,
+      )
       assert.deepEqual(
         replies.map((reply) => reply.slice(0, 9)),
         ['250 2.6.0', '250 2.6.0', '250 2.6.0'],
@@ -158,7 +180,10 @@ describe('LMTP (RFC 2033)', () => {
     }
     const raws = await rawMessages(plain.t.platform, one.mailboxId)
     assert.equal(raws.length, 3, 'a mailbox that is named twice gets a message once')
-    assert.match(raws[0]?.toString() ?? '', /^Received: from client\.example .*\r\n\tby localhost \(Mailwright\) with LMTP id /m)
+    assert.match(
+      raws[0]?.toString() ?? '',
+      /^Received: from client\.example .*\r\n\tby localhost \(Mailwright\) with LMTP id /m,
+    )
   })
 
   test('a mailbox that vanished keeps the others from nothing', async () => {

@@ -13,6 +13,7 @@ import { smtpLimits } from './limits.ts'
 import { offeredFeatures } from './parameters.ts'
 import { answersTo, receiveMessage } from './receive.ts'
 import { replies } from './replies.ts'
+import { roleOf, type SmtpListenerName } from './roles.ts'
 import { createSmtpServer } from './server.ts'
 import {
   authenticate,
@@ -23,10 +24,9 @@ import {
   mayLogIn,
   recipientsOf,
   reversePathOf,
-  type SmtpRole,
 } from './session.ts'
 
-export type SmtpListenerName = 'smtp' | 'submission' | 'submissions' | 'lmtp'
+export type { SmtpListenerName } from './roles.ts'
 
 export type SmtpListenerOptions = {
   name: SmtpListenerName
@@ -90,11 +90,6 @@ function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): S
 
 // The library answers them; no mail client or server has a use for them here.
 const unusedCommands = ['HELP', 'KILL', 'SHELL', 'WIZ', 'XCLIENT', 'XFORWARD']
-
-function roleOf(name: SmtpListenerName): SmtpRole {
-  if (name === 'smtp') return 'mx'
-  return name === 'lmtp' ? 'lmtp' : 'submission'
-}
 
 const conversations = new WeakMap<SMTPServerSession, Conversation>()
 
@@ -172,7 +167,8 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
         (results) => {
           const answers = 'all' in results ? [results.all] : [...results.byMailbox.values()]
           count(platform, name, answers.some(({ ok }) => ok) ? 'accepted' : 'refused')
-          if ('byMailbox' in results) return callback(null, answersTo(conversation, session, results.byMailbox))
+          if ('byMailbox' in results)
+            return callback(null, answersTo(conversation, session, results.byMailbox))
           if (results.all.ok) callback(null, results.all.text)
           else callback(results.all.fault)
         },

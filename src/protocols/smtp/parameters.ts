@@ -2,7 +2,7 @@
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
 import { smtpLimits } from './limits.ts'
-import type { SmtpRole } from './session.ts'
+import type { SmtpRole } from './roles.ts'
 
 /** RFC 1870, RFC 6152, RFC 6531, RFC 4954 §5. */
 const common = ['SIZE', 'BODY', 'SMTPUTF8']

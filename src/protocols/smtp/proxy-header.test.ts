@@ -41,7 +41,9 @@ const rows: [what: string, bytes: Buffer | string, want: unknown][] = [
 for (const [what, given, want] of rows) {
   const bytes = Buffer.from(given)
   test(`PROXY: ${what}`, () => {
-    const header = parseProxyHeader(Buffer.concat([bytes, Buffer.from(want === 'invalid' ? '' : 'EHLO x\r\n')]))
+    const header = parseProxyHeader(
+      Buffer.concat([bytes, Buffer.from(want === 'invalid' ? '' : 'EHLO x\r\n')]),
+    )
     if (want === 'invalid') assert.deepEqual(header, { kind: 'invalid' })
     else assert.deepEqual(header, { kind: 'header', client: want, lengthBytes: bytes.length })
   })

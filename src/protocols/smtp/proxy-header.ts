@@ -29,7 +29,8 @@ export function parseProxyHeader(bytes: Buffer): ProxyHeader {
 
 function parseText(bytes: Buffer): ProxyHeader {
   const end = bytes.subarray(0, textBytesMax).indexOf('\r\n')
-  const isBegun = 'PROXY '.startsWith(bytes.toString('latin1', 0, 6)) || bytes.toString('latin1', 0, 6) === 'PROXY '
+  const isBegun =
+    'PROXY '.startsWith(bytes.toString('latin1', 0, 6)) || bytes.toString('latin1', 0, 6) === 'PROXY '
   if (!isBegun || (end < 0 && bytes.length >= textBytesMax)) return invalid
   if (end < 0) return needMore
   const [, family, source = '', destination = '', port = '', ownPort = '', ...more] = bytes
@@ -69,7 +70,11 @@ function parseBinary(bytes: Buffer): ProxyHeader {
   }
   if (family === 0x21) {
     if (addresses.length < 36) return invalid
-    return { kind: 'header', client: { address: v6(addresses), port: addresses.readUInt16BE(32) }, lengthBytes }
+    return {
+      kind: 'header',
+      client: { address: v6(addresses), port: addresses.readUInt16BE(32) },
+      lengthBytes,
+    }
   }
   return family === 0 ? { kind: 'header', client: null, lengthBytes } : invalid
 }

@@ -76,11 +76,11 @@ class Server extends SMTPServer {
   }
 
   // The library reads version 1 only.
-  override _handleProxy(
-    socket: net.Socket,
-    callback: Parameters<SMTPServer['_handleProxy']>[1],
-  ): void {
-    if (!this._expectsProxyHeader(socket)) return super._handleProxy(socket, callback)
+  override _handleProxy(socket: net.Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
+    if (!this._expectsProxyHeader(socket)) {
+      super._handleProxy(socket, callback)
+      return
+    }
     readProxyHeader(socket, (error, client) => {
       if (error) socket.destroy()
       const told = client ? { remoteAddress: client.address, remotePort: client.port } : {}
@@ -119,10 +119,14 @@ function readProxyHeader(
       held = Buffer.concat([held, piece])
       const header = parseProxyHeader(held)
       if (header.kind === 'need-more') continue
-      if (header.kind === 'invalid') return settle(new Error('Invalid PROXY header'), null)
+      if (header.kind === 'invalid') {
+        settle(new Error('Invalid PROXY header'), null)
+        return
+      }
       const rest = held.subarray(header.lengthBytes)
       if (rest.length > 0) socket.unshift(rest)
-      return settle(null, header.client)
+      settle(null, header.client)
+      return
     }
   }
   socket.on('readable', read).on('error', leave).on('close', leave).on('end', leave)

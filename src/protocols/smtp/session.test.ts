@@ -216,7 +216,9 @@ test('recipients here get the message, recipients elsewhere are queued, of one b
   const messages = await rawMessages(smtp.t.platform, bob.mailboxId)
   assert.equal(messages.length - before, 1)
   const raw = messages.at(-1)?.toString() ?? ''
-  const trace = /^(Return-Path: <[^>]+>\r\nAuthentication-Results: localhost; auth=pass\r\n)Received: /.exec(raw)
+  const trace = /^(Return-Path: <[^>]+>\r\nAuthentication-Results: localhost; auth=pass\r\n)Received: /.exec(
+    raw,
+  )
   assert.ok(trace, 'here it arrives for good (RFC 5321 §4.4)')
   assert.deepEqual(
     queued.map((row) => row.skip_bytes),

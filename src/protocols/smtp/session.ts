@@ -27,12 +27,7 @@ import {
   recipientProblem,
 } from './parameters.ts'
 import { refusalFault, replies, type SmtpFault } from './replies.ts'
-
-/**
- * MX takes mail for our domains from anyone, submission mail for anywhere from those who log in, LMTP mail for our
- * domains from a mail server that stands in front.
- */
-export type SmtpRole = 'mx' | 'submission' | 'lmtp'
+import type { SmtpRole } from './roles.ts'
 
 /** What is known of a connection beside the library's session. */
 export type Conversation = {

@@ -35,10 +35,22 @@ const authors: [what: string, header: string, want: RegExp][] = [
   ['none at all', '', /^250 /],
   ['a colleague’s', 'From: bob@mail.example\r\n', /^550 5\.7\.1 /],
   ['a stranger’s', 'From: someone@elsewhere.example\r\n', /^550 5\.7\.1 /],
-  ['its own and a colleague’s', 'From: ann@mail.example, bob@mail.example\r\nSender: ann@mail.example\r\n', /^550 5\.7\.1 /],
+  [
+    'its own and a colleague’s',
+    'From: ann@mail.example, bob@mail.example\r\nSender: ann@mail.example\r\n',
+    /^550 5\.7\.1 /,
+  ],
   ['a group with a stranger', 'From: us: ann@mail.example, x@elsewhere.example;\r\n', /^550 5\.7\.1 /],
-  ['its own, sent by a stranger', 'From: ann@mail.example\r\nSender: x@elsewhere.example\r\n', /^550 5\.7\.1 /],
-  ['its own name with a stranger’s address', 'From: "ann@mail.example" <x@elsewhere.example>\r\n', /^550 5\.7\.1 /],
+  [
+    'its own, sent by a stranger',
+    'From: ann@mail.example\r\nSender: x@elsewhere.example\r\n',
+    /^550 5\.7\.1 /,
+  ],
+  [
+    'its own name with a stranger’s address',
+    'From: "ann@mail.example" <x@elsewhere.example>\r\n',
+    /^550 5\.7\.1 /,
+  ],
   ['words without an address', 'From: Ann\r\n', /^550 5\.7\.1 /],
   ['two fields', 'From: ann@mail.example\r\nFrom: ann@mail.example\r\n', /^550 5\.6\.0 /],
   ['a colleague’s, folded', 'From:\r\n bob@mail.example\r\n', /^550 5\.7\.1 /],
@@ -101,7 +113,10 @@ test('what is missing is added, what is private is taken out, what leaves is one
   assert.match(leaving, /^Date: \w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000\r$/m)
   assert.match(leaving, new RegExp(`^Message-ID: <${row.message_id}>\r$`, 'm'))
   assert.match(leaving, /\r\n\r\nBcc: this is text/)
-  assert.match(here, /^Return-Path: <sender\d+@mail\.example>\r\nAuthentication-Results: localhost; auth=pass\r\n/)
+  assert.match(
+    here,
+    /^Return-Path: <sender\d+@mail\.example>\r\nAuthentication-Results: localhost; auth=pass\r\n/,
+  )
   assert.equal(row.signing_domain, 'mail.example')
 })
 
@@ -137,18 +152,28 @@ test('the mail of a sandbox domain stays on the platform', async () => {
 
 const dsnRows: [what: string, mail: string, rcpt: string, want: RegExp | Record<string, string | null>][] = [
   ['nothing', '', '', { ret: null, envid: null, notify: null, orcpt: null }],
-  ['all of it', ' RET=HDRS ENVID=QQ314159', ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob@elsewhere.example', {
-    ret: 'hdrs',
-    envid: 'QQ314159',
-    notify: 'success,delay',
-    orcpt: 'rfc822;Bob@elsewhere.example',
-  }],
-  ['xtext', ' ret=full ENVID=a+2Bb+3Dc', ' NOTIFY=NEVER ORCPT=rfc822;a+2Bb@elsewhere.example', {
-    ret: 'full',
-    envid: 'a+2Bb+3Dc',
-    notify: 'never',
-    orcpt: 'rfc822;a+2Bb@elsewhere.example',
-  }],
+  [
+    'all of it',
+    ' RET=HDRS ENVID=QQ314159',
+    ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob@elsewhere.example',
+    {
+      ret: 'hdrs',
+      envid: 'QQ314159',
+      notify: 'success,delay',
+      orcpt: 'rfc822;Bob@elsewhere.example',
+    },
+  ],
+  [
+    'xtext',
+    ' ret=full ENVID=a+2Bb+3Dc',
+    ' NOTIFY=NEVER ORCPT=rfc822;a+2Bb@elsewhere.example',
+    {
+      ret: 'full',
+      envid: 'a+2Bb+3Dc',
+      notify: 'never',
+      orcpt: 'rfc822;a+2Bb@elsewhere.example',
+    },
+  ],
   ['RET of another word', ' RET=SOME', '', /^501 5\.5\.4 /],
   ['RET twice', ' RET=FULL RET=HDRS', '', /^501 5\.5\.4 /],
   ['a line end in ENVID', ' ENVID=a+0D+0Ab', '', /^501 /],
@@ -186,7 +211,8 @@ describe('DSN (RFC 3461)', { concurrency: true }, () => {
   })
 })
 
-const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+/, '')
+const inSeconds = (seconds: number): string =>
+  new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+/, '')
 const holdRows: [what: string, parameter: () => string, want: RegExp | number][] = [
   ['for an hour', () => 'HOLDFOR=3600', 3600],
   ['until a time', () => `HOLDUNTIL=${inSeconds(7200)}`, 7200],
@@ -243,7 +269,8 @@ test('REQUIRETLS (RFC 8689) goes with the message, over TLS only, and not with t
 })
 
 describe('loops', { concurrency: true }, () => {
-  const own = 'Received: from x.example ([192.0.2.1])\r\n\tby localhost (Mailwright) with ESMTP id 1;\r\n\tMon, 02 Nov 2026 10:00:00 +0000\r\n'
+  const own =
+    'Received: from x.example ([192.0.2.1])\r\n\tby localhost (Mailwright) with ESMTP id 1;\r\n\tMon, 02 Nov 2026 10:00:00 +0000\r\n'
   const other = 'Received: from x.example by y.example; Mon, 02 Nov 2026 10:00:00 +0000\r\n'
   const rows: [what: string, header: string, want: RegExp][] = [
     ['50 hops', other.repeat(50), /^250 /],
