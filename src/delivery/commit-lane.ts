@@ -12,6 +12,7 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { contactsStatement } from './contacts.ts'
 import type { ArrivalRefusal } from './inbound/arrival.ts'
 import { SendingRefused } from './limits/refused.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
@@ -37,6 +38,8 @@ export type Delivery = {
   events?: readonly NewEvent[]
   /** Ids of those that need the body without being a message (a report that is read by a job). */
   holders: readonly string[]
+  /** Of what a mailbox sends: it and everyone that it is for, who become its contacts. */
+  sentBy?: { mailboxId: string; recipients: readonly string[] }
 }
 
 /**
@@ -219,6 +222,7 @@ export async function writeDeliveries(
     const message = stored[at]
     if (message) messages[index]?.push(message)
   }
+  await contactsStatement(deliveries, messages, platform.clock.now())?.execute(tx)
   return messages
 }
 

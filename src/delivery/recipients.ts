@@ -7,6 +7,7 @@ import { findInboxId } from '../messages/folders.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import { type Cache, createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
+import { reportLocalParts } from './reports/report-names.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
 import { expandForward, type Forwarding, type ForwardRecipient, type Found } from './routing/expand.ts'
 import { looksRewritten, originalSender, srsKeyOf } from './routing/srs.ts'
@@ -24,11 +25,15 @@ export type LocalRecipient = {
 
 export type RemoteRecipient = { kind: 'remote'; address: string; domain: string }
 
+/** Where a domain takes reports of other mail servers; no mailbox gets them. */
+export type ReportRecipient = { kind: 'report'; address: string; domainId: string }
+
 export type Recipient =
   | LocalRecipient
   | RemoteRecipient
   /** An address of ours that goes on to others. */
   | ForwardRecipient
+  | ReportRecipient
   /** Our domain, but no such address. */
   | { kind: 'unknown' }
   /** The mailbox is there and takes no mail now. */
@@ -128,6 +133,7 @@ async function find(platform: Platform, text: string, cache: Cache<LocalRecipien
   if (!parsed.ok) return { kind: 'invalid', problem: parsed.problem }
   const address = parsed.value
   // An address with a detail is not remembered: a mailbox of exactly that name may be made at any time.
+  if (reportLocalParts.has(address.localPart)) return await lookForReports(platform, address)
   if (cache === null || withoutDetail(address) !== null) return (await look(platform, address)).found
   let looked: Found = { kind: 'unknown' }
   const local = await cache.load(address.address, async () => {
@@ -158,6 +164,16 @@ async function look(platform: Platform, address: Address): Promise<{ found: Foun
   if (routing.kind === 'elsewhere') return { found: elsewhere(address), isOwn: false }
   const { route } = routing
   return { found: await foundOf(platform, address, route), isOwn: route.address === address.address }
+}
+
+/** A mailbox or an alias of that very name comes first, a catch-all does not. */
+async function lookForReports(platform: Platform, address: Address): Promise<Found> {
+  const { found, isOwn } = await look(platform, address)
+  if (isOwn || found.kind === 'remote') return found
+  const domain = await findServedDomain(platform, address.domain)
+  return domain?.state === 'active'
+    ? { kind: 'report', address: address.address, domainId: domain.id }
+    : found
 }
 
 function elsewhere({ address, domain }: Address): Found {

@@ -8,7 +8,7 @@ import type { NewEvent } from '../../platform/events.ts'
 import type { NewJob } from '../../platform/jobs.ts'
 import type { Placement } from '../commit-lane.ts'
 import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
-import type { LocalRecipient } from '../recipients.ts'
+import type { LocalRecipient, ReportRecipient } from '../recipients.ts'
 import type { ForwardTarget } from '../routing/expand.ts'
 
 /** The raw message as it was sent, without anything of ours in front. It can be read again and again until it is disposed of. */
@@ -47,6 +47,8 @@ export type Arrival = {
   remote: readonly OutboundRecipient[]
   /** Those elsewhere that addresses of ours forward to. */
   forwards?: readonly ForwardTarget[]
+  /** Report addresses of domains of ours that it was sent to. */
+  reports?: readonly ReportRecipient[]
   message: SpooledMessage
 }
 

@@ -24,14 +24,20 @@ declare module '../../platform/jobs.ts' {
   }
 }
 
-/** The local parts that every active domain receives reports at, unless a mailbox or an alias has the address. */
-export const reportLocalParts: ReadonlySet<string> = new Set(['dmarc-reports', 'tls-reports'])
-
-/** What an arrival for a report address needs: a hold on its body, and the job that reads it. */
-export function reportIntake(bodyId: string, domainId: string): { holderId: string; job: NewJob } {
-  const holderId = newId()
-  const payload = { body_id: bodyId, holder_id: holderId, domain_id: domainId }
-  return { holderId, job: { name: 'reports.take_in', payload } }
+/** What an arrival for report addresses needs: holds on its body, and the jobs that read it. */
+export function reportIntakes(
+  bodyId: string,
+  recipients: readonly { domainId: string }[],
+): { holders: string[]; jobs: NewJob[] } {
+  const intakes = [...new Set(recipients.map(({ domainId }) => domainId))].map((domainId) => ({
+    body_id: bodyId,
+    holder_id: newId(),
+    domain_id: domainId,
+  }))
+  return {
+    holders: intakes.map(({ holder_id: holderId }) => holderId),
+    jobs: intakes.map((payload) => ({ name: 'reports.take_in', payload })),
+  }
 }
 
 /** Reads the report in a body, stores it and lets go of the body. A body that is gone was taken in already. */

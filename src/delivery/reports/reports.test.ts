@@ -17,7 +17,7 @@ import { stage } from '../../testing/test-mail.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import type { Arrival, Authentication } from '../inbound/arrival.ts'
 import { parseDmarcReport } from './dmarc-report.ts'
-import { reportIntake } from './intake.ts'
+import { reportIntakes } from './intake.ts'
 import { observeRefused } from './observe.ts'
 import { planReports, sendReport } from './send.ts'
 import { deleteOldReports } from './store.ts'
@@ -71,11 +71,11 @@ function attached(type: string, name: string, content: Buffer): string {
 /** As accept.ts does it: the body, the hold and the job in one transaction. */
 async function arrive(raw: Buffer, domainId = customer.id): Promise<string> {
   const body = await stage(t.platform, raw)
-  const { holderId, job } = reportIntake(body.id, domainId)
+  const { holders, jobs } = reportIntakes(body.id, [{ domainId }])
   await transaction(t.platform.db, async (tx) => {
     await insertBodies(tx, [body], t.platform.clock.now())
-    await holdBodies([{ bodyId: body.id, holderId }]).execute(tx)
-    await addJobs(tx, [job])
+    await holdBodies(holders.map((holderId) => ({ bodyId: body.id, holderId }))).execute(tx)
+    await addJobs(tx, jobs)
   })
   await runJobs(t.platform)
   return body.id

@@ -114,6 +114,7 @@ const whyNot = {
   unavailable: 'The mailbox does not accept mail now.',
   full: 'The mailbox is full.',
   'too-large': 'The message is larger than the quota of the mailbox.',
+  report: 'The address takes reports of other mail servers only.',
 } as const
 
 function endsOf(

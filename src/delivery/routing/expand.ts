@@ -1,7 +1,7 @@
 /** Forwards of ours, followed to their ends when the address is asked for: mailboxes here and addresses elsewhere. */
 import { isSandboxName, parseDomainName } from '../../domains/names.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
-import type { LocalRecipient, RemoteRecipient } from '../recipients.ts'
+import type { LocalRecipient, RemoteRecipient, ReportRecipient } from '../recipients.ts'
 
 /** Who forwards: a mailbox, or an address without one. */
 export type Forwarder = {
@@ -45,6 +45,7 @@ export type Found =
   | LocalRecipient
   | RemoteRecipient
   | Forwarding
+  | ReportRecipient
   | { kind: 'unknown' }
   | { kind: 'unavailable' }
   | { kind: 'invalid'; problem: string }
@@ -82,6 +83,7 @@ export async function expandForward(
     else if (found.kind === 'remote') targets.set(text, targetOf(forwarder, found))
     else if (found.kind === 'invalid') fail(found.problem)
     else if (found.kind === 'unknown') fail('is an unknown address')
+    else if (found.kind === 'report') fail('takes reports of other mail servers only')
     else if (!followed.has(found.forwarder.address)) {
       followed.add(found.forwarder.address)
       const next = { forwarder: found.forwarder, depth: depth + 1 }

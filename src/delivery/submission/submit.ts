@@ -198,6 +198,8 @@ async function judge(platform: Platform, owner: MailboxOwner, text: string): Pro
     }
     case 'invalid':
       return refused(`"${text}" ${recipient.problem}.`)
+    case 'report':
+      return refused(`${address.value.address} takes reports of other mail servers only.`)
     case 'unknown':
       return refused(`There is no ${address.value.address} here.`)
     case 'unavailable':
