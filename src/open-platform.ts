@@ -41,6 +41,9 @@ export type OpenOptions = {
   attach?: boolean
 }
 
+/** What the schema of this version is made of, for whoever compares it with a database. */
+export const migrationNames: readonly string[] = Object.keys(migrations)
+
 /** @throws DataDirectoryInUse, and an error with one clear sentence for everything else that is in the way. */
 export async function openPlatform(config: Config, options: OpenOptions = {}): Promise<OpenPlatform> {
   await using stack = new AsyncDisposableStack()

@@ -13,9 +13,9 @@ import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { contactsStatement } from './contacts.ts'
-import type { ArrivalRefusal } from './inbound/arrival.ts'
 import { SendingRefused } from './limits/refused.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
+import type { ArrivalRefusal } from './refusal.ts'
 
 /** Where a message is put for one of its local recipients. */
 export type Placement = {

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { migrations } from '../../migrations.ts'
+import { migrationNames } from '../../open-platform.ts'
 import type { Config } from '../../platform/config.ts'
 import { connectionStringOfRunning } from '../../platform/postgres-attach.ts'
 import { type Finding, fail, ok, warn, why } from './check.ts'
@@ -65,9 +65,8 @@ async function look(client: pg.Client, config: Config): Promise<DatabaseFound> {
 }
 
 function findingOf(version: number, applied: readonly string[]): Finding {
-  const names = Object.keys(migrations)
-  const missing = names.filter((name) => !applied.includes(name)).length
-  const newer = applied.filter((name) => !names.includes(name))
+  const missing = migrationNames.filter((name) => !applied.includes(name)).length
+  const newer = applied.filter((name) => !migrationNames.includes(name))
   const server = `PostgreSQL ${version}`
   if (version < oldestVersion)
     return fail(subject, `${server} is too old; ${oldestVersion} or newer is needed`)

@@ -11,6 +11,8 @@ import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
 import type { LocalRecipient, ReportRecipient } from '../recipients.ts'
 import type { ForwardTarget } from '../routing/expand.ts'
 
+export type { ArrivalRefusal } from '../refusal.ts'
+
 /** The raw message as it was sent, without anything of ours in front. It can be read again and again until it is disposed of. */
 export type SpooledMessage = AsyncDisposable & {
   sizeBytes: number
@@ -60,16 +62,6 @@ export type Authentication = Pick<Trust, 'spf' | 'dkim' | 'dmarc' | 'arc'> & {
 }
 
 export type SpamVerdict = NonNullable<Trust['spam']>
-
-/** A refusal of the whole message, in the words of SMTP; the face adds nothing. */
-export type ArrivalRefusal = {
-  kind: 'refused'
-  /** 4yz: come again. 5yz: never. */
-  code: 421 | 450 | 451 | 452 | 550 | 552 | 554
-  /** RFC 3463. */
-  enhanced: string
-  text: string
-}
 
 /** What becomes of a message for one local recipient: any number of copies and forwards; none of either is "discarded". */
 export type RecipientDecision = {

@@ -6,9 +6,10 @@
  * and floods are for inbound checks to stop. What the platform says by itself (reports, autoreplies) does not either.
  */
 import { sql } from 'kysely'
+import type { MailboxOwner } from '../../messages/owner.ts'
 import { afterCommit, type Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
-import type { OutboundMessage, QueueEntry } from '../outbound/queue.ts'
+import type { OutboundKind } from '../outbound/tables.ts'
 import { deliveryPolicyOf } from '../policies.ts'
 import { type Limit, limitRefusal, limitsOf, pauseRefusal } from './limits.ts'
 import { SendingRefused } from './refused.ts'
@@ -25,12 +26,21 @@ import {
 } from './usage.ts'
 import { fitsAt, slidingCount } from './windows.ts'
 
+/** What of a queue entry is counted. */
+export type CountedEntry = {
+  message: { owner: MailboxOwner; kind: OutboundKind; recipients: readonly { address: string }[] }
+}
+
 /**
  * Counts the recipients of submissions against the limits of their mailboxes, domains and workspaces.
  * @throws SendingRefused when some entries do not fit or their sender is paused; it names those. The transaction must
  *   roll back: all of them were counted.
  */
-export async function countQueued(platform: Platform, tx: Tx, entries: readonly QueueEntry[]): Promise<void> {
+export async function countQueued(
+  platform: Platform,
+  tx: Tx,
+  entries: readonly CountedEntry[],
+): Promise<void> {
   const submissions = entries.flatMap(({ message }, index) =>
     message.kind === 'submission' && message.recipients.length > 0 ? [{ message, index }] : [],
   )
@@ -51,7 +61,7 @@ export async function countQueued(platform: Platform, tx: Tx, entries: readonly 
   })
 }
 
-type Submission = { message: OutboundMessage; index: number }
+type Submission = CountedEntry & { index: number }
 
 async function sendersOf(
   platform: Platform,
@@ -205,7 +215,7 @@ function idsOf({ mailboxId, domainId, workspaceId }: Sender) {
 }
 
 /** An address that is new to the mailbox is so for the first message only. */
-function needOf(message: OutboundMessage, added: Set<string>): Tally {
+function needOf(message: CountedEntry['message'], added: Set<string>): Tally {
   const need = { recipients: message.recipients.length, newRecipients: 0 }
   for (const { address } of message.recipients) {
     if (added.delete(`${message.owner.mailboxId} ${addressHash(address)}`)) need.newRecipients += 1

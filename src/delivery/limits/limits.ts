@@ -1,6 +1,7 @@
 /** Which limits a sender has, and what a refusal by one of them says. */
-import type { ArrivalRefusal } from '../inbound/arrival.ts'
+
 import type { DeliveryPolicy } from '../policies.ts'
+import type { ArrivalRefusal } from '../refusal.ts'
 import type { SendingScope } from './tables.ts'
 import { type Span, spanMs } from './windows.ts'
 

@@ -1,6 +1,6 @@
 /** The queue's refusal of what passes a limit, or comes from a sender that is paused. */
 import { type ErrorCode, Refusal } from '../../platform/errors.ts'
-import type { ArrivalRefusal } from '../inbound/arrival.ts'
+import type { ArrivalRefusal } from '../refusal.ts'
 
 /** Thrown inside the transaction to roll it back. For the API it is a Refusal, in the words of the first. */
 export class SendingRefused extends Refusal {
