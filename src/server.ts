@@ -5,6 +5,7 @@ import { type Bootstrapped, bootstrap } from './accounts/bootstrap.ts'
 import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
+import { startOutbound } from './delivery/outbound/sender.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
@@ -42,6 +43,8 @@ export async function startServer(config: Config): Promise<Server> {
   if (config.roles.has('worker')) {
     const jobs = await startJobs(platform, jobHandlers, jobSchedule)
     stack.defer(() => jobs.stop())
+    const outbound = await startOutbound(platform)
+    stack.defer(() => outbound.stop())
   }
   const tls = await loadTls(config, platform.clock.now())
   await startMail(platform, tls, stack)

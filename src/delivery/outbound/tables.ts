@@ -119,6 +119,8 @@ export type StepDetail = {
   reason?: string
   by?: string
   milliseconds?: number
+  /** Whether the server took the sender's wishes for notifications (RFC 3461); it was relayed where it did not. */
+  dsn?: 'passed' | 'not_offered'
 }
 
 /** Nodes that send: what a node that is gone was sending is queued again. */
