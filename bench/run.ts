@@ -4,6 +4,7 @@ import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { large } from './large.ts'
 import { memory } from './memory.ts'
+import { outbound, queue } from './outbound.ts'
 import { pages } from './pages.ts'
 import { provision } from './provision.ts'
 import { search } from './search.ts'
@@ -20,6 +21,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   pages,
   large,
   search,
+  outbound,
+  queue,
 }
 
 const wanted = process.argv.slice(2)

@@ -5,7 +5,7 @@ import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../
 
 let api: TestApi
 let other: Tenant
-let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey', string>
+let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'relay', string>
 /** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
 let strangers: { name: string; key: string; headers: Record<string, string> }[]
 
@@ -27,11 +27,13 @@ before(async () => {
     body: { mailboxes: [{ address: 'ann@demo.test' }] },
   })
   const apiKey = await api.call('POST', '/v1/api-keys', { body: { name: 'own' } })
+  const relay = await api.call('POST', '/v1/relays', { body: { host: 'relay.example' } })
   own = {
     mailbox: textAt(batch.json, 'data', 0, 'mailbox', 'id'),
     batch: textAt(batch.json, 'batch_id'),
     domain: textAt((await api.call('GET', '/v1/domains/demo.test')).json, 'id'),
     apiKey: textAt(apiKey.json, 'id'),
+    relay: textAt(relay.json, 'id'),
   }
 })
 after(() => api[Symbol.asyncDispose]())
@@ -67,6 +69,10 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
+  ['GET', (ref) => `/v1/relays/${ref}`],
+  ['PATCH', (ref) => `/v1/relays/${ref}`, { priority: 1 }],
+  ['DELETE', (ref) => `/v1/relays/${ref}`],
+  ['POST', (ref) => `/v1/relays/${ref}/test`],
   ['GET', (ref) => `/v1/workspaces/${ref}`],
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
   ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
@@ -76,6 +82,7 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
 /** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */
 function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
+  if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.includes('domain')) {
     return [
@@ -124,6 +131,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/mailboxes?search=ann',
       '/v1/domains',
       '/v1/domains?search=demo',
+      '/v1/relays',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -14,6 +14,7 @@ import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
+import { destinationRoutes } from './destinations.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { folderRoutes } from './folders.ts'
@@ -31,6 +32,7 @@ import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
+import { relayRoutes } from './relays.ts'
 import type { Api } from './schemas.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -132,6 +134,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   folderRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  relayRoutes(app, platform)
+  destinationRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

@@ -56,6 +56,8 @@ export const errorCatalogue = {
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
+  // Delivery
+  relay_not_found: { status: 404, title: 'Relay not found' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -2,6 +2,7 @@
 import { readBody } from '../../messages/bodies.ts'
 import { type Cache, createCache } from '../../platform/cache.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { loadBody, loadedBytesMax } from './body-loader.ts'
 import type { ClaimedMessage, Job } from './claim.ts'
 import type { ReadySession } from './connect.ts'
 import { signatureFields } from './sign.ts'
@@ -50,6 +51,12 @@ async function readerOf(
   { bodyId, skipBytes, sizeBytes }: ClaimedMessage,
 ): Promise<Reader> {
   const range = { start: skipBytes, end: skipBytes + sizeBytes }
+  if (range.end <= loadedBytesMax) {
+    const raw = (await loadBody(platform, bodyId)).subarray(range.start, range.end)
+    return async function* () {
+      yield raw
+    }
+  }
   const read = (): AsyncIterable<Buffer> => readBody(platform.db, bodyId, range)
   if (sizeBytes > heldBytesMax) return read
   const pieces: Buffer[] = []
