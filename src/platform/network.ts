@@ -10,3 +10,31 @@ export function isLoopback(address: string): boolean {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
   return plain !== '' && loopback.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
 }
+
+const local = new BlockList()
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['224.0.0.0', 3],
+] as const) {
+  local.addSubnet(network, prefix, 'ipv4')
+}
+for (const [network, prefix] of [
+  ['::', 96],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const) {
+  local.addSubnet(network, prefix, 'ipv6')
+}
+
+/** Whether an address is of a loopback, private, link-local or multicast network (RFC 6890), IPv4-mapped forms included. */
+export function isLocalNetwork(address: string): boolean {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  return plain === '' || local.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
+}

@@ -9,7 +9,7 @@ import { type Cache, createCache } from '../../platform/cache.ts'
 import { DnsFailure } from '../../platform/dns.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { daneFor } from './dane.ts'
-import { mtaStsCache } from './mta-sts.ts'
+import { type StsPolicy, stsPolicyOf } from './mta-sts.ts'
 import type { AttemptDetail } from './outcome.ts'
 import { isThisMachine, type Relay } from './relays.ts'
 import { noReply, SmtpFailure } from './smtp-client/failure.ts'
@@ -61,6 +61,8 @@ async function openMx(
   const { config } = platform
   const tried = [...ignore]
   let first: SmtpFailure | null = null
+  const sts = await stsPolicyOf(platform, domain)
+  const mx = sts.mode === 'enforce' ? await allowedHosts(platform, domain, sts) : []
   while (tried.length < ignore.length + hostsMax) {
     const found = await resolveAndConnect(
       async () =>
@@ -70,13 +72,14 @@ async function openMx(
           maxConnectTime: config.outboundConnectTimeout * 1000,
           dnsOptions: dnsOptions(platform, config.outboundNetworks === 'any'),
           ignoreMXHosts: tried,
-          mtaSts: { enabled: true, cache: mtaStsCache(platform) },
+          ...(mx.length > 0 ? { mx } : {}),
+          mtaSts: { enabled: false }, // its own copy of mailauth is an old one: see mta-sts.ts
           dane: await daneFor(platform, domain),
         }),
     )
     if (found instanceof SmtpFailure) throw first ?? found
     try {
-      return await makeReady(context, found, wishOf(context, found))
+      return await makeReady(context, found, wishOf(context, found, sts))
     } catch (error) {
       if (!(error instanceof SmtpFailure)) throw error
       first ??= error
@@ -84,6 +87,25 @@ async function openMx(
     }
   }
   throw first ?? new SmtpFailure(noReply('connect', '4.4.1', 'no host of the domain is left to try'))
+}
+
+/** RFC 8461 §4.1: of the domain's MX hosts those that its policy names. */
+async function allowedHosts(
+  platform: Platform,
+  domain: string,
+  { allows }: Extract<StsPolicy, { mode: 'enforce' }>,
+): Promise<{ exchange: string; priority: number }[]> {
+  const hosts = await platform.dns.lookup(domain, 'MX').catch((error: unknown) => {
+    throw failureOf(error)
+  })
+  const allowed = hosts.filter(({ exchange }) => allows(exchange))
+  const isNullMx = hosts.every(({ exchange }) => exchange === '') // RFC 7505, or none at all
+  if (!isNullMx && allowed.length === 0) {
+    throw new SmtpFailure(
+      noReply('tls', '4.7.5', 'the MTA-STS policy of the domain names none of its MX hosts'),
+    )
+  }
+  return allowed
 }
 
 function dnsOptions(platform: Platform, mayBeLocal: boolean) {
@@ -104,7 +126,8 @@ type TlsPolicy = {
 
 function wishOf(
   context: ConnectContext,
-  { hostname, host, daneVerifier, policyMatch }: MxConnection,
+  { hostname, host, daneVerifier }: MxConnection,
+  sts: StsPolicy,
 ): TlsPolicy {
   const ca = context.ca === undefined ? {} : { ca: context.ca }
   const wish: TlsWish = { serverName: hostname, isVerified: false, ...ca }
@@ -112,7 +135,7 @@ function wishOf(
     const judge: TlsWish['judge'] = (leaf, chain) => daneVerifier(hostname, leaf, chain) ?? null
     return { policy: 'dane', use: 'required', wish: { ...wish, judge } }
   }
-  if (policyMatch?.mode === 'enforce') {
+  if (sts.mode === 'enforce') {
     return { policy: 'mta-sts', use: 'required', wish: { ...wish, isVerified: true } }
   }
   const isBroken = brokenTls(context.platform).get(host) !== undefined

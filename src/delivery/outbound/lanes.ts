@@ -20,7 +20,7 @@ export type Lane = {
   failures: number
   /** By the platform's clock, in milliseconds: nothing is tried before. */
   blockedUntilMs: number
-  /** The last failure, for those that come while it is blocked. */
+  /** When the minute began in which messages are counted, and how many there were. */
   windowStartMs: number
   windowCount: number
 }
@@ -91,7 +91,7 @@ function forget(lanes: Map<string, Lane>): void {
 }
 
 // A connection more for so many messages that wait.
-const pendingPerConnection = 4
+const pendingPerConnection = 8
 
 /** Connections that a lane should have at work now. */
 export function wantedWorkers(lane: Lane): number {

@@ -12,7 +12,6 @@ declare module 'mx-connect' {
       hostname: string
       host: string
       port: number
-      policyMatch?: { valid: boolean; mode: string; testing: boolean }
       /** Set where TLSA records were found. */
       daneVerifier?: (
         hostname: string,
@@ -32,13 +31,7 @@ declare module 'mx-connect' {
         resolveRecords(name: string, type: string): Promise<unknown[]>
       }
       ignoreMXHosts?: readonly string[]
-      mtaSts: {
-        enabled: boolean
-        cache?: {
-          get(domain: string): Promise<unknown>
-          set(domain: string, policy: unknown): Promise<void>
-        }
-      }
+      mtaSts: { enabled: false }
       dane: {
         enabled: boolean
         resolveTlsa?(name: string): Promise<unknown[]>

@@ -117,7 +117,9 @@ function createDispatcher(state: SenderState, work: Work): Dispatcher {
     const isSuspect = !lane.isProven && lane.failures > 0
     if (isSuspect && work.suspects >= suspectsMax) return false
     const pooled = pool.take(lane.key)
-    if (pooled === null && work.active + pool.size >= connectionsMax && !pool.evict()) return false
+    const isFull = pooled === null && work.active + pool.size >= connectionsMax
+    // An idle connection gives way to a place that has none, not to one that wants more.
+    if (isFull && (lane.workers > 0 || !pool.evict())) return false
     work.start(lane, pooled)
     return true
   }
