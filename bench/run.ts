@@ -5,6 +5,7 @@ import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
 import { large } from './large.ts'
 import { memory } from './memory.ts'
+import { outbound, queue } from './outbound.ts'
 import { pages } from './pages.ts'
 import { provision } from './provision.ts'
 import { search } from './search.ts'
@@ -22,6 +23,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   pages,
   large,
   search,
+  outbound,
+  queue,
 }
 
 const wanted = process.argv.slice(2)

@@ -7,6 +7,7 @@ import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-
 import { settleSending } from './delivery/limits/pause.ts'
 import { reviewAll, reviewSender } from './delivery/limits/review.ts'
 import { forgetSentRecipients } from './delivery/limits/sent-recipients.ts'
+import { expireOutbound } from './delivery/outbound/expire.ts'
 import { takeInReport as takeInDomainReport } from './delivery/reports/intake.ts'
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
@@ -93,6 +94,7 @@ export const jobHandlers: JobHandlers = {
     await repeat(forgetSentRecipients, platform)
     await repeat(forgetPurgedSenders, platform)
   },
+  'outbound.expire': (platform) => repeat(expireOutbound, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
@@ -118,5 +120,6 @@ export const jobSchedule: JobSchedule = {
   'spam.forget': '41 3 * * *',
   'limits.review_all': '*/5 * * * *',
   'limits.clean_up': '17 * * * *',
+  'outbound.expire': '47 * * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -6,6 +6,7 @@ import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
 import { prepareSpool } from './delivery/inbound/spool.ts'
+import { startOutbound } from './delivery/outbound/sender.ts'
 import { startOutboundPortCheck } from './delivery/outbound-port.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
@@ -51,6 +52,8 @@ export async function startServer(config: Config): Promise<Server> {
     stack.defer(() => training.stop())
     const portCheck = startOutboundPortCheck(platform)
     stack.defer(() => portCheck.stop())
+    const outbound = await startOutbound(platform)
+    stack.defer(() => outbound.stop())
   }
   const tls = stack.use(await startCertificates(platform)).tls
   await startMail(platform, tls, stack)

@@ -7,7 +7,8 @@ import { addresses, submit } from '../testing/test-sending.ts'
 
 let api: TestApi
 let other: Tenant
-let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound', string>
+let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound' | 'relay', string>
+
 /** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
 let strangers: { name: string; key: string; headers: Record<string, string> }[]
 
@@ -29,6 +30,7 @@ before(async () => {
     body: { mailboxes: [{ address: 'ann@demo.test' }] },
   })
   const apiKey = await api.call('POST', '/v1/api-keys', { body: { name: 'own' } })
+  const relay = await api.call('POST', '/v1/relays', { body: { host: 'relay.example' } })
   own = {
     mailbox: textAt(batch.json, 'data', 0, 'mailbox', 'id'),
     batch: textAt(batch.json, 'batch_id'),
@@ -39,6 +41,7 @@ before(async () => {
       'id',
     ),
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
+    relay: textAt(relay.json, 'id'),
   }
 })
 after(() => api[Symbol.asyncDispose]())
@@ -135,6 +138,10 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/batches/${ref}`],
   ['GET', (ref) => `/v1/suppressions/${ref}`],
   ['DELETE', (ref) => `/v1/suppressions/${ref}`],
+  ['GET', (ref) => `/v1/relays/${ref}`],
+  ['PATCH', (ref) => `/v1/relays/${ref}`, { priority: 1 }],
+  ['DELETE', (ref) => `/v1/relays/${ref}`],
+  ['POST', (ref) => `/v1/relays/${ref}/test`],
   ['GET', (ref) => `/v1/workspaces/${ref}`],
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
   ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
@@ -145,6 +152,7 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
 function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
   if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
+  if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/suppressions')) {
     return [
@@ -201,6 +209,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/domains?search=demo',
       '/v1/suppressions',
       '/v1/outbound',
+      '/v1/relays',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

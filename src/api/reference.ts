@@ -21,6 +21,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
       tags: [
         { name: 'account', description: 'Workspaces, keys and sessions' },
         { name: 'domains' },
+        { name: 'delivery' },
         { name: 'mailboxes' },
         { name: 'delivery', description: 'What leaves and what comes back' },
         { name: 'health', description: 'For whoever keeps the node running' },

@@ -17,6 +17,7 @@ import { coerceQueries } from './coerce-query.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
+import { destinationRoutes } from './destinations.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
@@ -41,6 +42,7 @@ import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
+import { relayRoutes } from './relays.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -162,6 +164,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)
   outboundRoutes(app, platform)
+  relayRoutes(app, platform)
+  destinationRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

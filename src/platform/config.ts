@@ -72,6 +72,11 @@ export const configSchema = {
     { default: 100, min: 1, max: 10_000 },
     'Connections that this node has open to other mail servers, at most.',
   ),
+  outboundConnectTimeout: setting.duration(
+    'MAILWRIGHT_OUTBOUND_CONNECT_TIMEOUT',
+    '30s',
+    'How long a connection to another mail server may take to be established.',
+  ),
   retrySchedule: setting.durations(
     'MAILWRIGHT_RETRY_SCHEDULE',
     '1m,5m,15m,30m,1h,2h,4h',
@@ -235,6 +240,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     relayUrl: read(configSchema.relayUrl),
     outboundNetworks: read(configSchema.outboundNetworks),
     outboundConnections: read(configSchema.outboundConnections),
+    outboundConnectTimeout: read(configSchema.outboundConnectTimeout),
     retrySchedule: read(configSchema.retrySchedule),
     queueLifetime: read(configSchema.queueLifetime),
     dane: read(configSchema.dane),
@@ -285,6 +291,9 @@ function contradictions(config: Config): string[] {
     problems.push(
       'MAILWRIGHT_TLS_CERT_FILE and MAILWRIGHT_TLS_KEY_FILE belong together: set both or neither.',
     )
+  }
+  if (config.dane === 'on' && config.resolver === null) {
+    problems.push('MAILWRIGHT_DANE needs MAILWRIGHT_RESOLVER: a resolver that validates DNSSEC.')
   }
   if (config.bootstrapApiKey !== null && !/^mw_[\w-]{8,200}$/.test(config.bootstrapApiKey)) {
     problems.push('MAILWRIGHT_BOOTSTRAP_API_KEY must be mw_ and at least 8 letters, digits, _ or -.')

@@ -78,6 +78,7 @@ export const errorCatalogue = {
   outbound_not_found: { status: 404, title: 'There is no such outbound message or recipient' },
   outbound_state_conflict: { status: 409, title: 'The recipient is not in a state that allows this' },
   sending_paused: { status: 409, title: 'Sending is paused' },
+  relay_not_found: { status: 404, title: 'Relay not found' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

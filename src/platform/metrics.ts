@@ -48,6 +48,29 @@ export function createMetrics() {
       buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
       registers,
     }),
+    outboundAttempts: new Counter({
+      name: 'mailwright_outbound_attempts_total',
+      help: 'Attempts to deliver to a recipient elsewhere by result.',
+      labelNames: ['result'],
+      registers,
+    }),
+    outboundSeconds: new Histogram({
+      name: 'mailwright_outbound_transmission_seconds',
+      help: 'Time of one message to one destination, without the connection.',
+      buckets: secondsBuckets,
+      registers,
+    }),
+    outboundQueue: new Gauge({
+      name: 'mailwright_outbound_queue_recipients',
+      help: 'Recipients in the outbound queue by state, counted up to 100,000.',
+      labelNames: ['state'],
+      registers,
+    }),
+    outboundOldestDue: new Gauge({
+      name: 'mailwright_outbound_oldest_due_seconds',
+      help: 'For how long the oldest recipient that is due has waited.',
+      registers,
+    }),
     imapCommands: new Histogram({
       name: 'mailwright_imap_command_seconds',
       help: 'IMAP commands by name and result.',

@@ -27,3 +27,23 @@ export function networkList(networks: readonly string[]): { has(address: string)
     },
   }
 }
+
+const local = networkList([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '224.0.0.0/3',
+  '::/96',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+])
+
+/** Whether an address is of a loopback, private, link-local or multicast network (RFC 6890), IPv4-mapped forms included. */
+export function isLocalNetwork(address: string): boolean {
+  return address === '' || local.has(address)
+}
