@@ -93,6 +93,10 @@ export const configSchema = {
     ['http:', 'https:'],
     'Where people reach the HTTP listener from outside, for links in messages; made of host name and port if unset.',
   ),
+  trustedSealers: setting.hostnames(
+    'MAILWRIGHT_TRUSTED_ARC_SEALERS',
+    'Forwarders whose ARC seal (RFC 8617) is believed: what they saw pass DMARC is not refused for failing it here.',
+  ),
   dnsLists: setting.hostnames(
     'MAILWRIGHT_DNS_LISTS',
     'DNS lists of unwanted senders (RFC 5782) that inbound connections are looked up in.',
@@ -235,6 +239,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     queueLifetime: read(configSchema.queueLifetime),
     dane: read(configSchema.dane),
     publicUrl: read(configSchema.publicUrl),
+    trustedSealers: read(configSchema.trustedSealers),
     dnsLists: read(configSchema.dnsLists),
     rspamdUrl: read(configSchema.rspamdUrl),
     acmeDirectoryUrl: read(configSchema.acmeDirectoryUrl),
