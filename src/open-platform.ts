@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { runMigrations as migrateJobs } from 'graphile-worker'
+import { withDelivery } from './delivery/local-engine.ts'
 import { setEngines } from './mailboxes/engines.ts'
 import { localEngine } from './messages/local-engine.ts'
 import { migrations } from './migrations.ts'
@@ -85,7 +86,7 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
     nodeId,
   }
   await requireVaultKey(platform)
-  setEngines(platform, new Map([['local', localEngine]]))
+  setEngines(platform, new Map([['local', withDelivery(localEngine)]]))
   const opened = stack.move()
   return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }

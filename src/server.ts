@@ -5,6 +5,7 @@ import { type Bootstrapped, bootstrap } from './accounts/bootstrap.ts'
 import { startAuthenticator } from './accounts/principals.ts'
 import { startApi } from './api/server.ts'
 import { startCommitLane } from './delivery/commit-lane.ts'
+import { prepareSpool } from './delivery/inbound/spool.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
@@ -67,12 +68,14 @@ async function startMail(platform: Platform, tls: TlsMaterial, stack: AsyncDispo
     stack.defer(() => recipients.stop())
     const lane = startCommitLane(platform)
     stack.defer(() => lane.stop())
+    await prepareSpool(platform)
     const wanted = {
       smtp: config.smtpPort,
       submission: config.submissionPort,
       submissions: config.submissionsPort,
+      lmtp: config.lmtpPort,
     }
-    for (const name of ['smtp', 'submission', 'submissions'] as const) {
+    for (const name of ['smtp', 'submission', 'submissions', 'lmtp'] as const) {
       const port = wanted[name]
       if (port === null) continue
       const listener = await startSmtpListener(platform, {

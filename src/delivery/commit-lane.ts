@@ -12,6 +12,7 @@ import { type Tx, transaction } from '../platform/database.ts'
 import type { NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { contactsStatement } from './contacts.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
 
 /** Where a message is put for one of its local recipients. */
@@ -33,6 +34,8 @@ export type Delivery = {
   jobs: readonly NewJob[]
   /** Ids of those that need the body without being a message (a report that is read by a job). */
   holders: readonly string[]
+  /** Of what a mailbox sends: it and everyone that it is for, who become its contacts. */
+  sentBy?: { mailboxId: string; recipients: readonly string[] }
 }
 
 /** 'gone': a recipient's mailbox vanished after RCPT TO. Nothing of the delivery was stored. */
@@ -199,6 +202,7 @@ async function write(
     const message = stored[at]
     if (message) messages[index]?.push(message)
   }
+  await contactsStatement(deliveries, messages, platform.clock.now())?.execute(tx)
   return messages
 }
 

@@ -33,4 +33,15 @@ export const deliveryMigrations: Migrations = {
       updated_at timestamptz not null
     )`,
   ),
+  '0018_contacts': sqlMigration(
+    `create table contacts (
+      mailbox_id uuid not null,
+      address text not null,
+      name text,
+      origin text not null check (origin in ('received', 'sent')),
+      first_message_id uuid,
+      first_seen_at timestamptz not null,
+      primary key (mailbox_id, address)
+    )`,
+  ),
 }

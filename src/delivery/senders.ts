@@ -1,9 +1,11 @@
 /** Senders: which reverse paths a login may use (RFC 6409 §6.1). */
+import { isSandboxName } from '../domains/names.ts'
 import { parseAddress } from '../mailboxes/address.ts'
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { findRoute } from '../mailboxes/routing.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { ArrivalRefusal } from './inbound/arrival.ts'
 
 /** The null reverse path is anyone's: receipts and reports are sent with it (RFC 5321 §4.5.5). */
 export async function ownsSender(
@@ -17,4 +19,19 @@ export async function ownsSender(
   const route = await findRoute(platform, address.value)
   // The login may be older than a suspension.
   return route !== null && route.mailboxId === owner.mailboxId && isServed(route.mailboxState)
+}
+
+/**
+ * Names under .test are sandboxes: what their mailboxes send stays on the platform, whatever they call themselves.
+ * @param sender the address that sends: the reverse path, for the null one the login's own, or an author.
+ */
+export function sandboxRefusal(sender: string): ArrivalRefusal | null {
+  const address = parseAddress(sender)
+  if (!address.ok || !isSandboxName(address.value.domain)) return null
+  return {
+    kind: 'refused',
+    code: 550,
+    enhanced: '5.7.1',
+    text: 'The mail of a sandbox domain does not leave the platform',
+  }
 }

@@ -1,7 +1,8 @@
 /** An SMTP sender for load: raw sockets that are kept open, one pipelined transaction each at a time. */
 import { connect } from 'node:net'
 
-export type LoadMessage = { recipient: string; data: string }
+/** `mailFrom` is load@sender.test unless said. */
+export type LoadMessage = { recipient: string; data: string; mailFrom?: string }
 
 export type SmtpLoad = {
   host: string
@@ -42,7 +43,8 @@ function runSession(load: SmtpLoad, total: { accepted: number; refusals: string[
       }
       step = 'envelope'
       replies = 0
-      socket.write(`MAIL FROM:<load@sender.test>\r\nRCPT TO:<${current.recipient}>\r\nDATA\r\n`)
+      const mailFrom = current.mailFrom ?? 'load@sender.test'
+      socket.write(`MAIL FROM:<${mailFrom}>\r\nRCPT TO:<${current.recipient}>\r\nDATA\r\n`)
     }
     const onReply = (line: string): void => {
       if (/^[45]/.test(line)) {

@@ -26,9 +26,13 @@ export type SmtpClient = Disposable & {
 const replyMsMax = 5000
 const lastLine = /^(\d{3})(?: .*)?\r\n/m
 
-/** Connects and reads the greeting. */
-export async function connectSmtp(port: number, options: { tls?: boolean } = {}): Promise<SmtpClient> {
+/** Connects and reads the greeting. @param options.first bytes to send before anything else: a PROXY header. */
+export async function connectSmtp(
+  port: number,
+  options: { tls?: boolean; first?: string | Buffer } = {},
+): Promise<SmtpClient> {
   let socket: net.Socket = net.connect({ host: '127.0.0.1', port, noDelay: true })
+  if (options.first !== undefined) socket.write(options.first)
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   let received = ''
   let wake = (): void => undefined
@@ -121,13 +125,13 @@ export type TestSmtp = AsyncDisposable & {
   t: TestPlatform
   listeners: Record<SmtpListenerName, SmtpListener>
   connect(name: SmtpListenerName): Promise<SmtpClient>
-  /** Says EHLO as well. */
+  /** Says EHLO, or LHLO, as well. */
   greet(name: SmtpListenerName): Promise<SmtpClient>
   /** Logs in as well, on submission. */
   logIn(address: string, password: string): Promise<SmtpClient>
 }
 
-/** A platform with the three listeners. */
+/** A platform with all of the listeners. */
 export async function startTestSmtp(environment: Record<string, string> = {}): Promise<TestSmtp> {
   await using stack = new AsyncDisposableStack()
   const t = stack.use(await startTestPlatform(environment))
@@ -152,12 +156,14 @@ export async function startTestSmtp(environment: Record<string, string> = {}): P
     smtp: await start('smtp'),
     submission: await start('submission'),
     submissions: await start('submissions'),
+    lmtp: await start('lmtp'),
   }
   const connect = (name: SmtpListenerName) =>
     connectSmtp(listeners[name].port, { tls: name === 'submissions' })
   const greet = async (name: SmtpListenerName): Promise<SmtpClient> => {
     const client = await connect(name)
-    assert.match(await client.command('EHLO client.example'), /^250-/)
+    const hello = name === 'lmtp' ? 'LHLO' : 'EHLO'
+    assert.match(await client.command(`${hello} client.example`), /^250-/)
     return client
   }
   const running = stack.move()

@@ -1,5 +1,5 @@
 /**
- * The SMTP listeners: MX, submission with STARTTLS (RFC 6409) and submission over TLS (RFC 8314). A recipient is
+ * The SMTP listeners: MX, submission with STARTTLS (RFC 6409), submission over TLS (RFC 8314), and LMTP (RFC 2033). A recipient is
  * refused at RCPT TO, and DATA is answered only after the commit.
  */
 import type { AddressInfo } from 'node:net'
@@ -8,9 +8,12 @@ import type { CommitLane } from '../../delivery/commit-lane.ts'
 import type { RecipientResolver } from '../../delivery/recipients.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { TlsMaterial } from '../../platform/tls.ts'
+import { startAdmission } from './admission.ts'
 import { smtpLimits } from './limits.ts'
-import { receiveMessage } from './receive.ts'
+import { offeredFeatures } from './parameters.ts'
+import { answersTo, receiveMessage } from './receive.ts'
 import { replies } from './replies.ts'
+import { roleOf, type SmtpListenerName } from './roles.ts'
 import { createSmtpServer } from './server.ts'
 import {
   authenticate,
@@ -23,7 +26,7 @@ import {
   reversePathOf,
 } from './session.ts'
 
-export type SmtpListenerName = 'smtp' | 'submission' | 'submissions'
+export type { SmtpListenerName } from './roles.ts'
 
 export type SmtpListenerOptions = {
   name: SmtpListenerName
@@ -41,11 +44,19 @@ export async function startSmtpListener(
   platform: Platform,
   options: SmtpListenerOptions,
 ): Promise<SmtpListener> {
-  const server = createSmtpServer({
-    ...fixedOptions(platform, options),
-    ...sessionHandlers(platform, options),
-    ...messageHandlers(platform, options),
-  })
+  const role = roleOf(options.name)
+  const server = createSmtpServer(
+    {
+      ...fixedOptions(platform, options),
+      ...sessionHandlers(platform, options),
+      ...messageHandlers(platform, options),
+    },
+    {
+      // Over LMTP the mail server in front is the client itself.
+      proxiesFrom: role === 'lmtp' ? [] : platform.config.proxyProtocolFrom,
+      features: () => offeredFeatures(role, platform.clock.now()),
+    },
+  )
   server.on('error', (error) => platform.log.debug({ event: 'smtp.connection_error', cause: error }))
   const port = await listen(server, options)
   return { port, stop: () => new Promise((resolve) => server.close(() => resolve())) }
@@ -60,7 +71,10 @@ function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): S
     cert: tls.certPem,
     minVersion: 'TLSv1.2', // RFC 8996
     size: platform.config.messageBytesMax,
+    lmtp: name === 'lmtp',
     hideENHANCEDSTATUSCODES: false,
+    hideDSN: name === 'lmtp',
+    hideREQUIRETLS: roleOf(name) !== 'submission',
     authMethods: ['PLAIN', 'LOGIN'],
     authOptional: true, // session.ts asks for the login, with its own reply
     allowInsecureAuth: true, // and decides where it may be given without TLS
@@ -83,10 +97,11 @@ function conversationOf(session: SMTPServerSession, name: SmtpListenerName): Con
   const known = conversations.get(session)
   if (known) return known
   const fresh: Conversation = {
-    role: name === 'smtp' ? 'mx' : 'submission',
+    role: roleOf(name),
     failedLogins: 0,
     refusedRecipients: 0,
     login: null,
+    extras: { ret: null, envid: null, requireTls: false, notBefore: null },
     recipients: new Map(),
   }
   conversations.set(session, fresh)
@@ -100,12 +115,15 @@ type Handlers = Pick<
 
 function sessionHandlers(platform: Platform, { name }: SmtpListenerOptions): Handlers {
   const gauge = platform.metrics.connections.labels({ protocol: name })
+  const admission = startAdmission(platform, name)
   const offerLogin = (session: SMTPServerSession): void => {
-    const auth = name !== 'smtp' && mayLogIn(session) ? [] : ['AUTH'] // RFC 4954 §4
+    const auth = roleOf(name) === 'submission' && mayLogIn(session) ? [] : ['AUTH'] // RFC 4954 §4
     session.disabledCommands = [...unusedCommands, ...auth]
   }
   return {
     onConnect(session, callback) {
+      const refused = admission.admit(session)
+      if (refused !== null) return callback(refused)
       gauge.inc()
       offerLogin(session)
       callback()
@@ -115,7 +133,9 @@ function sessionHandlers(platform: Platform, { name }: SmtpListenerOptions): Han
       offerLogin(session)
       callback()
     },
-    onClose: () => gauge.dec(),
+    onClose(session) {
+      if (admission.leave(session)) gauge.dec()
+    },
     onAuth(auth, session, callback) {
       const decision = authenticate(platform, conversationOf(session, name), session, auth)
       settle(platform, decision, (error, value) => callback(error, value))
@@ -139,17 +159,18 @@ function messageHandlers(platform: Platform, options: SmtpListenerOptions): Hand
         session,
         role: conversation.role,
         mailFrom: reversePathOf(session),
-        ret: null,
-        envid: null,
-        notBefore: null,
+        ...conversation.extras,
         login: conversation.login,
         ...recipientsOf(conversation, session),
       }
       receiveMessage(platform, lane, stream, reception).then(
-        (result) => {
-          count(platform, name, result.ok ? 'accepted' : 'refused')
-          if (result.ok) callback(null, result.text)
-          else callback(result.fault)
+        (results) => {
+          const answers = 'all' in results ? [results.all] : [...results.byMailbox.values()]
+          count(platform, name, answers.some(({ ok }) => ok) ? 'accepted' : 'refused')
+          if ('byMailbox' in results)
+            return callback(null, answersTo(conversation, session, results.byMailbox))
+          if (results.all.ok) callback(null, results.all.text)
+          else callback(results.all.fault)
         },
         (error: unknown) => {
           if (hasClientLeft(error)) {

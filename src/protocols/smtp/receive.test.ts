@@ -38,9 +38,9 @@ async function openData(client: SmtpClient, box: TestMailbox, mailFrom = '<a@exa
 function withoutTrace(raw: Buffer | undefined): Buffer {
   assert.ok(raw)
   const text = raw.toString('latin1')
-  const trace = /^Return-Path: <[^>\r\n]*>\r\nReceived: [^\r\n]*\r\n\t[^\r\n]*\r\n\t[^\r\n]*\r\n/.exec(text)
-  assert.ok(trace, `no trace in ${JSON.stringify(text.slice(0, 300))}`)
-  return raw.subarray(trace[0].length)
+  const trace = /^Received: [^\r\n]*\r\n\t[^\r\n]*\r\n\t[^\r\n]*\r\n/m.exec(text)
+  assert.ok(trace && text.startsWith('Return-Path: <'), `no trace in ${JSON.stringify(text.slice(0, 300))}`)
+  return raw.subarray(trace.index + trace[0].length)
 }
 
 async function lastMessage(box: TestMailbox): Promise<Buffer> {
@@ -59,14 +59,13 @@ const contents: [what: string, raw: Buffer][] = [
   ['a header and a body', Buffer.from('Subject: x\r\n\r\n.signature\r\n')],
   ['NUL bytes', Buffer.from('Subject: \0\r\n\r\n\0\0 a\0b\r\n')],
   [
-    'every byte',
+    'every byte but CR and LF',
     Buffer.concat([
       Buffer.from('\r\n'),
-      Buffer.from(Array.from({ length: 256 }, (_, n) => n)),
+      Buffer.from(Array.from({ length: 256 }, (_, n) => n).filter((n) => n !== 10 && n !== 13)),
       Buffer.from('\r\n'),
     ]),
   ],
-  ['bare CR and bare LF', Buffer.from('a\rb\nc\r\rd\n\ne\r\n')],
   ['a line of 100,000 bytes', Buffer.from(`\r\n${'x'.repeat(100_000)}\r\n`)],
   ['more than one chunk', Buffer.from(`\r\n${randomBytes(500_000).toString('base64')}\r\n`)],
 ]
@@ -87,17 +86,10 @@ test('any lines in any pieces are stored byte for byte, one message after the ot
   const { client, box } = await fresh()
   using _ = client
   const line = fc.oneof(
-    fc.constantFrom('.', '..', '...', '', '.\r', '\r.', '.x', 'x.', '..\n.x', '\0', 'QUIT', 'RSET'),
-    fc.string({ unit: 'binary-ascii', maxLength: 30 }),
+    fc.constantFrom('.', '..', '...', '', '.x', 'x.', '\0', 'QUIT', 'RSET'),
+    fc.string({ unit: 'binary-ascii', maxLength: 30 }).map((text) => text.replace(/[\r\n]/g, '')),
   )
-  // A dot behind a bare LF is left out: the library takes it for a stuffed one (see the report of this suite).
-  const lines = fc.array(
-    line.filter(
-      (text) =>
-        !/\n\./.test(text) && !text.includes('\r\n') && !text.endsWith('\r') && !text.startsWith('\n'),
-    ),
-    { maxLength: 12 },
-  )
+  const lines = fc.array(line, { maxLength: 12 })
   await fc.assert(
     fc.asyncProperty(
       lines,
@@ -151,19 +143,36 @@ const ends = [
   '\n\n.\r\n',
 ]
 describe('smuggling', { concurrency: true }, () => {
+  const hidden = 'MAIL FROM:<evil@example.net>\r\nRCPT TO:<x@demo.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nx'
   for (const end of ends) {
-    test(`${JSON.stringify(end)} does not end a message`, async () => {
+    const raw = `Subject: outer\r\n\r\nbody${end}${hidden}\r\n`
+    const isBare = /\r(?!\n)|(?<!\r)\n/.test(end)
+
+    test(`${JSON.stringify(end)} does not end a message${isBare ? ', which is refused' : ''}`, async () => {
       const { client, box } = await fresh()
       using _ = client
-      const hidden = `MAIL FROM:<evil@example.net>\r\nRCPT TO:<${box.address}>\r\nDATA\r\nSubject: smuggled\r\n\r\nx`
-      const raw = `Subject: outer\r\n\r\nbody${end}${hidden}\r\n`
       await openData(client, box)
       client.write(raw)
-      assert.match(await client.command('.'), /^250 2\.6\.0 /)
+      assert.match(await client.command('.'), isBare ? /^550 5\.6\.11 / : /^250 2\.6\.0 /)
       assert.match(await client.command('NOOP'), /^250 2\.0\.0 OK/, 'nothing but NOOP was answered')
       const messages = await rawMessages(smtp.t.platform, box.mailboxId)
+      assert.deepEqual(
+        messages.map((one) => withoutTrace(one).toString('latin1')),
+        isBare ? [] : [raw],
+      )
+    })
+
+    test(`${JSON.stringify(end)} from a login of ours is mended`, async () => {
+      const box = await smtp.t.createMailbox()
+      using client = await smtp.logIn(box.address, box.password)
+      const reply = await sendMessage(client, `<${box.address}>`, [box.address], raw)
+      assert.match(reply, /^250 2\.6\.0 /)
+      assert.match(await client.command('NOOP'), /^250 2\.0\.0 OK/)
+      const messages = await rawMessages(smtp.t.platform, box.mailboxId)
       assert.equal(messages.length, 1)
-      assert.equal(withoutTrace(messages[0]).toString('latin1'), raw)
+      // The library takes a dot behind any LF for a stuffed one; here none stands before another.
+      const mended = `${raw}\r\n`.replace(/\r\n|\r|\n/g, '\r\n')
+      assert.ok(messages[0]?.toString('latin1').endsWith(mended.slice(mended.indexOf('body'))))
     })
   }
 })
@@ -189,12 +198,12 @@ test('a message above the limit is refused after its end, and the next one is ac
   const { client, box } = await fresh()
   using _ = client
   const line = `${'x'.repeat(998)}\r\n`
-  const tooBig = line.repeat(sizeMax / 1000 + 1)
+  const tooBig = `\r\n${line.repeat(sizeMax / 1000)}`
   for (const data of [tooBig, '.'.repeat(3) + tooBig]) {
     assert.match(await sendMessage(client, '<a@example.net>', [box.address], data), /^552 5\.3\.4 /)
   }
   assert.equal(await chunksWithoutBody(), 0, 'what came of it is gone')
-  const fits = line.repeat(sizeMax / 1000)
+  const fits = `\r\n${line.repeat(sizeMax / 1000 - 1)}`
   await openData(client, box)
   client.write(fits)
   assert.match(await client.command('.'), /^250 2\.6\.0 /)
@@ -276,7 +285,7 @@ test('a mailbox that vanishes during DATA makes the sender come back', async () 
 test('a message that cannot be stored is answered 451, and the session goes on', async () => {
   const { client, box } = await fresh()
   using _ = client
-  await sql`alter table bodies add constraint no_bodies check (size_bytes > 600) not valid`.execute(
+  await sql`alter table bodies add constraint no_bodies check (size_bytes > 3000) not valid`.execute(
     smtp.t.platform.db,
   )
   const refused = await sendMessage(client, '<a@example.net>', [box.address], 'Subject: small\r\n\r\nx')

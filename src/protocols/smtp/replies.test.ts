@@ -19,6 +19,11 @@ const made = {
   tooManyLogins: replies.tooManyLogins(),
   tooManyRefusals: replies.tooManyRefusals(),
   unknownParameter: replies.unknownParameter(),
+  tooManyConnections: replies.tooManyConnections(),
+  notForYou: replies.notForYou(),
+  bareLineEnds: replies.bareLineEnds(),
+  parameterInvalid: replies.parameterInvalid('is wrong'),
+  heldForLocal: replies.heldForLocal(),
   cannotStore: replies.cannotStore(),
   cannotAnswer: replies.cannotAnswer(),
 } satisfies Record<keyof typeof replies, Error>

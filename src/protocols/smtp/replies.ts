@@ -18,6 +18,12 @@ export function refusalFault({ code, enhanced, text }: ArrivalRefusal): SmtpFaul
 
 export const replies = {
   unknownRecipient: () => fault('client', 550, '5.1.1', 'No such recipient here'),
+  tooManyConnections: () => fault('client', 421, '4.7.0', 'Too many connections from your address'),
+  notForYou: () => fault('client', 554, '5.7.1', 'This listener takes mail from named servers only'),
+  bareLineEnds: () => fault('client', 550, '5.6.11', 'A CR or an LF stands alone; lines end in CRLF'), // RFC 5321 §2.3.8
+  parameterInvalid: (problem: string) => fault('client', 501, '5.5.4', problem),
+  heldForLocal: () =>
+    fault('client', 550, '5.3.3', 'A message that is held for later cannot go to a mailbox here'),
   tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
   // RFC 3463 §3.3: whoever owns the mailbox may make room before the sender gives up.

@@ -6,7 +6,18 @@ import type net from 'node:net'
 import type tls from 'node:tls'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import { newId } from '../../platform/ids.ts'
+import { networkList } from '../../platform/network.ts'
+import { type ProxiedClient, parseProxyHeader } from './proxy-header.ts'
 import { hasEnhancedCode } from './replies.ts'
+
+/** What the library does not know of. */
+export type ServerExtras = {
+  /** Networks whose connections begin with a PROXY header; it is looked for nowhere else. */
+  proxiesFrom: readonly string[]
+  /** What EHLO says beside what the library serves. */
+  features: () => readonly string[]
+}
 
 // After these the socket is handed to TLS or closed: they cannot wait for others.
 const lastOfItsKind = new Set([220, 221, 421])
@@ -17,7 +28,11 @@ class Connection extends SMTPConnection {
 
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     this.#gatherReplies()
-    super.send(code, data, hasEnhancedCode(data) ? false : context)
+    // Of the replies with several lines EHLO's is the only one that is sent here.
+    const isFeatures = code === 250 && Array.isArray(data)
+    const server = this._server
+    const words = isFeatures && server instanceof Server ? [...data, ...server.features()] : data
+    super.send(code, words, hasEnhancedCode(data) ? false : context)
     if (lastOfItsKind.has(code)) this.#release()
     if (this.#leaving && code !== 421) setImmediate(() => this.#leaveIfIdle())
   }
@@ -47,6 +62,32 @@ class Connection extends SMTPConnection {
 }
 
 class Server extends SMTPServer {
+  readonly features: ServerExtras['features']
+  readonly #proxies: { has(address: string): boolean }
+
+  constructor(options: SMTPServerOptions, extras: ServerExtras) {
+    super(options)
+    this.features = extras.features
+    this.#proxies = networkList(extras.proxiesFrom)
+  }
+
+  override _expectsProxyHeader(socket: net.Socket): boolean {
+    return this.#proxies.has(socket.remoteAddress ?? '')
+  }
+
+  // The library reads version 1 only.
+  override _handleProxy(socket: net.Socket, callback: Parameters<SMTPServer['_handleProxy']>[1]): void {
+    if (!this._expectsProxyHeader(socket)) {
+      super._handleProxy(socket, callback)
+      return
+    }
+    readProxyHeader(socket, (error, client) => {
+      if (error) socket.destroy()
+      const told = client ? { remoteAddress: client.address, remotePort: client.port } : {}
+      callback(error, { id: newId(), ...told })
+    })
+  }
+
   override connect(socket: net.Socket | tls.TLSSocket, options?: SMTPConnectionOptions | null): void {
     const connection = new Connection(this, socket, options ?? undefined)
     this.connections.add(connection)
@@ -61,6 +102,36 @@ class Server extends SMTPServer {
   }
 }
 
-export function createSmtpServer(options: SMTPServerOptions): SMTPServer {
-  return new Server(options)
+/** Takes the header off the front of a connection; the server's own timeout bounds the wait. */
+function readProxyHeader(
+  socket: net.Socket,
+  callback: (error: Error | null, client: ProxiedClient) => void,
+): void {
+  let held = Buffer.alloc(0)
+  const settle = (error: Error | null, client: ProxiedClient): void => {
+    socket.off('readable', read).off('error', leave).off('close', leave).off('end', leave)
+    if (error) socket.on('error', () => undefined) // one that is under way must not become the process's
+    callback(error, client)
+  }
+  const leave = (): void => settle(new Error('The connection ended before its PROXY header'), null)
+  const read = (): void => {
+    for (let piece: Buffer | null = socket.read(); piece !== null; piece = socket.read()) {
+      held = Buffer.concat([held, piece])
+      const header = parseProxyHeader(held)
+      if (header.kind === 'need-more') continue
+      if (header.kind === 'invalid') {
+        settle(new Error('Invalid PROXY header'), null)
+        return
+      }
+      const rest = held.subarray(header.lengthBytes)
+      if (rest.length > 0) socket.unshift(rest)
+      settle(null, header.client)
+      return
+    }
+  }
+  socket.on('readable', read).on('error', leave).on('close', leave).on('end', leave)
+}
+
+export function createSmtpServer(options: SMTPServerOptions, extras: ServerExtras): SMTPServer {
+  return new Server(options, extras)
 }

@@ -6,6 +6,7 @@ import type {
   SMTPServerAuthenticationResponse,
   SMTPServerSession,
 } from 'smtp-server'
+import { admitRecipient } from '../../delivery/limits/admit.ts'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
 import type {
   LocalRecipient,
@@ -13,23 +14,29 @@ import type {
   RecipientResolver,
   RemoteRecipient,
 } from '../../delivery/recipients.ts'
-import { ownsSender } from '../../delivery/senders.ts'
-import { logIn, loginFailureDelayMs, loginFailuresMax } from '../../mailboxes/login.ts'
-import type { MailboxOwner } from '../../messages/owner.ts'
+import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
+import { logIn, loginFailureDelayMs, loginFailuresMax, type MailboxLogin } from '../../mailboxes/login.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { smtpLimits } from './limits.ts'
-import { replies, type SmtpFault } from './replies.ts'
-
-/** MX takes mail for our domains from anyone, submission mail for anywhere from those who log in. */
-export type SmtpRole = 'mx' | 'submission'
+import {
+  hasUnknownParameter,
+  type MailExtras,
+  noticesOf,
+  readMailExtras,
+  recipientProblem,
+} from './parameters.ts'
+import { refusalFault, replies, type SmtpFault } from './replies.ts'
+import type { SmtpRole } from './roles.ts'
 
 /** What is known of a connection beside the library's session. */
 export type Conversation = {
   role: SmtpRole
   failedLogins: number
   refusedRecipients: number
-  login: MailboxOwner | null
+  login: MailboxLogin | null
+  /** What MAIL said. */
+  extras: MailExtras
   /** By the text of RCPT TO: what each accepted recipient of this transaction is. */
   recipients: Map<string, LocalRecipient | RemoteRecipient>
 }
@@ -72,10 +79,13 @@ export async function checkSender(
   sender: SMTPServerAddress,
 ): Promise<Decision<undefined>> {
   conversation.recipients.clear()
-  if (hasUnknownParameter(sender, mailParameters)) return refused(replies.unknownParameter())
+  if (hasUnknownParameter('MAIL', conversation.role, sender)) return refused(replies.unknownParameter())
+  const extras = readMailExtras(sender, platform.clock.now())
+  if ('problem' in extras) return refused(replies.parameterInvalid(extras.problem))
+  conversation.extras = extras
   const smtputf8 = sender.args !== false && sender.args['SMTPUTF8'] !== undefined
   if (needsSmtputf8(sender.address) && !smtputf8) return refused(replies.smtputf8Needed())
-  if (conversation.role === 'mx') return accepted
+  if (conversation.role !== 'submission') return accepted
   if (!conversation.login) return refused(replies.loginNeeded())
   return (await ownsSender(platform, conversation.login, sender.address))
     ? accepted
@@ -90,12 +100,16 @@ export async function checkRecipient(
   address: SMTPServerAddress,
 ): Promise<Decision<undefined>> {
   const text = address.address
-  if (hasUnknownParameter(address, recipientParameters)) return refused(replies.unknownParameter())
+  if (hasUnknownParameter('RCPT', conversation.role, address)) return refused(replies.unknownParameter())
+  const problem = recipientProblem(address)
+  if (problem !== null) return refused(replies.parameterInvalid(problem))
   if (needsSmtputf8(text) && session.envelope.smtpUtf8 !== true) return refused(replies.smtputf8Needed())
   const named = withDomain(text, platform.config.hostname)
   const recipient = await resolver.resolve(named, announcedSizeOf(session))
   const fault = faultOf(recipient, conversation.role)
   if (fault === null && (recipient.kind === 'local' || recipient.kind === 'remote')) {
+    const denied = await denialOf(platform, conversation, session, recipient)
+    if (denied !== null) return refused(denied)
     conversation.recipients.set(text, recipient)
     return accepted
   }
@@ -106,13 +120,19 @@ export async function checkRecipient(
   return refused(isGuessing || fault === null ? replies.tooManyRefusals() : fault)
 }
 
-// RFC 1870, RFC 6152, RFC 6531, RFC 4954 §5: what EHLO offers. RCPT has none until DSN (RFC 3461) is offered.
-const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH'])
-const recipientParameters = new Set<string>()
-
-/** RFC 5321 §4.1.1.11: what was not offered is refused, so that nobody relies on it. */
-function hasUnknownParameter({ args }: SMTPServerAddress, known: ReadonlySet<string>): boolean {
-  return args !== false && Object.keys(args).some((name) => !known.has(name))
+/** What a login may not send, or not now: the rules are the core's. */
+async function denialOf(
+  platform: Platform,
+  { login, extras }: Conversation,
+  session: SMTPServerSession,
+  recipient: LocalRecipient | RemoteRecipient,
+): Promise<SmtpFault | null> {
+  if (login === null) return null
+  if (recipient.kind === 'local') return extras.notBefore === null ? null : replies.heldForLocal()
+  const refusal =
+    sandboxRefusal(reversePathOf(session) || login.address) ??
+    (await admitRecipient(platform, login, recipient.address))
+  return refusal === null ? null : refusalFault(refusal)
 }
 
 /** RFC 1870 §4: what MAIL FROM said with SIZE=; 0 without it. */
@@ -135,7 +155,7 @@ function faultOf(recipient: Recipient, role: SmtpRole): SmtpFault | null {
     case 'invalid':
       return replies.recipientInvalid(recipient.problem)
     case 'remote':
-      return role === 'mx' ? replies.relayDenied() : null
+      return role === 'submission' ? null : replies.relayDenied()
     case 'local':
       return null
   }
@@ -147,21 +167,16 @@ export function recipientsOf(
   session: SMTPServerSession,
 ): { local: LocalRecipient[]; remote: OutboundRecipient[] } {
   const local = new Map<string, LocalRecipient>()
-  const remote = new Map<string, RemoteRecipient>()
-  for (const { address } of session.envelope.rcptTo) {
-    const recipient = conversation.recipients.get(address)
+  const remote = new Map<string, OutboundRecipient>()
+  for (const named of session.envelope.rcptTo) {
+    const recipient = conversation.recipients.get(named.address)
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
-    else if (recipient) remote.set(recipient.address, recipient)
+    else if (recipient) {
+      const { address, domain } = recipient
+      remote.set(address, { address, domain, ...noticesOf(named) })
+    }
   }
-  return {
-    local: [...local.values()],
-    remote: [...remote.values()].map((recipient) => ({
-      address: recipient.address,
-      domain: recipient.domain,
-      notify: null,
-      orcpt: null,
-    })),
-  }
+  return { local: [...local.values()], remote: [...remote.values()] }
 }
 
 /**

@@ -1,0 +1,72 @@
+/** Text that HTML hides from people and shows to programs: filters and assistants read what nobody sees. */
+
+const tag = /<([a-z][a-z0-9]{0,20})\b([^<>]{0,4000})>/gi
+/** Elements that show nothing anyway. */
+const silent: ReadonlySet<string> = new Set([
+  'img',
+  'br',
+  'hr',
+  'input',
+  'meta',
+  'link',
+  'style',
+  'script',
+  'title',
+])
+/** Characters of an element's content that are looked at. */
+const contentCharsMax = 4000
+/** Elements that are looked into. */
+const elementsMax = 200
+
+const hiding: readonly RegExp[] = [
+  /(?:^|;)display:none/,
+  /(?:^|;)visibility:hidden/,
+  /(?:^|;)font-size:0+(?:\.0+)?(?:[a-z%]|;|$|!)/,
+  /(?:^|;)opacity:0(?:\.0+)?(?:;|$|!)/,
+  /(?:^|;)mso-hide:all/,
+]
+
+/** @param html what is known of the part; it may end anywhere. Looks at styles of elements, not at style sheets. */
+export function hidesText(html: string): boolean {
+  let looked = 0
+  for (const match of html.matchAll(tag)) {
+    const [whole, name = '', attributes = ''] = match
+    if (silent.has(name.toLowerCase()) || !isHidden(attributes)) continue
+    if (hasWords(contentOf(html, match.index + whole.length, name))) return true
+    looked += 1
+    if (looked >= elementsMax) return false
+  }
+  return false
+}
+
+function isHidden(attributes: string): boolean {
+  if (/(?:^|\s)hidden(?:\s|=|\/|$)/i.test(attributes.replace(/"[^"]*"|'[^']*'/g, '""'))) return true
+  const style = /\bstyle\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))/i.exec(attributes)
+  const text = (style?.[1] ?? style?.[2] ?? style?.[3] ?? '').toLowerCase().replace(/\s+/g, '')
+  return text !== '' && (hiding.some((pattern) => pattern.test(text)) || isOneColour(text))
+}
+
+function isOneColour(style: string): boolean {
+  const front = /(?:^|;)color:([^;!]+)/.exec(style)?.[1]
+  const back = /(?:^|;)background(?:-color)?:([^;!]+)/.exec(style)?.[1]
+  return front !== undefined && back !== undefined && colour(front) === colour(back)
+}
+
+/** #fff, #ffffff and white are one; of others the text counts. */
+function colour(text: string): string {
+  if (text === 'white') return '#ffffff'
+  if (text === 'black') return '#000000'
+  return text.replace(/^#([0-9a-f])([0-9a-f])([0-9a-f])$/, '#$1$1$2$2$3$3')
+}
+
+/** Up to the first end tag of the name: of nested ones the beginning is enough. */
+function contentOf(html: string, start: number, name: string): string {
+  const content = html.slice(start, start + contentCharsMax)
+  const end = content.toLowerCase().indexOf(`</${name.toLowerCase()}`)
+  return end < 0 ? content : content.slice(0, end)
+}
+
+function hasWords(content: string): boolean {
+  const text = content.replace(/<[^<>]*>?/g, ' ').replace(/&#?\w{1,10};?/g, ' ')
+  return /[\p{L}\p{N}]{2}/u.test(text)
+}
