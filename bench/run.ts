@@ -2,6 +2,7 @@
 import { api } from './api.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
+import { inbound } from './inbound.ts'
 import { large } from './large.ts'
 import { memory } from './memory.ts'
 import { pages } from './pages.ts'
@@ -13,6 +14,7 @@ import { printTable, type Row } from './table.ts'
 const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   provision,
   smtp,
+  inbound,
   memory,
   imap,
   idle,

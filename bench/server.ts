@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 
-export async function withServer<T>(work: (server: ChildServer, dataDir: string) => Promise<T>): Promise<T> {
+export async function withServer<T>(
+  work: (server: ChildServer, dataDir: string) => Promise<T>,
+  environment: Record<string, string> = {},
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'mailwright-bench-'))
   try {
-    await using server = await startChildServer(directory)
+    await using server = await startChildServer(directory, environment)
     await callApi(server, 'POST', '/v1/domains', { name: 'bench.test' })
     return await work(server, directory)
   } finally {
