@@ -11,6 +11,11 @@ const rows: [what: string, stored: string, want: SampleMessage | string][] = [
   ['the same bytes', `${trace}${two.bytes}`, two],
   ['a message with a Received of its own', `${trace}${one.bytes}`, one],
   [
+    'a message that was checked',
+    `${trace.replace('Received', 'Authentication-Results: here;\r\n spf=none\r\nReceived')}${one.bytes}`,
+    one,
+  ],
+  [
     'another byte',
     `${trace}Subject: two\r\n\r\nSecond\r\n`,
     'two.eml: byte 16 of 24 was sent as 0x73 and came back as 0x53',

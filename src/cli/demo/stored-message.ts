@@ -27,12 +27,14 @@ function describe({ name, bytes }: SampleMessage, received: Buffer, at: number):
   return `${name}: byte ${at} of ${bytes.length} was sent as ${hex(bytes[at])} and came back as ${hex(received[at])}`
 }
 
+// Between the two stand the results of the checks; each field may be folded.
+const leading =
+  /^Return-Path: [^\r\n]*\r\n(?:(?:X-Mailwright-Spam|Authentication-Results|Received-SPF): ?[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*Received: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*/
+
 /** The length of Return-Path and Received, which delivery puts first (RFC 5321 §4.4); null without them. */
 function traceLength(stored: Buffer): number | null {
   const start = stored.toString('latin1', 0, 4096)
-  return (
-    /^Return-Path: [^\r\n]*\r\nReceived: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*/.exec(start)?.[0].length ?? null
-  )
+  return leading.exec(start)?.[0].length ?? null
 }
 
 function commonLength(a: Buffer, b: Buffer): number {
