@@ -4,25 +4,14 @@ import { type Address, parseAddress, withoutDetail } from '../mailboxes/address.
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { findServedDomain, type MailboxRoute, type Route, routeAddress } from '../mailboxes/routing.ts'
 import { findInboxId } from '../messages/folders.ts'
-import type { MailboxOwner } from '../messages/owner.ts'
 import { type Cache, createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { LocalRecipient, RemoteRecipient } from './recipient-kinds.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
 import { expandForward, type Forwarding, type ForwardRecipient, type Found } from './routing/expand.ts'
 import { looksRewritten, originalSender, srsKeyOf } from './routing/srs.ts'
 
-export type LocalRecipient = {
-  kind: 'local'
-  /** As it was asked for: the mailbox's address, an alias, either with a detail. */
-  address: string
-  owner: MailboxOwner
-  /** The domain of that address. */
-  domainId: string
-  /** INBOX. */
-  folderId: string
-}
-
-export type RemoteRecipient = { kind: 'remote'; address: string; domain: string }
+export type { LocalRecipient, RemoteRecipient }
 
 export type Recipient =
   | LocalRecipient
