@@ -1,14 +1,14 @@
 /** What a filter files over SMTP is where an IMAP client looks for it. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { loadTls } from '../../platform/tls.ts'
-import { type SmtpListener, startSmtpListener } from '../../protocols/smtp/listener.ts'
-import { startTestImap, type TestImap } from '../../testing/test-imap.ts'
-import { inTransaction } from '../../testing/test-mail.ts'
-import { connectSmtp, sendMessage } from '../../testing/test-smtp.ts'
-import { type CommitLane, startCommitLane } from '../commit-lane.ts'
-import { startRecipientResolver } from '../recipients.ts'
-import { putFilter } from './filters.ts'
+import { type CommitLane, startCommitLane } from '../src/delivery/commit-lane.ts'
+import { startRecipientResolver } from '../src/delivery/recipients.ts'
+import { putFilter } from '../src/delivery/routing/filters.ts'
+import { loadTls } from '../src/platform/tls.ts'
+import { type SmtpListener, startSmtpListener } from '../src/protocols/smtp/listener.ts'
+import { startTestImap, type TestImap } from '../src/testing/test-imap.ts'
+import { inTransaction } from '../src/testing/test-mail.ts'
+import { connectSmtp, sendMessage } from '../src/testing/test-smtp.ts'
 
 let imap: TestImap
 let smtp: SmtpListener
