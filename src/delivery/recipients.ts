@@ -4,29 +4,15 @@ import { type Address, parseAddress, withoutDetail } from '../mailboxes/address.
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { findServedDomain, type MailboxRoute, type Route, routeAddress } from '../mailboxes/routing.ts'
 import { findInboxId } from '../messages/folders.ts'
-import type { MailboxOwner } from '../messages/owner.ts'
 import { type Cache, createCache } from '../platform/cache.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { LocalRecipient, RemoteRecipient, ReportRecipient } from './recipient-kinds.ts'
 import { reportLocalParts } from './reports/report-names.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
 import { expandForward, type Forwarding, type ForwardRecipient, type Found } from './routing/expand.ts'
 import { looksRewritten, originalSender, srsKeyOf } from './routing/srs.ts'
 
-export type LocalRecipient = {
-  kind: 'local'
-  /** As it was asked for: the mailbox's address, an alias, either with a detail. */
-  address: string
-  owner: MailboxOwner
-  /** The domain of that address. */
-  domainId: string
-  /** INBOX. */
-  folderId: string
-}
-
-export type RemoteRecipient = { kind: 'remote'; address: string; domain: string }
-
-/** Where a domain takes reports of other mail servers; no mailbox gets them. */
-export type ReportRecipient = { kind: 'report'; address: string; domainId: string }
+export type { LocalRecipient, RemoteRecipient, ReportRecipient }
 
 export type Recipient =
   | LocalRecipient

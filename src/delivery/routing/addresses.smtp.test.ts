@@ -184,6 +184,16 @@ describe('a rewritten sender', () => {
     )
   })
 
+  test('may be longer than 64 bytes before the @', async () => {
+    const verp = `bounces+${'x'.repeat(50)}@far.example`
+    await send(['away@real.example'], 'verp', `<${verp}>`)
+    const long = (await queue()).find(({ message_id }) => message_id === 'verp@far.example')?.mail_from ?? ''
+    assert.ok(long.indexOf('@') > 64)
+    assert.match(await send([long], 'verp-bounce', '<>'), /^250 /)
+    const back = (await queue()).find(({ message_id }) => message_id === 'verp-bounce@far.example')
+    assert.equal(back?.rcpt_to, verp)
+  })
+
   test('takes nothing else', async () => assert.equal(await rcpt(srs), '550 5.7.1'))
 
   test('is refused when it was changed, and as a stranger’s', async () => {
@@ -231,7 +241,7 @@ test('a forward to a suspended mailbox waits, one to a mailbox that is gone goes
       {
         address: 'both@demo.test',
         target: 'carl@demo.test',
-        reason: 'is an unknown address',
+        reason: 'There is no such address.',
         outbound_recipient_id: null,
       },
     ],

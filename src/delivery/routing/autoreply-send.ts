@@ -8,30 +8,10 @@ import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { sendGenerated } from '../outbound/generated.ts'
 import { ownsSender } from '../senders.ts'
-
-export type AutoreplyRequest = {
-  organization_id: string
-  workspace_id: string
-  mailbox_id: string
-  /** The reverse path of what is answered (RFC 3834 §4). */
-  to: string
-  /** Null: the mailbox's address. */
-  from: string | null
-  subject: string
-  text: string
-  /** Whether the text is a MIME part with a header of its own (RFC 5230 §4.8). */
-  is_mime: boolean
-  /** Tells answers apart that are sent to the same person. */
-  handle: string
-  days: number
-  /** Without angle brackets. */
-  in_reply_to: string | null
-  references: string[]
-}
+import type { AutoreplyRequest } from './autoreply.ts'
 
 declare module '../../platform/jobs.ts' {
   interface JobTypes {
-    'autoreply.send': AutoreplyRequest
     'routing.prune': Record<string, never>
   }
 }

@@ -5,10 +5,36 @@ import type { NewJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import type { Vacation } from '../sieve/program.ts'
-import type { AutoreplyRequest } from './autoreply-send.ts'
-import type { DecisionInput } from './decide.ts'
+import type { DecisionInput } from './decision-input.ts'
 import { type HeaderFacts, headerFactsOf } from './header-facts.ts'
 import type { MailboxRules } from './rules.ts'
+
+/** What the job that answers is given. */
+export type AutoreplyRequest = {
+  organization_id: string
+  workspace_id: string
+  mailbox_id: string
+  /** The reverse path of what is answered (RFC 3834 §4). */
+  to: string
+  /** Null: the mailbox's address. */
+  from: string | null
+  subject: string
+  text: string
+  /** Whether the text is a MIME part with a header of its own (RFC 5230 §4.8). */
+  is_mime: boolean
+  /** Tells answers apart that are sent to the same person. */
+  handle: string
+  days: number
+  /** Without angle brackets. */
+  in_reply_to: string | null
+  references: string[]
+}
+
+declare module '../../platform/jobs.ts' {
+  interface JobTypes {
+    'autoreply.send': AutoreplyRequest
+  }
+}
 
 const textBytesMax = 64 * 1024
 const referencesMax = 20

@@ -1,26 +1,16 @@
 /** What becomes of an accepted message for one local recipient: lists, filters, forwarding, autoreply. */
 import type { Platform } from '../../platform/platform.ts'
-import type { Arrival, Authentication, RecipientDecision, SpamVerdict } from '../inbound/arrival.ts'
+import type { RecipientDecision } from '../inbound/arrival.ts'
 import { type LocalRecipient, type Recipient, resolverOf } from '../recipients.ts'
 import { sortBySenderLists } from '../spam/sender-lists.ts'
 import { applyFilter } from './apply-filter.ts'
 import { autoreplyJobs } from './autoreply.ts'
+import type { DecisionInput } from './decision-input.ts'
 import { type Forwarder, type ForwardTarget, failed, targetOf } from './expand.ts'
 import { folderByPath, folderByUse } from './folders-by-name.ts'
 import { forwardMessages } from './forward-messages.ts'
 import { mergeDecisions, nothing } from './placements.ts'
 import { rulesOf } from './rules.ts'
-
-export type DecisionInput = {
-  arrival: Arrival
-  recipient: LocalRecipient
-  /** Null for what a login of ours sends. */
-  authentication: Authentication | null
-  /** Null for what a login of ours sends, and where the filter is off. */
-  spam: SpamVerdict | null
-  /** Whether the author's domain asked for quarantine, and the policy honours it. */
-  quarantined: boolean
-}
 
 /**
  * In this order: the lists of senders, then spam; what is neither blocked nor junk goes through the mailbox's filter, its

@@ -1,7 +1,7 @@
 /** Forwards of ours, followed to their ends when the address is asked for: mailboxes here and addresses elsewhere. */
 import { isSandboxName, parseDomainName } from '../../domains/names.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
-import type { LocalRecipient, RemoteRecipient, ReportRecipient } from '../recipients.ts'
+import type { LocalRecipient, RemoteRecipient, ReportRecipient } from '../recipient-kinds.ts'
 
 /** Who forwards: a mailbox, or an address without one. */
 export type Forwarder = {
@@ -74,16 +74,16 @@ export async function expandForward(
     seen.add(text)
     const fail = (problem: string): void => void targets.set(text, failed(forwarder, text, problem))
     if (depth > forwardDepthMax || seen.size > addressesMax) {
-      fail('lies behind too many forwards')
+      fail('It lies behind too many forwards.')
       continue
     }
     const found = await find(text)
     if (found.kind === 'unavailable') return found
     if (found.kind === 'local') local.set(found.owner.mailboxId, found)
     else if (found.kind === 'remote') targets.set(text, targetOf(forwarder, found))
-    else if (found.kind === 'invalid') fail(found.problem)
-    else if (found.kind === 'unknown') fail('is an unknown address')
-    else if (found.kind === 'report') fail('takes reports of other mail servers only')
+    else if (found.kind === 'invalid') fail(`The address ${found.problem}.`)
+    else if (found.kind === 'unknown') fail('There is no such address.')
+    else if (found.kind === 'report') fail('The address takes reports of other mail servers only.')
     else if (!followed.has(found.forwarder.address)) {
       followed.add(found.forwarder.address)
       const next = { forwarder: found.forwarder, depth: depth + 1 }
@@ -103,7 +103,9 @@ export function targetOf(
 ): ForwardTarget {
   const from = parseDomainName(forwarder.domain)
   const isSandbox = from !== null && isSandboxName(from)
-  const problem = isSandbox ? 'is not on this platform, which mail of a sandbox domain never leaves' : null
+  const problem = isSandbox
+    ? 'It is not on this platform, which mail of a sandbox domain never leaves.'
+    : null
   return { forwarder, address, domain, problem }
 }
 

@@ -37,6 +37,7 @@ export function forwardMessages(
   authentication: Authentication | null,
   targets: readonly ForwardTarget[],
 ): Pick<RecipientDecision, 'forwards'> & { events: NewEvent[] } {
+  if (targets.length === 0) return { forwards: [], events: [] }
   const header = headerFactsOf(arrival.message)
   const isCircling = (header.values.get('received')?.length ?? 0) >= forwardHopsMax
   const judged = targets.map((target) =>
