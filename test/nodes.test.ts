@@ -61,13 +61,13 @@ test('after NOOP a session knows what another node did just before', async () =>
     assert.equal(heard.at(-1), words.join(' '))
   }
   await there.mailboxCreate('Made there')
-  const messagesIn = async (path: string): Promise<number | undefined> => {
+  const countIn = async (path: string): Promise<number | undefined> => {
     const status = await here.status(path, { messages: true })
     return status === false ? undefined : status.messages
   }
-  assert.equal(await messagesIn('Made there'), 0)
+  assert.equal(await countIn('Made there'), 0)
   await send(second, 'ann@nodes.test', 'just now')
-  assert.equal(await messagesIn('INBOX'), 3)
+  assert.equal(await countIn('INBOX'), 3)
   await Promise.all([here.logout(), there.logout()])
 })
 
