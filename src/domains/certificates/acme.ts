@@ -13,6 +13,16 @@ export type IssuedCertificate = { keyPem: string; chainPem: string }
 /** How often and how long an order is asked after. */
 const polling = { backoffAttempts: 12, backoffMin: 500, backoffMax: 5_000 }
 
+/** Runs requests to the authority. @throws in words where the library, without an answer to look at, has none. */
+export async function askAuthority<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof TypeError) throw new Error('the authority does not answer', { cause: error })
+    throw error
+  }
+}
+
 /** @param directoryUrl of the configured authority. @returns a client with our account there, made when there is none. */
 export async function openAcmeClient(platform: Platform, directoryUrl: string): Promise<Client> {
   const { config, db, vault, clock } = platform

@@ -6,7 +6,7 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { privateKeyContext } from '../reseal.ts'
-import { type IssuedCertificate, openAcmeClient, orderCertificate } from './acme.ts'
+import { askAuthority, type IssuedCertificate, openAcmeClient, orderCertificate } from './acme.ts'
 import { removeExpiredChallenges } from './challenges.ts'
 import { enterHostNames, leadsHere, ownHostName } from './host-names.ts'
 import { certificatePolicy } from './policy.ts'
@@ -76,8 +76,10 @@ async function orderDue(platform: Platform, directoryUrl: string): Promise<void>
       if (!(await leadsHere(platform, certificate.host_name))) {
         throw new Error('the name does not lead to this platform')
       }
-      client ??= await openAcmeClient(platform, directoryUrl)
-      await keep(platform, certificate, await orderCertificate(platform, client, certificate.host_name))
+      const asked: Client = client ?? (await askAuthority(() => openAcmeClient(platform, directoryUrl)))
+      client = asked
+      const issued = await askAuthority(() => orderCertificate(platform, asked, certificate.host_name))
+      await keep(platform, certificate, issued)
     } catch (error) {
       await noteFailure(platform, certificate, error)
     }
