@@ -7,6 +7,9 @@ import { type Tx, together, transaction } from '../../platform/database.ts'
 import { eventsStatement, type NewEvent } from '../../platform/events.ts'
 import { addJobs, type NewJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { suppressAfterBounce } from '../bounces/suppress.ts'
+import { reviewAfterOutcomes } from '../limits/review.ts'
+import { forwardBounced } from '../routing/forward-messages.ts'
 import type { Outcome } from './outcome.ts'
 import { lockShared, releaseFinished } from './release.ts'
 import { type NewStep, stepsStatement } from './steps.ts'
@@ -103,6 +106,30 @@ async function write(platform: Platform, tx: Tx, outcomes: readonly Outcome[]): 
   ])
   if (finalMessages.length > 0) await releaseFinished(tx, finalMessages, now)
   await addJobs(tx, noticesOf(ours))
+  await followBounces(
+    platform,
+    tx,
+    ours.filter(({ state }) => state === 'bounced'),
+  )
+}
+
+/** What a bounce has for others: suppression lists, the rate at which sending pauses, whoever had it forwarded. */
+async function followBounces(platform: Platform, tx: Tx, bounced: readonly Outcome[]): Promise<void> {
+  if (bounced.length === 0) return
+  const refused = bounced.flatMap(({ recipient, refusal, reply }) =>
+    refusal === null ? [] : [{ ...refusal, recipientId: recipient.id, reply }],
+  )
+  await suppressAfterBounce(platform, tx, refused)
+  await reviewAfterOutcomes(
+    platform,
+    tx,
+    bounced.map(({ message }) => message.mailboxId),
+  )
+  await forwardBounced(
+    platform,
+    tx,
+    bounced.map(({ recipient }) => recipient.id),
+  )
 }
 
 async function updateRecipients(

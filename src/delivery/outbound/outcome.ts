@@ -19,6 +19,8 @@ export type Outcome = {
   /** Word for word. */
   reply: string
   class: string | null
+  /** For `bounced` by a refusal: what it is about, which suppression lists go by. */
+  refusal: Classified | null
   /** For `queued`: not before then. */
   until: Date | null
   /** Whether the sender may have to be told (RFC 3461). */
@@ -38,19 +40,27 @@ export function outcomeOf(
   const base = { message, recipient, detail }
   if (result.ok) {
     const isNews = recipient.notify?.toLowerCase().split(',').includes('success') === true
-    return { ...base, state: 'delivered', reply: result.reply, class: null, until: null, isNews }
+    return {
+      ...base,
+      state: 'delivered',
+      reply: result.reply,
+      class: null,
+      refusal: null,
+      until: null,
+      isNews,
+    }
   }
   const { reply } = result
   const classified = classify(reply)
   const said = failureLine(reply)
   const bounced = { ...base, state: 'bounced', reply: said, until: null, isNews: true } as const
-  if (classified.isPermanent) return { ...bounced, class: classified.class }
+  if (classified.isPermanent) return { ...bounced, class: classified.class, refusal: classified }
   const { now, retrySchedule } = rules
   const until = nextAttemptAt(now, retrySchedule, recipient.attempts + 1, recipient.expiresAt)
-  if (until === null) return { ...bounced, class: 'expired' }
+  if (until === null) return { ...bounced, class: 'expired', refusal: null }
   const queuedAtMs = recipient.expiresAt.getTime() - rules.queueLifetimeMs
   const isNews = !recipient.delayNotified && now.getTime() - queuedAtMs >= delayNoticeMs
-  return { ...base, state: 'queued', reply: said, class: classified.class, until, isNews }
+  return { ...base, state: 'queued', reply: said, class: classified.class, refusal: null, until, isNews }
 }
 
 /** The class of a refusal. Whether it is for good we know ourselves where there was no reply, or it was our login's. */
