@@ -11,7 +11,9 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { sql } from 'kysely'
+import { putDeliverySettings } from '../src/delivery/policies.ts'
 import { openPlatform } from '../src/open-platform.ts'
+import { transaction } from '../src/platform/database.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { startRemoteSmtp } from '../src/testing/remote-smtp.ts'
 import { startTestDns, type Zone } from '../src/testing/test-dns.ts'
@@ -42,7 +44,7 @@ test('kill -9 while mail leaves: nothing is lost, and what is doubled is account
   let sent = 0
   let windows = 0
   let server = await startChildServer(directory, environment)
-  const sender = await makeSender(server)
+  const sender = await makeSender(server, directory)
   for (let round = 0; round <= kills; round++) {
     if (round > 0) server = await startChildServer(directory, environment)
     const quota = round === kills ? messages : Math.round(((round + 1) / (kills + 1)) * messages)
@@ -80,11 +82,25 @@ function idOf(data: string): string {
   return /^Subject: (m\d+)/m.exec(data)?.[1] ?? ''
 }
 
-async function makeSender(server: ChildServer): Promise<string> {
+async function makeSender(server: ChildServer, directory: string): Promise<string> {
   await callApi(server, 'POST', '/v1/domains', { name: 'crash.test' })
   await callApi(server, 'POST', '/v1/mailboxes', { address: 'ann@crash.test', password })
-  // Far above what a mailbox may send by itself in a day, should there be such limits.
+  await liftLimits(directory)
   return 'ann@crash.test'
+}
+
+/** Ten thousand messages are more than a mailbox may send in a day. */
+async function liftLimits(directory: string): Promise<void> {
+  await using opened = await openPlatform(testConfig({ MAILWRIGHT_DATA_DIR: directory }), { attach: true })
+  const { platform } = opened
+  const { id, organization_id } = await platform.db
+    .selectFrom('workspaces')
+    .select(['id', 'organization_id'])
+    .where('is_default', '=', true)
+    .executeTakeFirstOrThrow()
+  const level = { organizationId: organization_id, workspaceId: id, scope: 'workspace', scopeId: id } as const
+  const settings = { mailbox_per_hour: null, mailbox_per_day: null, mailbox_new_per_day: null }
+  await transaction(platform.db, (tx) => putDeliverySettings(platform, tx, level, settings))
 }
 
 type Load = { next: () => string | null; onAccepted: (id: string) => void }

@@ -4,16 +4,16 @@
  */
 import type { Platform } from '../../platform/platform.ts'
 import { claimDue, type Job, nextDue } from './claim.ts'
-import { type CompletionLane, startCompletionLane } from './completions.ts'
-import type { ConnectContext } from './connect.ts'
+import { startCompletionLane } from './completions.ts'
 import { destinationRuleOf } from './destinations.ts'
-import { createLanes, type Lane, type Lanes, mxLaneKey, rateLeft, wantedWorkers } from './lanes.ts'
-import { createLedger, type Ledger } from './ledger.ts'
-import { type NodeLease, startNodeLease } from './node-lease.ts'
-import { createSessionPool, type SessionPool } from './pool.ts'
+import { createLanes, type Lane, mxLaneKey, rateLeft, wantedWorkers } from './lanes.ts'
+import { createLedger } from './ledger.ts'
+import { startNodeLease } from './node-lease.ts'
+import { createSessionPool } from './pool.ts'
 import { startQueueGauge } from './queue-gauge.ts'
 import { relaysFor } from './relays.ts'
-import { createSignal, type Signal } from './signal.ts'
+import type { SenderState } from './sender-state.ts'
+import { createSignal } from './signal.ts'
 import { rfcTimeouts, type SmtpTimeouts } from './smtp-client/session.ts'
 import { createWorker, type Work } from './worker.ts'
 
@@ -30,18 +30,6 @@ const claimIntervalMs = 20
 const drainMsMax = 10_000
 
 export type Outbound = { stop(): Promise<void> }
-
-export type SenderState = {
-  platform: Platform
-  context: ConnectContext
-  lanes: Lanes
-  ledger: Ledger
-  pool: SessionPool
-  completions: CompletionLane
-  lease: NodeLease
-  signal: Signal
-  isStopping: boolean
-}
 
 /** Starts sending what is in the queue. */
 export async function startOutbound(platform: Platform, options: OutboundOptions = {}): Promise<Outbound> {

@@ -7,7 +7,7 @@ import { type AttemptDetail, classify, type Outcome, outcomeOf } from './outcome
 import { postponeDomain } from './postpone.ts'
 import { isSandboxAddress } from './sandbox.ts'
 import { waitMs } from './schedule.ts'
-import type { SenderState } from './sender.ts'
+import type { SenderState } from './sender-state.ts'
 import { failureLine, noReply, SmtpFailure } from './smtp-client/failure.ts'
 import type { RecipientResult } from './smtp-client/transaction.ts'
 import { transmit } from './transmit.ts'
