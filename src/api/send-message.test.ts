@@ -185,3 +185,18 @@ test('who may not send: a key that reads, another tenant, a suspended mailbox, a
   assert.equal(refusal(await api.call('POST', path, { body })), '409 mailbox_state_conflict')
   assert.deepEqual(await queuedOf(ann.mailboxId), [])
 })
+
+test('a sandbox domain writes to mailboxes here only, and limits hold', async () => {
+  const sandbox = await api.createMailbox()
+  const send = (box: TestMailbox, to: string[]) =>
+    api.call('POST', `/v1/mailboxes/${box.mailboxId}/messages`, { body: { to } })
+  const ann = await newBox()
+  assert.equal((await send(sandbox, [ann.address])).status, 202)
+  assert.equal(refusal(await send(sandbox, ['x@example.com'])), '422 recipient_refused')
+  const policy = { mailbox_per_hour: 1 }
+  await api.call('PUT', `/v1/mailboxes/${ann.mailboxId}/delivery-policy`, { body: policy })
+  assert.equal((await send(ann, ['x@example.com'])).status, 202)
+  const over = await send(ann, ['y@example.com'])
+  assert.equal(refusal(over), '429 sending_limit_reached', over.text)
+  assert.equal((await queuedOf(ann.mailboxId)).length, 1)
+})

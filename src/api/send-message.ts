@@ -1,7 +1,13 @@
 /** POST /v1/mailboxes/{mailbox}/messages: sends a message from a mailbox. */
 import { type Static, Type } from 'typebox'
 import type { NewAttachment, Person } from '../delivery/submission/compose.ts'
-import { personOf, type Submission, submissionLimits, submitMessage } from '../delivery/submission/submit.ts'
+import {
+  personOf,
+  prepareSubmission,
+  type Submission,
+  submissionLimits,
+  submitPrepared,
+} from '../delivery/submission/submit.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
@@ -87,22 +93,23 @@ export function sendMessageRoute(app: Api, platform: Platform): void {
             'mailbox_not_found',
             'mailbox_state_conflict',
             'recipient_refused',
-            'sending_limited',
+            'sending_limit_reached',
+            'sending_paused',
             'quota_exceeded',
           ),
         },
       },
     },
     async (request, reply) => {
+      const scope = scopeOf(request)
       const submission = toSubmission(request.body)
+      // A refusal waits for the transaction: the same key again gets the first reply, whatever holds by then.
+      const prepared = await prepareSubmission(platform, scope, request.params.mailbox, submission).catch(
+        (error: unknown) => ({ error }),
+      )
       return await mutate(platform, request, reply, async (tx) => {
-        const { sent, messageId, recipients } = await submitMessage(
-          platform,
-          tx,
-          scopeOf(request),
-          request.params.mailbox,
-          submission,
-        )
+        if ('error' in prepared) throw prepared.error
+        const { sent, messageId, recipients } = await submitPrepared(platform, tx, scope, prepared)
         const body = {
           id: sent.id,
           thread_id: sent.threadId,

@@ -63,7 +63,6 @@ export const errorCatalogue = {
   special_use_taken: { status: 409, title: 'The mailbox has a folder of that use' },
   quota_exceeded: { status: 409, title: 'The mailbox is full' },
   recipient_refused: { status: 422, title: 'A recipient cannot be written to' },
-  sending_limited: { status: 429, title: 'The mailbox may not send this now' },
   annotation_name_invalid: { status: 422, title: 'The name of an annotation is not valid' },
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },

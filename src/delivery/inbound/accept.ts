@@ -2,26 +2,22 @@
  * The way in: an arrival is looked at, authenticated, scored, and decided about for each of its recipients; what that
  * comes to is committed in one piece. Faces make arrivals and turn the outcome into their protocol's words.
  */
-import type { StagedBody } from '../../messages/bodies.ts'
 import { type HeaderField, parseHeaderFields } from '../../messages/mime/header-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { reportJobs } from '../bounces/recognise.ts'
 import { applyUnsubscribe } from '../bounces/unsubscribe.ts'
 import type { CommitLane, Delivery } from '../commit-lane.ts'
-import type { OutboundMessage } from '../outbound/queue.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
-import { reportIntakes } from '../reports/intake.ts'
 import { observeRefused } from '../reports/observe.ts'
 import { decideForRecipient } from '../routing/decide.ts'
 import { decideForwards, refuseForwards } from '../routing/decide-forwards.ts'
-import { uniquePlacements } from '../routing/placements.ts'
 import { greylistArrival } from '../spam/greylist.ts'
 import { scoreArrival } from '../spam/judge.ts'
 import { receivedField, returnPathField } from '../trace.ts'
-import type { Arrival, ArrivalRefusal, RecipientDecision } from './arrival.ts'
+import type { Arrival, ArrivalRefusal } from './arrival.ts'
 import { authenticateArrival } from './authenticate.ts'
 import { isForged } from './header-edits.ts'
+import { decideForOwn, ownOutbound, planDelivery, sentBy } from './plan.ts'
 import { dmarcOutcome, spamOutcome, spamVerdict } from './policy-outcome.ts'
 import { refuseMessage } from './refuse.ts'
 import { stageMessage } from './stage.ts'
@@ -98,7 +94,8 @@ async function acceptInbound(
     isRemoved: (field) => isForged(field, platform.config.hostname),
   })
   body.trust = await trustOf(platform, arrival, body, judgement)
-  return await commit(lane, arrival, { body, decisions, localBytes: Buffer.byteLength(local), own: [] })
+  const plan = { body, decisions, localBytes: Buffer.byteLength(local), own: [] }
+  return await commit(lane, planDelivery(arrival, plan))
 }
 
 async function acceptSubmission(
@@ -110,18 +107,7 @@ async function acceptSubmission(
 ): Promise<AcceptResult> {
   const refused = await refuseAuthors(platform, login, arrival, fields)
   if (refused !== null) return refused
-  const decided = await Promise.all(
-    arrival.local.map((recipient) =>
-      decideForRecipient(platform, {
-        arrival,
-        recipient,
-        authentication: null,
-        spam: null,
-        quarantined: false,
-      }),
-    ),
-  )
-  const decisions = [...decided, ...(await decideForwards(platform, arrival, null, () => null))]
+  const decisions = await decideForOwn(platform, arrival)
   const unforwarded = refuseForwards(arrival, decisions)
   if (unforwarded !== null) return unforwarded
   const { hostname } = platform.config
@@ -133,8 +119,14 @@ async function acceptSubmission(
     leading: local + traceField(platform, arrival) + missingFields(arrival, fields, hostname),
     isRemoved: (field) => isPrivate(field) || isForged(field, hostname),
   })
-  const own = submissionOf(arrival, login, signingDomainOf(fields, arrival.mailFrom), body)
-  return await commit(lane, arrival, { body, decisions, localBytes: Buffer.byteLength(local), own })
+  const sender = {
+    owner: login,
+    kind: 'submission',
+    signingDomain: signingDomainOf(fields, arrival.mailFrom),
+  } as const
+  const own = ownOutbound(arrival, sender, body)
+  const plan = { body, decisions, localBytes: Buffer.byteLength(local), own }
+  return await commit(lane, { ...planDelivery(arrival, plan), sentBy: sentBy(arrival, login) })
 }
 
 /** Of the local recipients, in their order, and then of the domains whose addresses forward. */
@@ -161,63 +153,7 @@ function traceField(platform: Platform, arrival: Arrival): string {
   })
 }
 
-type Accepted = {
-  body: StagedBody
-  decisions: readonly RecipientDecision[]
-  /** Leading bytes that are for readers here only: what leaves goes without them (RFC 5321 §4.4). */
-  localBytes: number
-  /** What the login itself sends elsewhere. */
-  own: readonly Omit<OutboundMessage, 'bodyBytes' | 'skipBytes'>[]
-}
-
-async function commit(
-  lane: CommitLane,
-  arrival: Arrival,
-  { body, decisions, localBytes, own }: Accepted,
-): Promise<AcceptResult> {
-  const sized = { skipBytes: localBytes, bodyBytes: body.sizeBytes }
-  const leaving = [...own, ...decisions.flatMap(({ forwards }) => forwards)]
-  const bounces = reportJobs(arrival, body.id)
-  const reports = reportIntakes(body.id, arrival.reports ?? [])
-  const delivery: Delivery = {
-    body,
-    internalDate: arrival.at,
-    placements: uniquePlacements(decisions),
-    outbound: leaving.map((message) => ({ ...message, ...sized })),
-    jobs: [...decisions.flatMap(({ jobs }) => jobs), ...bounces.jobs, ...reports.jobs],
-    events: decisions.flatMap(({ events = [] }) => events),
-    holders: [...bounces.holders, ...reports.holders],
-    ...(arrival.login === null ? {} : { sentBy: sentBy(arrival, arrival.login) }),
-  }
+async function commit(lane: CommitLane, delivery: Delivery): Promise<AcceptResult> {
   const result = await lane.deliver(delivery)
-  return result.kind === 'stored' ? { kind: 'accepted', sizeBytes: body.sizeBytes } : result
-}
-
-function sentBy({ local, remote }: Arrival, { mailboxId }: MailboxOwner): NonNullable<Delivery['sentBy']> {
-  return { mailboxId, recipients: [...local, ...remote].map(({ address }) => address) }
-}
-
-function submissionOf(
-  arrival: Arrival,
-  login: MailboxOwner,
-  signingDomain: string | null,
-  body: StagedBody,
-): Accepted['own'] {
-  if (arrival.remote.length === 0) return []
-  return [
-    {
-      owner: login,
-      kind: 'submission',
-      mailFrom: arrival.mailFrom,
-      smtputf8: arrival.smtputf8,
-      signingDomain,
-      ret: arrival.ret,
-      envid: arrival.envid,
-      requireTls: arrival.requireTls,
-      messageId: body.parsed.messageId?.replace(/^<|>$/g, '') ?? null,
-      arc: null,
-      notBefore: arrival.notBefore,
-      recipients: arrival.remote,
-    },
-  ]
+  return result.kind === 'stored' ? { kind: 'accepted', sizeBytes: delivery.body.sizeBytes } : result
 }

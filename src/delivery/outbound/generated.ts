@@ -5,15 +5,13 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type Delivery, writeDeliveries } from '../commit-lane.ts'
-import type { Arrival, RecipientDecision } from '../inbound/arrival.ts'
+import type { Arrival } from '../inbound/arrival.ts'
+import { decideForOwn, ownOutbound, planDelivery } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
-import { decideForRecipient } from '../routing/decide.ts'
 import type { ForwardTarget } from '../routing/expand.ts'
-import { forwardMessages } from '../routing/forward-messages.ts'
-import { uniquePlacements } from '../routing/placements.ts'
 import { returnPathField } from '../trace.ts'
-import type { OutboundMessage, OutboundRecipient } from './queue.ts'
+import type { OutboundRecipient } from './queue.ts'
 
 export type GeneratedMessage = {
   /** Whose queue it is in. */
@@ -97,48 +95,19 @@ async function deliveryOf(
   message: GeneratedMessage,
   arrival: Arrival,
 ): Promise<Delivery | null> {
-  const forwards = arrival.forwards ?? []
-  if (arrival.local.length === 0 && arrival.remote.length === 0 && forwards.length === 0) return null
-  const decisions: RecipientDecision[] = [
-    { placements: [], jobs: [], ...forwardMessages(platform, arrival, null, forwards) },
-  ]
-  for (const recipient of arrival.local) {
-    const judged = { authentication: null, spam: null, quarantined: false }
-    decisions.push(await decideForRecipient(platform, { arrival, recipient, ...judged }))
-  }
-  // RFC 5321 §4.4: for final delivery only.
+  const { local, remote, forwards = [] } = arrival
+  if (local.length === 0 && remote.length === 0 && forwards.length === 0) return null
+  const decisions = await decideForOwn(platform, arrival)
   const returnPath = Buffer.from(returnPathField(message.mailFrom))
   const body = await stage(platform, [returnPath, message.raw])
-  const sized = { skipBytes: returnPath.length, bodyBytes: body.sizeBytes }
-  return {
-    body,
-    internalDate: arrival.at,
-    placements: uniquePlacements(decisions),
-    outbound: [
-      ...queuedOf(message, arrival, body).map((one) => ({ ...one, ...sized })),
-      ...decisions.flatMap(({ forwards }) => forwards).map((forward) => ({ ...forward, ...sized })),
-    ],
-    jobs: decisions.flatMap(({ jobs }) => jobs),
-    events: decisions.flatMap(({ events = [] }) => events),
-    holders: [],
-  }
+  const own = ownOutbound(arrival, message, body)
+  return planDelivery(arrival, { body, decisions, localBytes: returnPath.length, own })
 }
 
 async function stage(platform: Platform, pieces: readonly Buffer[]): Promise<StagedBody> {
   const writer = createBodyWriter(platform)
   for (const piece of pieces) await writer.write(piece)
   return await writer.finish()
-}
-
-function queuedOf(
-  { owner, kind, mailFrom, signingDomain }: GeneratedMessage,
-  { remote, smtputf8 }: Arrival,
-  { parsed }: StagedBody,
-): Omit<OutboundMessage, 'skipBytes' | 'bodyBytes'>[] {
-  if (remote.length === 0) return []
-  const options = { ret: null, envid: null, requireTls: false, arc: null, notBefore: null } as const
-  const messageId = parsed.messageId?.replace(/^<(.*)>$/, '$1') ?? null
-  return [{ owner, kind, mailFrom, signingDomain, smtputf8, messageId, ...options, recipients: remote }]
 }
 
 function hasBeyondAscii(text: string): boolean {

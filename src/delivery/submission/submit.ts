@@ -7,7 +7,7 @@ import type { Scope } from '../../accounts/principals.ts'
 import { requireWrite } from '../../accounts/principals.ts'
 import { parseAddress } from '../../mailboxes/address.ts'
 import { isServed } from '../../mailboxes/lifecycle.ts'
-import { lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
+import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/provision.ts'
 import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import { flagBits } from '../../messages/flags.ts'
@@ -18,15 +18,15 @@ import type { Tx } from '../../platform/database.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Placement, writeDeliveries } from '../commit-lane.ts'
-import type { Arrival, RecipientDecision } from '../inbound/arrival.ts'
+import { type Delivery, type Placement, writeDeliveries } from '../commit-lane.ts'
+import type { Arrival } from '../inbound/arrival.ts'
+import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
 import { admitRecipient } from '../limits/admit.ts'
-import type { OutboundMessage, OutboundRecipient } from '../outbound/queue.ts'
+import type { OutboundRecipient } from '../outbound/queue.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
-import { decideForRecipient } from '../routing/decide.ts'
 import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
-import { forwardMessages } from '../routing/forward-messages.ts'
+import { sandboxRefusal } from '../senders.ts'
 import { receivedField } from '../trace.ts'
 import {
   composeMessage,
@@ -60,53 +60,67 @@ export const submissionLimits = {
   scheduleDaysMax: 30,
 } as const
 
+/** A message that can be sent: its recipients are judged, its bytes are made. */
+export type PreparedSubmission = {
+  mailbox: Mailbox
+  delivery: Delivery
+  messageId: string
+  recipients: Recipients
+}
+
 /**
- * Sends a message from a mailbox.
+ * Judges and composes, before the transaction: what is asked here asks the database on its own.
  * @param ref the mailbox's id or address.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limited, invalid_request,
- *   payload_too_large, quota_exceeded, forbidden.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limit_reached, invalid_request,
+ *   payload_too_large, forbidden.
  */
-export async function submitMessage(
+export async function prepareSubmission(
   platform: Platform,
-  tx: Tx,
   scope: Scope,
   ref: string,
   submission: Submission,
-): Promise<Submitted> {
+): Promise<PreparedSubmission> {
   requireWrite(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
-  if (!isServed(mailbox.state) || mailbox.service !== 'local') {
-    throw new Refusal('mailbox_state_conflict', `${mailbox.address} is ${mailbox.state} and cannot send.`)
-  }
-  const owner = subject(mailbox)
+  const mailbox = await getMailbox(platform, scope, ref)
+  requireServed(mailbox)
   requireSound(platform, submission)
-  const recipients = await judgeRecipients(platform, owner, submission)
+  const recipients = await judgeRecipients(platform, mailbox, submission)
   const from = { address: mailbox.address, name: mailbox.display_name }
   const { raw, messageId } = await composeMessage(from, platform.clock.now(), submission)
   const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
   if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
-  await requireRoom(platform, tx, owner, { bytes: whole.length, messages: 1 })
-  const body = await stage(platform, whole)
   const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
-  const decisions = [
-    { placements: [], jobs: [], ...forwardMessages(platform, arrival, null, recipients.forwards) },
-    ...(await Promise.all(recipients.local.map((one) => decide(platform, arrival, one)))),
-  ]
-  const [stored] = await writeDeliveries(platform, tx, [
-    {
-      body,
-      internalDate: arrival.at,
-      placements: [await sentPlacement(tx, owner), ...decisions.flatMap(({ placements }) => placements)],
-      outbound: [
-        ...queued(arrival, owner, body, messageId),
-        ...decisions
-          .flatMap(({ forwards }) => forwards)
-          .map((forward) => ({ ...forward, skipBytes: 0, bodyBytes: body.sizeBytes })),
-      ],
-      jobs: decisions.flatMap(({ jobs }) => jobs),
-      holders: [],
-    },
-  ])
+  const decisions = await decideForOwn(platform, arrival)
+  const body = await stage(platform, whole)
+  const sender = {
+    owner: subject(mailbox),
+    kind: 'submission',
+    signingDomain: mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1),
+  } as const
+  const own = ownOutbound(arrival, sender, body)
+  const delivery = {
+    ...planDelivery(arrival, { body, decisions, localBytes: 0, own }),
+    sentBy: sentBy(arrival, subject(mailbox)),
+  }
+  return { mailbox, delivery, messageId, recipients }
+}
+
+/**
+ * Writes what was prepared.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused.
+ */
+export async function submitPrepared(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  { mailbox, delivery, messageId, recipients }: PreparedSubmission,
+): Promise<Submitted> {
+  requireServed(await lockMailbox(platform, tx, scope, mailbox.id))
+  const owner = subject(mailbox)
+  await requireRoom(platform, tx, owner, { bytes: delivery.body.sizeBytes, messages: 1 })
+  const copy = await sentPlacement(tx, owner)
+  const placements = [copy, ...delivery.placements.filter(({ folderId }) => folderId !== copy.folderId)]
+  const [stored] = await writeDeliveries(platform, tx, [{ ...delivery, placements }])
   const sent = stored?.[0]
   if (sent === undefined) throw new Error('a message that was sent has no copy')
   return {
@@ -115,8 +129,14 @@ export async function submitMessage(
     recipients: [
       ...recipients.local.map(({ address }) => ({ address, status: 'delivered' as const })),
       ...recipients.remote.map(({ address }) => ({ address, status: 'queued' as const })),
+      ...recipients.forwards.map(({ address }) => ({ address, status: 'queued' as const })),
     ],
   }
+}
+
+function requireServed({ address, state, service }: Mailbox): void {
+  if (isServed(state) && service === 'local') return
+  throw new Refusal('mailbox_state_conflict', `${address} is ${state} and cannot send.`)
 }
 
 function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Submission): void {
@@ -144,7 +164,7 @@ type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[]; forwar
 /** Each once. @throws Refusal that names every recipient that cannot be written to. */
 async function judgeRecipients(
   platform: Platform,
-  owner: MailboxOwner,
+  mailbox: Mailbox,
   { to, cc, bcc }: Submission,
 ): Promise<Recipients> {
   const local = new Map<string, LocalRecipient>()
@@ -154,7 +174,7 @@ async function judgeRecipients(
   let isTemporary = true
   for (const [list, people] of Object.entries({ to, cc, bcc })) {
     for (const [index, { address }] of people.entries()) {
-      const judged = await judge(platform, owner, address)
+      const judged = await judge(platform, mailbox, address)
       if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
       else if (judged.kind === 'remote') remote.set(judged.address, judged)
       else if (judged.kind === 'forward') {
@@ -168,7 +188,7 @@ async function judgeRecipients(
   }
   const [first] = problems
   if (first !== undefined) {
-    throw new Refusal(isTemporary ? 'sending_limited' : 'recipient_refused', first.detail, {
+    throw new Refusal(isTemporary ? 'sending_limit_reached' : 'recipient_refused', first.detail, {
       fields: problems,
     })
   }
@@ -181,7 +201,7 @@ type Judged =
   | ({ kind: 'remote' } & OutboundRecipient)
   | { kind: 'refused'; detail: string; isTemporary: boolean }
 
-async function judge(platform: Platform, owner: MailboxOwner, text: string): Promise<Judged> {
+async function judge(platform: Platform, mailbox: Mailbox, text: string): Promise<Judged> {
   const address = parseAddress(text)
   const refused = (detail: string, isTemporary = false): Judged => ({ kind: 'refused', detail, isTemporary })
   if (!address.ok) return refused(`"${text}" ${address.problem}.`)
@@ -192,7 +212,9 @@ async function judge(platform: Platform, owner: MailboxOwner, text: string): Pro
     case 'forward':
       return recipient.bouncesOnly ? refused('The address takes reports of failed delivery only.') : recipient
     case 'remote': {
-      const refusal = await admitRecipient(platform, owner, recipient.address)
+      const refusal =
+        sandboxRefusal(mailbox.address) ??
+        (await admitRecipient(platform, subject(mailbox), recipient.address))
       if (refusal !== null) return refused(refusal.text, refusal.code < 500)
       return { ...recipient, notify: null, orcpt: null }
     }
@@ -203,10 +225,10 @@ async function judge(platform: Platform, owner: MailboxOwner, text: string): Pro
     case 'unknown':
       return refused(`There is no ${address.value.address} here.`)
     case 'unavailable':
-      return refused(`${address.value.address} takes no mail now.`, true)
+      return refused(`${address.value.address} takes no mail now.`)
     case 'full':
     case 'too-large':
-      return refused(`${address.value.address} has no room for it.`, true)
+      return refused(`${address.value.address} has no room for it.`)
   }
 }
 
@@ -252,20 +274,6 @@ function arrivalOf(
   }
 }
 
-async function decide(
-  platform: Platform,
-  arrival: Arrival,
-  recipient: LocalRecipient,
-): Promise<RecipientDecision> {
-  return await decideForRecipient(platform, {
-    arrival,
-    recipient,
-    authentication: null,
-    spam: null,
-    quarantined: false,
-  })
-}
-
 async function stage(platform: Platform, raw: Buffer): Promise<StagedBody> {
   const writer = createBodyWriter(platform)
   await writer.write(raw)
@@ -280,33 +288,6 @@ async function sentPlacement(tx: Tx, owner: MailboxOwner): Promise<Placement> {
   const [folder] = rows
   if (folder === undefined) throw new Refusal('mailbox_not_found')
   return { owner, folderId: folder.id, flags: flagBits.seen, keywords: [] }
-}
-
-function queued(
-  arrival: Arrival,
-  owner: MailboxOwner,
-  body: StagedBody,
-  messageId: string,
-): OutboundMessage[] {
-  if (arrival.remote.length === 0) return []
-  return [
-    {
-      owner,
-      kind: 'submission',
-      mailFrom: arrival.mailFrom,
-      smtputf8: arrival.smtputf8,
-      skipBytes: 0,
-      bodyBytes: body.sizeBytes,
-      signingDomain: arrival.mailFrom.slice(arrival.mailFrom.lastIndexOf('@') + 1),
-      ret: null,
-      envid: null,
-      requireTls: false,
-      messageId,
-      arc: null,
-      notBefore: arrival.notBefore,
-      recipients: arrival.remote,
-    },
-  ]
 }
 
 /** `ann@a.test` or `Ann <ann@a.test>`. @returns null when it is neither. */
