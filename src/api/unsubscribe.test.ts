@@ -30,7 +30,7 @@ before(async () => {
   server = await startApi(smtp.t.platform, { authenticator, host: '127.0.0.1', port: 0, isReady: () => true })
   stack.defer(() => server.stop())
   base = `http://127.0.0.1:${server.port}`
-  sender = await smtp.t.createMailbox()
+  sender = await smtp.t.createSender()
 })
 after(() => stack.disposeAsync())
 

@@ -27,6 +27,8 @@ export type TestPlatform = AsyncDisposable & {
   /** The default workspace, with a domain `demo.test`. */
   scope: Scope
   createMailbox(address?: string): Promise<TestMailbox>
+  /** A mailbox of `sender.example`, which is no sandbox: it may send to the outside. */
+  createSender(): Promise<TestMailbox>
   /** Connects a domain outside .test, as if its ownership had been proved. */
   connectActiveDomain(name: string): Promise<Domain>
 }
@@ -67,6 +69,7 @@ export async function startTestPlatform(environment: Record<string, string> = {}
   const scope = await defaultScope(platform)
   await transaction(platform.db, (tx) => connectDomain(platform, tx, scope, 'demo.test'))
   let made = 0
+  let senders: Promise<Domain> | null = null
   const running = stack.move()
   return {
     platform,
@@ -74,6 +77,11 @@ export async function startTestPlatform(environment: Record<string, string> = {}
     apiKey: testApiKey,
     scope,
     connectActiveDomain: (name) => connectActiveDomain(platform, scope, name),
+    async createSender() {
+      senders ??= connectActiveDomain(platform, scope, 'sender.example')
+      await senders
+      return await createMailbox(platform, scope, `sender${++made}@sender.example`)
+    },
     createMailbox: (address = `user${++made}@demo.test`) => createMailbox(platform, scope, address),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }

@@ -76,7 +76,7 @@ const nobody = async (mailbox: TestMailbox, address: string) =>
   assert.equal(await findSuppression(smtp.t.platform.db, mailbox.owner.workspaceId, address), null)
 
 test('a bounce that came late: noted, told once, suppressed; the message is delivered as usual', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { id, messageId, recipientIds } = await submit(sender, ['ann@example.org', 'bob@example.org'])
   await report('postfix-unknown-user', sender, messageId)
   await report('postfix-unknown-user', sender, messageId)
@@ -132,7 +132,7 @@ const cases: Case[] = [
 ]
 for (const [at, [fixture, steps, events, reason]] of cases.entries()) {
   test(`taken in: ${fixture}`, async () => {
-    const sender = await smtp.t.createMailbox()
+    const sender = await smtp.t.createSender()
     const address = `ann${at}@example.org`
     const { messageId, recipientIds } = await submit(sender, [address])
     await report(fixture, sender, messageId, [['ann@example.org', address]])
@@ -151,7 +151,7 @@ for (const [at, [fixture, steps, events, reason]] of cases.entries()) {
 }
 
 test('a forward that fails names whom it was sent to at first', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { messageId, recipientIds } = await submit(sender, ['ann.forwards@example.org'])
   await report('forwarded-with-original-recipient', sender, messageId, [
     ['rfc822;ann@example.org', 'rfc822;Ann.Forwards@Example.org'],
@@ -160,7 +160,7 @@ test('a forward that fails names whom it was sent to at first', async () => {
 })
 
 test('the message’s own id as envelope id names it too', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { id, recipientIds } = await submit(sender, ['ann.envid@example.org'])
   await report('forwarded-with-original-recipient', sender, 'another@demo.test', [
     ['rfc822;ann@example.org', 'rfc822;ann.envid@example.org'],
@@ -170,7 +170,7 @@ test('the message’s own id as envelope id names it too', async () => {
 })
 
 test('a workspace’s other mailbox may be where reports go', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { messageId } = await submit(sender, ['ann.shared@example.org'])
   await report('arf-yahoo', await smtp.t.createMailbox(), messageId, [
     ['ann@example.org', 'ann.shared@example.org'],
@@ -179,7 +179,7 @@ test('a workspace’s other mailbox may be where reports go', async () => {
 })
 
 test('what was not sent is not believed', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { id, messageId, recipientIds } = await submit(sender, [
     'ann.safe@example.org',
     'bob.safe@example.org',
@@ -202,7 +202,7 @@ test('what was not sent is not believed', async () => {
 })
 
 test('what has bounced already is not told again', async () => {
-  const sender = await smtp.t.createMailbox()
+  const sender = await smtp.t.createSender()
   const { id, messageId, recipientIds } = await submit(sender, ['ann.twice@example.org'])
   await decideFate(smtp.t.platform, id, 'ann.twice@example.org', { state: 'bounced', step: 'bounced' })
   await report('postfix-unknown-user', sender, messageId, [['ann@example.org', 'ann.twice@example.org']])

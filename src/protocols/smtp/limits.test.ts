@@ -13,7 +13,7 @@ before(async () => {
 after(() => smtp[Symbol.asyncDispose]())
 
 async function sender(settings: DeliveryPolicySettings): Promise<TestMailbox> {
-  const box = await smtp.t.createMailbox()
+  const box = await smtp.t.createSender()
   await setDeliveryPolicy(smtp.t.platform, smtp.t.scope, 'mailbox', box.mailboxId, settings)
   return box
 }
