@@ -81,7 +81,7 @@ test('over SMTP: a login of ours is never held off', async () => {
     client,
     `<${open.mailbox.address}>`,
     [grey.mailbox.address],
-    honestMessage(),
+    honestMessage({ From: open.mailbox.address }),
   )
   assert.match(reply, /^250 /)
 })

@@ -363,5 +363,5 @@ test('results that claim to be ours are taken out, those of others stay and keep
   assert.doesNotMatch(raw, /bank\.example|really|score=-100/)
   assert.ok(raw.endsWith(`${signedRaw}\r\n`), 'the rest is byte for byte what was sent')
   assert.equal(trust.dkim[0]?.result, 'pass')
-  assert.equal(raw.match(/^X-Mailwright-Spam: score=0\.0\r\n/gm)?.length, 1)
+  assert.equal(raw.match(/^X-Mailwright-Spam: score=\d+\.\d/gm)?.length, 1)
 })
