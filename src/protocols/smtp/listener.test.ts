@@ -27,11 +27,11 @@ before(async () => {
 })
 after(() => smtp[Symbol.asyncDispose]())
 
-const common = ['8BITMIME', 'DSN', 'ENHANCEDSTATUSCODES', 'PIPELINING', 'SIZE 1000000', 'SMTPUTF8']
+const common = ['8BITMIME', 'ENHANCEDSTATUSCODES', 'PIPELINING', 'SIZE 1000000', 'SMTPUTF8']
 const capabilities: [name: SmtpListenerName, more: string[]][] = [
   ['smtp', ['STARTTLS']],
-  ['submission', ['AUTH PLAIN LOGIN', 'STARTTLS', 'FUTURERELEASE 2592000']],
-  ['submissions', ['AUTH PLAIN LOGIN', 'FUTURERELEASE 2592000', 'REQUIRETLS']],
+  ['submission', ['AUTH PLAIN LOGIN', 'DSN', 'STARTTLS', 'FUTURERELEASE 2592000']],
+  ['submissions', ['AUTH PLAIN LOGIN', 'DSN', 'FUTURERELEASE 2592000', 'REQUIRETLS']],
 ]
 describe('capabilities', { concurrency: true }, () => {
   for (const [name, more] of capabilities) {

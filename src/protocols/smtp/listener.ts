@@ -82,7 +82,7 @@ function fixedOptions(platform: Platform, { name, tls }: SmtpListenerOptions): S
     size: platform.config.messageBytesMax,
     lmtp: name === 'lmtp',
     hideENHANCEDSTATUSCODES: false,
-    hideDSN: name === 'lmtp',
+    hideDSN: roleOf(name) !== 'submission',
     hideREQUIRETLS: roleOf(name) !== 'submission',
     authMethods: ['PLAIN', 'LOGIN'],
     authOptional: true, // session.ts asks for the login, with its own reply

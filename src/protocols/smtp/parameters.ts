@@ -10,12 +10,13 @@ const dsnOfMail = ['RET', 'ENVID'] // RFC 3461 §4.3, §4.4
 const dsnOfRcpt = ['NOTIFY', 'ORCPT'] // RFC 3461 §4.1, §4.2
 
 const mailParameters: Readonly<Record<SmtpRole, ReadonlySet<string>>> = {
-  mx: new Set([...common, 'AUTH', ...dsnOfMail]),
+  // Not DSN: who hands mail to us then tells its sender of the relaying, and we owe no report of success here.
+  mx: new Set([...common, 'AUTH']),
   submission: new Set([...common, 'AUTH', ...dsnOfMail, 'HOLDFOR', 'HOLDUNTIL', 'REQUIRETLS']),
   lmtp: new Set(common),
 }
 const recipientParameters: Readonly<Record<SmtpRole, ReadonlySet<string>>> = {
-  mx: new Set(dsnOfRcpt),
+  mx: new Set(),
   submission: new Set(dsnOfRcpt),
   lmtp: new Set(),
 }

@@ -204,10 +204,11 @@ describe('DSN (RFC 3461)', { concurrency: true }, () => {
     })
   }
 
-  test('is offered at the MX as well', async () => {
+  test('is not offered at the MX, and refused there', async () => {
     using client = await smtp.greet('smtp')
-    assert.match(await client.command('MAIL FROM:<a@b.example> RET=HDRS ENVID=1'), /^250 /)
-    assert.match(await client.command(`RCPT TO:<${bob.address}> NOTIFY=FAILURE`), /^250 /)
+    assert.match(await client.command('MAIL FROM:<a@b.example> RET=HDRS ENVID=1'), /^555 5\.5\.4 /)
+    assert.match(await client.command('MAIL FROM:<a@b.example>'), /^250 /)
+    assert.match(await client.command(`RCPT TO:<${bob.address}> NOTIFY=FAILURE`), /^555 5\.5\.4 /)
   })
 })
 
