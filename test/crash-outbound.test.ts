@@ -83,16 +83,21 @@ function idOf(data: string): string {
 }
 
 async function makeSender(server: ChildServer, directory: string): Promise<string> {
-  await callApi(server, 'POST', '/v1/domains', { name: 'crash.test' })
-  await callApi(server, 'POST', '/v1/mailboxes', { address: 'ann@crash.test', password })
-  await liftLimits(directory)
-  return 'ann@crash.test'
+  await callApi(server, 'POST', '/v1/domains', { name: 'crash.example' })
+  await prepareSending(directory)
+  await callApi(server, 'POST', '/v1/mailboxes', { address: 'ann@crash.example', password })
+  return 'ann@crash.example'
 }
 
-/** Ten thousand messages are more than a mailbox may send in a day. */
-async function liftLimits(directory: string): Promise<void> {
+/** The domain as if its records were there; and ten thousand messages are more than a mailbox may send in a day. */
+async function prepareSending(directory: string): Promise<void> {
   await using opened = await openPlatform(testConfig({ MAILWRIGHT_DATA_DIR: directory }), { attach: true })
   const { platform } = opened
+  await platform.db
+    .updateTable('domains')
+    .set({ state: 'active' })
+    .where('name', '=', 'crash.example')
+    .execute()
   const { id, organization_id } = await platform.db
     .selectFrom('workspaces')
     .select(['id', 'organization_id'])

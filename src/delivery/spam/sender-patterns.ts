@@ -29,7 +29,9 @@ export function patternsFor(text: string): string[] {
   if (!parsed.ok) return []
   const { address, domain } = parsed.value
   const base = withoutDetail(parsed.value)
+  // Without its detail a local part may need quotes, and then be too long.
+  const isBase = base !== null && parseAddress(base).ok
   const labels = domain.split('.')
   const above = labels.slice(1).map((_, index) => `.${labels.slice(index + 1).join('.')}`)
-  return [address, ...(base === null ? [] : [base]), `@${domain}`, ...above]
+  return [address, ...(isBase ? [base] : []), `@${domain}`, ...above]
 }

@@ -173,7 +173,7 @@ describe('LMTP (RFC 2033)', () => {
         .innerJoin('bodies', 'bodies.id', 'messages.body_id')
         .select('bodies.trust')
         .where('mailbox_id', '=', two.mailboxId)
-        .orderBy('uid', 'desc')
+        .orderBy('messages.id', 'desc')
         .executeTakeFirstOrThrow()
       assert.equal(row.trust?.spf.result, spf)
       assert.equal(row.trust?.dmarc.disposition, disposition)

@@ -6,9 +6,10 @@ import { type PolicySettings, putSettings } from '../../messages/policies.ts'
 import { renameFolder } from '../../messages/rename.ts'
 import { transaction } from '../../platform/database.ts'
 import { countStatements } from '../../testing/count-statements.ts'
-import { append, mail } from '../../testing/test-mail.ts'
+import { append } from '../../testing/test-mail.ts'
 import type { TestMailbox } from '../../testing/test-platform.ts'
 import { type SmtpClient, sendMessage, startTestSmtp, type TestSmtp } from '../../testing/test-smtp.ts'
+import { honestMessage } from '../../testing/test-spam.ts'
 import { smtpLimits } from './limits.ts'
 
 let smtp: TestSmtp
@@ -16,6 +17,8 @@ before(async () => {
   smtp = await startTestSmtp({ MAILWRIGHT_LOG_LEVEL: 'silent' })
 })
 after(() => smtp[Symbol.asyncDispose]())
+
+const mail = (): Buffer => Buffer.from(honestMessage())
 
 async function put(box: TestMailbox, settings: PolicySettings): Promise<void> {
   await transaction(smtp.t.platform.db, (tx) => putSettings(smtp.t.platform, tx, box.owner, settings))
