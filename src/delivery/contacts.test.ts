@@ -31,7 +31,7 @@ async function messagesOf(box: TestMailbox): Promise<{ id: string; trust: Trust 
     .innerJoin('bodies', 'bodies.id', 'messages.body_id')
     .select(['messages.id', 'bodies.trust'])
     .where('mailbox_id', '=', box.mailboxId)
-    .orderBy('uid')
+    .orderBy('messages.id')
     .execute()
 }
 

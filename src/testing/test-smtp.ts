@@ -191,7 +191,7 @@ export async function rawMessages(platform: Platform, mailboxId: string): Promis
     .selectFrom('messages')
     .select('body_id')
     .where('mailbox_id', '=', mailboxId)
-    .orderBy('uid')
+    .orderBy('id')
     .execute()
   return await Promise.all(rows.map((row) => readBodyBytes(platform.db, row.body_id)))
 }
