@@ -142,7 +142,8 @@ function typeOf({ gone }: PlannedChange): 'message.expunged' | 'message.flags_ch
 function eventOf({ work, change, modseq }: Planned): NewEvent[] {
   const count = countOf(change)
   if (count === 0) return []
-  const data = { folder_id: work.folderId, highest_modseq: modseq + 1, count }
+  const named = change.keywords.length === 0 ? {} : { keywords: [...change.keywords] }
+  const data = { folder_id: work.folderId, highest_modseq: modseq + 1, count, ...named }
   return [{ type: typeOf(change), ...work.owner, data }]
 }
 
@@ -167,9 +168,10 @@ async function write(platform: Platform, batch: readonly Planned[]): Promise<Wri
         ${timeArray(batch.map(({ work }) => new Date(now.getTime() + work.restoreDays * dayMs)))},
         ${uuidArray(batch.map(() => newId()))}, ${batch.map(({ change }) => typeOf(change))}::text[],
         ${uuidArray(batch.map(({ work }) => work.owner.organizationId))},
-        ${uuidArray(batch.map(({ work }) => work.owner.workspaceId))}
+        ${uuidArray(batch.map(({ work }) => work.owner.workspaceId))},
+        ${batch.map(({ change }) => change.keywords.join(' '))}::text[] -- a keyword is an atom and has no space
       ) as wanted (mailbox_id, folder_id, modseq, count, removed, unseen, bytes, restore_until, event_id, event_type,
-        organization_id, workspace_id)
+        organization_id, workspace_id, named)
     ), locked as materialized (
       select wanted.*, folders.path, folders.uidnext - 1 - folders.message_count + wanted.removed as removed_ever
       from folders join wanted on folders.mailbox_id = wanted.mailbox_id and folders.id = wanted.folder_id
@@ -184,7 +186,7 @@ async function write(platform: Platform, batch: readonly Planned[]): Promise<Wri
       from unnest(
         ${uuidArray(flags.map(({ folderId }) => folderId))}, ${int8Array(flags.map(({ uid }) => uid))},
         ${int4Array(flags.map((message) => message.flags))},
-        ${flags.map(({ keywords }) => keywords.join(' '))}::text[] -- a keyword is an atom and has no space
+        ${flags.map(({ keywords }) => keywords.join(' '))}::text[] -- likewise
       ) as new (folder_id, uid, flags, keywords) join locked on locked.folder_id = new.folder_id
       where messages.mailbox_id = locked.mailbox_id and messages.folder_id = new.folder_id and messages.uid = new.uid
     ), gone as (
@@ -206,7 +208,8 @@ async function write(platform: Platform, batch: readonly Planned[]): Promise<Wri
     ), event as (
       insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
       select event_id, ${platform.nodeId}::uuid, event_type, organization_id, workspace_id, mailbox_id,
-        jsonb_build_object('folder_id', folder_id::text, 'highest_modseq', modseq + 1, 'count', count),
+        jsonb_build_object('folder_id', folder_id::text, 'highest_modseq', modseq + 1, 'count', count)
+          || case when named = '' then '{}' else jsonb_build_object('keywords', string_to_array(named, ' ')) end,
         ${now}::timestamptz
       from locked where count > 0
     )

@@ -13,6 +13,8 @@ export type PlannedChange = {
   /** What the folder's counters change by. */
   unseen: number
   bytes: number
+  /** Those that a change of flags names, for its event. */
+  keywords: readonly string[]
 }
 
 /** Of more messages than this a statement of its own is made in the database. */
@@ -50,7 +52,7 @@ export function planFlags(
   }
   const highestModseq = folder.modseq + (changed.length > 0 ? 1 : 0)
   return {
-    change: { flags: changed, gone: [], unseen, bytes: 0 },
+    change: { flags: changed, gone: [], unseen, bytes: 0, keywords: named },
     result: { messages, modified, changed: changed.length, highestModseq },
   }
 }
@@ -70,7 +72,7 @@ export function planExpunge(folder: LightFolder, ranges: readonly UidRange[] | n
     unseen -= isUnseen(message.flags)
     bytes -= message.size_bytes
   }
-  return { flags: [], gone, unseen, bytes }
+  return { flags: [], gone, unseen, bytes, keywords: [] }
 }
 
 const everyUid = [{ first: 1, last: 2 ** 32 - 1 }]

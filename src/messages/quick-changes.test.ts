@@ -130,6 +130,50 @@ test('a change of a remembered folder is what the database would have made of it
   assert.deepEqual(await told(quick), await told(slow))
 })
 
+const namings: [what: string, change: FlagChange, told: string[] | undefined][] = [
+  ['keywords as they are spelled', { mode: 'add', flags: 0, keywords: ['$Junk', 'b'] }, ['$Junk', 'b']],
+  ['one keyword in two cases', { mode: 'add', flags: 0, keywords: ['$B', '$b'] }, ['$B']],
+  ['what goes', { mode: 'remove', flags: 0, keywords: ['$WORK'] }, ['$WORK']],
+  [
+    'what is there beside what is not',
+    { mode: 'replace', flags: 0, keywords: ['new', '$work'] },
+    ['new', '$work'],
+  ],
+  ['no keyword', addSeen, undefined],
+  ['no keyword, where one goes', { mode: 'replace', flags: 0, keywords: [] }, undefined],
+]
+for (const [what, change, told] of namings) {
+  test(`the event of a change tells what it names, remembered or not: ${what}`, async () => {
+    for (const isRemembered of [true, false]) {
+      const box = await boxOf(2, { isRemembered })
+      await flags(box, { mode: 'add', flags: 0, keywords: ['$Work'] })
+      const heard: unknown[] = []
+      const stop = t.platform.bus.subscribeMailbox(box.mailboxId, ({ data }) => heard.push(data))
+      await flags(box, change)
+      stop()
+      const { keywords, ...counted } = {
+        keywords: told,
+        folder_id: box.folderId,
+        highest_modseq: 4,
+        count: 2,
+      }
+      const want = keywords === undefined ? counted : { ...counted, keywords }
+      assert.deepEqual(heard, [want], 'here')
+      assert.deepEqual((await eventsOf(t.platform, box.mailboxId)).at(-1)?.data, want, 'written down')
+    }
+  })
+}
+
+test('each change of a moment tells its own keywords', async () => {
+  const boxes = await Promise.all(Array.from({ length: 3 }, () => boxOf(1)))
+  const named = [['$Junk'], [], ['$NotJunk', 'x']]
+  await Promise.all(boxes.map((box, at) => flags(box, { ...addSeen, keywords: named[at] ?? [] })))
+  for (const [at, box] of boxes.entries()) {
+    const data = Object((await eventsOf(t.platform, box.mailboxId)).at(-1)?.data)
+    assert.deepEqual(data.keywords ?? [], named[at])
+  }
+})
+
 test('changes of the same moment are one statement, one after the other in each folder', async () => {
   const boxes = await Promise.all(Array.from({ length: 6 }, () => boxOf(3)))
   const statements = await countStatements(async () => {

@@ -66,6 +66,7 @@ const lessons: [what: string, folder: string, commands: string[], taught: string
   ['within Junk', 'Junk', ['MOVE 1 Junk'], 'spam 0 ham 0'],
   ['$Junk', 'INBOX', ['STORE 1 +FLAGS ($Junk)'], 'spam 1 ham 0 /learnspam'],
   ['$junk in another case', 'INBOX', ['STORE 1 +FLAGS ($JUNK)'], 'spam 1 ham 0 /learnspam'],
+  ['$Junk after FETCH', 'INBOX', ['FETCH 1:* (FLAGS)', 'STORE 1 +FLAGS ($Junk)'], 'spam 1 ham 0 /learnspam'],
   ['$NotJunk', 'INBOX', ['STORE 1 +FLAGS ($NotJunk)'], 'spam 0 ham 1 /learnham'],
   ['both', 'INBOX', ['STORE 1 +FLAGS ($Junk $NotJunk)'], 'spam 0 ham 0'],
   ['$Junk taken away', 'INBOX', ['STORE 1 -FLAGS ($Junk)'], 'spam 0 ham 0'],
