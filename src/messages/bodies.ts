@@ -5,7 +5,7 @@
  * partial FETCH reads only the chunks that it needs.
  */
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, type ZstdOptions, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -39,7 +39,14 @@ export type BodyWriter = {
 
 const compressAsync = promisify(zstdCompress)
 // Level 1 costs a third less time than the default and gives nearly the same size on mail.
-const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+const level = { [constants.ZSTD_c_compressionLevel]: 1 }
+const outputBytes = { min: 1024, max: 64 * 1024 } as const
+
+/** With the size known, zstd and Node set up no more memory than it needs: half the time of a small message. */
+function compressionOf({ length }: Buffer): ZstdOptions {
+  const chunkSize = Math.min(Math.max(length, outputBytes.min), outputBytes.max)
+  return { params: level, pledgedSrcSize: length, chunkSize }
+}
 
 export function createBodyWriter(platform: Platform): BodyWriter {
   const id = newId()
@@ -75,7 +82,7 @@ export function createBodyWriter(platform: Platform): BodyWriter {
       const parsed = parser.end()
       if (chunks === 0) {
         const raw = Buffer.concat(pieces, heldBytes)
-        return { id, sizeBytes, content: zstdCompressSync(raw, compression), parsed }
+        return { id, sizeBytes, content: zstdCompressSync(raw, compressionOf(raw)), parsed }
       }
       if (heldBytes > 0) await flushChunk()
       return { id, sizeBytes, content: null, parsed }
@@ -88,7 +95,7 @@ export function createBodyWriter(platform: Platform): BodyWriter {
 }
 
 async function insertChunk(db: Db, bodyId: string, number: number, raw: Buffer): Promise<void> {
-  const content = await compressAsync(raw, compression)
+  const content = await compressAsync(raw, compressionOf(raw))
   await db.insertInto('body_chunks').values({ body_id: bodyId, number, content }).execute()
 }
 

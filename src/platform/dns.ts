@@ -53,7 +53,10 @@ class NoRecord extends Error {
   readonly code: 'ENOTFOUND' | 'ENODATA'
 
   constructor(name: string, type: string, code: 'ENOTFOUND' | 'ENODATA') {
+    const frames = Error.stackTraceLimit
+    Error.stackTraceLimit = 0 // an answer like any other, several for each message: who asked is of no interest
     super(`${code} ${type} ${name}`)
+    Error.stackTraceLimit = frames
     this.code = code
   }
 }

@@ -2,7 +2,7 @@
  * The way in: an arrival is looked at, authenticated, scored, and decided about for each of its recipients; what that
  * comes to is committed in one piece. Faces make arrivals and turn the outcome into their protocol's words.
  */
-import { type HeaderField, parseHeaderFields } from '../../messages/mime/header-fields.ts'
+import type { HeaderField } from '../../messages/mime/header-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { applyUnsubscribe } from '../bounces/unsubscribe.ts'
@@ -15,6 +15,7 @@ import { greylistArrival } from '../spam/greylist.ts'
 import { scoreArrival } from '../spam/judge.ts'
 import { receivedField, returnPathField } from '../trace.ts'
 import type { Arrival, ArrivalRefusal } from './arrival.ts'
+import { headerFieldsOf } from './arrival-fields.ts'
 import { authenticateArrival } from './authenticate.ts'
 import { isForged } from './header-edits.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from './plan.ts'
@@ -37,7 +38,7 @@ export async function acceptArrival(
   arrival: Arrival,
 ): Promise<AcceptResult> {
   const asked = applyUnsubscribe(platform, arrival)
-  const fields = parseHeaderFields(asked.message.header)
+  const fields = headerFieldsOf(asked.message)
   const refused = refuseMessage(asked, fields, platform.config.hostname)
   if (refused !== null) return refused
   return asked.login === null

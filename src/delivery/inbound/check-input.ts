@@ -1,7 +1,7 @@
 /** What of a message the checks are given: all of it, but no more signatures than are worth looking at. */
 import { Readable } from 'node:stream'
-import { parseHeaderFields } from '../../messages/mime/header-fields.ts'
 import type { SpooledMessage } from './arrival.ts'
+import { headerFieldsOf } from './arrival-fields.ts'
 import { type ByteRange, keptRanges } from './header-edits.ts'
 
 export const checkLimits = {
@@ -17,7 +17,7 @@ export const checkLimits = {
 const bufferBytesMax = 1024 * 1024
 
 export async function checkInput(message: SpooledMessage): Promise<Buffer | Readable> {
-  const ranges = [...boundedHeader(message.header), { start: message.header.length, end: message.sizeBytes }]
+  const ranges = [...boundedHeader(message), { start: message.header.length, end: message.sizeBytes }]
   const pieces = readRanges(message, ranges)
   if (message.sizeBytes > bufferBytesMax) return Readable.from(pieces, { objectMode: false })
   const held: Buffer[] = []
@@ -29,8 +29,9 @@ export async function checkInput(message: SpooledMessage): Promise<Buffer | Read
  * Trace fields are added on top, so that the first signatures are the youngest. What is left out counts as absent: an ARC
  * chain that is too long goes whole.
  */
-function boundedHeader(header: Buffer): ByteRange[] {
-  const fields = parseHeaderFields(header)
+function boundedHeader(message: SpooledMessage): ByteRange[] {
+  const { header } = message
+  const fields = headerFieldsOf(message)
   const arcSets = fields.filter(({ name }) => name.toLowerCase() === 'arc-seal').length
   let signatures = 0
   let names = 0

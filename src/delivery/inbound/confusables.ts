@@ -62,8 +62,14 @@ const pairs: readonly [RegExp, string][] = [
 
 /** Names with the same skeleton look the same to a reader who does not look closely. Empty for a name without letters. */
 export function skeletonOf(name: string): string {
-  const plain = name.normalize('NFKC').toLowerCase().normalize('NFD').replace(/\p{M}/gu, '')
+  const plain = plainLetters(name)
   const latin = [...plain].map((letter) => looksLike[letter] ?? letter).join('')
   const letters = latin.replace(/i/g, 'l').replace(/[^\p{L}\p{N}]+/gu, '') // I, l and 1 are one stroke each
   return pairs.reduce((text, [pair, letter]) => text.replace(pair, letter), letters)
+}
+
+function plainLetters(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the class is ASCII, in which nothing is composed
+  if (/^[\x00-\x7f]*$/.test(name)) return name.toLowerCase()
+  return name.normalize('NFKC').toLowerCase().normalize('NFD').replace(/\p{M}/gu, '')
 }

@@ -8,15 +8,16 @@ export type ByteCollector = {
 }
 
 const initialBytes = 4 * 1024
+const none = Buffer.alloc(0)
 
 export function createByteCollector(): ByteCollector {
-  let storage = Buffer.allocUnsafe(initialBytes)
+  let storage: Buffer = none // most collectors never get anything
   let length = 0
 
   function append(bytes: Buffer, from: number, to: number, bytesMax: number): boolean {
     const count = Math.max(0, Math.min(to - from, bytesMax - length))
     if (length + count > storage.length) {
-      const larger = Buffer.allocUnsafe(Math.max(storage.length * 2, length + count))
+      const larger = Buffer.allocUnsafe(Math.max(initialBytes, storage.length * 2, length + count))
       storage.copy(larger, 0, 0, length)
       storage = larger
     }
