@@ -117,8 +117,3 @@ export async function findServedDomain(
   const [row] = rows
   return row ? { ...row, aliasOf: row.aliasOf === null ? null : parseDomainName(row.aliasOf) } : null
 }
-
-/** Whether mail for a domain is ours to take or refuse. */
-export async function servesDomain(platform: Platform, domain: string): Promise<boolean> {
-  return (await findServedDomain(platform, domain)) !== null
-}

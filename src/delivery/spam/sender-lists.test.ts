@@ -10,7 +10,7 @@ import { rawMessages, sendMessage, startTestSmtp, type TestSmtp } from '../../te
 import { arrivalOf, authenticationOf, honestMessage, recipientOf, unproved } from '../../testing/test-spam.ts'
 import type { Authentication } from '../inbound/arrival.ts'
 import type { LocalRecipient } from '../recipients.ts'
-import { blockedFolderId } from './blocked-folder.ts'
+import { folderByPath } from '../routing/folders-by-name.ts'
 import { deleteOrphanedSenderLists } from './clean-up.ts'
 import { addSenders, senderListEntriesMax, setSenderListMode } from './sender-list-changes.ts'
 import { refusesSender, senderVerdict, sortBySenderLists } from './sender-lists.ts'
@@ -235,8 +235,8 @@ test('a list has a bound, and a change at the bound adds nothing', async () => {
 test('the folder for what is blocked is made once, also by two at a time', async () => {
   const { platform } = smtp.t
   const [one, two] = await Promise.all([
-    blockedFolderId(platform, ann.owner),
-    blockedFolderId(platform, ann.owner),
+    folderByPath(platform, ann.owner, 'Blocked', true),
+    folderByPath(platform, ann.owner, 'Blocked', true),
   ])
   assert.equal(one, two)
   assert.equal((await findFolder(platform, ann.mailboxId, 'Blocked'))?.id, one)
