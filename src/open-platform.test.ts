@@ -9,7 +9,8 @@ import { openPlatform } from './open-platform.ts'
 import { DataDirectoryInUse } from './platform/data-directory.ts'
 import { newId } from './platform/ids.ts'
 import { newMasterKey } from './platform/vault.ts'
-import { freshDatabase, temporaryDirectory, testConfig } from './testing/test-platform.ts'
+import { freshDatabase, temporaryDirectory } from './testing/test-database.ts'
+import { testConfig } from './testing/test-platform.ts'
 
 const stack = new AsyncDisposableStack()
 after(() => stack.disposeAsync())

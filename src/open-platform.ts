@@ -11,7 +11,7 @@ import { migrations } from './migrations.ts'
 import { type Clock, createTestClock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import { DataDirectoryInUse, openDataDirectory, readOrCreateSecretFile } from './platform/data-directory.ts'
-import { openDatabase } from './platform/database.ts'
+import { type Database, openDatabase } from './platform/database.ts'
 import { createDns } from './platform/dns.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { noListeners } from './platform/endpoints.ts'
@@ -41,6 +41,15 @@ export type OpenOptions = {
   attach?: boolean
 }
 
+/** Brings the schema up to date, the job library's included. @returns the names of our migrations that were applied. */
+export async function bringUpToDate({ db, pool }: Pick<Database, 'db' | 'pool'>): Promise<string[]> {
+  return await whileOthersWait(pool, async () => {
+    const applied = await migrate(db, migrations)
+    await migrateJobs({ pgPool: pool })
+    return applied
+  })
+}
+
 /** What the schema of this version is made of, for whoever compares it with a database. */
 export const migrationNames: readonly string[] = Object.keys(migrations)
 
@@ -67,10 +76,7 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
     await database.close()
   })
   await requireServerVersion(database.db)
-  await whileOthersWait(database.pool, async () => {
-    for (const name of await migrate(database.db, migrations)) log.debug({ event: 'database.migrated', name })
-    await migrateJobs({ pgPool: database.pool })
-  })
+  for (const name of await bringUpToDate(database)) log.debug({ event: 'database.migrated', name })
   const adopted = await adoptRestoredEvents(database.db)
   if (adopted > 0) log.warn({ event: 'events.adopted_after_restore', count: adopted })
 

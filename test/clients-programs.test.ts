@@ -13,7 +13,7 @@ import {
   startAccountServer,
 } from '../src/testing/mail-programs.ts'
 import { requireProgram } from '../src/testing/programs.ts'
-import { temporaryDirectory } from '../src/testing/test-platform.ts'
+import { temporaryDirectory } from '../src/testing/test-database.ts'
 
 const stack = new AsyncDisposableStack()
 let accounts: AccountServer

@@ -7,7 +7,7 @@ import { startEmbeddedPostgres } from '../src/platform/embedded-postgres.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { connectImap } from '../src/testing/imap-client.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
-import { temporaryDirectory } from '../src/testing/test-platform.ts'
+import { temporaryDirectory } from '../src/testing/test-database.ts'
 
 test('a restart of the database is survived by the server and by an idling session', async () => {
   await using stack = new AsyncDisposableStack()

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { connectImap } from '../src/testing/imap-client.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
-import { freshDatabase, temporaryDirectory } from '../src/testing/test-platform.ts'
+import { freshDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
 
 const masterKey = Buffer.alloc(32, 7).toString('base64')
 const stack = new AsyncDisposableStack()

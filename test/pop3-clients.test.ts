@@ -9,7 +9,7 @@ import { addressOf, type ChildServer, callApi, startChildServer } from '../src/t
 import { connectImap } from '../src/testing/imap-client.ts'
 import { requireProgram } from '../src/testing/programs.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
-import { temporaryDirectory } from '../src/testing/test-platform.ts'
+import { temporaryDirectory } from '../src/testing/test-database.ts'
 
 const run = promisify(execFile)
 const programMsMax = 30_000

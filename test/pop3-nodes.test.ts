@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { maildropLeaseMs } from '../src/messages/maildrop/maildrop-locks.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
-import { freshDatabase, temporaryDirectory } from '../src/testing/test-platform.ts'
+import { freshDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
 import { connectPop3, type Pop3Client } from '../src/testing/test-pop3.ts'
 
 const stack = new AsyncDisposableStack()

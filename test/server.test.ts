@@ -16,7 +16,7 @@ import {
   mailwrightProgram,
   startChildServer,
 } from '../src/testing/child-server.ts'
-import { temporaryDirectory } from '../src/testing/test-platform.ts'
+import { temporaryDirectory } from '../src/testing/test-database.ts'
 
 const run = promisify(execFile)
 

@@ -13,7 +13,7 @@ import {
 } from '../src/testing/child-server.ts'
 import { connectImap } from '../src/testing/imap-client.ts'
 import { requireProgram } from '../src/testing/programs.ts'
-import { temporaryDirectory } from '../src/testing/test-platform.ts'
+import { temporaryDirectory } from '../src/testing/test-database.ts'
 
 const run = promisify(execFile)
 

@@ -283,7 +283,12 @@ function unknownVariables(
 }
 
 // Read by the test suite itself, which may share its environment with the server that it starts.
-const testOnlyVariables = new Set(['MAILWRIGHT_TEST_REQUIRE_PROGRAMS', 'MAILWRIGHT_TEST_DATABASE_URL'])
+const testOnlyVariables = new Set([
+  'MAILWRIGHT_TEST_REQUIRE_PROGRAMS',
+  'MAILWRIGHT_TEST_DATABASE_URL',
+  'MAILWRIGHT_TEST_SERVER',
+  'MAILWRIGHT_TEST_TEMPLATE',
+])
 
 function contradictions(config: Config): string[] {
   const problems: string[] = []

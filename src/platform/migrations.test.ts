@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { sql } from 'kysely'
-import { freshDatabase } from '../testing/test-platform.ts'
+import { freshDatabase } from '../testing/test-database.ts'
 import { type Database, openDatabase } from './database.ts'
 import { mergeMigrations, migrate, requireServerVersion, sqlMigration } from './migrations.ts'
 

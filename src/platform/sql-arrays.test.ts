@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { type RawBuilder, sql } from 'kysely'
-import { freshDatabase } from '../testing/test-platform.ts'
+import { freshDatabase } from '../testing/test-database.ts'
 import { openDatabase } from './database.ts'
 import { newId } from './ids.ts'
 import { int4Array, int8Array, timeArray, uuidArray } from './sql-arrays.ts'

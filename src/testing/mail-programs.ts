@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { addressOf, type ChildServer, callApi, startChildServer } from './child-server.ts'
 import { loadMessage, sendLoad } from './smtp-load.ts'
-import { temporaryDirectory } from './test-platform.ts'
+import { temporaryDirectory } from './test-database.ts'
 
 export type Account = { address: string; password: string }
 

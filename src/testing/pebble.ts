@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
-import { temporaryDirectory } from './test-platform.ts'
+import { temporaryDirectory } from './test-database.ts'
 
 export type Pebble = {
   directoryUrl: string

@@ -5,7 +5,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { temporaryDirectory } from './test-platform.ts'
+import { temporaryDirectory } from './test-database.ts'
 
 const run = promisify(execFile)
 

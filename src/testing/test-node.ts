@@ -1,15 +1,16 @@
-/** Platforms that a test opens by itself: an empty one, and a second node on another one's database. */
+/** Platforms that a test opens by itself: one without a row, and a second node on another one's database. */
 import { readFile } from 'node:fs/promises'
 import { masterKeyFile, openPlatform } from '../open-platform.ts'
 import type { Platform } from '../platform/platform.ts'
-import { freshDatabase, type TestPlatform, temporaryDirectory, testConfig } from './test-platform.ts'
+import { migratedDatabase, temporaryDirectory } from './test-database.ts'
+import { type TestPlatform, testConfig } from './test-platform.ts'
 
 /** A platform on an empty database, before its bootstrap. It goes with the stack. */
 export async function openEmptyPlatform(
   stack: AsyncDisposableStack,
   environment: Record<string, string> = {},
 ): Promise<Platform> {
-  const DATABASE_URL = await freshDatabase(stack)
+  const DATABASE_URL = await migratedDatabase(stack)
   return await open(stack, { DATABASE_URL, ...environment })
 }
 

@@ -1,11 +1,4 @@
-/**
- * A platform of a test's own: a fresh database on a server that the tests of one process share. With
- * MAILWRIGHT_TEST_DATABASE_URL that server is the one named there, else an embedded one.
- */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import pg from 'pg'
+/** A platform of a test's own, on a database of its own. */
 import { bootstrap } from '../accounts/bootstrap.ts'
 import type { Scope } from '../accounts/principals.ts'
 import { connectDomain, type Domain } from '../domains/domains.ts'
@@ -14,8 +7,8 @@ import type { MailboxOwner } from '../messages/owner.ts'
 import { type OpenPlatform, openPlatform } from '../open-platform.ts'
 import { type Config, loadConfig } from '../platform/config.ts'
 import { transaction } from '../platform/database.ts'
-import { startEmbeddedPostgres } from '../platform/embedded-postgres.ts'
 import type { Platform } from '../platform/platform.ts'
+import { migratedDatabase, temporaryDirectory } from './test-database.ts'
 
 export type TestMailbox = { address: string; password: string; mailboxId: string; owner: MailboxOwner }
 
@@ -61,7 +54,7 @@ export function testConfig(environment: Record<string, string>): Config {
 export async function startTestPlatform(environment: Record<string, string> = {}): Promise<TestPlatform> {
   await using stack = new AsyncDisposableStack()
   const dataDir = await temporaryDirectory(stack)
-  const databaseUrl = await freshDatabase(stack)
+  const databaseUrl = await migratedDatabase(stack)
   const config = testConfig({ MAILWRIGHT_DATA_DIR: dataDir, DATABASE_URL: databaseUrl, ...environment })
   const opened: OpenPlatform = stack.use(await openPlatform(config))
   const { platform } = opened
@@ -136,47 +129,4 @@ async function defaultScope(platform: Platform): Promise<Scope> {
     access: 'write',
     actor: 'test',
   }
-}
-
-/** A directory that goes with the stack. */
-export async function temporaryDirectory(stack: AsyncDisposableStack): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'mailwright-test-'))
-  stack.defer(() => rm(path, { recursive: true, force: true }))
-  return path
-}
-
-let databases = 0
-
-/** An empty database that goes with the stack. */
-export async function freshDatabase(stack: AsyncDisposableStack): Promise<string> {
-  const server = await testServer(stack)
-  const name = `mw_test_${process.pid}_${Date.now().toString(36)}_${++databases}`
-  await onServer(server, `create database ${name}`)
-  stack.defer(() => onServer(server, `drop database ${name} with (force)`))
-  return withDatabase(server, name)
-}
-
-/** With MAILWRIGHT_TEST_DATABASE_URL that server; else an embedded one of the test's own. */
-async function testServer(stack: AsyncDisposableStack): Promise<string> {
-  const given = process.env['MAILWRIGHT_TEST_DATABASE_URL']
-  if (given) return given
-  const directory = await temporaryDirectory(stack)
-  const postgres = await startEmbeddedPostgres({
-    directory,
-    settings: { fsync: 'off', shared_buffers: '32MB', max_wal_size: '256MB' },
-  })
-  stack.defer(() => postgres.stop())
-  return postgres.connectionString
-}
-
-async function onServer(connectionString: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString })
-  await client.connect()
-  await client.query(statement)
-  await client.end()
-}
-
-function withDatabase(connectionString: string, name: string): string {
-  // The embedded server's address has its socket directory in the query, and an empty host.
-  return connectionString.replace(/^(postgres(?:ql)?:\/\/[^/]*\/)[^?]*/, `$1${name}`)
 }

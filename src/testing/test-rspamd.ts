@@ -5,7 +5,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
-import { temporaryDirectory } from './test-platform.ts'
+import { temporaryDirectory } from './test-database.ts'
 
 export type RspamdRequest = { path: string; headers: IncomingHttpHeaders; body: string }
 

@@ -2,12 +2,8 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import {
-  startTestPlatform,
-  type TestMailbox,
-  type TestPlatform,
-  temporaryDirectory,
-} from '../../testing/test-platform.ts'
+import { temporaryDirectory } from '../../testing/test-database.ts'
+import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../testing/test-platform.ts'
 import { flagBits } from '../flags.ts'
 import { readEmlZip, writeEmlZip } from './eml-zip.ts'
 import { exportMailbox } from './export.ts'
