@@ -39,4 +39,28 @@ export const domainsMigrations: Migrations = {
     `create unique index dkim_keys_active on dkim_keys (domain_id, algorithm) where state = 'active'`,
     'create index dkim_keys_key_id on dkim_keys (key_id)',
   ),
+  '0026_domain_dns': sqlMigration(
+    `alter table domains
+      add column dns_mode text not null default 'manual' check (dns_mode in ('served', 'driven', 'manual')),
+      add column zone_serial bigint not null default 1,
+      add column dmarc_policy text not null default 'none' check (dmarc_policy in ('none', 'quarantine', 'reject')),
+      add column dmarc_report_address text,
+      add column mta_sts_mode text not null default 'none' check (mta_sts_mode in ('none', 'testing', 'enforce')),
+      add column bimi_logo_url text,
+      add column state_before_deletion text,
+      add column delete_after timestamptz`,
+    `create table zone_records (
+      id uuid primary key,
+      workspace_id uuid not null,
+      domain_id uuid not null references domains,
+      name text not null,
+      type text not null,
+      ttl integer not null check (ttl between 0 and 2147483647),
+      value text not null,
+      created_at timestamptz not null,
+      updated_at timestamptz not null
+    )`,
+    // A set has no value twice (RFC 2181 §5). A long text does not fit into an index.
+    'create unique index zone_records_value on zone_records (domain_id, name, type, md5(value))',
+  ),
 }

@@ -1,6 +1,7 @@
 /** The table of domains. */
 import type { Generated } from 'kysely'
 import type { DomainState } from './lifecycle.ts'
+import type { RecordType } from './zones/records.ts'
 
 export type DomainsTable = {
   id: string
@@ -11,11 +12,46 @@ export type DomainsTable = {
   state: DomainState
   /** What the TXT record at _mailwright.DOMAIN must hold to prove that the domain is the workspace's. */
   ownership_token: string
+  /** Who answers for its DNS: this platform, a host that is driven by its API, or its owner by hand. */
+  dns_mode: Generated<DnsMode>
+  /** Of its zone (RFC 1035 §3.3.13); rises with every change, see zones/serial.ts. */
+  zone_serial: Generated<number>
+  /** What the DMARC record asks for (RFC 9989). */
+  dmarc_policy: Generated<DmarcPolicy>
+  /** Who gets DMARC reports beside this platform. */
+  dmarc_report_address: Generated<string | null>
+  /** none: no MTA-STS policy is published (RFC 8461). */
+  mta_sts_mode: Generated<MtaStsMode>
+  /** An SVG for BIMI; its record is desired when it is set. */
+  bimi_logo_url: Generated<string | null>
+  /** While deletion is scheduled: the state that a restore brings back, and when it is too late. */
+  state_before_deletion: Generated<DomainState | null>
+  delete_after: Generated<Date | null>
   /** When its host names were last looked up for certificates. */
   host_names_checked_at: Generated<Date | null>
   created_at: Date
   updated_at: Date
   state_changed_at: Date
+}
+
+export type DnsMode = 'served' | 'driven' | 'manual'
+export type DmarcPolicy = 'none' | 'quarantine' | 'reject'
+export type MtaStsMode = 'none' | 'testing' | 'enforce'
+
+/** Records that customers add to the zone of a served domain. */
+export type ZoneRecordsTable = {
+  id: string
+  workspace_id: string
+  domain_id: string
+  /** Absolute, lower case, no final dot; its first label may be `*`. */
+  name: string
+  type: RecordType
+  /** In seconds. */
+  ttl: number
+  /** In the form of zones/records.ts. */
+  value: string
+  created_at: Date
+  updated_at: Date
 }
 
 export type DkimAlgorithm = 'rsa-sha256' | 'ed25519-sha256'
@@ -42,6 +78,7 @@ declare module '../platform/database.ts' {
   interface Tables {
     domains: DomainsTable
     dkim_keys: DkimKeysTable
+    zone_records: ZoneRecordsTable
   }
 }
 
@@ -50,6 +87,8 @@ declare module '../platform/events.ts' {
     'domain.created': { domain_id: string; name: string; state: DomainState }
     'domain.state_changed': { domain_id: string; name: string; from: DomainState; to: DomainState }
     'domain.dkim_keys_created': { domain_id: string; name: string; selectors: string[] }
+    /** What its zone answers has changed, with or without a new serial of ours to show for it. */
+    'domain.zone_changed': { domain_id: string; name: string; serial: number }
     'domain.deleted': { domain_id: string; name: string }
   }
 }

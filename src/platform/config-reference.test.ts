@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { configSchema } from './config.ts'
 import { configurationReference } from './config-reference.ts'
+import { configSchema } from './config-schema.ts'
 
 test('docs/configuration.md is what `mailwright config` prints', async () => {
   const page = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8')

@@ -1,5 +1,5 @@
 /** The configuration's reference page, made from the schema: docs/configuration.md is this text. */
-import { configSchema } from './config.ts'
+import { configSchema } from './config-schema.ts'
 
 export function configurationReference(): string {
   const rows = Object.values(configSchema).map(

@@ -45,6 +45,12 @@ function hostname(variable: string, fallback: string, doc: string): Setting<stri
   return make({ variable, default: fallback, doc, shape: `host name, \`${fallback}\``, parse })
 }
 
+function optionalHostname(variable: string, doc: string): Setting<string | null> {
+  const parse = (raw: string): Parsed<string | null> =>
+    hostnamePattern.test(raw) ? good(raw.toLowerCase()) : bad('must be a host name')
+  return make<string | null>({ variable, default: null, doc, shape: 'host name, none', parse })
+}
+
 /** A name, or an address of either family. */
 function host(variable: string, fallback: string, doc: string): Setting<string> {
   const parse = (raw: string): Parsed<string> =>
@@ -168,6 +174,14 @@ function networks(variable: string, doc: string): Setting<readonly string[]> {
   )
 }
 
+function addresses(variable: string, doc: string): Setting<readonly string[]> {
+  return listOf(
+    variable,
+    { matches: (part) => isIP(part) !== 0, shape: 'addresses', example: '192.0.2.1,2001:db8::1' },
+    doc,
+  )
+}
+
 /** An address, or one with the length of a prefix (RFC 4632 §3.1). */
 function isNetwork(part: string): boolean {
   const [address = '', length, ...rest] = part.split('/')
@@ -256,6 +270,7 @@ export const setting = {
   text,
   optionalText,
   hostname,
+  optionalHostname,
   host,
   port,
   integer,
@@ -265,6 +280,7 @@ export const setting = {
   ipPort,
   hostnames,
   networks,
+  addresses,
   duration,
   durations,
   list,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
-import { configSchema, loadConfig } from './config.ts'
+import { loadConfig } from './config.ts'
+import { configSchema } from './config-schema.ts'
 import { newMasterKey } from './vault.ts'
 
 function problemsOf(env: Record<string, string>): string[] {
