@@ -47,6 +47,9 @@ export const domainsMigrations: Migrations = {
       add column dmarc_report_address text,
       add column mta_sts_mode text not null default 'none' check (mta_sts_mode in ('none', 'testing', 'enforce')),
       add column bimi_logo_url text,
+      add column redirect_url text,
+      add column redirect_status smallint not null default 301 check (redirect_status in (301, 302)),
+      add column redirect_keeps_path boolean not null default true,
       add column state_before_deletion text,
       add column delete_after timestamptz`,
     `create table zone_records (

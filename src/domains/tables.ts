@@ -24,6 +24,11 @@ export type DomainsTable = {
   mta_sts_mode: Generated<MtaStsMode>
   /** An SVG for BIMI; its record is desired when it is set. */
   bimi_logo_url: Generated<string | null>
+  /** Where browsers that come to the domain or its `www` are sent; null: nowhere, and no web record is desired. */
+  redirect_url: Generated<string | null>
+  redirect_status: Generated<301 | 302>
+  /** Whether the path and query of the request are put behind `redirect_url`. */
+  redirect_keeps_path: Generated<boolean>
   /** While deletion is scheduled: the state that a restore brings back, and when it is too late. */
   state_before_deletion: Generated<DomainState | null>
   delete_after: Generated<Date | null>
