@@ -130,6 +130,7 @@ export async function deleteDomain(
   await moveDomain(platform, tx, domain, 'deleted')
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
   await appendEvents(platform, tx, [
     {
       type: 'domain.deleted',
