@@ -126,7 +126,8 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
       if (known !== undefined) return known
       const zone = contentOf(entry)
       const { version, signer } = entry
-      const found = { zone: compileZone(zone, soaNames(config, apexNameservers(zone))), version, signer }
+      const soa = soaNames(config, apexNameservers(zone))
+      const found = { zone: compileZone(zone, soa, [], signer?.apexSets), version, signer }
       compiled.set(entry.id, found)
       return found
     },

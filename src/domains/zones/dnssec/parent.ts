@@ -6,7 +6,7 @@ import { DnsFailure } from '../../../platform/dns.ts'
 import { askSecurely } from '../../../platform/dns-secure.ts'
 import { Refusal } from '../../../platform/errors.ts'
 import type { Platform } from '../../../platform/platform.ts'
-import { isSandboxName } from '../../names.ts'
+import { isSandboxName, parseDomainName } from '../../names.ts'
 import { type DelegationSigner, delegationSigner } from './key-records.ts'
 
 /**
@@ -33,7 +33,8 @@ export async function parentStatus(platform: Platform, zone: string, point: Buff
  * @throws Refusal dnssec_parent_has_ds, dnssec_parent_unanswered.
  */
 export async function requireNoDs(platform: Platform, zone: string): Promise<void> {
-  if (isSandboxName(zone)) return // .test is delegated to nobody (RFC 6761 §6.2)
+  const name = parseDomainName(zone)
+  if (name !== null && isSandboxName(name)) return // .test is delegated to nobody (RFC 6761 §6.2)
   let seen: DelegationSigner[]
   try {
     seen = await lookupDs(platform, zone)
@@ -57,7 +58,7 @@ async function lookupDs({ config }: Platform, zone: string): Promise<DelegationS
   return answers.flatMap((answer) => (answer.type === 'DS' ? [delegationOf(answer)] : []))
 }
 
-function delegationOf({ data }: dnsPacket.DsAnswer): DelegationSigner {
+function delegationOf({ data }: dnsPacket.DSAnswer): DelegationSigner {
   const { keyTag, algorithm, digestType, digest } = data
   return { keyTag, algorithm, digestType, digest: digest.toString('hex').toUpperCase() }
 }

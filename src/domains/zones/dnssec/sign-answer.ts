@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type Cache, createCache } from '../../../platform/cache.ts'
 import { dnsTypes } from '../../../platform/dns-wire/message.ts'
+import type { Asked } from '../found-zone.ts'
 import type { WireRRset, ZoneAnswer } from '../zone-answer.ts'
 import { nsecOf } from './denial.ts'
 import { remainingSecondsMin, signRRset, validityFrom, type ZoneKey } from './signature.ts'
@@ -19,11 +20,9 @@ export function createSignatureCache(): SignatureCache {
   return createCache<Kept>({ entriesMax: keptMax, ttlMs: keptMs })
 }
 
-export type SignOptions = {
+export type SignOptions = Asked & {
   nowSeconds: number
   cache: SignatureCache
-  /** The question had the CO flag (RFC 9824 §5): who asked understands NXDOMAIN beside the proof. */
-  compactOk: boolean
 }
 
 /**
@@ -47,17 +46,26 @@ export function signAnswer(answer: ZoneAnswer, key: ZoneKey, options: SignOption
     const nsec = nsecOf(name, [dnsTypes.NS], true, delegation?.ttl ?? 0)
     return { ...answer, answers, authority: [...answer.authority, ...withSignature(nsec)] }
   }
-  // RFC 9077: no longer than the SOA lets a denial be kept.
-  const ttl = Math.min(...answer.authority.map((soa) => soa.ttl))
-  const exists = answer.kind === 'nodata'
-  const nsec = nsecOf(answer.name, answer.types, exists, Number.isFinite(ttl) ? ttl : 0)
-  return {
-    ...answer,
-    kind,
-    answers,
-    authority: [...answer.authority.flatMap((rrset) => withSignature(rrset)), ...withSignature(nsec, exists)],
+  const nsec = denialOf(answer)
+  const proof = withSignature(nsec, answer.kind === 'nodata')
+  // The proof itself is what was asked for: it cannot say that there is no NSEC or RRSIG.
+  if (options.type === dnsTypes.NSEC || options.type === dnsTypes.RRSIG) {
+    return { ...answer, kind: 'records', answers: [...answers, ...proof], authority: [] }
   }
+  const authority = answer.authority.flatMap((rrset) => withSignature(rrset))
+  return { ...answer, kind, answers, authority: [...authority, ...proof] }
 }
+
+function denialOf({ kind, name, zone, types, authority }: ZoneAnswer): WireRRset {
+  // RFC 9077: no longer than the SOA lets a denial be kept.
+  const ttl = Math.min(negativeSecondsMax, ...authority.map((soa) => soa.ttl))
+  // What else is known at the name of a delegation is the child's (RFC 4035 §2.3).
+  const isDelegation = name !== zone && types.includes(dnsTypes.NS)
+  return nsecOf(name, isDelegation ? [dnsTypes.NS] : types, kind === 'nodata', ttl)
+}
+
+// RFC 2308 §5.
+const negativeSecondsMax = 3 * 3600
 
 function signed(
   rrset: WireRRset,
