@@ -1,5 +1,6 @@
 /** Records' values (zones/records.ts) as RDATA in wire form: RFC 1035 §3.3, and each type's own RFC. */
 import { isIPv4, isIPv6 } from 'node:net'
+import { addressBytes } from '../../platform/address-bytes.ts'
 import type { RecordType } from './records.ts'
 import { encodeName } from './wire-names.ts'
 
@@ -32,8 +33,8 @@ export function encodeRdata(type: RecordType, value: string): Buffer | null {
 }
 
 const encoders: Readonly<Record<RecordType, (value: string) => Buffer | null>> = {
-  A: (value) => (isIPv4(value) ? Buffer.from(value.split('.').map(Number)) : null),
-  AAAA: (value) => (isIPv6(value) && !value.includes('%') ? encodeIPv6(value) : null),
+  A: (value) => (isIPv4(value) ? addressBytes(value) : null),
+  AAAA: (value) => (isIPv6(value) ? ipv6Only(value) : null),
   NS: encodeHost,
   CNAME: encodeHost,
   PTR: encodeHost,
@@ -43,6 +44,14 @@ const encoders: Readonly<Record<RecordType, (value: string) => Buffer | null>> =
   CAA: encodeCaa,
   TLSA: encodeTlsa,
 }
+
+/** An IPv4-mapped one is an IPv6 address all the same; one with a zone (RFC 4007 §11) is none for others. */
+function ipv6Only(value: string): Buffer | null {
+  const bytes = value.includes('%') ? null : addressBytes(value)
+  return bytes?.length === 4 ? Buffer.concat([mappedPrefix, bytes]) : bytes
+}
+
+const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex')
 
 /** A host name; `.` is the root, as in a null MX (RFC 7505). */
 function encodeHost(value: string): Buffer | null {
@@ -103,21 +112,4 @@ function encodeTlsa(value: string): Buffer | null {
     Buffer.of(Number(usage), Number(selector), Number(matching)),
     Buffer.from(hex, 'hex'),
   ])
-}
-
-/** RFC 4291 §2.2. @param text that isIPv6() takes. */
-function encodeIPv6(text: string): Buffer {
-  const groups = text.replace(
-    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
-    (_, a: string, b: string, c: string, d: string) =>
-      [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((group) => group.toString(16)).join(':'),
-  )
-  const [head = '', tail] = groups.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  const all = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
-  const wire = Buffer.alloc(16)
-  for (const [at, group] of all.entries()) wire.writeUInt16BE(Number.parseInt(group, 16), at * 2)
-  return wire
 }
