@@ -11,6 +11,7 @@ import { startOutboundPortCheck } from './delivery/outbound-port.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
+import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
 import { startZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
@@ -22,6 +23,7 @@ import { startJobs } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
 import type { TlsStore } from './platform/tls.ts'
 import { startDnsListener } from './protocols/dns/listener.ts'
+import { startTransfers } from './protocols/dns/transfer/start.ts'
 import { startHttpChallengeListener } from './protocols/http-challenge/listener.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
 import { startPop3Listener } from './protocols/pop3/listener.ts'
@@ -78,9 +80,12 @@ export async function startServer(config: Config): Promise<Server> {
 async function startDns(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
   const { config, ports } = platform
   if (!config.roles.has('dns') || config.dnsPort === null) return
-  const store = await startZoneStore(platform)
+  const store = await startZoneStore(platform, { readSigners: (ids) => readSigners(platform, ids) })
   stack.defer(() => store.stop())
-  const listener = await startDnsListener(platform, { host: config.host, port: config.dnsPort, store })
+  const { handleOther, isPrivate, stop } = startTransfers(platform, store)
+  stack.defer(stop)
+  const { host, dnsPort: port } = config
+  const listener = await startDnsListener(platform, { host, port, store, handleOther, isPrivate })
   stack.defer(() => listener.stop())
   ports.dns = listener.port
 }

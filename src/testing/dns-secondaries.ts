@@ -26,6 +26,8 @@ export type SecondaryServer = DnsServer & {
   serialOf(zone: string): Promise<number | null>
   /** Waits until it has this serial or a later one. */
   waitForSerial(zone: string, serial: number): Promise<void>
+  /** Waits until it has no such zone any longer. */
+  waitForNone(zone: string): Promise<void>
   log(): string
 }
 
@@ -196,6 +198,12 @@ export async function startNameServer(
     ...server,
     serialOf,
     log: () => output,
+    waitForNone: (zone) =>
+      until(
+        async () => (await serialOf(zone)) === null,
+        isLost,
+        () => `${program} still has ${zone}: ${output}`,
+      ),
     waitForSerial: (zone, serial) =>
       until(
         async () => ((await serialOf(zone)) ?? -1) >= serial,

@@ -149,6 +149,11 @@ export function signMessage(
   return { message: attach(message, { ...fields, mac }), mac }
 }
 
+/** How many bytes a TSIG record of this key takes. */
+export function tsigBytes({ name, algorithm }: TsigKey): number {
+  return encodeName(name).length + 10 + encodeName(algorithm).length + 16 + macBytes[algorithm]
+}
+
 function attach(message: Buffer, fields: TsigFields): Buffer {
   const timers = Buffer.alloc(8)
   timers.writeUIntBE(fields.timeSigned, 0, 6)

@@ -3,9 +3,10 @@
 export const transferLimits = {
   /** Transfers of a node that run at once; more wait. */
   transfersMax: 16,
-  /** Transfers that wait, and for how long: a secondary that starts asks for all zones at once. */
+  /** Transfers that wait: a secondary that starts asks for all zones at once. */
   waitingMax: 500,
-  waitMsMax: 30_000,
+  /** Shorter than a connection may be silent. */
+  waitMsMax: 8_000,
   /** Messages of a transfer are filled up to this: few, and each soon complete. */
   messageBytes: 16 * 1024,
 } as const

@@ -7,13 +7,12 @@ import {
   codeOnly,
   dnsClasses,
   dnsTypes,
-  flagBits,
   opcodes,
   parseMessage,
   rcodes,
   type WireMessage,
 } from '../../../platform/dns-wire/message.ts'
-import { checkTsig, detachTsig, refuseTsig, signMessage } from '../../../platform/dns-wire/tsig.ts'
+import { checkTsig, detachTsig, refuseTsig, signMessage, tsigBytes } from '../../../platform/dns-wire/tsig.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import { axfrMessages, encodeSet, singleMessage, type TransferSignature, type TransferZone } from './axfr.ts'
 import { transferLimits } from './limits.ts'
@@ -32,13 +31,11 @@ export type TransferRequest = {
   transport: 'udp' | 'tcp'
   /** Of the client. */
   address: string
-  /** How the name server answers a question without TSIG; null when it does not. */
-  answerPlain(bytes: Buffer): Promise<Buffer | null>
+  /** What the name server answers to the same question without TSIG, whole, and at most so long over UDP. */
+  answerPlain(roomForTsig: number): Promise<Buffer>
 }
 
 export type Transfers = {
-  /** Whether a request is one for `answer`. */
-  concerns(message: WireMessage): boolean
   /** The messages that answer it, as they are wanted. Whoever takes no more of them lets the iterator return. */
   answer(request: TransferRequest): AsyncIterable<Buffer>
 }
@@ -60,16 +57,6 @@ export function createTransfers(platform: Platform, source: TransferSource): Tra
     waitMsMax: transferLimits.waitMsMax,
   })
   return {
-    concerns(message) {
-      const [question] = message.questions
-      return (
-        message.opcode !== opcodes.QUERY ||
-        question?.type === dnsTypes.AXFR ||
-        question?.type === dnsTypes.IXFR ||
-        message.additional.at(-1)?.type === dnsTypes.TSIG ||
-        (question !== undefined && source.isPrivate(question.name))
-      )
-    },
     async *answer(request) {
       const message = parseMessage(request.bytes)
       if (message === null || message.isResponse) return
@@ -95,23 +82,20 @@ async function* checked(base: Omit<Context, 'signature'>): AsyncGenerator<Buffer
   if (plain === null) return yield codeOnly(message, rcodes.FORMERR)
   yield* answered({
     ...base,
-    request: { ...request, bytes: signed.unsigned },
     message: { ...plain, id: message.id },
     signature: { key, requestMac: verdict.mac, nowSeconds },
   })
 }
 
 async function* answered(context: Context): AsyncGenerator<Buffer> {
-  const { message, source, request } = context
+  const { message, source, request, signature } = context
   const [question, ...more] = message.questions
   if (message.opcode !== opcodes.QUERY) return yield refusal(context, rcodes.REFUSED)
   if (question === undefined || more.length > 0) return yield refusal(context, rcodes.FORMERR)
   const isTransfer = question.type === dnsTypes.AXFR || question.type === dnsTypes.IXFR
   if (isTransfer || source.isPrivate(question.name)) return yield* zoneAnswer(context, question.name)
-  const plain = await request.answerPlain(request.bytes)
-  if (plain === null) return
-  plain.writeUInt16BE(message.id, 0) // what was signed may have had another one (RFC 8945 §4.2, Original ID)
-  yield signedReply(context, plain)
+  if (signature === null) return // a plain question is not for us
+  yield signedReply(context, await request.answerPlain(tsigBytes(signature.key)))
 }
 
 async function* zoneAnswer(context: Context, name: string): AsyncGenerator<Buffer> {
@@ -166,17 +150,9 @@ function refusal(context: Context, rcode: number): Buffer {
   return signedReply(context, codeOnly(context.message, rcode))
 }
 
-const udpBytesMax = 1232
-
-/** A reply with the request's TSIG, if it had one; over UDP it must still fit. */
-function signedReply({ signature, request, message }: Context, reply: Buffer): Buffer {
+/** A reply with the request's TSIG, if it had one. */
+function signedReply({ signature }: Context, reply: Buffer): Buffer {
   if (signature === null) return reply
   const { key, requestMac: priorMac, nowSeconds } = signature
-  const sign = (bytes: Buffer): Buffer =>
-    signMessage(bytes, key, { priorMac, nowSeconds: nowSeconds() }).message
-  const signed = sign(reply)
-  if (request.transport === 'tcp' || signed.length <= udpBytesMax) return signed
-  const truncated = codeOnly(message, rcodes.NOERROR)
-  truncated.writeUInt16BE(truncated.readUInt16BE(2) | flagBits.truncated | flagBits.authoritative, 2)
-  return sign(truncated)
+  return signMessage(reply, key, { priorMac, nowSeconds: nowSeconds() }).message
 }

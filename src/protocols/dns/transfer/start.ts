@@ -2,15 +2,24 @@
 import { allDkimSets } from '../../../domains/secondaries/own-zone-transfer.ts'
 import type { ZoneStore } from '../../../domains/zones/store.ts'
 import type { WireRRset } from '../../../domains/zones/zone-answer.ts'
-import { dnsTypes } from '../../../platform/dns-wire/message.ts'
+import { dnsTypes, rcodes } from '../../../platform/dns-wire/message.ts'
 import type { Platform } from '../../../platform/platform.ts'
+import { finishMessage } from '../finish-message.ts'
+import type { HandleOther } from '../other-requests.ts'
+import { messageBytesMax } from '../responder.ts'
 import type { TransferZone } from './axfr.ts'
 import { startCatalogZone } from './catalog-zone.ts'
 import { notifyLimits } from './limits.ts'
 import { startNotifier } from './notifier.ts'
-import { createTransfers, type TransferSource, type Transfers } from './requests.ts'
+import { createTransfers, type TransferSource } from './requests.ts'
 
-export type RunningTransfers = Transfers & { stop(): Promise<void> }
+export type RunningTransfers = {
+  /** For the name server: whatever is more than a plain question. */
+  handleOther: HandleOther
+  /** The catalog is for secondaries alone. */
+  isPrivate: (name: string) => boolean
+  stop(): Promise<void>
+}
 
 export function startTransfers(platform: Platform, store: Pick<ZoneStore, 'find'>): RunningTransfers {
   const catalog = startCatalogZone(platform, (name) => notifier.changed(name))
@@ -21,8 +30,16 @@ export function startTransfers(platform: Platform, store: Pick<ZoneStore, 'find'
   }
   const notifier = startNotifier(platform, source)
   const stopTelling = tellOfOwnZone(platform, (name) => notifier.changed(name))
+  const transfers = createTransfers(platform, source)
   return {
-    ...createTransfers(platform, source),
+    isPrivate: source.isPrivate,
+    async handleOther({ bytes, query, transport, address, answer }) {
+      const answerPlain = async (roomForTsig: number): Promise<Buffer> => {
+        const bytesMax = messageBytesMax(query, transport) - roomForTsig
+        return finishMessage(await answer(bytesMax), query, bytes, rcodes.NOERROR, null)
+      }
+      return transfers.answer({ bytes, transport, address, answerPlain })
+    },
     async stop() {
       stopTelling()
       notifier.stop()
