@@ -19,6 +19,7 @@ import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -49,6 +50,7 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 
 export const jobHandlers: JobHandlers = {
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
+  'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
   'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),

@@ -8,6 +8,7 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
+import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
@@ -23,6 +24,7 @@ export const migrations = mergeMigrations(
   certificatesMigrations,
   secondariesMigrations,
   zonesMigrations,
+  dnsHostsMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

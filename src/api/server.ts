@@ -20,8 +20,10 @@ import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
 import { dnsSecondaryRoutes } from './dns-secondaries.ts'
 import { dnssecRoutes } from './dnssec.ts'
+import { dnsHostRoutes } from './dns-hosts.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
+import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainReportRoutes } from './domain-reports.ts'
 import { domainRoutes } from './domains.ts'
@@ -55,6 +57,7 @@ import { testClockRoute } from './test-clock.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
+import { zoneRecordRoutes } from './zone-records.ts'
 
 export type ApiOptions = {
   authenticator: Authenticator
@@ -149,6 +152,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
   dnssecRoutes(app, platform)
+  dnsHostRoutes(app, platform)
+  domainDnsHostRoutes(app, platform)
+  zoneRecordRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)
