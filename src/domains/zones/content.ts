@@ -18,6 +18,7 @@ export type ServedDomain = Omit<
   | 'state_changed_at'
   | 'delete_after'
   | 'host_names_checked_at'
+  | 'dns_host_id'
 >
 
 export type CustomerRecord = Pick<Selectable<ZoneRecordsTable>, 'name' | 'type' | 'ttl' | 'value'>
