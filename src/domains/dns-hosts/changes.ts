@@ -68,7 +68,7 @@ export function planChanges(
   const wantedKeys = new Set(wanted.map(valueKey))
   const placed = wanted.map((record) => {
     const there = foreignAt.get(record.name) ?? []
-    const same = there.some((one) => valueKey(one) === valueKey(record))
+    const same = there.find((one) => valueKey(one) === valueKey(record)) ?? null
     const kin = there.filter((one) => !wantedKeys.has(valueKey(one)) && contradicts(record, one, state.zone))
     return place({ record, same, kin }, state, options.takeOver)
   })
@@ -81,10 +81,11 @@ export function planChanges(
   const restored = returned.filter(
     (one) => !foreign.some((other) => kinship(other, one, state.zone)) && !isWanted(one),
   )
+  const restoredKeys = new Set(restored.map(valueKey))
   const changes: HostChange[] = [
-    ...taken.map((one) => ({ ...one, action: 'remove' as const })),
+    ...taken.filter((one) => !isWanted(one)).map((one) => ({ ...one, action: 'remove' as const })),
     ...ours
-      .filter((one) => !isWanted(one))
+      .filter((one) => !isWanted(one) && !restoredKeys.has(valueKey(one)))
       .map((one) => ({ ...one, action: 'remove' as const, ttl: ttlAt(one) })),
     ...kept.filter((one) => !isPresent(one)).map((one) => ({ ...one, action: 'add' as const })),
     ...restored.filter((one) => !isPresent(one)).map((one) => ({ ...one, action: 'add' as const })),
@@ -108,7 +109,7 @@ export function planChanges(
 }
 
 /** A record, whether someone else has put it there already, and what of others contradicts it. */
-type Candidate = { record: WantedRecord; same: boolean; kin: readonly DisplacedValue[] }
+type Candidate = { record: WantedRecord; same: DisplacedValue | null; kin: readonly DisplacedValue[] }
 type Placed = { put: WantedRecord | null; displace: DisplacedValue[]; conflict: HostConflict | null }
 
 const nothing: Placed = { put: null, displace: [], conflict: null }
@@ -124,17 +125,17 @@ function place(candidate: Candidate, state: HostState, takeOver: boolean): Place
   if (record.type === 'TXT' && isSpf(record.value)) return placeSpf(candidate, state)
   // DMARC and TLS reporting that are there are the owner's choice.
   if (record.type === 'TXT' && ownersChoice.test(record.value) && kin.length > 0) return nothing
-  if (record.type === 'MX' && same && isFirst(record, kin)) return nothing
+  if (record.type === 'MX' && same !== null && isFirst(record, kin)) return nothing
   if (kin.length > 0) return clash(candidate, takeOver)
-  return same ? nothing : { ...nothing, put: record }
+  return same === null ? { ...nothing, put: record } : nothing
 }
 
 const ownersChoice = /^v=(?:DMARC1|TLSRPTv1)\b/i
 
 function placeSpf({ record, same, kin }: Candidate, state: HostState): Placed {
   const [only] = kin
-  if (same && only === undefined) return nothing
-  if (same || kin.length > 1) {
+  if (same !== null && only === undefined) return nothing
+  if (same !== null || kin.length > 1) {
     return { ...nothing, conflict: { ...bare(record), reason: 'several_spf', seen: seenOf(kin) } }
   }
   if (only !== undefined) {
@@ -148,9 +149,9 @@ function placeSpf({ record, same, kin }: Candidate, state: HostState): Placed {
   return { ...nothing, put: { ...record, value: mergeSpf(before.value, record.value), ttl: before.ttl } }
 }
 
-function clash({ record, kin }: Candidate, takeOver: boolean): Placed {
-  // What is ours from now on is so also where the owner has put the same beside the others.
-  if (takeOver) return { ...nothing, put: record, displace: [...kin] }
+function clash({ record, same, kin }: Candidate, takeOver: boolean): Placed {
+  // Where the owner has put the same beside the others, it is ours for now, and comes back with them.
+  if (takeOver) return { ...nothing, put: record, displace: same === null ? [...kin] : [...kin, same] }
   const isAlone = record.type === 'CNAME' || kin.some(({ type }) => type === 'CNAME')
   const reason = isAlone ? 'cname' : 'foreign_values'
   return { ...nothing, conflict: { ...bare(record), reason, seen: seenOf(kin) } }

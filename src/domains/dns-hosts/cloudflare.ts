@@ -18,6 +18,7 @@ export type CloudflareSettings = {
 }
 
 const perPage = 100
+const [ttlSecondsMin, ttlSecondsMax] = [60, 86_400]
 const operationsPerBatchMax = 200 // what the smallest plan allows
 const zonesPerNameMax = 50
 
@@ -52,7 +53,7 @@ export function openCloudflare(
           ...missing.map((value) => ({
             name,
             type,
-            ttl,
+            ttl: Math.min(Math.max(ttl, ttlSecondsMin), ttlSecondsMax),
             proxied: false, // what is proxied has Cloudflare's own addresses, where no mail server answers
             comment: 'Mailwright',
             ...fieldsOf(type, value),

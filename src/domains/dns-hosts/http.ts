@@ -41,21 +41,31 @@ export function tenantAddressRule(config: Pick<Config, 'outboundNetworks' | 'dns
   return (address) => !isLocalNetwork(address) || allowed.has(address)
 }
 
+type Bounds = Record<'requestMsMax' | 'replyBytesMax' | 'readRetries' | 'readRetryPauseMs', number>
+
 /** @throws DnsHostError unreachable, rejected. */
-export async function askHost(request: HostRequest, mayAsk: AddressRule): Promise<HostReply> {
+export async function askHost(
+  request: HostRequest,
+  mayAsk: AddressRule,
+  bounds: Bounds = dnsHostPolicy,
+): Promise<HostReply> {
   for (let attempt = 0; ; attempt++) {
-    const reply = await send(request, mayAsk).catch((error: unknown) => failureOf(error))
+    const reply = await send(request, mayAsk, bounds).catch((error: unknown) => failureOf(error, bounds))
     const isFailed = reply instanceof DnsHostError ? reply.kind === 'unreachable' : reply.status >= 500
     // What changes something is not sent twice: it may have been done. The next run reads first.
-    if (!isFailed || request.method !== 'GET' || attempt >= dnsHostPolicy.readRetries) {
+    if (!isFailed || request.method !== 'GET' || attempt >= bounds.readRetries) {
       if (reply instanceof DnsHostError) throw reply
       return reply
     }
-    await sleep(dnsHostPolicy.readRetryPauseMs)
+    await sleep(bounds.readRetryPauseMs)
   }
 }
 
-async function send({ method, url, headers, body }: HostRequest, mayAsk: AddressRule): Promise<HostReply> {
+async function send(
+  { method, url, headers, body }: HostRequest,
+  mayAsk: AddressRule,
+  bounds: Bounds,
+): Promise<HostReply> {
   const target = new URL(url)
   const literal = target.hostname.replace(/^\[|\]$/g, '')
   // An address is connected to without a look-up.
@@ -67,7 +77,7 @@ async function send({ method, url, headers, body }: HostRequest, mayAsk: Address
       method,
       agent: false, // each connection is made to an address that this request may go to
       lookup: guardedLookup(mayAsk),
-      signal: AbortSignal.timeout(dnsHostPolicy.requestMsMax),
+      signal: AbortSignal.timeout(bounds.requestMsMax),
       headers: {
         accept: 'application/json',
         'user-agent': 'Mailwright',
@@ -85,7 +95,7 @@ async function send({ method, url, headers, body }: HostRequest, mayAsk: Address
     response.destroy()
     throw new DnsHostError('rejected', `The host answers with a redirect (${status}), which is not followed.`)
   }
-  const text = await readText(response)
+  const text = await readText(response, bounds)
   return {
     status,
     retryAfterMs: retryAfterMs(response.headers['retry-after']),
@@ -108,18 +118,15 @@ function guardedLookup(mayAsk: AddressRule): LookupFunction {
   }
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
+async function readText(response: IncomingMessage, { replyBytesMax }: Bounds): Promise<string> {
   const pieces: Buffer[] = []
   let bytes = 0
   for await (const piece of response) {
     if (!Buffer.isBuffer(piece)) continue
     bytes += piece.length
-    if (bytes > dnsHostPolicy.replyBytesMax) {
+    if (bytes > replyBytesMax) {
       response.destroy()
-      throw new DnsHostError(
-        'rejected',
-        `The host’s reply has more than ${dnsHostPolicy.replyBytesMax} bytes.`,
-      )
+      throw new DnsHostError('rejected', `The host’s reply has more than ${replyBytesMax} bytes.`)
     }
     pieces.push(piece)
   }
@@ -127,14 +134,14 @@ async function readText(response: IncomingMessage): Promise<string> {
 }
 
 /** What went wrong on the way, without anything of this side's network in it. */
-function failureOf(error: unknown): DnsHostError {
+function failureOf(error: unknown, { requestMsMax }: Bounds): DnsHostError {
   if (error instanceof DnsHostError) return error
   if (error instanceof ForbiddenAddress) {
     return new DnsHostError('rejected', 'The host is in a network that this platform does not connect to.')
   }
   const isLate = error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')
   if (isLate) {
-    return new DnsHostError('unreachable', `No answer within ${dnsHostPolicy.requestMsMax / 1000} s.`)
+    return new DnsHostError('unreachable', `No answer within ${requestMsMax / 1000} s.`)
   }
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
   return new DnsHostError('unreachable', `No answer (${typeof code === 'string' ? code : 'broken'}).`, {
