@@ -18,6 +18,8 @@ import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -48,8 +50,10 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 
 export const jobHandlers: JobHandlers = {
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
+  'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),

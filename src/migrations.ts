@@ -8,7 +8,10 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
+import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
+import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -19,6 +22,9 @@ export const migrations = mergeMigrations(
   accountsMigrations,
   domainsMigrations,
   certificatesMigrations,
+  secondariesMigrations,
+  zonesMigrations,
+  dnsHostsMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

@@ -11,6 +11,8 @@ import { startOutboundPortCheck } from './delivery/outbound-port.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
+import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
+import { startZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
@@ -20,6 +22,8 @@ import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
 import { startJobs } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
 import type { TlsStore } from './platform/tls.ts'
+import { startDnsListener } from './protocols/dns/listener.ts'
+import { startTransfers } from './protocols/dns/transfer/start.ts'
 import { startHttpChallengeListener } from './protocols/http-challenge/listener.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
 import { startPop3Listener } from './protocols/pop3/listener.ts'
@@ -56,6 +60,7 @@ export async function startServer(config: Config): Promise<Server> {
     stack.defer(() => outbound.stop())
   }
   const tls = stack.use(await startCertificates(platform)).tls
+  await startDns(platform, stack)
   await startMail(platform, tls, stack)
   await startHttp(platform, stack)
   const endpoints = endpointsOf(config, platform.ports)
@@ -70,6 +75,19 @@ export async function startServer(config: Config): Promise<Server> {
     failed: opened.databaseLost,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+async function startDns(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
+  const { config, ports } = platform
+  if (!config.roles.has('dns') || config.dnsPort === null) return
+  const store = await startZoneStore(platform, { readSigners: (ids) => readSigners(platform, ids) })
+  stack.defer(() => store.stop())
+  const { handleOther, isPrivate, stop } = startTransfers(platform, store)
+  stack.defer(stop)
+  const { host, dnsPort: port } = config
+  const listener = await startDnsListener(platform, { host, port, store, handleOther, isPrivate })
+  stack.defer(() => listener.stop())
+  ports.dns = listener.port
 }
 
 async function startMail(platform: Platform, tls: TlsStore, stack: AsyncDisposableStack): Promise<void> {

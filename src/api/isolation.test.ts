@@ -109,6 +109,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/domains/${ref}`],
   ['GET', (ref) => `/v1/domains/${ref}/dns`],
   ['POST', (ref) => `/v1/domains/${ref}/verify`],
+  ['GET', (ref) => `/v1/domains/${ref}/dnssec`],
+  ['PUT', (ref) => `/v1/domains/${ref}/dnssec`, { enabled: true }],
   ['DELETE', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/aliases`],

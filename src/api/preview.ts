@@ -46,8 +46,11 @@ export function OrPreview<T extends TSchema>(schema: T) {
 
 export type TouchedObject = Static<typeof PreviewObject>
 
+export type DnsChange = PreviewBody['dns_changes'][number]
+
 export type Preview = {
   objects: TouchedObject[]
+  dnsChanges?: DnsChange[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
 }
 
@@ -63,13 +66,13 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, problems } = await tryOut(platform, work)
+  const { objects, dnsChanges = [], problems } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
     preview: true,
     charge: { amount: 0, currency: 'USD' }, // prices come with the billing of a later issue
-    dns_changes: [], // and the records that we publish with the name servers'
+    dns_changes: dnsChanges,
     objects,
     ...(problems === undefined ? {} : { problems }),
   }

@@ -18,8 +18,12 @@ import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
+import { dnsSecondaryRoutes } from './dns-secondaries.ts'
+import { dnssecRoutes } from './dnssec.ts'
+import { dnsHostRoutes } from './dns-hosts.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
+import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainReportRoutes } from './domain-reports.ts'
 import { domainRoutes } from './domains.ts'
@@ -50,8 +54,10 @@ import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
+import { zoneRecordRoutes } from './zone-records.ts'
 
 export type ApiOptions = {
   authenticator: Authenticator
@@ -145,6 +151,10 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   domainRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
+  dnssecRoutes(app, platform)
+  dnsHostRoutes(app, platform)
+  domainDnsHostRoutes(app, platform)
+  zoneRecordRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)
@@ -166,6 +176,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   outboundRoutes(app, platform)
   relayRoutes(app, platform)
   destinationRoutes(app, platform)
+  tsigKeyRoutes(app, platform)
+  dnsSecondaryRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

@@ -11,6 +11,7 @@ import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { addDkimKeysJob } from './dkim-keys.ts'
+import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
 import type { DomainsTable } from './tables.ts'
@@ -129,6 +130,9 @@ export async function deleteDomain(
   if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
   await moveDomain(platform, tx, domain, 'deleted')
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
+  await addReconcileJobs(tx, [domain.id])
   await appendEvents(platform, tx, [
     {
       type: 'domain.deleted',

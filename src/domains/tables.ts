@@ -14,6 +14,8 @@ export type DomainsTable = {
   ownership_token: string
   /** Who answers for its DNS: this platform, a host that is driven by its API, or its owner by hand. */
   dns_mode: Generated<DnsMode>
+  /** The host that is driven; null in the other modes. */
+  dns_host_id: Generated<string | null>
   /** Of its zone (RFC 1035 §3.3.13); rises with every change, see zones/serial.ts. */
   zone_serial: Generated<number>
   /** What the DMARC record asks for (RFC 9989). */

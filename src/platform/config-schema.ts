@@ -64,6 +64,15 @@ export const configSchema = {
     { default: 53, min: 1, max: 65_535 },
     'Port at which the name servers of other domains are asked.',
   ),
+  dnsHostNetworks: setting.networks(
+    'MAILWRIGHT_DNS_HOST_NETWORKS',
+    'Private networks in which DNS hosts that workspaces connect (PowerDNS) may be; with MAILWRIGHT_OUTBOUND_NETWORKS=any all are allowed.',
+  ),
+  cloudflareApiUrl: setting.url(
+    'MAILWRIGHT_CLOUDFLARE_API_URL',
+    ['http:', 'https:'],
+    'For tests: where Cloudflare’s API is, in place of its own address.',
+  ),
   dnsChecksPerSecond: setting.integer(
     'MAILWRIGHT_DNS_CHECKS_PER_SECOND',
     { default: 200, min: 1, max: 10_000 },

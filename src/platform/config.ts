@@ -50,6 +50,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     nameservers: read(configSchema.nameservers),
     publicAddresses: read(configSchema.publicAddresses),
     authorityPort: read(configSchema.authorityPort),
+    dnsHostNetworks: read(configSchema.dnsHostNetworks),
+    cloudflareApiUrl: read(configSchema.cloudflareApiUrl),
     dnsChecksPerSecond: read(configSchema.dnsChecksPerSecond),
     roles: read(configSchema.roles),
     resolver: read(configSchema.resolver),

@@ -8,6 +8,8 @@ import { connect, isIPv6 } from 'node:net'
 import * as dnsPacket from 'dns-packet'
 import { DnsFailure } from './dns.ts'
 
+export type SecureType = 'A' | 'AAAA' | 'MX' | 'TLSA' | 'DS'
+
 export type TlsaRecord = { usage: number; selector: number; mtype: number; cert: Buffer }
 
 export type SecureAnswer = {
@@ -25,11 +27,7 @@ const udpBytes = 1232 // DNS flag day 2020: passes without fragments
  * @param resolver `ip:port`.
  * @throws DnsFailure when there is no answer.
  */
-export async function askSecurely(
-  resolver: string,
-  name: string,
-  type: 'A' | 'AAAA' | 'MX' | 'TLSA',
-): Promise<SecureAnswer> {
+export async function askSecurely(resolver: string, name: string, type: SecureType): Promise<SecureAnswer> {
   let failure: unknown = null
   for (let attempt = 0; attempt < triesMax; attempt++) {
     try {
@@ -67,7 +65,7 @@ export async function lookupTlsa(resolver: string, name: string): Promise<TlsaRe
 
 type Decoded = dnsPacket.DecodedPacket & { rcode?: string }
 
-async function ask(resolver: string, name: string, type: 'A' | 'AAAA' | 'MX' | 'TLSA'): Promise<Decoded> {
+async function ask(resolver: string, name: string, type: SecureType): Promise<Decoded> {
   const id = randomInt(1, 65_536)
   const query = dnsPacket.encode({
     type: 'query',

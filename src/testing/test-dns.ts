@@ -18,6 +18,7 @@ export type ZoneRecords = {
   CNAME?: string[]
   NS?: string[]
   PTR?: string[]
+  DS?: { keyTag: number; algorithm: number; digestType: number; digest: Buffer }[]
   TLSA?: { usage: number; selector: number; matchingType: number; certificate: Buffer }[]
   /** Answer with this code instead, as a broken server does. */
   fails?: 'SERVFAIL' | 'REFUSED'
@@ -154,6 +155,8 @@ function answersOf(
     case 'TXT':
       // A character-string has at most 255 bytes (RFC 1035 §3.3).
       return (records.TXT ?? []).map((text) => ({ ...base, type, data: text.match(/.{1,255}/gs) ?? [''] }))
+    case 'DS':
+      return (records.DS ?? []).map((data) => ({ ...base, type, data }))
     case 'TLSA':
       return (records.TLSA ?? []).map((data) => ({ ...base, type, data }))
     default:

@@ -1,0 +1,62 @@
+/** The platform's own zone as questions are answered from it: its few names, and the keys of the domain in question. */
+import type { Platform } from '../../platform/platform.ts'
+import { type CompiledZone, compileZone } from './compiled-zone.ts'
+import type { FoundZone, Version } from './found-zone.ts'
+import { dkimDomainOf, dkimNode, dkimSets, ownNameservers, ownZone } from './own-zone.ts'
+import { createOwnZoneKeys } from './own-zone-keys.ts'
+import type { RRset, Zone } from './records.ts'
+import { soaNames } from './soa.ts'
+
+export type OwnZone = {
+  /** Something of it has changed: its serial is the highest of all zones', since their keys are in it. */
+  raise(serial: number): void
+  forgetKeys(domainId: string): void
+  /** What changed is not known. */
+  forgetAll(): void
+  content(): Zone | null
+  /** @param name within the zone. A promise where keys must be read first: of null, when they cannot be. */
+  find(dnsZone: string, name: string): FoundZone | null | Promise<FoundZone | null>
+}
+
+export function createOwnZone(platform: Platform): OwnZone {
+  const { config } = platform
+  const keys = createOwnZoneKeys(platform)
+  let serial = 0
+  let version: Version = { isCurrent: true }
+  let withoutKeys: FoundZone | null = null
+
+  const found = (sets: readonly RRset[]): FoundZone | null => {
+    const zone = ownZone(config, serial)
+    if (zone === null || config.dnsZone === null) return null
+    const whole = { ...zone, rrsets: [...zone.rrsets, ...sets] }
+    const made: CompiledZone = compileZone(whole, soaNames(config, ownNameservers(config)), [
+      dkimNode(config.dnsZone),
+    ])
+    return { zone: made, version, signer: null }
+  }
+  const renew = (): void => {
+    version.isCurrent = false
+    version = { isCurrent: true }
+    withoutKeys = found([])
+  }
+  return {
+    raise(to) {
+      serial = Math.max(serial, to)
+      renew()
+    },
+    forgetKeys: (domainId) => keys.forget(domainId),
+    forgetAll() {
+      keys.forgetAll()
+      renew()
+    },
+    content: () => ownZone(config, serial),
+    find(dnsZone, name) {
+      const domainId = dkimDomainOf(dnsZone, name)
+      if (domainId === null) return withoutKeys
+      const known = keys.of(domainId)
+      const withKeys = (of: Awaited<typeof known>): FoundZone | null =>
+        of === null ? null : found(dkimSets(config, domainId, of))
+      return known instanceof Promise ? known.then(withKeys) : withKeys(known)
+    },
+  }
+}
