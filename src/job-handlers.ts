@@ -18,6 +18,7 @@ import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -50,6 +51,7 @@ export const jobHandlers: JobHandlers = {
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.end_mta_sts': (platform) => repeat(endMtaStsWithdrawals, platform),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -106,6 +108,7 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.end_mta_sts': '51 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

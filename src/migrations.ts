@@ -9,6 +9,7 @@ import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
+import { webMigrations } from './domains/web-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -19,6 +20,7 @@ export const migrations = mergeMigrations(
   accountsMigrations,
   domainsMigrations,
   certificatesMigrations,
+  webMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,
