@@ -156,7 +156,7 @@ const profilePath = '/apple.mobileconfig'
 test('Apple’s profile is a property list that says what the credentials say', async (t) => {
   if (!requireProgram(t, 'python3')) return
   const address = `o'brien+"<&>@web.test`
-  const script = 'import json, plistlib, sys; print(json.dumps(plistlib.load(sys.stdin.buffer)))'
+  const script = 'import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))'
   const read = async (host: string, who: string): Promise<unknown> => {
     const reply = await web.ask('tls', { host, path: `${profilePath}?address=${encodeURIComponent(who)}` })
     assert.equal(reply.status, 200, reply.body)

@@ -7,9 +7,11 @@ import { after, before, test } from 'node:test'
 import { unsubscribeToken } from '../src/delivery/bounces/unsubscribe.ts'
 import { plainLimits } from '../src/protocols/web-names/limits.ts'
 import { startPlainListener } from '../src/protocols/web-names/plain-listener.ts'
+import { startServer } from '../src/server.ts'
 import { textAt } from '../src/testing/test-api.ts'
-import { testApiKey } from '../src/testing/test-platform.ts'
-import { sendRaw } from '../src/testing/test-web.ts'
+import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
+import { testApiKey, testConfig } from '../src/testing/test-platform.ts'
+import { askWeb, sendRaw } from '../src/testing/test-web.ts'
 import { configPath, ownName, startWebServer, type WebServer } from '../src/testing/test-web-server.ts'
 
 let web: WebServer
@@ -120,7 +122,7 @@ test('the API is served over TLS, with its one-click unsubscribe', async () => {
   const made = await web.ask('tls', { host: ownName, path: '/v1/mailboxes', method: 'POST', body, headers })
   assert.equal(made.status, 201, made.body)
   const unknown = await web.ask('tls', { host: ownName, path: '/v1/nothing' })
-  assert.equal(unknown.headers['content-type'], 'application/problem+json')
+  assert.match(unknown.headers['content-type'] ?? '', /^application\/problem\+json/)
   const { organization_id: organizationId, workspace_id: workspaceId } = await web.platform.db
     .selectFrom('domains')
     .select(['organization_id', 'workspace_id'])
@@ -141,4 +143,20 @@ test('the API is served over TLS, with its one-click unsubscribe', async () => {
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
   })
   assert.deepEqual([clicked.status, /You are unsubscribed/.test(clicked.body)], [200, true])
+})
+
+test('without the HTTP listener the API is on port 443 alone', async () => {
+  await using more = new AsyncDisposableStack()
+  const config = testConfig({
+    MAILWRIGHT_DATA_DIR: await temporaryDirectory(more),
+    DATABASE_URL: await migratedDatabase(more),
+    MAILWRIGHT_ROLES: 'http',
+    MAILWRIGHT_HTTP_PORT: 'off',
+    MAILWRIGHT_HTTPS_PORT: '0',
+  })
+  const { platform, endpoints } = more.use(await startServer(config))
+  assert.equal(endpoints.http, null)
+  const question = { port: platform.ports.https, host: 'localhost', ca: null }
+  assert.equal((await askWeb({ ...question, path: '/readyz' })).status, 200)
+  assert.equal((await askWeb({ ...question, path: '/v1/me' })).status, 401)
 })
