@@ -148,6 +148,23 @@ test('a renewal is shown on port 443 without a restart', async () => {
   for (const [index, name] of names.entries()) assert.notEqual(await serialOf(name), before[index], name)
 })
 
+test('a domain that sends no browsers on any more has its own certificate renewed no longer', async () => {
+  await platform.db
+    .updateTable('domains')
+    .set({ redirect_url: null, updated_at: platform.clock.now() })
+    .where('name', '=', 'customer.example')
+    .execute()
+  const names = ['customer.example', 'www.customer.example', 'mta-sts.customer.example']
+  const before = await Promise.all(names.map(serialOf))
+  await platform.db.updateTable('certificates').set({ next_attempt_at: platform.clock.now() }).execute()
+  await reconcileCertificates(platform)
+  const after = await Promise.all(names.map(serialOf))
+  assert.deepEqual(
+    names.filter((_, index) => before[index] !== after[index]),
+    ['mta-sts.customer.example'],
+  )
+})
+
 /** A platform that listens on no port 80, and serves a zone of its own; the test's name server has its challenges. */
 async function startServing(more: AsyncDisposableStack): Promise<TestPlatform> {
   const test = more.use(

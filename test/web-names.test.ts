@@ -45,6 +45,13 @@ const rows: [way: Way, host: string, path: string, want: string][] = [
   ['tls', 'autoconfig.web.test', '/mail/../mail/config-v1.1.xml', nothing],
   ['tls', 'autodiscover.web.test', discoverPath, '405 This address has no such method.'],
   ['clear', 'autodiscover.web.test', discoverPath, `302 https://autodiscover.web.test${discoverPath}`],
+  [
+    'clear',
+    'autoconfig.web.test',
+    '/apple.mobileconfig?address=a%40web.test',
+    '302 https://autoconfig.web.test/apple.mobileconfig?address=a%40web.test',
+  ],
+  ['clear', 'web.test', '/apple.mobileconfig', nothing],
   ['tls', 'other.test', '/', nothing],
   ['tls', 'www.other.test', '/', nothing],
   ['clear', 'mail.web.test', '/x?y=1', '308 https://app.platform.test/x?y=1'],

@@ -74,6 +74,7 @@ async function orderDue(platform: Platform, directoryUrl: string): Promise<void>
         where('host_name', '=', ownHostName(platform.config) ?? ''),
       ]),
     )
+    .where(isWanted)
     .orderBy('next_attempt_at')
     .limit(certificatePolicy.ordersPerRunMax)
     .execute()
@@ -93,6 +94,10 @@ async function orderDue(platform: Platform, directoryUrl: string): Promise<void>
     }
   }
 }
+
+/** A domain that sends no browsers on any more needs no certificate for itself and its `www`. */
+const isWanted = sql<boolean>`not exists (select from domains where domains.id = certificates.domain_id
+  and redirect_url is null and host_name in (domains.name, 'www.' || domains.name))`
 
 /**
  * How the authority is shown that a name is ours: over HTTP where we listen for it, else by the zone where we answer for

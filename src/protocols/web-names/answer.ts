@@ -105,11 +105,9 @@ async function answerAutodiscover(
   request: WebRequest,
   domain: WebDomain | null,
 ): Promise<WebAnswer> {
-  if (request.transport === 'clear' && platform.ports.https !== null) {
-    // Outlook asks here without a word of whom it asks for, and follows one redirect.
-    const location = `https://${request.host}/autodiscover/autodiscover.xml`
-    return textAnswer(302, location, { location, 'cache-control': 'no-store' })
-  }
+  // Outlook asks in the clear without a word of whom it asks for, and follows one redirect.
+  const secured = sendToTls(platform, request)
+  if (secured) return secured
   const refusal = refuseMethod(request.method, 'POST')
   if (refusal) return refusal
   const failure = (code: 500 | 600 | 601): WebAnswer =>
@@ -149,6 +147,8 @@ async function answerMobileconfig(
 ): Promise<WebAnswer> {
   const refusal = refuseMethod(request.method, 'GET', 'HEAD')
   if (refusal) return refusal
+  const secured = sendToTls(platform, request)
+  if (secured) return secured
   const text = parameter(request, 'address')
   if (text === null) return textAnswer(400, 'Put ?address= and a mail address behind it.')
   const address = await addressOfHere(platform, domain, text)
@@ -159,6 +159,13 @@ async function answerMobileconfig(
     ...answer,
     headers: { ...answer.headers, 'content-disposition': 'attachment; filename="mail.mobileconfig"' },
   }
+}
+
+/** To the same address over TLS, where we listen for it; null: the request came that way, or there is none. */
+function sendToTls({ ports }: Platform, { transport, host, path, query }: WebRequest): WebAnswer | null {
+  if (transport !== 'clear' || ports.https === null) return null
+  const location = `https://${host}${path}${query}`
+  return textAnswer(302, location, { location, 'cache-control': 'no-store' })
 }
 
 /** An address of the domain, or of any active domain where none is given; whether it has a mailbox is not asked. */
