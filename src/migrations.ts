@@ -10,6 +10,7 @@ import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
+import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -21,6 +22,7 @@ export const migrations = mergeMigrations(
   domainsMigrations,
   certificatesMigrations,
   webMigrations,
+  zonesMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

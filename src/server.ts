@@ -11,6 +11,7 @@ import { startOutboundPortCheck } from './delivery/outbound-port.ts'
 import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
+import { startZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
@@ -20,6 +21,7 @@ import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
 import { startJobs } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
 import type { TlsStore } from './platform/tls.ts'
+import { startDnsListener } from './protocols/dns/listener.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
 import { startPop3Listener } from './protocols/pop3/listener.ts'
 import { startSmtpListener } from './protocols/smtp/listener.ts'
@@ -58,6 +60,7 @@ export async function startServer(config: Config): Promise<Server> {
     stack.defer(() => outbound.stop())
   }
   const tls = stack.use(await startCertificates(platform)).tls
+  await startDns(platform, stack)
   await startMail(platform, tls, stack)
   await startHttp(platform, tls, stack)
   const endpoints = endpointsOf(config, platform.ports)
@@ -72,6 +75,16 @@ export async function startServer(config: Config): Promise<Server> {
     failed: opened.databaseLost,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+async function startDns(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
+  const { config, ports } = platform
+  if (!config.roles.has('dns') || config.dnsPort === null) return
+  const store = await startZoneStore(platform)
+  stack.defer(() => store.stop())
+  const listener = await startDnsListener(platform, { host: config.host, port: config.dnsPort, store })
+  stack.defer(() => listener.stop())
+  ports.dns = listener.port
 }
 
 async function startMail(platform: Platform, tls: TlsStore, stack: AsyncDisposableStack): Promise<void> {

@@ -1,18 +1,22 @@
 /** Certificates for the web names of domains: by HTTP-01 over port 80, by DNS-01 through our zones, shown on port 443. */
 import assert from 'node:assert/strict'
 import { after, test as nodeTest } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scope } from '../src/accounts/principals.ts'
-import { challengeRecords, platformChallengeRecords } from '../src/domains/certificates/dns-challenges.ts'
+import { publishDnsChallenge, withdrawDnsChallenge } from '../src/domains/certificates/dns-challenges.ts'
 import { enterHostNames } from '../src/domains/certificates/host-names.ts'
 import { reconcileCertificates } from '../src/domains/certificates/reconcile.ts'
-import { connectDomain } from '../src/domains/domains.ts'
+import { connectDomain, type Domain } from '../src/domains/domains.ts'
 import { transaction } from '../src/platform/database.ts'
+import { newId } from '../src/platform/ids.ts'
 import type { Platform } from '../src/platform/platform.ts'
 import { startServer } from '../src/server.ts'
 import { freePorts, type Pebble, startPebble } from '../src/testing/pebble.ts'
 import { requireProgram } from '../src/testing/programs.ts'
 import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
 import { startTestDns, type TestDns } from '../src/testing/test-dns.ts'
+import { addRecords, serveDomain, startNameServerOn } from '../src/testing/test-name-server.ts'
+import { openSecondNode } from '../src/testing/test-node.ts'
 import { startTestPlatform, type TestPlatform, testConfig } from '../src/testing/test-platform.ts'
 import { askWeb, type WebReply } from '../src/testing/test-web.ts'
 
@@ -44,19 +48,13 @@ async function start(): Promise<void> {
     MAILWRIGHT_ROLES: 'http',
     MAILWRIGHT_HOSTNAME: host,
     MAILWRIGHT_RESOLVER: dns.resolver,
-    ...authority(),
+    MAILWRIGHT_ACME_DIRECTORY_URL: pebble.directoryUrl,
+    MAILWRIGHT_ACME_CA_FILE: pebble.caFile,
     MAILWRIGHT_HTTP_CHALLENGE_PORT: String(challengePort),
     MAILWRIGHT_HTTPS_PORT: '0',
     MAILWRIGHT_PUBLIC_URL: `https://${host}`,
   })
   platform = stack.use(await startServer(config)).platform
-}
-
-function authority(): Record<string, string> {
-  return {
-    MAILWRIGHT_ACME_DIRECTORY_URL: pebble.directoryUrl,
-    MAILWRIGHT_ACME_CA_FILE: pebble.caFile,
-  }
 }
 
 let started: Promise<void> | null = null
@@ -165,90 +163,123 @@ test('a domain that sends no browsers on any more has its own certificate renewe
   )
 })
 
-/** A platform that listens on no port 80, and serves a zone of its own; the test's name server has its challenges. */
-async function startServing(more: AsyncDisposableStack): Promise<TestPlatform> {
+type Serving = { node: Platform; test: TestPlatform }
+
+/** A platform that listens on no port 80 and is the name server of its zones, which it and an authority of its own ask. */
+async function startServing(more: AsyncDisposableStack): Promise<Serving> {
+  const [port = 0] = await freePorts(1)
+  const resolver = `127.0.0.1:${port}`
+  const asking = await startPebble(more, { resolver, httpPort: 1, validityDays: 90 })
   const test = more.use(
     await startTestPlatform({
       MAILWRIGHT_HOSTNAME: 'mx.own.example',
       MAILWRIGHT_DNS_ZONE: 'own.example',
-      MAILWRIGHT_RESOLVER: dns.resolver,
-      ...authority(),
+      MAILWRIGHT_PUBLIC_ADDRESSES: '127.0.0.1',
+      MAILWRIGHT_RESOLVER: resolver,
+      MAILWRIGHT_ACME_DIRECTORY_URL: asking.directoryUrl,
+      MAILWRIGHT_ACME_CA_FILE: asking.caFile,
+      MAILWRIGHT_LOG_LEVEL: 'silent',
     }),
   )
-  const node = test.platform
-  const publish = async (): Promise<void> => {
-    const domains = await node.db.selectFrom('domains').select('id').execute()
-    const ids = domains.map(({ id }) => id)
-    const sets = [
-      ...(await platformChallengeRecords(node.db)),
-      ...[...(await challengeRecords(node.db, ids)).values()].flat(),
-    ]
-    for (const name of Object.keys(dns.zone)) if (name.startsWith('_acme-challenge.')) delete dns.zone[name]
-    for (const { name, values } of sets) dns.zone[name] = { TXT: [...values] }
-  }
-  let publishing = Promise.resolve()
-  const stop = node.bus.subscribe(({ type }) => {
-    if (type === 'domain.zone_changed' || type === 'certificate.challenge_changed') {
-      publishing = publishing.then(publish)
-    }
-  })
-  more.defer(async () => {
-    stop()
-    await publishing
-  })
-  return test
+  more.use(await startNameServerOn(test.platform, { port }))
+  return { node: test.platform, test }
+}
+
+async function challengesOf(node: Platform): Promise<unknown[]> {
+  return await node.db.selectFrom('acme_dns_challenges').selectAll().execute()
 }
 
 test('without a port 80, names in zones of ours are proved by DNS-01, the platform’s own too', async () => {
   await using more = new AsyncDisposableStack()
-  const serving = await startServing(more)
-  const node = serving.platform
-  Object.assign(dns.zone, { 'mx.own.example': here, 'mail.served.example': here })
-  const served = await serving.connectActiveDomain('served.example')
-  await node.db.updateTable('domains').set({ dns_mode: 'served' }).where('id', '=', served.id).execute()
-  dns.questions.length = 0
+  const { node, test: serving } = await startServing(more)
+  const served = await serveDomain(node, serving.scope, 'served.example', [
+    { name: 'mail.served.example', type: 'A', value: '127.0.0.1' },
+  ])
+  const { zone_serial: before } = await rowOf(node, served.id)
   await reconcileCertificates(node)
   assert.deepEqual(await states(node), ['mail.served.example issued', 'mx.own.example issued'])
-  for (const name of ['mail.served.example', 'mx.own.example']) {
-    assert.ok(dns.questions.includes(`TXT _acme-challenge.${name}`), name)
-  }
   // Nothing of it is left, and secondaries were told twice.
-  assert.deepEqual(await node.db.selectFrom('acme_dns_challenges').selectAll().execute(), [])
-  const { zone_serial: serial } = await node.db
-    .selectFrom('domains')
-    .select('zone_serial')
-    .where('id', '=', served.id)
-    .executeTakeFirstOrThrow()
-  assert.ok(serial >= served.zone_serial + 2)
+  assert.deepEqual(await challengesOf(node), [])
+  assert.ok((await rowOf(node, served.id)).zone_serial >= before + 2)
+  for (const name of ['mail.served.example', 'mx.own.example']) {
+    assert.deepEqual(await node.dns.lookup(`_acme-challenge.${name}`, 'TXT', { fresh: true }), [], name)
+  }
 })
+
+async function rowOf(node: Platform, id: string): Promise<Domain> {
+  return await node.db.selectFrom('domains').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+}
 
 test('a renewal goes by DNS-01 when the name is not seen to lead here; elsewhere it fails', async () => {
   await using more = new AsyncDisposableStack()
-  const serving = await startServing(more)
-  const node = serving.platform
-  Object.assign(dns.zone, { 'mail.away.example': here, 'mail.foreign.example': here, 'mx.own.example': here })
-  for (const name of ['away.example', 'foreign.example']) {
-    const { id } = await serving.connectActiveDomain(name)
-    if (name.startsWith('away')) {
-      await node.db.updateTable('domains').set({ dns_mode: 'served' }).where('id', '=', id).execute()
-    }
-  }
-  await node.db.insertInto('acme_dns_challenges').values(expired(node)).execute()
+  const { node, test: serving } = await startServing(more)
+  const away = await serveDomain(node, serving.scope, 'away.example', [
+    { name: 'mail.away.example', type: 'A', value: '127.0.0.9' },
+  ])
+  const foreign = await serving.connectActiveDomain('foreign.example')
   await enterHostNames(node)
-  dns.zone['mail.away.example'] = { A: ['127.0.0.9'] }
-  dns.zone['mail.foreign.example'] = { A: ['127.0.0.9'] }
-  node.dns.clear()
+  assert.deepEqual(await states(node), ['mx.own.example pending'])
+  const now = node.clock.now()
+  for (const [hostName, domainId] of [
+    ['mail.away.example', away.id],
+    ['mail.foreign.example', foreign.id],
+  ] as const) {
+    await node.db
+      .insertInto('certificates')
+      .values({
+        id: newId(),
+        host_name: hostName,
+        domain_id: domainId,
+        state: 'pending',
+        attempts: 0,
+        next_attempt_at: now,
+        created_at: now,
+        updated_at: now,
+      })
+      .execute()
+  }
+  // What a node left that was killed in the middle of an order.
+  const old = { name: '_acme-challenge.mx.own.example', value: 'old', domain_id: null, expires_at: now }
+  await node.db.insertInto('acme_dns_challenges').values(old).execute()
   await reconcileCertificates(node)
   assert.deepEqual(await states(node), [
     'mail.away.example issued',
     'mail.foreign.example failed the name does not lead to this platform',
     'mx.own.example issued',
   ])
-  assert.deepEqual(await node.db.selectFrom('acme_dns_challenges').selectAll().execute(), [])
+  assert.deepEqual(await challengesOf(node), [])
 })
 
-/** What a node left that was killed in the middle of an order. */
-function expired(node: Platform) {
-  const expiresAt = new Date(node.clock.now().getTime() - 1000)
-  return { name: '_acme-challenge.mx.own.example', value: 'old', domain_id: null, expires_at: expiresAt }
+test('challenges are in the zones of every node, and a zone that changes meanwhile keeps them', async () => {
+  await using more = new AsyncDisposableStack()
+  const { node, test: serving } = await startServing(more)
+  const served = await serveDomain(node, serving.scope, 'served.example')
+  const second = await openSecondNode(more, serving, { MAILWRIGHT_DNS_ZONE: 'own.example' })
+  const { store } = more.use(await startNameServerOn(second))
+  const values = (name: string, apex: string): readonly string[] =>
+    store.content(apex)?.rrsets.find((set) => set.name === `_acme-challenge.${name}`)?.values ?? []
+  const names = [
+    { hostName: 'mail.served.example', domainId: served.id, apex: 'served.example' },
+    { hostName: 'mx.own.example', domainId: null, apex: 'own.example' },
+  ]
+  for (const { hostName, domainId, apex } of names) {
+    const serial = store.content(apex)?.serial ?? 0
+    await publishDnsChallenge(node, { hostName, domainId }, 'first')
+    await publishDnsChallenge(node, { hostName, domainId }, 'second')
+    await addRecords(node, served, [{ name: 'x.served.example', type: 'TXT', value: hostName }])
+    const isNewer = (): boolean => (store.content(apex)?.serial ?? 0) > serial
+    await until(() => isNewer() && values(hostName, apex).length === 2)
+    assert.deepEqual(values(hostName, apex), ['first', 'second'])
+    for (const value of ['first', 'second']) await withdrawDnsChallenge(node, { hostName, domainId }, value)
+    await until(() => values(hostName, apex).length === 0)
+  }
+})
+
+/** What another node hears comes by the database, and is looked for until it is there. */
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (!isSo()) {
+    assert.ok(performance.now() < deadline, 'it did not come about')
+    await sleep(20)
+  }
 }

@@ -13,6 +13,7 @@ import { addJobs } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { privateKeyContext } from './reseal.ts'
 import type { DkimAlgorithm, DkimKeysTable } from './tables.ts'
+import { touchZones } from './zones/serial.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -98,6 +99,7 @@ export async function makeDkimKeys(platform: Platform, domainId: string): Promis
       .returning('selector')
       .execute()
     if (inserted.length === 0) return
+    await touchZones(platform, tx, [domain.id])
     await appendEvents(platform, tx, [
       {
         type: 'domain.dkim_keys_created',

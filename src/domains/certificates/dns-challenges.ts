@@ -8,6 +8,7 @@ import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import { DnsFailure } from '../../platform/dns.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { raiseOwnSerial } from '../zones/fingerprint.ts'
 import type { RRset } from '../zones/records.ts'
 import { touchZones } from '../zones/serial.ts'
 import { certificatePolicy } from './policy.ts'
@@ -78,9 +79,10 @@ export async function publishDnsChallenge(
     await tellZones(platform, tx, [challenged])
   })
   const until = performance.now() + certificatePolicy.challengeSeenMsMax
-  while (performance.now() < until && !(await isSeen(platform, name, value))) {
+  do {
+    // First, so that the name servers have heard of it: a resolver remembers what it did not find.
     await sleep(certificatePolicy.challengeLookMs)
-  }
+  } while (performance.now() < until && !(await isSeen(platform, name, value)))
 }
 
 export async function withdrawDnsChallenge(
@@ -125,6 +127,7 @@ async function tellZones(platform: Platform, tx: Tx, challenged: readonly Challe
   await touchZones(platform, tx, [...domainIds])
   const own = challenged.filter(({ domainId }) => domainId === null)
   if (own.length === 0) return
+  await raiseOwnSerial(platform, tx)
   const subject = await certificateSubject(tx, null)
   await appendEvents(
     platform,
