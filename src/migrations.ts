@@ -11,6 +11,7 @@ import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -23,6 +24,7 @@ export const migrations = mergeMigrations(
   domainsMigrations,
   certificatesMigrations,
   secondariesMigrations,
+  webMigrations,
   zonesMigrations,
   dnsHostsMigrations,
   mailboxesMigrations,

@@ -17,6 +17,7 @@ const domain: ServedDomain = {
   dmarc_policy: 'none',
   dmarc_report_address: null,
   mta_sts_mode: 'none',
+  mta_sts_withdrawn_at: null,
   bimi_logo_url: null,
   redirect_url: null,
   redirect_status: 301,

@@ -32,10 +32,12 @@ export function zoneContent(
   domain: ServedDomain,
   keys: readonly DkimKey[],
   records: readonly CustomerRecord[],
+  challenges: readonly RRset[] = [],
 ): Zone {
   const ours = mergeRRsets([
     setOf(domain.name, 'NS', zoneNameservers(config, domain.workspace_id)),
     ...desiredRecords(config, domain, keys).map(({ type, name, value }) => setOf(name, type, [value])),
+    ...challenges,
   ])
   const theirs = mergeRRsets(
     records
