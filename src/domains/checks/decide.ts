@@ -5,8 +5,9 @@ import type { DomainState } from '../lifecycle.ts'
 import { isSandboxName } from '../names.ts'
 import { wantedDnsMode } from '../nameservers.ts'
 import { nameserversAreOwn } from '../zones/own-names.ts'
-import { type Look, recordKey } from './look.ts'
+import type { Look } from './look.ts'
 import { checkPolicy } from './policy.ts'
+import { recordKey } from './records.ts'
 import type { SeenRecord } from './tables.ts'
 
 /** What is known of the looks before. */
