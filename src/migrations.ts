@@ -9,6 +9,7 @@ import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
@@ -22,6 +23,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  domainChecksMigrations,
   certificatesMigrations,
   secondariesMigrations,
   webMigrations,

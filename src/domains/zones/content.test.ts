@@ -12,7 +12,6 @@ const domain: ServedDomain = {
   name: 'content.example',
   state: 'active',
   ownership_token: 'token',
-  dns_mode: 'served',
   zone_serial: 7,
   dmarc_policy: 'none',
   dmarc_report_address: null,

@@ -7,6 +7,7 @@ import { sql } from 'kysely'
 import type { Config } from '../../platform/config.ts'
 import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { isAnswered } from './answered.ts'
 import { type ServedDomain, zoneContent } from './content.ts'
 import { ownZone } from './own-zone.ts'
 import { soaTimers } from './policy.ts'
@@ -20,7 +21,6 @@ const samples: readonly ServedDomain[] = [
     name: 'sample.example',
     state: 'active',
     ownership_token: '0',
-    dns_mode: 'served',
     zone_serial: 1,
     dmarc_policy: 'reject',
     dmarc_report_address: 'reports@sample.example',
@@ -38,7 +38,6 @@ const samples: readonly ServedDomain[] = [
     name: 'sample.example',
     state: 'active',
     ownership_token: '0',
-    dns_mode: 'served',
     zone_serial: 1,
     dmarc_policy: 'none',
     dmarc_report_address: null,
@@ -82,7 +81,7 @@ export async function bringSerialsUpToDate(platform: Platform): Promise<number> 
     const serial = Math.max(known.serial + 1, seconds)
     await sql`update zone_fingerprint set fingerprint = ${fingerprint}, serial = ${serial}`.execute(tx)
     const served = await sql<{ id: string }>`
-      select id from domains where dns_mode = 'served' and state <> 'deleted' order by id`.execute(tx)
+      select id from domains where ${isAnswered} order by id`.execute(tx)
     for (let at = 0; at < served.rows.length; at += touchedPerStatement) {
       const some = served.rows.slice(at, at + touchedPerStatement)
       await touchZones(
