@@ -8,6 +8,7 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
+import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -18,6 +19,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  ordersMigrations,
   certificatesMigrations,
   mailboxesMigrations,
   messagesMigrations,

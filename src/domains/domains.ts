@@ -13,13 +13,14 @@ import type { Platform } from '../platform/platform.ts'
 import { addDkimKeysJob } from './dkim-keys.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
+import { requireDomainRoom } from './new-domain.ts'
 import type { DomainsTable } from './tables.ts'
 
 export type Domain = Selectable<DomainsTable>
 
 /**
  * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records.
- * @throws Refusal domain_invalid, domain_taken, workspace_not_found, forbidden.
+ * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, workspace_not_found, forbidden.
  */
 export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, text: string): Promise<Domain> {
   requireWrite(scope)
@@ -28,6 +29,7 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
   if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
   if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
+  await requireDomainRoom(platform, tx, scope)
   const now = platform.clock.now()
   const domain = await tx
     .insertInto('domains')
@@ -116,18 +118,30 @@ export async function deleteDomain(
   ref: string,
   isEmpty: (tx: Tx, domainId: string) => Promise<boolean>,
 ): Promise<void> {
+  const domain = await lockDomain(platform, tx, scope, ref)
+  if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
+  await endDomain(platform, tx, domain)
+}
+
+/** The domain, locked against other changes until the transaction ends. @throws Refusal domain_not_found, forbidden. */
+export async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
   requireWrite(scope)
   const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
+  const locked = await tx
     .selectFrom('domains')
     .selectAll()
     .where('id', '=', id)
     .where('state', '<>', 'deleted')
     .forUpdate()
     .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
-  if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
+  if (!locked) throw new Refusal('domain_not_found')
+  return locked
+}
+
+/** Ends a locked domain for good: its name is free, and its keys and records are gone. */
+export async function endDomain(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
   await moveDomain(platform, tx, domain, 'deleted')
+  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await appendEvents(platform, tx, [
     {
@@ -145,7 +159,12 @@ export async function moveDomain(platform: Platform, tx: Tx, domain: Domain, to:
   const now = platform.clock.now()
   await tx
     .updateTable('domains')
-    .set({ state: to, state_changed_at: now, updated_at: now })
+    .set({
+      state: to,
+      state_changed_at: now,
+      updated_at: now,
+      ...(to === 'active' ? { activated_at: now } : {}),
+    })
     .where('id', '=', domain.id)
     .execute()
   await appendEvents(platform, tx, [
