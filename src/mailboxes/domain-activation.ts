@@ -22,13 +22,16 @@ export async function verifyDomain(
   scope: Scope,
   check: DomainCheck,
 ): Promise<Domain> {
-  return await applyCheck(platform, tx, scope, check, (inTx, domainId) =>
-    addJob(
-      inTx,
-      'mailbox.activate_waiting',
-      { domain_id: domainId },
-      { key: `mailbox.activate_waiting:${domainId}` },
-    ),
+  return await applyCheck(platform, tx, scope, check, addActivation)
+}
+
+/** For whoever makes a domain active: a job that makes its waiting mailboxes so. */
+export async function addActivation(tx: Tx, domainId: string): Promise<void> {
+  await addJob(
+    tx,
+    'mailbox.activate_waiting',
+    { domain_id: domainId },
+    { key: `mailbox.activate_waiting:${domainId}` },
   )
 }
 
