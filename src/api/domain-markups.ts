@@ -1,6 +1,7 @@
 /** /v1/domain-markups: what is added to registrars' prices. For operators: it holds for all tenants. */
 import { type Static, Type } from 'typebox'
-import { requireOrganization, requireWrite } from '../accounts/principals.ts'
+import { requireOperator } from '../accounts/operator.ts'
+import { requireWrite } from '../accounts/principals.ts'
 import { deleteMarkup, listMarkups, type Markup, putMarkup } from '../domains/orders/markups.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
@@ -50,7 +51,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request) => {
-      requireOrganization(callerOf(request).principal)
+      await requireOperator(platform.db, callerOf(request).principal)
       return { data: (await listMarkups(platform)).map(markupView) }
     },
   )
@@ -69,7 +70,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
         const { principal, scope } = callerOf(request)
-        requireOrganization(principal)
+        await requireOperator(tx, principal)
         requireWrite(principal)
         const presets = { percent_basis_points: 0, fixed_amount: 0, rounding_amount: 1 }
         const row = await putMarkup(platform, tx, scope, request.params.tld, { ...presets, ...request.body })
@@ -89,7 +90,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
         const { principal, scope } = callerOf(request)
-        requireOrganization(principal)
+        await requireOperator(tx, principal)
         requireWrite(principal)
         await deleteMarkup(platform, tx, scope, request.params.tld)
         return { status: 204, body: undefined }

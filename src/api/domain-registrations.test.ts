@@ -360,13 +360,19 @@ test('what was renewed elsewhere is seen, and is active again', async () => {
   assert.equal((await report('else.test')).state, 'active')
 })
 
-test('a markup is in the price, for keys of the whole organization', async () => {
+test('a markup is in the price, and is the operator’s to set', async () => {
   const bound = await api.key({ workspaceId: api.scope.workspaceId })
   const body = { currency: 'USD', percent_basis_points: 1000, fixed_amount: 55, rounding_amount: 10 }
   assert.equal(
     refusal(await api.call('PUT', '/v1/domain-markups/test', { body, key: bound })),
     '403 forbidden',
   )
+  const { key } = await api.tenant()
+  for (const method of ['GET', 'PUT', 'DELETE']) {
+    const path = method === 'GET' ? '/v1/domain-markups' : '/v1/domain-markups/test'
+    const options = method === 'PUT' ? { body, key } : { key }
+    assert.equal(refusal(await api.call(method, path, options)), '403 forbidden')
+  }
   assert.equal((await api.call('PUT', '/v1/domain-markups/test', { body })).status, 200)
   const { json } = await post('/v1/domains/search', { names: ['marked.test'] })
   assert.equal(at(json, 'data', 0, 'price', 'amount'), 1160)

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { type JsonReply, type JsonRequest, type JsonServer, startJsonServer } from './json-server.ts'
 
+/** A function is called when its moment has come, and may take its time. */
+type Planned = JsonReply | (() => Promise<JsonReply>)
+
 export type PorkbunStandIn = JsonServer & {
   keys: { api: string; secret: string }
   /** Prices in dollars, as the vendor writes them. */
@@ -13,7 +16,7 @@ export type PorkbunStandIn = JsonServer & {
   /** The registry's shortest term, in years. */
   terms: { minDuration: number }
   /** Answers the next call of that kind, before (`instead`) or after (`then`) it is carried out. */
-  next: Map<string, { when: 'instead' | 'then'; reply: JsonReply }>
+  next: Map<string, { when: 'instead' | 'then'; reply: Planned }>
 }
 
 const error = (status: number, code: string, message = code): JsonReply => ({
@@ -21,6 +24,10 @@ const error = (status: number, code: string, message = code): JsonReply => ({
   body: { status: 'ERROR', code, message },
 })
 const success = (body: object): JsonReply => ({ status: 200, body: { status: 'SUCCESS', ...body } })
+
+function answerOf(planned: Planned): JsonReply | Promise<JsonReply> {
+  return typeof planned === 'function' ? planned() : planned
+}
 
 export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
   const keys = { api: 'pk1_stand_in', secret: 'sk1_stand_in' }
@@ -33,7 +40,7 @@ export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
     terms: { minDuration: 1 },
     next: new Map(),
   }
-  const handle = (request: JsonRequest): JsonReply => {
+  const handle = (request: JsonRequest): JsonReply | Promise<JsonReply> => {
     const [, call = '', name = ''] = /^\/domain\/(\w+)\/([a-z0-9.-]+)$/.exec(request.path) ?? []
     assert.match(String(request.headers['content-type']), /^application\/json/)
     if (request.headers['x-api-key'] !== keys.api || request.headers['x-secret-api-key'] !== keys.secret) {
@@ -41,9 +48,9 @@ export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
     }
     const planned = state.next.get(call)
     state.next.delete(call)
-    if (planned?.when === 'instead') return planned.reply
+    if (planned?.when === 'instead') return answerOf(planned.reply)
     const reply = route(call, name, request)
-    return planned?.reply ?? reply
+    return planned ? answerOf(planned.reply) : reply
   }
   const route = (call: string, name: string, request: JsonRequest): JsonReply => {
     switch (call) {

@@ -27,9 +27,21 @@ export async function settleOrder(
     const changes = changesOf(platform, order, outcome)
     const after = await writeOrder(platform, tx, order, changes)
     if (after === null) return // its lease ended, and somebody else decides
+    report(platform, after)
     if (changes.state === 'done') await finish(platform, tx, domain, order, outcome, onActive)
     if (changes.state === 'failed') await giveUp(platform, tx, domain, order, outcome)
   })
+}
+
+/** An order that ended without its goods, or needs a person, is for the operator to see. */
+function report(
+  { log }: Platform,
+  { id, registrar, state, failure_code, remote_message }: ClaimedOrder,
+): void {
+  if (state === 'done' || state === 'pending') return
+  const record = { event: `order.${state}`, order: id, registrar, code: failure_code, remote: remote_message }
+  if (state === 'review') log.warn(record)
+  else log.info(record)
 }
 
 function changesOf(platform: Platform, order: ClaimedOrder, outcome: Outcome): OrderChanges {
