@@ -32,7 +32,7 @@ after(() => stack.disposeAsync())
 
 /** What `look` gives once it is not null: the store reads again what it hears of. */
 async function eventually<T>(look: () => T | null | undefined | Promise<T | null | undefined>): Promise<T> {
-  const deadline = performance.now() + 5_000
+  const deadline = performance.now() + 20_000
   while (performance.now() < deadline) {
     const found = await look()
     if (found !== null && found !== undefined) return found
