@@ -42,12 +42,13 @@ async function withLines(
   domains: readonly ServedDomain[],
   condition: RawBuilder<unknown>,
 ): Promise<ZoneRow[]> {
+  // A key that is retired stays in DNS for mail that is on its way, until its row goes.
   const [keys, records] = await Promise.all([
     readLines(
       db,
       sql`'["' || l.algorithm || '","' || l.selector || '","' || l.state || '","' || l.public_key || '"]'`,
       sql`dkim_keys l`,
-      sql`${condition} and l.state <> 'retired'`,
+      condition,
     ),
     readLines(
       db,
