@@ -20,9 +20,15 @@ export type CompiledZone = {
 
 /**
  * @param names that exist although `zone` has nothing for them.
+ * @param apexSets of types that no zone has by itself: the keys of one that is signed.
  * Values that are not of their type's form are left out: whoever takes them in refuses them.
  */
-export function compileZone(zone: Zone, soa: SoaNames, names: readonly string[] = []): CompiledZone {
+export function compileZone(
+  zone: Zone,
+  soa: SoaNames,
+  names: readonly string[] = [],
+  apexSets: readonly WireRRset[] = [],
+): CompiledZone {
   const nodes = new Map<string, Map<number, WireRRset>>()
   const cuts = new Set<string>()
   const nodeAt = (name: string): Map<number, WireRRset> => {
@@ -55,6 +61,7 @@ export function compileZone(zone: Zone, soa: SoaNames, names: readonly string[] 
     })
     if (type === 'NS' && name !== zone.name) cuts.add(name)
   }
+  for (const set of apexSets) nodeAt(zone.name).set(set.type, set)
   for (const name of names) nodeAt(name)
   return {
     name: zone.name,

@@ -4,6 +4,7 @@ import type { Db } from '../../platform/database.ts'
 import type { DkimKey } from '../dkim-keys.ts'
 import { isSandboxName, parseDomainName } from '../names.ts'
 import type { DomainsTable } from '../tables.ts'
+import { isAnswered } from './answered.ts'
 import type { CustomerRecord, ServedDomain } from './content.ts'
 
 /**
@@ -26,14 +27,12 @@ export async function readZones(db: Db, ids: readonly string[]): Promise<ZoneRow
   return await withLines(db, await readDomains(db, areThese), areThese)
 }
 
-const isServed = sql`d.dns_mode = 'served' and d.state <> 'deleted'`
-
 async function readDomains(db: Db, condition: RawBuilder<unknown>): Promise<ServedDomain[]> {
   const { rows } = await sql<ServedDomain>`
-    select d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.dns_mode, d.zone_serial, d.dmarc_policy,
-      d.dmarc_report_address, d.mta_sts_mode, d.bimi_logo_url, d.redirect_url, d.redirect_status,
-      d.redirect_keeps_path, d.state_before_deletion
-    from domains d where ${isServed} and ${condition}`.execute(db)
+    select d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.zone_serial, d.dmarc_policy,
+      d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url,
+      d.redirect_status, d.redirect_keeps_path, d.state_before_deletion
+    from domains d where ${isAnswered} and ${condition}`.execute(db)
   return rows
 }
 
@@ -72,8 +71,9 @@ async function readLines(
   condition: RawBuilder<unknown>,
 ): Promise<Map<string, string>> {
   const { rows } = await sql<{ line: string }>`
-    select d.id || ${line} as line from domains d join ${table} on l.domain_id = d.id
-    where ${isServed} and ${condition}`.execute(db)
+    select d.id || ${line} as line
+    from (select d.id from domains d where ${isAnswered} and ${condition}) d
+    join ${table} on l.domain_id = d.id`.execute(db)
   const byDomain = new Map<string, string>()
   for (const { line: whole } of rows) {
     const id = whole.slice(0, idLength)
@@ -87,7 +87,7 @@ async function readLines(
 /** The serial of each served zone, to find out which have changed. */
 export async function readSerials(db: Db): Promise<{ id: string; serial: number }[]> {
   const { rows } = await sql<{ id: string; serial: number }>`
-    select d.id, d.zone_serial as serial from domains d where ${isServed}`.execute(db)
+    select d.id, d.zone_serial as serial from domains d where ${isAnswered}`.execute(db)
   return rows
 }
 

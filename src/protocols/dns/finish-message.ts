@@ -40,7 +40,8 @@ export function finishMessage(
   out.writeUInt16BE(dnsLimits.udpBytesMax, at + 3)
   out[at + 5] = rcode >> 4
   out[at + 6] = 0 // version
-  out.writeUInt16BE(edns.dnssecOk ? 0x8000 : 0, at + 7) // RFC 3225 §3: as it came
+  // RFC 3225 §3, RFC 9824 §5: as they came.
+  out.writeUInt16BE((edns.dnssecOk ? 0x8000 : 0) | (edns.compactOk ? 0x4000 : 0), at + 7)
   out.writeUInt16BE(options, at + 9)
   if (cookie === null) return out
   out.writeUInt16BE(cookieOption, at + optBytes)

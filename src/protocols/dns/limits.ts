@@ -15,6 +15,8 @@ export const dnsLimits = {
   udpPendingMax: 1_000,
   /** Answers kept in wire form, some 400 bytes each: the older half goes when the newer one is full. */
   cachedAnswersMax: 250_000,
+  /** Signed ones are kept no longer: their signatures hold for a week at least. */
+  signedAnswerMsMax: 24 * 3600 * 1000,
 
   tcp: {
     connectionsMax: 1_000,

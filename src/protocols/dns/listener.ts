@@ -18,6 +18,8 @@ export type DnsListenerOptions = {
   store: ZoneStore
   /** Transfers and the like; they are refused without. */
   handleOther?: HandleOther
+  /** Whether a name is of a zone that `handleOther` alone answers for. */
+  isPrivate?: (name: string) => boolean
   /** The usual one, if left out. */
   rateLimit?: RateLimit
 }
@@ -35,6 +37,7 @@ export async function startDnsListener(
     cookies: createCookies(platform),
     rateLimit: options.rateLimit ?? createRateLimit(),
     handleOther: options.handleOther ?? (() => Promise.resolve(null)),
+    isPrivate: options.isPrivate ?? (() => false),
     count: counters.count,
     log: platform.log,
   })

@@ -10,6 +10,8 @@ export type Edns = {
   /** What the client takes over UDP, at least 512 (RFC 6891 §6.2.3). */
   payloadBytes: number
   dnssecOk: boolean
+  /** RFC 9824 §5: the client understands NXDOMAIN beside a compact denial. */
+  compactOk: boolean
   /** The option as it is (RFC 7873 §4): 8 bytes of the client's, and 8 to 32 of a server's or none. */
   cookie: Buffer | null
 }
@@ -166,6 +168,7 @@ function parseEdns(bytes: Buffer, fieldsAt: number, from: number, end: number): 
     version: bytes[fieldsAt + 5] ?? 0,
     payloadBytes: Math.max(bytes.readUInt16BE(fieldsAt + 2), dnsLimits.plainUdpBytesMax),
     dnssecOk: ((bytes[fieldsAt + 6] ?? 0) & 0x80) !== 0,
+    compactOk: ((bytes[fieldsAt + 6] ?? 0) & 0x40) !== 0,
     cookie,
   }
 }

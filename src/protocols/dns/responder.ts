@@ -3,7 +3,7 @@
  * at once; whatever must wait gives a promise.
  */
 import { answerFrom } from '../../domains/zones/answer.ts'
-import type { FoundZone } from '../../domains/zones/found-zone.ts'
+import type { FoundZone, Version } from '../../domains/zones/found-zone.ts'
 import type { ZoneStore } from '../../domains/zones/store.ts'
 import { decodeName } from '../../domains/zones/wire-names.ts'
 import type { ZoneAnswer } from '../../domains/zones/zone-answer.ts'
@@ -28,6 +28,8 @@ export type ResponderParts = {
   cookies: Cookies
   rateLimit: RateLimit
   handleOther: HandleOther
+  /** Whether a name is of a zone that `handleOther` alone answers for. */
+  isPrivate: (name: string) => boolean
   /** Told of every query. @param rcode null: it was not answered. */
   count: (transport: Transport, rcode: number | null) => void
   log: Logger
@@ -39,7 +41,7 @@ const variants = { plain: 0, edns: 1, dnssec: 2 } as const
 type Client = { transport: Transport; address: string }
 
 export function createResponder(parts: ResponderParts): Responder {
-  const { store, cookies, rateLimit, handleOther, count, log } = parts
+  const { store, cookies, rateLimit, handleOther, isPrivate, count, log } = parts
   const cache = createAnswerCache(Object.keys(variants).length)
 
   return (bytes, transport, address) => {
@@ -68,6 +70,7 @@ export function createResponder(parts: ResponderParts): Responder {
     const known = variant === null ? null : cache.get(key, variant, topology)
     if (known !== null) return send(query, bytes, client, known)
     const name = decodeName(bytes, headerBytes)
+    if (isPrivate(name)) return answerOther(query, bytes, client)
     const broken = (cause: unknown): Buffer | null => {
       log.error({ event: 'dns.answer_failed', name, type: question.type, cause })
       return failed(query, bytes, client)
@@ -77,7 +80,7 @@ export function createResponder(parts: ResponderParts): Responder {
       if (found === null) return refuse(query, bytes, client, rcodes.refused)
       const answer = (zone: FoundZone): Buffer | null => {
         const made = makeAnswer(zone, name, query, question, bytes, messageBytesMax(query, client.transport))
-        if (variant !== null) cache.set(key, variant, made, zone.version, topology)
+        if (variant !== null) cache.set(key, variant, made, versionOf(zone, variant), topology)
         return send(query, bytes, client, made)
       }
       if (!(found instanceof Promise)) return answer(found)
@@ -161,12 +164,23 @@ function unhandledRcode({ tsigAt }: Query): number {
 
 function variantOf({ edns }: Query): number | null {
   if (edns === null) return variants.plain
-  if (edns.payloadBytes < dnsLimits.udpBytesMax) return null
+  if (edns.payloadBytes < dnsLimits.udpBytesMax || edns.compactOk) return null
   return edns.dnssecOk ? variants.dnssec : variants.edns
 }
 
+/** Signatures come to an end: what has some is made anew after a while, although the zone says the same. */
+function versionOf({ version, signer }: FoundZone, variant: number): Version {
+  if (signer === null || variant !== variants.dnssec) return version
+  const untilMs = performance.now() + dnsLimits.signedAnswerMsMax
+  return {
+    get isCurrent() {
+      return version.isCurrent && performance.now() < untilMs
+    },
+  }
+}
+
 /** Room for the OPT record is left whether there will be a cookie in it or not: the answer is kept for all. */
-function messageBytesMax({ edns }: Query, transport: Transport): number {
+export function messageBytesMax({ edns }: Query, transport: Transport): number {
   if (transport === 'tcp') return dnsLimits.tcpBytesMax - optBytesMax
   if (edns === null) return dnsLimits.plainUdpBytesMax
   return Math.min(edns.payloadBytes, dnsLimits.udpBytesMax) - optBytesMax
@@ -181,7 +195,8 @@ function makeAnswer(
   bytesMax: number,
 ): CachedAnswer {
   const plain = answerFrom(zone, name, question.type)
-  const answer = signer !== null && query.edns?.dnssecOk === true ? signer(plain) : plain
+  const { dnssecOk = false, compactOk = false } = query.edns ?? {}
+  const answer = signer !== null && dnssecOk ? signer.sign(plain, { type: question.type, compactOk }) : plain
   const response = responseOf(answer)
   return {
     bytes: writeResponse(lowerQuestion(bytes, question), response, bytesMax),
