@@ -17,9 +17,11 @@ import { forgetLessons } from './delivery/spam/forgetting.ts'
 import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
+import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
 import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
-import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
+import { activateWaitingMailboxes, lookHooks } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -52,6 +54,9 @@ export const jobHandlers: JobHandlers = {
   'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
+  'domains.rotate_due_dkim_keys': (platform) => rotateDueKeys(platform),
+  'domains.check_due': async (platform) => void (await checkDueDomains(platform, lookHooks)),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -108,6 +113,8 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.check_due': '* * * * *',
+  'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

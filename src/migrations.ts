@@ -9,6 +9,7 @@ import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -19,6 +20,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  domainChecksMigrations,
   certificatesMigrations,
   dnsHostsMigrations,
   mailboxesMigrations,

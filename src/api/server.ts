@@ -20,10 +20,12 @@ import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
 import { dnsHostRoutes } from './dns-hosts.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainDkimRoutes } from './domain-dkim.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
@@ -151,6 +153,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   dnsHostRoutes(app, platform)
   domainDnsHostRoutes(app, platform)
   zoneRecordRoutes(app, platform)
+  domainSettingsRoutes(app, platform)
+  domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)
