@@ -19,8 +19,10 @@ import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
-import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
+import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
+import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
+import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
 import { activateWaitingMailboxes, lookHooks } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -54,6 +56,8 @@ export const jobHandlers: JobHandlers = {
   'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
+  'domains.end_mta_sts': (platform) => repeat(endMtaStsWithdrawals, platform),
   'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
   'domains.rotate_due_dkim_keys': (platform) => rotateDueKeys(platform),
   'domains.check_due': async (platform) => void (await checkDueDomains(platform, lookHooks)),
@@ -113,6 +117,7 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.end_mta_sts': '51 * * * *',
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',

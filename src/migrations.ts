@@ -11,6 +11,9 @@ import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
+import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { webMigrations } from './domains/web-schema.ts'
+import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -22,6 +25,9 @@ export const migrations = mergeMigrations(
   domainsMigrations,
   domainChecksMigrations,
   certificatesMigrations,
+  secondariesMigrations,
+  webMigrations,
+  zonesMigrations,
   dnsHostsMigrations,
   mailboxesMigrations,
   messagesMigrations,

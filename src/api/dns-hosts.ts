@@ -12,6 +12,7 @@ import {
   updateDnsHost,
 } from '../domains/dns-hosts/connections.ts'
 import { dnsHostKinds } from '../domains/dns-hosts/drivers.ts'
+import { tsigAlgorithms } from '../platform/dns-wire/tsig.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -58,6 +59,21 @@ const Settings = Type.Object(
         description: 'cloudflare: the account; needed to make zones.',
       }),
     ),
+    server: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 60,
+        description: 'rfc2136: address and port of the primary name server, as in 192.0.2.53:53.',
+      }),
+    ),
+    key_name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: apiLimits.nameLengthMax,
+        description: 'rfc2136: the name of the TSIG key, which may update and transfer the zone.',
+      }),
+    ),
+    algorithm: Type.Optional(OneOf(tsigAlgorithms, 'rfc2136; hmac-sha256.')),
   },
   closed,
 )
@@ -65,7 +81,8 @@ const Name = Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax })
 const Secret = Type.String({
   minLength: 1,
   maxLength: apiLimits.passwordLengthMax,
-  description: 'The API key (powerdns) or token (cloudflare). It is never shown.',
+  description:
+    'The API key (powerdns), token (cloudflare), or secret of the TSIG key in base64 (rfc2136). It is never shown.',
 })
 
 const HostBody = Type.Object(

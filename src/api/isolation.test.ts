@@ -122,6 +122,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/domains/${ref}`],
   ['GET', (ref) => `/v1/domains/${ref}/dns`],
   ['POST', (ref) => `/v1/domains/${ref}/verify`],
+  ['GET', (ref) => `/v1/domains/${ref}/dnssec`],
+  ['PUT', (ref) => `/v1/domains/${ref}/dnssec`, { enabled: true }],
   ['PATCH', (ref) => `/v1/domains/${ref}`, { dmarc_policy: 'reject' }],
   ['PATCH', (ref) => `/v1/domains/${ref}`, { dmarc_policy: 'reject', preview: true }],
   ['GET', (ref) => `/v1/domains/${ref}/dkim`],

@@ -151,6 +151,8 @@ export async function deleteDomain(
   if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
   await moveDomain(platform, tx, domain, 'deleted')
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
   await addReconcileJobs(tx, [domain.id])
   await appendEvents(platform, tx, [
     {

@@ -30,6 +30,8 @@ export type DomainsTable = {
   dmarc_report_address: Generated<string | null>
   /** none: no MTA-STS policy is published (RFC 8461). */
   mta_sts_mode: Generated<MtaStsMode>
+  /** When `mta_sts_mode` became none, as long as senders may hold on to what was before; the database sets it. */
+  mta_sts_withdrawn_at: Generated<Date | null>
   /** An SVG for BIMI; its record is desired when it is set. */
   bimi_logo_url: Generated<string | null>
   /** Where browsers that come to the domain or its `www` are sent; null: nowhere, and no web record is desired. */

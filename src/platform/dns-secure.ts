@@ -7,6 +7,8 @@ import * as dnsPacket from 'dns-packet'
 import { DnsFailure } from './dns.ts'
 import { type DnsReply, type DnsServer, exchange } from './dns-exchange.ts'
 
+export type SecureType = 'A' | 'AAAA' | 'MX' | 'TLSA' | 'DS'
+
 export type TlsaRecord = { usage: number; selector: number; mtype: number; cert: Buffer }
 
 export type SecureAnswer = {
@@ -24,11 +26,7 @@ const udpBytes = 1232 // DNS flag day 2020: passes without fragments
  * @param resolver `ip:port`.
  * @throws DnsFailure when there is no answer.
  */
-export async function askSecurely(
-  resolver: string,
-  name: string,
-  type: 'A' | 'AAAA' | 'MX' | 'TLSA',
-): Promise<SecureAnswer> {
+export async function askSecurely(resolver: string, name: string, type: SecureType): Promise<SecureAnswer> {
   let failure: unknown = null
   for (let attempt = 0; attempt < triesMax; attempt++) {
     try {
@@ -64,7 +62,7 @@ export async function lookupTlsa(resolver: string, name: string): Promise<TlsaRe
   )
 }
 
-async function ask(resolver: string, name: string, type: 'A' | 'AAAA' | 'MX' | 'TLSA'): Promise<DnsReply> {
+async function ask(resolver: string, name: string, type: SecureType): Promise<DnsReply> {
   const id = randomInt(1, 65_536)
   const query = dnsPacket.encode({
     type: 'query',

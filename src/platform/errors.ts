@@ -36,6 +36,19 @@ export const errorCatalogue = {
   nameservers_unavailable: { status: 422, title: 'This platform has no name servers' },
   domain_settings_invalid: { status: 422, title: 'A setting of the domain is not valid' },
   domain_not_usable: { status: 409, title: 'The domain is not in a state that takes mailboxes' },
+  // Secondaries and DNSSEC
+  tsig_key_not_found: { status: 404, title: 'TSIG key not found' },
+  tsig_key_taken: { status: 409, title: 'A TSIG key of that name exists' },
+  tsig_key_in_use: { status: 409, title: 'A secondary uses the TSIG key' },
+  dns_secondary_not_found: { status: 404, title: 'Secondary not found' },
+  dns_secondary_taken: { status: 409, title: 'There is a secondary at that address and port' },
+  dns_secondary_limit_reached: {
+    status: 409,
+    title: 'There are as many secondaries or keys as there may be',
+  },
+  dnssec_not_served: { status: 409, title: 'The platform does not serve the zone of this domain' },
+  dnssec_parent_has_ds: { status: 409, title: 'The parent zone still has a DS record' },
+  dnssec_parent_unanswered: { status: 409, title: 'The DS record of the parent zone could not be looked up' },
   // DNS hosts and records
   dns_host_not_found: { status: 404, title: 'DNS host not found' },
   dns_host_in_use: { status: 409, title: 'Domains are still kept at the DNS host' },

@@ -1,4 +1,6 @@
 /** The kinds of DNS host that there are a driver for, and what each must be told. */
+
+import type { TsigAlgorithm } from '../../platform/dns-wire/tsig.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { parseDomainName } from '../names.ts'
@@ -7,8 +9,10 @@ import type { DnsHost } from './driver.ts'
 import { anyAddress, tenantAddressRule } from './http.ts'
 import { listOf, textOf } from './json.ts'
 import { openPowerDns } from './powerdns.ts'
+import { openRfc2136 } from './rfc2136.ts'
+import { checkRfc2136Settings, rfc2136SettingsOf } from './rfc2136-settings.ts'
 
-export const dnsHostKinds = ['powerdns', 'cloudflare'] as const
+export const dnsHostKinds = ['powerdns', 'cloudflare', 'rfc2136'] as const
 export type DnsHostKind = (typeof dnsHostKinds)[number]
 
 /** What is no secret, as callers give it, it is kept, and it is shown. */
@@ -17,6 +21,9 @@ export type DnsHostSettings = {
   server_id?: string
   nameservers?: string[]
   account_id?: string
+  server?: string
+  key_name?: string
+  algorithm?: TsigAlgorithm
 }
 
 export function isDnsHostKind(text: string): text is DnsHostKind {
@@ -26,6 +33,7 @@ export function isDnsHostKind(text: string): text is DnsHostKind {
 const known: Record<DnsHostKind, readonly (keyof DnsHostSettings)[]> = {
   powerdns: ['url', 'server_id', 'nameservers'],
   cloudflare: ['account_id'],
+  rfc2136: ['server', 'key_name', 'algorithm'],
 }
 
 /** @returns the settings of the kind in their one form. @throws Refusal invalid_request. */
@@ -36,6 +44,7 @@ export function checkSettings(kind: DnsHostKind, given: DnsHostSettings): DnsHos
     }
   }
   if (kind === 'cloudflare') return given
+  if (kind === 'rfc2136') return checkRfc2136Settings(given)
   const { url = '', server_id = 'localhost', nameservers = [] } = given
   const parsed = URL.canParse(url) ? new URL(url) : null
   const isPlain = parsed && !parsed.username && !parsed.password && !parsed.search && !parsed.hash
@@ -52,7 +61,7 @@ export function checkSettings(kind: DnsHostKind, given: DnsHostSettings): DnsHos
  * @throws Error for a kind or settings that no version of this program keeps.
  */
 export function openDnsHost(
-  { config }: Pick<Platform, 'config'>,
+  { config, clock }: Pick<Platform, 'config' | 'clock'>,
   { kind, settings }: { kind: string; settings: unknown },
   secret: string,
 ): DnsHost {
@@ -71,6 +80,10 @@ export function openDnsHost(
         secret,
         apiUrl === null ? { mayAsk: anyAddress } : { apiUrl, mayAsk: anyAddress },
       )
+    }
+    case 'rfc2136': {
+      const nowSeconds = (): number => Math.floor(clock.now().getTime() / 1000)
+      return openRfc2136(rfc2136SettingsOf(settings, secret), tenantAddressRule(config), nowSeconds)
     }
   }
 }
