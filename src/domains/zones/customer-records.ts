@@ -57,12 +57,11 @@ export async function listZoneRecords(
     .orderBy('id')
     .limit(page.limit + 1)
     .execute()
-  const planned =
-    isByHand(domain)
-      ? []
-      : (await plannedRecords(platform, platform.db, domain)).filter(
-          (one) => (name === null || one.name === name) && (filter.type === null || one.type === filter.type),
-        )
+  const planned = isByHand(domain)
+    ? []
+    : (await plannedRecords(platform, platform.db, domain)).filter(
+        (one) => (name === null || one.name === name) && (filter.type === null || one.type === filter.type),
+      )
   return { page: toPage(rows, page), planned }
 }
 
