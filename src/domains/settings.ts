@@ -149,7 +149,8 @@ async function modesOf(
     : { dns_mode: wanted, pending_dns_mode: null }
 }
 
-async function applyMode(platform: Platform, tx: Tx, scope: Scope, before: Domain): Promise<void> {
+/** What follows of another `dns_mode`, or one that is pending, in the transaction that sets it. */
+export async function applyMode(platform: Platform, tx: Tx, scope: Scope, before: Domain): Promise<void> {
   await holdFormerZones(tx, [before.id])
   if (before.state !== 'pending_nameservers' && before.state !== 'pending_records') return
   const domain = await getDomain(platform, scope, before.id, tx)

@@ -14,7 +14,7 @@ export type DomainsTable = {
   ownership_token: string
   /** Who answers for its DNS: this platform, a host that is driven by its API, or its owner by hand. */
   dns_mode: Generated<DnsMode>
-  /** The host that is driven; null in the other modes. */
+  /** The host that is driven, also while a mode is pending; null in the other modes. */
   dns_host_id: Generated<string | null>
   /** What `dns_mode` becomes once the delegation has followed; until then both sides answer. */
   pending_dns_mode: Generated<DnsMode | null>
