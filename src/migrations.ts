@@ -8,6 +8,7 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
+import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
@@ -20,6 +21,7 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  domainChecksMigrations,
   certificatesMigrations,
   webMigrations,
   zonesMigrations,

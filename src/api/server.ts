@@ -20,9 +20,11 @@ import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainDkimRoutes } from './domain-dkim.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
@@ -164,6 +166,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   domainRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
+  domainSettingsRoutes(app, platform)
+  domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)

@@ -14,6 +14,12 @@ export type DomainsTable = {
   ownership_token: string
   /** Who answers for its DNS: this platform, a host that is driven by its API, or its owner by hand. */
   dns_mode: Generated<DnsMode>
+  /** What `dns_mode` becomes once the delegation has followed; until then both sides answer. */
+  pending_dns_mode: Generated<DnsMode | null>
+  /** Its zone is not answered, because its delegation may be left over from another workspace; see nameservers.ts. */
+  zone_held: Generated<boolean>
+  /** Rises with every change of its settings. */
+  settings_version: Generated<number>
   /** Of its zone (RFC 1035 §3.3.13); rises with every change, see zones/serial.ts. */
   zone_serial: Generated<number>
   /** What the DMARC record asks for (RFC 9989). */
