@@ -10,7 +10,7 @@ import type { CustomerRecord, ServedDomain } from './content.ts'
 export type ZoneRow = ServedDomain & { keys: string | null; records: string | null }
 
 const columns = sql`d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.dns_mode, d.zone_serial,
-  d.dmarc_policy, d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url, d.redirect_status,
+  d.dmarc_policy, d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.pending_dns_mode, d.zone_held, d.settings_version, d.bimi_logo_url, d.redirect_url, d.redirect_status,
   d.redirect_keeps_path, d.state_before_deletion,
   (select json_agg(json_build_object('algorithm', k.algorithm, 'selector', k.selector,
       'public_key', k.public_key, 'state', k.state) order by k.selector desc)::text
