@@ -16,7 +16,7 @@ export const checkPolicy = {
   /** In other states (suspended, expired) nothing is asked, but it is seen whether the state is another one. */
   idleEveryMs: 6 * hourMs,
   /** Questions about records in a regular look, beside the one to the parent; what was asked longest ago goes first. */
-  recordsPerLook: 6,
+  recordsPerLook: 5,
   /** The same where we are the name servers and the delegation says so. */
   servedRecordsPerLook: 1,
   /** Bounds of one look, whatever the servers do. A whole look asks for everything. */
