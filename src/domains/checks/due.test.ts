@@ -174,6 +174,30 @@ test('an active domain costs seven questions at most, and what drifts is told on
   assert.equal(await stateOf(domain), 'active')
 })
 
+test('what strangers write into DNS does not keep others from being looked at', async () => {
+  const hostile = await connect('hostile.example')
+  const other = await connect('neighbour.example')
+  for (const domain of [hostile, other]) {
+    delegate(domain.name, theirs)
+    serve(hosts, domain.name, await planned(domain))
+  }
+  await lookAgain()
+  const strange = ['v=spf1 \0 mx', `v=DMARC1; p=\0\u{1f600}${'\u{1f600}'.repeat(40)}`]
+  serve(hosts, hostile.name, {
+    ...hosts[0]?.zones[hostile.name],
+    [hostile.name]: { MX: [[10, 'mx.platform.example']], TXT: strange.slice(0, 1) },
+    [`_dmarc.${hostile.name}`]: { TXT: strange.slice(1) },
+  })
+  const zone = tree.registry.zones['example'] ?? {}
+  zone[hostile.name] = { NS: [...theirs, 'b\0d.host.example'] }
+  for (let looks = 0; looks < 8; looks++) await lookAgain()
+  for (const { id } of [hostile, other]) {
+    const checkedAt = (await storedCheck(t.platform.db, id))?.checked_at?.getTime() ?? 0
+    assert.ok(t.platform.clock.now().getTime() - checkedAt < 3_600_000)
+  }
+  assert.equal((await eventsOf(hostile, 'domain.records_drifted')).length, 1)
+})
+
 /** What our own servers answer once a zone is not held. */
 function answer(name: string): void {
   serve(own, name, {})

@@ -25,6 +25,8 @@ export const checkPolicy = {
   questionsPerWholeLookMax: 90,
   /** Looks that callers ask for, of one domain in a minute and on one node. */
   looksPerMinuteMax: 20,
+  /** The same of all domains at one moment. */
+  looksAtOnceMax: 32,
   /** Mail that does not come here for so long, by the authorities' own word at every look, makes a domain wait again. */
   brokenForMsMax: 14 * dayMs,
   /** Looks at the same moment: each waits for the network nearly all of its time. */
