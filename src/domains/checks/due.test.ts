@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Scope } from '../../accounts/principals.ts'
 import { createWorkspace } from '../../accounts/workspaces.ts'
-import { lookHooks } from '../../mailboxes/domain-activation.ts'
 import { transaction } from '../../platform/database.ts'
 import { textAt } from '../../testing/test-api.ts'
 import type { Zone } from '../../testing/test-dns.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
+import { lookAtDueDomains } from '../../testing/test-looks.ts'
 import {
   startTestNameServers,
   type TestNameServer,
@@ -18,7 +18,6 @@ import { desiredRecords } from '../desired-records.ts'
 import { dkimKeysOf } from '../dkim-keys.ts'
 import { connectDomain, type Domain, deleteDomain, getDomain } from '../domains.ts'
 import type { DnsMode } from '../tables.ts'
-import { checkDueDomains } from './due.ts'
 import { storedCheck } from './store.ts'
 
 const ours = ['ns1.platform.example', 'ns2.platform.example']
@@ -89,7 +88,7 @@ async function planned(domain: Domain): Promise<Zone> {
 
 async function lookAgain(after = 'PT2H') {
   t.platform.clock.advance?.(after)
-  const done = await checkDueDomains(t.platform, lookHooks)
+  const done = await lookAtDueDomains(t.platform)
   await runJobs(t.platform)
   return done
 }
@@ -295,10 +294,7 @@ test('deleted domains are looked at no more, and those that came otherwise are',
 
 test('one node at a time looks', async () => {
   t.platform.clock.advance?.('PT3H')
-  const runs = await Promise.all([
-    checkDueDomains(t.platform, lookHooks),
-    checkDueDomains({ ...t.platform }, lookHooks),
-  ])
+  const runs = await Promise.all([lookAtDueDomains(t.platform), lookAtDueDomains({ ...t.platform })])
   assert.ok(runs.some(({ domains }) => domains === 0))
   assert.ok(runs.some(({ domains }) => domains > 0))
 })
