@@ -44,7 +44,7 @@ export function mtaStsPolicy(
   const text = [
     'version: STSv1',
     `mode: ${mode}`,
-    ...(mode === 'none' ? [] : [`mx: ${hostname}`]),
+    ...(mode === 'none' ? [] : [`mx: ${hostname.toLowerCase()}`]),
     `max_age: ${mtaStsMaxAgeSeconds[mode]}`,
     '',
   ].join('\r\n')

@@ -14,7 +14,8 @@ import { lookAt } from './look.ts'
 import { createPace, type Pace } from './pace.ts'
 import { checkPolicy } from './policy.ts'
 import { hasConsequences, type LookHooks, settleLook } from './settle.ts'
-import { type StoredCheck, standingOf, startChecks, storeLooks } from './store.ts'
+import { startChecks } from './start.ts'
+import { type StoredCheck, standingOf, storeLooks } from './store.ts'
 
 declare module '../../platform/jobs.ts' {
   interface JobTypes {

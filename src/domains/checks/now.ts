@@ -25,6 +25,9 @@ export async function lookNow(platform: Platform, domain: Domain, hooks: LookHoo
   const running = mapOf(runningOf, platform)
   const present = running.get(domain.id)
   if (present !== undefined) return await present
+  if (running.size >= checkPolicy.looksAtOnceMax) {
+    throw new Refusal('rate_limited', 'Many domains are being looked at just now.')
+  }
   count(mapOf(countersOf, platform), domain)
   const looking = lookAndSettle(platform, domain, hooks).finally(() => running.delete(domain.id))
   running.set(domain.id, looking)

@@ -2,7 +2,7 @@
 import { type Tx, transaction } from '../../platform/database.ts'
 import { addJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { startChecks } from '../checks/store.ts'
+import { startChecks } from '../checks/start.ts'
 import { type Domain, moveDomain } from '../domains.ts'
 import { isSandboxName, parseDomainName } from '../names.ts'
 import { waitingState } from '../new-domain.ts'

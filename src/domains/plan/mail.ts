@@ -85,7 +85,7 @@ function dmarcRecord({
   return `v=DMARC1; p=${policy}; rua=${own}${other}`
 }
 
-/** RFC 8461 §3.1. */
+/** RFC 8461 §3.1: another policy has another id, so that senders fetch it anew. */
 function mtaStsRecord(config: PlanConfig, domain: PlanDomain): DesiredRecord[] {
   const policy = mtaStsPolicy(config, domain)
   if (policy === null) return []

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { desiredRecords } from '../desired-records.ts'
 import type { DkimKey } from '../dkim-keys.ts'
 import { mtaStsPolicy } from '../mta-sts.ts'
+import type { MtaStsMode } from '../tables.ts'
 import { nameserversOf } from '../zones/own-names.ts'
 import type { PlanConfig, PlanDomain } from './record.ts'
 
@@ -13,6 +14,7 @@ const config: PlanConfig = {
   nameservers: [],
   publicAddresses: [],
   acmeDirectoryUrl: null,
+  publicPorts: new Map(),
   imapPort: 143,
   imapsPort: 993,
   pop3Port: null,
@@ -131,6 +133,10 @@ test('keys that are changed: the next is wanted, the one before is not missed', 
   ])
 })
 
+const withdrawnAt = new Date('2026-01-01T00:00:00Z')
+const stsId = (mode: MtaStsMode, at: Date | null): string | undefined =>
+  mtaStsPolicy(config, { mta_sts_mode: mode, mta_sts_withdrawn_at: at })?.id
+
 const settings: [what: string, more: More, expected: string[]][] = [
   [
     'DMARC with a policy and a second address',
@@ -141,9 +147,29 @@ const settings: [what: string, more: More, expected: string[]][] = [
     'MTA-STS',
     { domain: { mta_sts_mode: 'testing' } },
     [
-      `recommended _mta-sts TXT v=STSv1; id=${mtaStsPolicy(config, { mta_sts_mode: 'testing', mta_sts_withdrawn_at: null })?.id}`,
+      `recommended _mta-sts TXT v=STSv1; id=${stsId('testing', null)}`,
       'recommended mta-sts CNAME mx.platform.example',
     ],
+  ],
+  [
+    'MTA-STS that is taken back',
+    { domain: { mta_sts_withdrawn_at: withdrawnAt } },
+    [
+      `recommended _mta-sts TXT v=STSv1; id=${stsId('none', withdrawnAt)}`,
+      'recommended mta-sts CNAME mx.platform.example',
+    ],
+  ],
+  [
+    'ports of the outside',
+    {
+      config: {
+        publicPorts: new Map([
+          ['imaps', 1993],
+          ['submission', null],
+        ]),
+      },
+    },
+    ['optional _submission._tcp SRV 0 0 0 .', 'optional _imaps._tcp SRV 0 1 1993 mx.platform.example'],
   ],
   [
     'BIMI',

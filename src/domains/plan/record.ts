@@ -49,6 +49,7 @@ export type PlanConfig = Pick<
   | 'nameservers'
   | 'publicAddresses'
   | 'acmeDirectoryUrl'
+  | 'publicPorts'
   | 'imapPort'
   | 'imapsPort'
   | 'pop3Port'
