@@ -120,6 +120,7 @@ async function domainToRegister(
   if (failed) {
     await tx.updateTable('domains').set({ dns_mode: dnsMode }).where('id', '=', failed.id).execute()
     await moveDomain(platform, tx, failed, 'registering')
+    if (dnsMode === 'served') await touchZones(platform, tx, [failed.id])
     return { ...failed, dns_mode: dnsMode, state: 'registering' }
   }
   await requireDomainRoom(platform, tx, scope)
