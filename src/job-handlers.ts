@@ -17,12 +17,17 @@ import { forgetLessons } from './delivery/spam/forgetting.ts'
 import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
+import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
+import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
+import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
-import { activateWaitingMailboxes, addActivation } from './mailboxes/domain-activation.ts'
+import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
@@ -54,8 +59,14 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 
 export const jobHandlers: JobHandlers = {
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
+  'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
+  'domains.end_mta_sts': (platform) => repeat(endMtaStsWithdrawals, platform),
+  'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
+  'domains.rotate_due_dkim_keys': (platform) => rotateDueKeys(platform),
+  'domains.check_due': async (platform) => void (await checkDueDomains(platform, lookHooks)),
   'domains.end_logins': (platform, payload) => endLogins(platform, payload.domain_id),
   'domains.delete_mailboxes': (platform, payload) => deleteMailboxesOf(platform, payload.domain_id),
   'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
@@ -123,6 +134,9 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.end_mta_sts': '51 * * * *',
+  'domains.check_due': '* * * * *',
+  'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',

@@ -8,8 +8,13 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
+import { domainChecksMigrations } from './domains/checks/schema.ts'
+import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
+import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { webMigrations } from './domains/web-schema.ts'
+import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -19,8 +24,13 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  domainChecksMigrations,
   ordersMigrations,
   certificatesMigrations,
+  secondariesMigrations,
+  webMigrations,
+  zonesMigrations,
+  dnsHostsMigrations,
   mailboxesMigrations,
   messagesMigrations,
   deliveryMigrations,

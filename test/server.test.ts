@@ -119,6 +119,7 @@ describe('a start that cannot be', () => {
       MAILWRIGHT_IMAPS_PORT: '0',
       MAILWRIGHT_POP3_PORT: '0',
       MAILWRIGHT_POP3S_PORT: '0',
+      MAILWRIGHT_DNS_PORT: '0',
     })
     assert.equal(code, 1)
     assert.match(stderr, new RegExp(`port ${address.port} is in use already`))
@@ -196,7 +197,7 @@ test('keys create works beside a running server', async () => {
 test('SIGTERM to npm start reaches the server', async () => {
   await using stack = new AsyncDisposableStack()
   const directory = await temporaryDirectory(stack)
-  const ports = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S']
+  const ports = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S', 'DNS']
   const npm = spawn('npm', ['start', '--silent'], {
     cwd: join(import.meta.dirname, '..'),
     env: {

@@ -49,7 +49,7 @@ export function domainActionRoutes(app: Api, platform: Platform): void {
       async (request, reply) =>
         mutate(platform, request, reply, async (tx) => {
           const domain = await run(platform, tx, scopeOf(request), request.params.domain)
-          return { status: 200, body: domainView(domain) }
+          return { status: 200, body: domainView(platform, domain) }
         }),
     )
   }

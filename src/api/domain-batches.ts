@@ -7,9 +7,9 @@ import {
   domainBatchMax,
   getDomainBatch,
   nameserverGroups,
-  nameserversFor,
 } from '../domains/batches.ts'
 import type { Domain } from '../domains/domains.ts'
+import { wantedNameservers } from '../domains/nameservers.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
@@ -156,7 +156,7 @@ function resultView(platform: Platform, result: ConnectResult, index: number): S
 }
 
 function withNameservers(platform: Platform, domain: Domain) {
-  return { domain: domainView(domain), nameservers: nameserversFor(platform, domain) }
+  return { domain: domainView(platform, domain), nameservers: wantedNameservers(platform, domain) }
 }
 
 export function domainBatchRoutes(app: Api, platform: Platform): void {

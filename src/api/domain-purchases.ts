@@ -82,6 +82,7 @@ function registerRoute(app: Api, platform: Platform): void {
             'domain_taken',
             'domain_limit_reached',
             'name_not_sold',
+            'nameservers_unavailable',
             'quote_not_found',
             'quote_expired',
             'contact_not_found',
@@ -125,7 +126,7 @@ function registerRoute(app: Api, platform: Platform): void {
         const placed = await placeRegistration(platform, tx, scope, wanted)
         return {
           status: 201,
-          body: { domain: domainView(placed.domain), order: orderView(placed.order) },
+          body: { domain: domainView(platform, placed.domain), order: orderView(placed.order) },
           headers: { location: `/v1/domains/${placed.domain.id}` },
         }
       })
@@ -212,7 +213,10 @@ function renewRoutes(app: Api, platform: Platform): void {
       }
       return mutate(platform, request, reply, async (tx) => {
         const placed = await placeRenewal(platform, tx, scope, ref, { years, shown: required(shown) })
-        return { status: 201, body: { domain: domainView(placed.domain), order: orderView(placed.order) } }
+        return {
+          status: 201,
+          body: { domain: domainView(platform, placed.domain), order: orderView(placed.order) },
+        }
       })
     },
   )

@@ -96,7 +96,7 @@ function registrationView(
   { domain, registration, orders }: RegistrationReport,
 ): Static<typeof RegistrationView> {
   return {
-    domain: domainView(domain),
+    domain: domainView(platform, domain),
     registrar: registration.registrar,
     registered_at: momentOrNull(registration.registered_at),
     expires_at: momentOrNull(registration.expires_at),

@@ -5,6 +5,8 @@ import { domainStates } from '../domains/lifecycle.ts'
 import { removeDomain } from '../mailboxes/domain-removal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
+import { dnsModeHelp, settingsOf, settingsView } from './domain-settings-view.ts'
+import { etagOf } from './etag.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
@@ -30,6 +32,7 @@ export const DomainView = Type.Object(
     name: Type.String({ description: 'A-labels, lower case.' }),
     workspace_id: Id,
     state: OneOf(domainStates),
+    ...settingsView,
     created_at: Moment,
     updated_at: Moment,
     state_changed_at: Moment,
@@ -41,6 +44,7 @@ export const DomainView = Type.Object(
 export const DomainBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1000, description: 'In A-labels or in U-labels.' }),
+    dns_mode: Type.Optional(OneOf(['served', 'manual'] as const, dnsModeHelp)),
     preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })),
   },
   closed,
@@ -92,7 +96,7 @@ export function domainRoutes(app: Api, platform: Platform): void {
         { state, search },
         pageRequest(request.query),
       )
-      return pageView(page, domainView)
+      return pageView(page, (domain) => domainView(platform, domain))
     },
   )
   app.get(
@@ -105,7 +109,11 @@ export function domainRoutes(app: Api, platform: Platform): void {
         response: { 200: DomainView, ...readProblems('domain_not_found') },
       },
     },
-    async (request) => domainView(await getDomain(platform, scopeOf(request), request.params.domain)),
+    async (request, reply) => {
+      const domain = await getDomain(platform, scopeOf(request), request.params.domain)
+      void reply.header('etag', etagOf({ version: domain.settings_version }))
+      return domainView(platform, domain)
+    },
   )
   deleteRoute(app, platform)
 }
@@ -144,7 +152,9 @@ function deleteRoute(app: Api, platform: Platform): void {
       }
       return mutate(platform, request, reply, async (tx) => {
         const left = await removeDomain(platform, tx, scope, ref, options)
-        return left === null ? { status: 204, body: undefined } : { status: 200, body: domainView(left) }
+        return left === null
+          ? { status: 204, body: undefined }
+          : { status: 200, body: domainView(platform, left) }
       })
     },
   )
@@ -157,12 +167,13 @@ export function touched(
   return { type: 'domain', name: domain.name, ...change }
 }
 
-export function domainView(domain: Domain): Static<typeof DomainView> {
+export function domainView(platform: Pick<Platform, 'config'>, domain: Domain): Static<typeof DomainView> {
   return {
     id: domain.id,
     name: domain.name,
     workspace_id: domain.workspace_id,
     state: domain.state,
+    ...settingsOf(platform, domain),
     created_at: domain.created_at.toISOString(),
     updated_at: domain.updated_at.toISOString(),
     state_changed_at: domain.state_changed_at.toISOString(),

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startCommitLane } from '../delivery/commit-lane.ts'
+import { createDnsHost } from '../domains/dns-hosts/connections.ts'
+import { transaction } from '../platform/database.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
 import { addresses, submit } from '../testing/test-sending.ts'
 
@@ -17,7 +19,8 @@ let own: Record<
   | 'relay'
   | 'domainBatch'
   | 'order'
-  | 'contact',
+  | 'contact'
+  | 'dnsHost',
   string
 >
 
@@ -54,10 +57,18 @@ before(async () => {
     ),
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
+    dnsHost: await dnsHost(),
     ...(await registered()),
   }
 })
 after(() => api[Symbol.asyncDispose]())
+
+/** A connection of the first tenant, made past the API, which would ask the host. */
+async function dnsHost(): Promise<string> {
+  const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
+  const { platform, scope } = api
+  return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
 
 /** What the first tenant has at registrars. */
 async function registered(): Promise<Record<'domainBatch' | 'order' | 'contact', string>> {
@@ -147,8 +158,28 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/domains/${ref}`],
   ['GET', (ref) => `/v1/domains/${ref}/dns`],
   ['POST', (ref) => `/v1/domains/${ref}/verify`],
+  ['GET', (ref) => `/v1/domains/${ref}/dnssec`],
+  ['PUT', (ref) => `/v1/domains/${ref}/dnssec`, { enabled: true }],
+  ['PATCH', (ref) => `/v1/domains/${ref}`, { dmarc_policy: 'reject' }],
+  ['PATCH', (ref) => `/v1/domains/${ref}`, { dmarc_policy: 'reject', preview: true }],
+  ['GET', (ref) => `/v1/domains/${ref}/dkim`],
+  ['POST', (ref) => `/v1/domains/${ref}/dkim/rotate`],
   ['DELETE', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
+  ['GET', (ref) => `/v1/domains/${ref}/dns-host`],
+  ['PUT', (ref) => `/v1/domains/${ref}/dns-host`, { dns_host_id: unknownId }],
+  ['PUT', (ref) => `/v1/domains/${ref}/dns-host`, { dns_host_id: unknownId, preview: true }],
+  ['DELETE', (ref) => `/v1/domains/${ref}/dns-host`],
+  ['DELETE', (ref) => `/v1/domains/${ref}/dns-host?preview=true`],
+  ['POST', (ref) => `/v1/domains/${ref}/dns/apply`],
+  ['POST', (ref) => `/v1/domains/${ref}/dns/apply`, { preview: true }],
+  ['GET', (ref) => `/v1/domains/${ref}/records`],
+  ['POST', (ref) => `/v1/domains/${ref}/records`, { name: 'x', type: 'A', value: '192.0.2.1' }],
+  ['PATCH', (ref) => `/v1/domains/${ref}/records/${unknownId}`, { ttl: 60 }],
+  ['DELETE', (ref) => `/v1/domains/${ref}/records/${unknownId}`],
+  ['GET', (ref) => `/v1/dns-hosts/${ref}`],
+  ['PATCH', (ref) => `/v1/dns-hosts/${ref}`, { name: 'x' }],
+  ['DELETE', (ref) => `/v1/dns-hosts/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?with_mailboxes=true`],
   ['DELETE', (ref) => `/v1/domains/${ref}?purge=true`],
   ['POST', (ref) => `/v1/domains/${ref}/suspend`],
@@ -207,6 +238,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
   if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
+  if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
@@ -267,6 +299,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/suppressions',
       '/v1/outbound',
       '/v1/relays',
+      '/v1/dns-hosts',
       '/v1/contacts',
       '/v1/domain-orders',
     ]) {

@@ -22,13 +22,18 @@ export function newDomainsRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Connect one domain or many',
         description:
-          'Names under .test are sandbox domains and active at once. With `domains`, up to 1,000 are connected in one call, and one that cannot be does not keep the others from it.',
+          'A name under .test is a sandbox: active at once, and its mail never leaves the platform. Any other waits until its name servers are those of `nameservers` (`served`), or until the records of GET /v1/domains/{domain}/dns are there (`manual`). With `domains`, up to 1,000 are connected in one call, and one that cannot be does not keep the others from it.',
         tags: ['domains'],
         body: NewDomainsBody,
         response: {
           200: OrPreview(DomainBatchResultView),
           201: DomainView,
-          ...postProblems('domain_invalid', 'domain_taken', 'domain_limit_reached'),
+          ...postProblems(
+            'domain_invalid',
+            'domain_taken',
+            'domain_limit_reached',
+            'nameservers_unavailable',
+          ),
         },
       },
       config: {
@@ -47,16 +52,20 @@ export function newDomainsRoute(app: Api, platform: Platform): void {
           ? preview(platform, reply, (tx) => previewDomains(platform, tx, scope, domains))
           : mutate(platform, request, reply, (tx) => createDomains(platform, tx, scope, domains))
       }
-      const { name } = body
+      const { name, dns_mode: dnsMode = 'manual' } = body
       if (body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const domain = await connectDomain(platform, tx, scope, name)
+          const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
           return { objects: [touched(domain, { action: 'create', id: null, state: domain.state })] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        const domain = await connectDomain(platform, tx, scope, name)
-        return { status: 201, body: domainView(domain), headers: { location: `/v1/domains/${domain.id}` } }
+        const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
+        return {
+          status: 201,
+          body: domainView(platform, domain),
+          headers: { location: `/v1/domains/${domain.id}` },
+        }
       })
     },
   )

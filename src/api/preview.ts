@@ -9,7 +9,7 @@ import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
   type: OneOf(['domain', 'mailbox']),
-  action: OneOf(['create', 'renew', 'delete', 'purge']),
+  action: OneOf(['create', 'update', 'renew', 'delete', 'purge']),
   id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
   name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
   state: Type.String({ description: 'The state that it would be in.' }),
@@ -47,7 +47,10 @@ export function OrPreview<T extends TSchema>(schema: T) {
 
 export type TouchedObject = Static<typeof PreviewObject>
 
+export type DnsChange = PreviewBody['dns_changes'][number]
+
 export type Preview = {
+  dnsChanges?: DnsChange[]
   objects: TouchedObject[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
   /** What it would cost; nothing when it is left out. */
@@ -66,13 +69,13 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, problems, charge } = await tryOut(platform, work)
+  const { objects, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
     preview: true,
     charge: charge ?? { amount: 0, currency: 'USD' },
-    dns_changes: [], // and the records that we publish with the name servers'
+    dns_changes: dnsChanges,
     objects,
     ...(problems === undefined ? {} : { problems }),
   }

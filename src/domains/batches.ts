@@ -7,12 +7,11 @@ import { type ErrorCode, Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
-import { addDkimKeysJob } from './dkim-keys.ts'
 import type { Domain } from './domains.ts'
 import { type DomainName, isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
-import { domainRoom, limitReached, newDomainRow } from './new-domain.ts'
+import { wantedNameservers } from './nameservers.ts'
+import { domainRoom, followNewDomains, limitReached, newDomainRow, waitingState } from './new-domain.ts'
 import { nameserversOf } from './zones/own-names.ts'
-import { touchZones } from './zones/serial.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -128,7 +127,7 @@ async function connectAll(
       batchId,
     }),
   )
-  for (const domain of await insertFree(platform, tx, scope, rows)) {
+  for (const domain of await insertFree(platform, tx, rows)) {
     for (const [name, index] of wanted) {
       if (name === domain.name) results.set(index, { status: 'created', domain })
     }
@@ -152,22 +151,20 @@ function checkedName(
   if (name === null) return new Refusal('domain_invalid', `"${text}" is not a domain name.`)
   if (isPublicSuffix(name)) return new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
   if (dnsMode === 'served' && nameserversOf(platform.config, scope.workspaceId).length === 0) {
-    return new Refusal('invalid_request', 'This platform has no name servers.')
+    return new Refusal('nameservers_unavailable')
   }
   return name
 }
 
 function modeOf(items: readonly NewDomain[], index: number | undefined) {
   const dnsMode = index === undefined ? 'manual' : (items[index]?.dnsMode ?? 'manual')
-  const state = dnsMode === 'served' ? ('pending_nameservers' as const) : ('pending_records' as const)
-  return { dnsMode, state }
+  return { dnsMode, state: waitingState(dnsMode) }
 }
 
 /** Those whose name nobody has. */
 async function insertFree(
   platform: Platform,
   tx: Tx,
-  scope: Scope,
   rows: ReturnType<typeof newDomainRow>[],
 ): Promise<Domain[]> {
   if (rows.length === 0) return []
@@ -177,20 +174,7 @@ async function insertFree(
     .onConflict((conflict) => conflict.doNothing())
     .returningAll()
     .execute()
-  await appendEvents(
-    platform,
-    tx,
-    made.map((domain) => ({
-      type: 'domain.created' as const,
-      organizationId: scope.organizationId,
-      workspaceId: scope.workspaceId,
-      data: { domain_id: domain.id, name: domain.name, state: domain.state },
-    })),
-  )
-  const ids = made.map(({ id }) => id)
-  await addDkimKeysJob(tx, ids)
-  const served = made.filter(({ dns_mode: mode }) => mode === 'served').map(({ id }) => id)
-  await touchZones(platform, tx, served)
+  await followNewDomains(platform, tx, made)
   return made
 }
 
@@ -200,7 +184,7 @@ export type NameserverGroup = { nameservers: string[]; domains: string[] }
 export function nameserverGroups(platform: Platform, domains: readonly Domain[]): NameserverGroup[] {
   const groups = new Map<string, NameserverGroup>()
   for (const domain of domains) {
-    const nameservers = nameserversFor(platform, domain)
+    const nameservers = wantedNameservers(platform, domain)
     if (nameservers.length === 0) continue
     const key = nameservers.join(' ')
     const group = groups.get(key) ?? { nameservers, domains: [] }
@@ -208,11 +192,6 @@ export function nameserverGroups(platform: Platform, domains: readonly Domain[])
     groups.set(key, group)
   }
   return [...groups.values()]
-}
-
-/** Empty when this platform does not serve its zone. */
-export function nameserversFor({ config }: Platform, domain: Domain): string[] {
-  return domain.dns_mode === 'served' ? nameserversOf(config, domain.workspace_id) : []
 }
 
 /** @throws Refusal batch_not_found, forbidden. */

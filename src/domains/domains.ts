@@ -1,49 +1,48 @@
 /** Domains: connected, listed and deleted. The registrars and name servers of issue 5 stand on this. */
-import { randomBytes } from 'node:crypto'
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { requireWorkspace, requireWrite } from '../accounts/principals.ts'
 import { holdWorkspace } from '../accounts/workspaces.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
-import { isId, newId } from '../platform/ids.ts'
+import { isId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { addDkimKeysJob } from './dkim-keys.ts'
+import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
-import { requireDomainRoom } from './new-domain.ts'
-import type { DomainsTable } from './tables.ts'
+import { requireNameservers } from './nameservers.ts'
+import { followNewDomains, newDomainRow, requireDomainRoom, waitingState } from './new-domain.ts'
+import type { DnsMode, Domain } from './tables.ts'
 
-export type Domain = Selectable<DomainsTable>
+export type { Domain } from './tables.ts'
 
 /**
- * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records.
- * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, workspace_not_found, forbidden.
+ * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records, or for its
+ * name servers.
+ * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, nameservers_unavailable, workspace_not_found,
+ *   forbidden.
  */
-export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, text: string): Promise<Domain> {
+export async function connectDomain(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  text: string,
+  { dnsMode = 'manual' }: { dnsMode?: DnsMode } = {},
+): Promise<Domain> {
   requireWrite(scope)
   requireWorkspace(scope)
   const name = parseDomainName(text)
   if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
   if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
+  requireNameservers(platform, dnsMode, scope.workspaceId)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
   await requireDomainRoom(platform, tx, scope)
-  const now = platform.clock.now()
+  const state = isSandboxName(name) ? ('active' as const) : waitingState(dnsMode)
   const domain = await tx
     .insertInto('domains')
-    .values({
-      id: newId(),
-      organization_id: scope.organizationId,
-      workspace_id: scope.workspaceId,
-      name,
-      state: isSandboxName(name) ? 'active' : 'pending_records',
-      ownership_token: randomBytes(16).toString('hex'),
-      created_at: now,
-      updated_at: now,
-      state_changed_at: now,
-    })
+    .values(newDomainRow(platform, scope, { name, state, dnsMode }))
     .returningAll()
     .executeTakeFirstOrThrow()
     .catch((error: unknown) => {
@@ -52,16 +51,8 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
       }
       throw error
     })
-  await appendEvents(platform, tx, [
-    {
-      type: 'domain.created',
-      organizationId: scope.organizationId,
-      workspaceId: scope.workspaceId,
-      data: { domain_id: domain.id, name, state: domain.state },
-    },
-  ])
-  await addDkimKeysJob(tx, [domain.id])
-  return domain
+  await followNewDomains(platform, tx, [domain])
+  return await getDomain(platform, scope, domain.id, tx)
 }
 
 export type DomainFilter = { state: DomainState | null; search: string | null }
@@ -141,8 +132,10 @@ export async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: 
 /** Ends a locked domain for good: its name is free, and its keys and records are gone. */
 export async function endDomain(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
   await moveDomain(platform, tx, domain, 'deleted')
-  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
+  await addReconcileJobs(tx, [domain.id])
   await appendEvents(platform, tx, [
     {
       type: 'domain.deleted',

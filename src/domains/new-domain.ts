@@ -1,13 +1,18 @@
-/** The row of a domain that comes to a workspace, and how many of them there may be. */
+/** A domain that comes to a workspace: its row, what follows from it, and how many of them there may be. */
 import { randomBytes } from 'node:crypto'
 import { type Insertable, sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { startChecks } from './checks/store.ts'
+import { addDkimKeysJob } from './dkim-keys.ts'
 import type { DomainState } from './lifecycle.ts'
-import type { DnsMode, DomainsTable } from './tables.ts'
+import { holdFormerZones } from './nameservers.ts'
+import type { DnsMode, Domain, DomainsTable } from './tables.ts'
+import { touchZones } from './zones/serial.ts'
 
 export type NewDomainRow = Insertable<DomainsTable>
 
@@ -30,6 +35,43 @@ export function newDomainRow(
     updated_at: now,
     state_changed_at: now,
   }
+}
+
+/** What a domain waits for that is not active yet. */
+export function waitingState(dnsMode: DnsMode): 'pending_nameservers' | 'pending_records' {
+  return dnsMode === 'served' ? 'pending_nameservers' : 'pending_records'
+}
+
+/** What rows that were just inserted have for others: they are told of, get keys, and are looked at; zones are served. */
+export async function followNewDomains(
+  platform: Platform,
+  tx: Tx,
+  domains: readonly Domain[],
+): Promise<void> {
+  await appendEvents(
+    platform,
+    tx,
+    domains.map((domain) => ({
+      type: 'domain.created' as const,
+      organizationId: domain.organization_id,
+      workspaceId: domain.workspace_id,
+      data: { domain_id: domain.id, name: domain.name, state: domain.state },
+    })),
+  )
+  const ids = domains.map(({ id }) => id)
+  await addDkimKeysJob(tx, ids)
+  await startChecks(tx, ids, platform.clock.now())
+  await serveZones(
+    platform,
+    tx,
+    domains.filter(({ dns_mode: mode }) => mode === 'served').map(({ id }) => id),
+  )
+}
+
+/** Their zones are served from now on, unless a former owner's delegation may stand in the way. */
+export async function serveZones(platform: Platform, tx: Tx, domainIds: readonly string[]): Promise<void> {
+  await holdFormerZones(tx, domainIds)
+  await touchZones(platform, tx, domainIds)
 }
 
 /**

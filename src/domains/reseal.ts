@@ -3,8 +3,15 @@ import { sql } from 'kysely'
 import { transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** The tables that keep private keys, each in `sealed_private_key` with the vault's key in `key_id`. */
-const tables = ['dkim_keys', 'acme_accounts', 'certificates'] as const
+/** The tables that keep private keys (and what lets us into DNS hosts), each in `sealed_private_key` with the vault's key in `key_id`. */
+const tables = [
+  'dkim_keys',
+  'acme_accounts',
+  'certificates',
+  'dns_hosts',
+  'tsig_keys',
+  'dnssec_keys',
+] as const
 
 /** What a private key is sealed for. */
 export function privateKeyContext(table: (typeof tables)[number], id: string): string {

@@ -85,6 +85,12 @@ export function createMetrics() {
       buckets: secondsBuckets,
       registers,
     }),
+    dnsQueries: new Counter({
+      name: 'mailwright_dns_queries_total',
+      help: 'DNS queries by transport and response code; none are those that were not answered.',
+      labelNames: ['transport', 'rcode'],
+      registers,
+    }),
     signatures: new Counter({
       name: 'mailwright_outbound_signatures_total',
       help: 'Messages signed with DKIM or sealed with ARC, and those that could not be, by result.',

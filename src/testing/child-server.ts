@@ -76,6 +76,7 @@ const freePorts = {
   MAILWRIGHT_IMAPS_PORT: '0',
   MAILWRIGHT_POP3_PORT: '0',
   MAILWRIGHT_POP3S_PORT: '0',
+  MAILWRIGHT_DNS_PORT: '0',
   MAILWRIGHT_BOOTSTRAP_API_KEY: testApiKey,
   MAILWRIGHT_RESOLVER: '127.0.0.1:1', // nobody answers there: who needs DNS brings its own
   MAILWRIGHT_BOOTSTRAP_PASSWORD: 'a password for tests',

@@ -40,6 +40,7 @@ export function testConfig(environment: Record<string, string>): Config {
     MAILWRIGHT_IMAPS_PORT: '0',
     MAILWRIGHT_POP3_PORT: '0',
     MAILWRIGHT_POP3S_PORT: '0',
+    MAILWRIGHT_DNS_PORT: '0',
     MAILWRIGHT_BOOTSTRAP_API_KEY: testApiKey,
     MAILWRIGHT_BOOTSTRAP_PASSWORD: 'a password for tests',
     MAILWRIGHT_TEST_CLOCK: '1',

@@ -3,16 +3,13 @@ import { requireWorkspace, requireWrite, type Scope } from '../../accounts/princ
 import { holdWorkspace } from '../../accounts/workspaces.ts'
 import { type Tx, violatedConstraint } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
-import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { holdContact } from '../contacts.ts'
-import { addDkimKeysJob } from '../dkim-keys.ts'
 import { type Domain, lockDomain, moveDomain } from '../domains.ts'
 import { parseDomainName } from '../names.ts'
-import { newDomainRow, requireDomainRoom } from '../new-domain.ts'
+import { followNewDomains, newDomainRow, requireDomainRoom, serveZones } from '../new-domain.ts'
 import { getRegistration, type Registration, renewableUntil } from '../registrations.ts'
 import { nameserversOf } from '../zones/own-names.ts'
-import { touchZones } from '../zones/serial.ts'
 import { insertOrder, type ShownPrice, termsOf } from './new-order.ts'
 import { suffixOf } from './offers.ts'
 import type { Order } from './store.ts'
@@ -52,7 +49,7 @@ export async function placeRegistration(
   const nameservers = nameserversOf(platform.config, scope.workspaceId)
   const dnsMode = request.dnsMode ?? (nameservers.length > 0 ? 'served' : 'manual')
   if (dnsMode === 'served' && nameservers.length === 0) {
-    throw new Refusal('invalid_request', 'This platform has no name servers.')
+    throw new Refusal('nameservers_unavailable')
   }
   const domain = await domainToRegister(platform, tx, scope, name, dnsMode)
   const registration = {
@@ -102,7 +99,7 @@ async function domainToRegister(
   if (failed) {
     await tx.updateTable('domains').set({ dns_mode: dnsMode }).where('id', '=', failed.id).execute()
     await moveDomain(platform, tx, failed, 'registering')
-    if (dnsMode === 'served') await touchZones(platform, tx, [failed.id])
+    if (dnsMode === 'served') await serveZones(platform, tx, [failed.id])
     return { ...failed, dns_mode: dnsMode, state: 'registering' }
   }
   await requireDomainRoom(platform, tx, scope)
@@ -115,16 +112,7 @@ async function domainToRegister(
       if (violatedConstraint(error) !== 'domains_name') throw error
       throw new Refusal('domain_taken', `${name} is already connected.`, { cause: error })
     })
-  await appendEvents(platform, tx, [
-    {
-      type: 'domain.created',
-      organizationId: scope.organizationId,
-      workspaceId: scope.workspaceId,
-      data: { domain_id: domain.id, name, state: domain.state },
-    },
-  ])
-  await addDkimKeysJob(tx, [domain.id])
-  if (dnsMode === 'served') await touchZones(platform, tx, [domain.id])
+  await followNewDomains(platform, tx, [domain])
   return domain
 }
 

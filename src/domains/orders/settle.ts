@@ -2,8 +2,10 @@
 import { type Tx, transaction } from '../../platform/database.ts'
 import { addJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { startChecks } from '../checks/store.ts'
 import { type Domain, moveDomain } from '../domains.ts'
 import { isSandboxName, parseDomainName } from '../names.ts'
+import { waitingState } from '../new-domain.ts'
 import { tellRegistration } from '../registrations.ts'
 import { type Outcome, orderPolicy } from './outcome.ts'
 import { type ClaimedOrder, type OrderChanges, writeOrder } from './store.ts'
@@ -158,12 +160,8 @@ async function finish(
     await moveDomain(platform, tx, domain, 'active')
     return await onActive(tx, domain.id)
   }
-  await moveDomain(
-    platform,
-    tx,
-    domain,
-    domain.dns_mode === 'served' ? 'pending_nameservers' : 'pending_records',
-  )
+  await moveDomain(platform, tx, domain, waitingState(domain.dns_mode))
+  await startChecks(tx, [domain.id], now)
 }
 
 async function giveUp(

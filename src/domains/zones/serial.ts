@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Tx } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { addReconcileJobs } from '../dns-hosts/jobs.ts'
 
 /**
  * Says that what the zones of these domains answer has changed: gives each a new serial, and writes the event that
@@ -31,5 +32,9 @@ export async function touchZones(platform: Platform, tx: Tx, domainIds: readonly
       workspaceId: row.workspace_id,
       data: { domain_id: row.id, name: row.name, serial: row.zone_serial },
     })),
+  )
+  await addReconcileJobs(
+    tx,
+    rows.map(({ id }) => id),
   )
 }

@@ -1,0 +1,48 @@
+/** What a name server that takes DNS updates must be told: where it is, and the key. */
+import { isIP } from 'node:net'
+import type { DnsServer } from '../../platform/dns-wire/client.ts'
+import { type TsigAlgorithm, tsigAlgorithms } from '../../platform/dns-wire/tsig.ts'
+import { Refusal } from '../../platform/errors.ts'
+import type { DnsHostSettings } from './drivers.ts'
+import { textOf } from './json.ts'
+import type { Rfc2136Settings } from './rfc2136.ts'
+
+const dnsPort = 53
+
+/** `192.0.2.53:53` or `[2001:db8::53]:53`; without a port it is 53. Null for anything else. */
+export function parseServer(text: string): DnsServer | null {
+  const [, bracketed, plain, portText = String(dnsPort)] =
+    /^(?:\[([0-9a-f:.]+)\]|([0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*))(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const address = bracketed ?? plain ?? ''
+  const port = Number(portText)
+  return isIP(address) !== 0 && port >= 1 && port <= 65_535 ? { address, port } : null
+}
+
+/** @returns the settings in their one form. @throws Refusal invalid_request. */
+export function checkRfc2136Settings(given: DnsHostSettings): DnsHostSettings {
+  const server = parseServer(given.server ?? '')
+  if (server === null) throw new Refusal('invalid_request', 'settings.server must be as in 192.0.2.53:53.')
+  const keyName = (given.key_name ?? '').toLowerCase().replace(/\.$/, '')
+  if (!/^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(keyName)) {
+    throw new Refusal('invalid_request', 'settings.key_name must be the name of a TSIG key.')
+  }
+  const { address, port } = server
+  return {
+    server: isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+    key_name: keyName,
+    algorithm: given.algorithm ?? 'hmac-sha256',
+  }
+}
+
+/** @throws Error for settings that no version of this program keeps. */
+export function rfc2136SettingsOf(settings: unknown, secret: string): Rfc2136Settings {
+  const server = parseServer(textOf(settings, 'server'))
+  const algorithm = algorithmOf(textOf(settings, 'algorithm'))
+  if (server === null || algorithm === null) throw new Error('the settings of a name server are broken')
+  const key = { name: textOf(settings, 'key_name'), algorithm, secret: Buffer.from(secret, 'base64') }
+  return { server, key }
+}
+
+function algorithmOf(text: string): TsigAlgorithm | null {
+  return tsigAlgorithms.find((algorithm) => algorithm === text) ?? null
+}

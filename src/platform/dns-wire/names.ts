@@ -1,0 +1,107 @@
+/**
+ * Names on the DNS wire (RFC 1035 §3.1). As text they are in lower case and without the final dot; the root is the empty
+ * text; a byte of a label that is a dot, a backslash or no printable ASCII is written `\DDD` (RFC 1035 §5.1).
+ */
+
+/** What is on the wire is not a DNS message. Thrown inside this folder's readers, never out of `parseMessage`. */
+export class WireError extends Error {}
+
+const labelBytesMax = 63
+const nameBytesMax = 255
+// More jumps than labels fit into a name: a loop.
+const pointersMax = 128
+
+/**
+ * A name in wire form, not compressed: the canonical form of RFC 4034 §6.2, since names are in lower case.
+ * @throws RangeError for what is no name: an empty or too long label, or too long as a whole.
+ */
+export function encodeName(name: string): Buffer {
+  if (name === '') return Buffer.from([0])
+  const labels = labelsOf(name)
+  const parts: Buffer[] = []
+  for (const label of labels) {
+    if (label.length === 0 || label.length > labelBytesMax) throw new RangeError(`"${name}" is no DNS name`)
+    parts.push(Buffer.from([label.length]), label)
+  }
+  parts.push(Buffer.from([0]))
+  const bytes = Buffer.concat(parts)
+  if (bytes.length > nameBytesMax) throw new RangeError(`"${name}" is too long for a DNS name`)
+  return bytes
+}
+
+/** The labels of a name as bytes, first to last. */
+export function labelsOf(name: string): Buffer[] {
+  if (name === '') return []
+  if (!name.includes('\\')) return name.split('.').map((label) => Buffer.from(label, 'latin1'))
+  const labels: number[][] = [[]]
+  for (const [text, digits, escaped] of name.matchAll(/\\(\d{3})|\\(.)|[^\\]/gs)) {
+    if (text === '.') labels.push([])
+    else labels.at(-1)?.push(digits === undefined ? (escaped ?? text).charCodeAt(0) : Number(digits) & 0xff)
+  }
+  return labels.map((label) => Buffer.from(label))
+}
+
+/**
+ * Reads a name at an offset, compressed or not.
+ * @returns it and where what follows begins.
+ * @throws WireError
+ */
+export function readName(message: Buffer, start: number): { name: string; next: number } {
+  const labels: string[] = []
+  let at = start
+  let next: number | null = null
+  let bytes = 1
+  for (let pointers = 0; ; ) {
+    const length = message[at]
+    if (length === undefined) throw new WireError('a name ends early')
+    if (length === 0) return { name: labels.join('.'), next: next ?? at + 1 }
+    if (length >= 0xc0) {
+      const low = message[at + 1]
+      const target = low === undefined ? at : ((length & 0x3f) << 8) | low
+      // Only backwards (RFC 1035 §4.1.4: a prior occurrence), and not for ever.
+      if (low === undefined || target >= at || ++pointers > pointersMax) throw new WireError('a bad pointer')
+      next ??= at + 2
+      at = target
+      continue
+    }
+    bytes += length + 1
+    if (length > labelBytesMax || bytes > nameBytesMax || at + 1 + length > message.length)
+      throw new WireError('a bad label')
+    labels.push(labelText(message.subarray(at + 1, at + 1 + length)))
+    at += 1 + length
+  }
+}
+
+const plainLabel = /^[\w*/!#$%&'+=?^`{|}~,:;<>@"()[\]-]+$/
+
+function labelText(label: Buffer): string {
+  const text = label.toString('latin1')
+  if (plainLabel.test(text)) return asciiLowerCase(text)
+  let escaped = ''
+  for (const byte of label) {
+    const one = String.fromCharCode(byte)
+    escaped += plainLabel.test(one) ? asciiLowerCase(one) : `\\${String(byte).padStart(3, '0')}`
+  }
+  return escaped
+}
+
+function asciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+/** Whether a name is the zone's apex or below it. */
+export function isWithin(name: string, zone: string): boolean {
+  return zone === '' || name === zone || name.endsWith(`.${zone}`)
+}
+
+/** The order of RFC 4034 §6.1: by labels from the right, each as bytes. */
+export function compareNames(a: string, b: string): number {
+  const [left, right] = [labelsOf(a).toReversed(), labelsOf(b).toReversed()]
+  for (const [index, label] of left.entries()) {
+    const other = right[index]
+    if (other === undefined) return 1
+    const order = Buffer.compare(label, other)
+    if (order !== 0) return order
+  }
+  return left.length - right.length
+}
