@@ -7,26 +7,24 @@ import { startPorkbunStandIn } from '../testing/porkbun-stand-in.ts'
 import { startRdapStandIn } from '../testing/rdap-stand-in.ts'
 import { at, refusal, startTestApi, textAt } from '../testing/test-api.ts'
 import { handlersWith, runJobs } from '../testing/test-jobs.ts'
+import { openSecondNode } from '../testing/test-node.ts'
 
 await using stack = new AsyncDisposableStack()
 const porkbun = stack.use(await startPorkbunStandIn())
 const namecom = stack.use(await startNamecomStandIn())
 const registry = stack.use(await startRdapStandIn(['example', 'org', 'elsewhere']))
-const api = stack.use(
-  await startTestApi({
-    environment: {
-      MAILWRIGHT_REGISTRARS: 'porkbun,namecom:org',
-      MAILWRIGHT_PORKBUN_API_KEY: porkbun.keys.api,
-      MAILWRIGHT_PORKBUN_SECRET_KEY: porkbun.keys.secret,
-      MAILWRIGHT_PORKBUN_API_URL: porkbun.url,
-      MAILWRIGHT_NAMECOM_USERNAME: namecom.username,
-      MAILWRIGHT_NAMECOM_TOKEN: namecom.token,
-      MAILWRIGHT_NAMECOM_API_URL: namecom.url,
-      MAILWRIGHT_RDAP_BOOTSTRAP_URL: registry.bootstrapUrl,
-      MAILWRIGHT_NAMESERVERS: 'ns1.mw.example,ns2.mw.example',
-    },
-  }),
-)
+const environment = {
+  MAILWRIGHT_REGISTRARS: 'porkbun,namecom:org',
+  MAILWRIGHT_PORKBUN_API_KEY: porkbun.keys.api,
+  MAILWRIGHT_PORKBUN_SECRET_KEY: porkbun.keys.secret,
+  MAILWRIGHT_PORKBUN_API_URL: porkbun.url,
+  MAILWRIGHT_NAMECOM_USERNAME: namecom.username,
+  MAILWRIGHT_NAMECOM_TOKEN: namecom.token,
+  MAILWRIGHT_NAMECOM_API_URL: namecom.url,
+  MAILWRIGHT_RDAP_BOOTSTRAP_URL: registry.bootstrapUrl,
+  MAILWRIGHT_NAMESERVERS: 'ns1.mw.example,ns2.mw.example',
+}
+const api = stack.use(await startTestApi({ environment }))
 const running = stack.move()
 after(() => running.disposeAsync())
 const { platform } = api
@@ -82,6 +80,18 @@ test('a search asks the registry, and then the registrar of the suffix', async (
     porkbun.requests.some(({ path }) => path.includes('known.example')),
     false,
   )
+})
+
+test('what one name is refused for is not the others’ trouble; a registrar that is busy is everybody’s', async () => {
+  const search = async (): Promise<unknown[]> => {
+    const { json } = await post('/v1/domains/search', { names: ['odd.example', 'even.example'] })
+    return [0, 1].map((index) => at(json, 'data', index, 'availability'))
+  }
+  const reply = { status: 400, body: { status: 'ERROR', code: 'NAME_ODD' } }
+  porkbun.next.set('checkDomain', { when: 'instead', reply })
+  assert.deepEqual(await search(), ['unknown', 'available'])
+  porkbun.next.set('checkDomain', { when: 'instead', reply: { status: 429 } })
+  assert.deepEqual(await search(), ['unknown', 'unknown'])
 })
 
 test('at Porkbun: bought once, delegated to us, waiting for its name servers', async () => {
@@ -232,13 +242,24 @@ test('what was renewed in the account by hand is not bought once more', async ()
 })
 
 test('two nodes and one order: one sends it', async () => {
+  await using nodes = new AsyncDisposableStack()
+  const other = await openSecondNode(nodes, api, environment)
   const reply = await post('/v1/domains/register', { name: 'nodes.example', expected_price: usd(1108) })
-  const other = { ...platform, nodeId: '00000000-0000-7000-8000-00000000000b' } // its drivers are its own
   const payload = { order_id: textAt(reply.json, 'order', 'id') }
   await Promise.all([platform, other].map((node) => handlers['orders.advance'](node, payload)))
   await runJobs(platform)
   assert.deepEqual(await outcome('nodes.example'), ['pending_nameservers', 'done', null])
   assert.equal(porkbun.requests.filter(({ path }) => path === '/domain/create/nodes.example').length, 1)
+})
+
+test('sent again, and refused: what was sent before may be the reason, so that a person looks', async () => {
+  porkbun.next.set('create', { when: 'instead', reply: { status: 502 } })
+  await order('unclear.example', 1108)
+  await pass('PT2M')
+  const reply = { status: 400, body: { status: 'ERROR', code: 'DOMAIN_NOT_AVAILABLE', message: 'Taken.' } }
+  porkbun.next.set('create', { when: 'instead', reply })
+  await pass('PT11M')
+  assert.deepEqual(await outcome('unclear.example'), ['registering', 'review', null])
 })
 
 test('name servers that the registrar does not take are tried again, and the trouble is shown', async () => {

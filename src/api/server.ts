@@ -32,6 +32,7 @@ import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainMarkupRoutes } from './domain-markups.ts'
 import { domainOrderRoutes } from './domain-orders.ts'
+import { domainPurchaseRoutes } from './domain-purchases.ts'
 import { domainRegistrationRoutes } from './domain-registrations.ts'
 import { domainReportRoutes } from './domain-reports.ts'
 import { domainSearchRoutes } from './domain-search.ts'
@@ -182,6 +183,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   domainActionRoutes(app, platform)
   domainBatchRoutes(app, platform)
   domainSearchRoutes(app, platform)
+  domainPurchaseRoutes(app, platform)
   domainRegistrationRoutes(app, platform)
   domainOrderRoutes(app, platform)
   domainMarkupRoutes(app, platform)

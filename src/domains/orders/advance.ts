@@ -116,16 +116,20 @@ async function alreadyThere(registrar: Registrar, order: ClaimedOrder): Promise<
   }
 }
 
+/** Why the order does not go out (again). After a sending that may have been carried out, a person decides. */
 function obstacleOf(order: ClaimedOrder, price: Price | 'unavailable' | 'not_sold'): Outcome | null {
-  if (price === 'unavailable') {
-    // After a sending it may be our own registration that is in the way.
-    return order.sends > 0
-      ? { kind: 'review', message: 'The name is taken, but the registrar does not show it in the account.' }
-      : { kind: 'failed', code: 'domain_unavailable', message: null }
+  if (typeof price !== 'string' && isAsShown(order, price)) return null
+  if (order.sends > 0) {
+    return {
+      kind: 'review',
+      message: 'It was sent, is not seen at the registrar, and cannot be ordered any more.',
+    }
   }
+  if (price === 'unavailable') return { kind: 'failed', code: 'domain_unavailable', message: null }
   if (price === 'not_sold') return { kind: 'failed', code: 'name_not_sold', message: null }
-  if (isAsShown(order, price)) return null
-  return { kind: 'failed', code: 'price_changed', message: null, actual: price.price }
+  return price.price.currency === order.price_currency
+    ? { kind: 'failed', code: 'price_changed', message: null, actual: price.price }
+    : { kind: 'failed', code: 'price_changed', message: `It is sold in ${price.price.currency}.` }
 }
 
 /** A quote holds while the registrar's own price does; a price that the caller named must be found again. */
@@ -171,7 +175,12 @@ async function call(
     return { kind: 'done', reference: bought.reference, ...(await expiryOf(registrar, order, bought)) }
   } catch (error) {
     if (!(error instanceof RegistrarFailure)) throw error
-    if (error.kind === 'refused') return { kind: 'failed', code: error.reason, message: error.remote }
+    if (error.kind === 'refused') {
+      // The name may be taken by what was sent before.
+      return order.sends > 1
+        ? { kind: 'review', message: error.remote }
+        : { kind: 'failed', code: error.reason, message: error.remote }
+    }
     // This sending came to nothing; an earlier one may have been carried out.
     const isUndone = error.kind === 'busy'
     const state = isUndone && order.sends === 1 ? 'intent' : 'sent'
@@ -213,5 +222,8 @@ async function expiryOf(
     throw error
   })
   const counted = addDuration(order.expires_before ?? order.sent_at ?? order.created_at, `P${order.years}Y`)
-  return { expiresAt: bought.expiresAt ?? info?.expiresAt ?? counted, locked: info?.locked ?? null }
+  const seen = info?.expiresAt ?? null
+  // A registrar may show the old expiry for a while.
+  const isNew = seen !== null && (order.expires_before === null || seen > order.expires_before)
+  return { expiresAt: bought.expiresAt ?? (isNew ? seen : counted), locked: info?.locked ?? null }
 }

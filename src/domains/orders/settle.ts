@@ -36,12 +36,10 @@ export async function settleOrder(
 }
 
 /** An order that ended without its goods, or needs a person, is for the operator to see. */
-function report(
-  { log }: Platform,
-  { id, registrar, state, failure_code, remote_message }: ClaimedOrder,
-): void {
+function report({ log }: Platform, { id, registrar, state, failure_code }: ClaimedOrder): void {
   if (state === 'done' || state === 'pending') return
-  const record = { event: `order.${state}`, order: id, registrar, code: failure_code, remote: remote_message }
+  // Not the registrar's words, which may repeat what was said of a contact.
+  const record = { event: `order.${state}`, order: id, registrar, code: failure_code }
   if (state === 'review') log.warn(record)
   else log.info(record)
 }
