@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. */
 import { api } from './api.ts'
+import { dns } from './dns.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
@@ -25,6 +26,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   search,
   outbound,
   queue,
+  dns,
 }
 
 const wanted = process.argv.slice(2)

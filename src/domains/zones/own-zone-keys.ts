@@ -70,8 +70,6 @@ export function createOwnZoneKeys({ db, log }: { db: Db; log: Logger }): OwnZone
 async function readKeys(db: Db, domainIds: readonly string[]): Promise<Map<string, DkimKey[]>> {
   const { rows } = await sql<DkimKey & { domain_id: string }>`/* prepared own_zone_keys */
     select domain_id, algorithm, selector, public_key, state from dkim_keys
-    where domain_id = any(${domainIds}::uuid[]) and state <> 'retired' order by domain_id, selector desc`.execute(
-    db,
-  )
+    where domain_id = any(${domainIds}::uuid[]) order by domain_id, selector desc`.execute(db)
   return Map.groupBy(rows, ({ domain_id: id }) => id)
 }

@@ -29,8 +29,8 @@ export const soaTimers = {
 export const zoneLimits = {
   /** Zones whose records are kept in wire form; those of the others are made when they are asked for. */
   compiledMax: 10_000,
-  /** Rows of one statement when the zones are loaded. */
-  loadedPerStatement: 10_000,
+  /** Zones of one statement when all are loaded: each goes over all keys and records. */
+  loadedPerStatement: 100_000,
   /** Zones read again by one statement after changes. */
   refreshedPerStatement: 1_000,
   /** From a failed reading until the next. */

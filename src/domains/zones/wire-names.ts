@@ -10,19 +10,20 @@ const backslash = 0x5c
 
 /** @returns null when a label is empty or too long, or the whole is. The root is the empty text. */
 export function encodeName(name: string): Buffer | null {
-  if (name === '') return Buffer.alloc(1)
-  const wire = Buffer.alloc(nameBytesMax)
   let end = 0
-  for (const label of name.split('.')) {
+  for (const label of name === '' ? [] : name.split('.')) {
     const bytes = label.includes('\\') ? unescaped(label) : Buffer.from(label, 'latin1')
     if (bytes.length === 0 || bytes.length > labelBytesMax) return null
     if (end + 1 + bytes.length + 1 > nameBytesMax) return null
-    wire[end] = bytes.length
-    bytes.copy(wire, end + 1)
+    scratch[end] = bytes.length
+    bytes.copy(scratch, end + 1)
     end += 1 + bytes.length
   }
-  return wire.subarray(0, end + 1)
+  scratch[end] = 0
+  return Buffer.from(scratch.subarray(0, end + 1))
 }
+
+const scratch = Buffer.alloc(nameBytesMax)
 
 function unescaped(label: string): Buffer {
   const text = label.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number(code) & 0xff))

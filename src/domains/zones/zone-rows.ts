@@ -7,32 +7,81 @@ import type { DomainsTable } from '../tables.ts'
 import { isAnswered } from './answered.ts'
 import type { CustomerRecord, ServedDomain } from './content.ts'
 
-/** A domain with what its zone is made of; keys and records stay JSON text until someone asks for the zone. */
-export type ZoneRow = ServedDomain & { keys: string | null; records: string | null }
-
-const columns = sql`d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.zone_serial,
-  d.dmarc_policy, d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url, d.redirect_status,
-  d.redirect_keeps_path, d.state_before_deletion,
-  (select json_agg(json_build_object('algorithm', k.algorithm, 'selector', k.selector,
-      'public_key', k.public_key, 'state', k.state) order by k.selector desc)::text
-    from dkim_keys k where k.domain_id = d.id and k.state <> 'retired') as keys,
-  (select json_agg(json_build_object('name', r.name, 'type', r.type, 'ttl', r.ttl, 'value', r.value)
-      order by r.id)::text
-    from zone_records r where r.domain_id = d.id) as records`
+/**
+ * A domain with what its zone is made of. Keys and records stay lines of text, as the statements below make them, until
+ * someone asks for the zone: most zones are asked about rarely, and objects take many times the room.
+ */
+export type ZoneRow = ServedDomain & { keys: string; records: string }
 
 /** The served zones behind `after` in the order of their ids, at most `limit`. */
 export async function readZonesAfter(db: Db, after: string, limit: number): Promise<ZoneRow[]> {
-  return await read(db, sql`${isAnswered} and d.id > ${after}::uuid order by d.id limit ${limit}`)
+  const domains = await readDomains(db, sql`d.id > ${after}::uuid order by d.id limit ${limit}`)
+  const last = domains.at(-1)?.id
+  if (last === undefined) return []
+  return await withLines(db, domains, sql`d.id > ${after}::uuid and d.id <= ${last}::uuid`)
 }
 
 /** Those of these domains that are served. */
 export async function readZones(db: Db, ids: readonly string[]): Promise<ZoneRow[]> {
-  return await read(db, sql`${isAnswered} and d.id = any(${ids}::uuid[])`)
+  const areThese = sql`d.id = any(${ids}::uuid[])`
+  return await withLines(db, await readDomains(db, areThese), areThese)
 }
 
-async function read(db: Db, condition: RawBuilder<unknown>): Promise<ZoneRow[]> {
-  const { rows } = await sql<ZoneRow>`select ${columns} from domains d where ${condition}`.execute(db)
+async function readDomains(db: Db, condition: RawBuilder<unknown>): Promise<ServedDomain[]> {
+  const { rows } = await sql<ServedDomain>`
+    select d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.zone_serial, d.dmarc_policy,
+      d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url,
+      d.redirect_status, d.redirect_keeps_path, d.state_before_deletion
+    from domains d where ${isAnswered} and ${condition}`.execute(db)
   return rows
+}
+
+async function withLines(
+  db: Db,
+  domains: readonly ServedDomain[],
+  condition: RawBuilder<unknown>,
+): Promise<ZoneRow[]> {
+  // A key that is retired stays in DNS for mail that is on its way, until its row goes.
+  const [keys, records] = await Promise.all([
+    readLines(
+      db,
+      sql`'["' || l.algorithm || '","' || l.selector || '","' || l.state || '","' || l.public_key || '"]'`,
+      sql`dkim_keys l`,
+      condition,
+    ),
+    readLines(
+      db,
+      sql`'[' || to_json(l.name) || ',"' || l.type || '",' || l.ttl || ',' || to_json(l.value) || ']'`,
+      sql`zone_records l`,
+      condition,
+    ),
+  ])
+  return domains.map((domain) =>
+    Object.assign(domain, { keys: keys.get(domain.id) ?? '', records: records.get(domain.id) ?? '' }),
+  )
+}
+
+const idLength = 36
+
+/** One JSON text for each row of a table below domains, by domain id: a column costs more here than what is in it. */
+async function readLines(
+  db: Db,
+  line: RawBuilder<unknown>,
+  table: RawBuilder<unknown>,
+  condition: RawBuilder<unknown>,
+): Promise<Map<string, string>> {
+  const { rows } = await sql<{ line: string }>`
+    select d.id || ${line} as line
+    from (select d.id from domains d where ${isAnswered} and ${condition}) d
+    join ${table} on l.domain_id = d.id`.execute(db)
+  const byDomain = new Map<string, string>()
+  for (const { line: whole } of rows) {
+    const id = whole.slice(0, idLength)
+    const text = whole.slice(idLength)
+    const before = byDomain.get(id)
+    byDomain.set(id, before === undefined ? text : `${before}\n${text}`)
+  }
+  return byDomain
 }
 
 /** The serial of each served zone, to find out which have changed. */
@@ -50,11 +99,29 @@ export async function readHighestSerial(db: Db): Promise<number> {
 }
 
 export function keysOf({ keys }: ZoneRow): DkimKey[] {
-  return keys === null ? [] : (JSON.parse(keys) as DkimKey[]) // built by the statement above
+  return linesOf<[DkimKey['algorithm'], string, DkimKey['state'], string]>(keys)
+    .map(([algorithm, selector, state, publicKey]) => ({ algorithm, selector, state, public_key: publicKey }))
+    .sort((one, other) => (one.selector < other.selector ? 1 : -1))
 }
 
 export function recordsOf({ records }: ZoneRow): CustomerRecord[] {
-  return records === null ? [] : (JSON.parse(records) as CustomerRecord[]) // likewise
+  return linesOf<[string, CustomerRecord['type'], number, string]>(records).map(
+    ([name, type, ttl, value]) => ({
+      name,
+      type,
+      ttl,
+      value,
+    }),
+  )
+}
+
+/** Sorted, so that a zone reads the same whenever it is read. */
+function linesOf<T>(text: string): T[] {
+  if (text === '') return []
+  return text
+    .split('\n')
+    .sort()
+    .map((line) => JSON.parse(line) as T) // made by the statements above
 }
 
 const provenStates: ReadonlySet<DomainsTable['state']> = new Set(['active', 'suspended', 'expired'])

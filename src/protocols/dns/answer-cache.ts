@@ -29,6 +29,7 @@ export function createAnswerCache(
   let young = newMaps()
   let old = newMaps()
   let count = 0
+  const keep = createKeeper()
 
   const put = (key: string, variant: number, entry: Entry): void => {
     if (count >= entriesMax / 2) {
@@ -53,7 +54,30 @@ export function createAnswerCache(
       }
       return isCurrent(entry, topology) ? entry : null
     },
-    set: (key, variant, answer, version, topology) => put(key, variant, { ...answer, version, topology }),
+    set(key, variant, answer, version, topology) {
+      put(key, variant, { ...answer, bytes: keep(answer.bytes), version, topology })
+    },
+  }
+}
+
+const slabBytes = 64 * 1024
+
+/**
+ * Copies what stays into blocks that hold nothing else. In the blocks that all buffers come from, each answer that is
+ * kept would hold on to those beside it that are long gone.
+ */
+function createKeeper(): (bytes: Buffer) => Buffer {
+  let slab = Buffer.allocUnsafeSlow(slabBytes)
+  let used = 0
+  return (bytes) => {
+    if (bytes.length > slabBytes) return bytes
+    if (used + bytes.length > slabBytes) {
+      slab = Buffer.allocUnsafeSlow(slabBytes)
+      used = 0
+    }
+    const kept = slab.subarray(used, used + bytes.length)
+    used += bytes.copy(kept)
+    return kept
   }
 }
 

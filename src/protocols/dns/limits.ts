@@ -13,8 +13,8 @@ export const dnsLimits = {
   udpWaitingBytesMax: 4 * 1024 ** 2,
   /** Answers of one socket that wait for the database. */
   udpPendingMax: 1_000,
-  /** Answers kept in wire form: the older half goes when the newer one is full. */
-  cachedAnswersMax: 100_000,
+  /** Answers kept in wire form, some 400 bytes each: the older half goes when the newer one is full. */
+  cachedAnswersMax: 250_000,
   /** Signed ones are kept no longer: their signatures hold for a week at least. */
   signedAnswerMsMax: 24 * 3600 * 1000,
 
