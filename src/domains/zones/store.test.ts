@@ -143,7 +143,7 @@ test('another node hears of it', async () => {
 })
 
 test('a zone has the signer that is read with it', async () => {
-  const signer = (answer: ZoneAnswer): ZoneAnswer => answer
+  const signer = { sign: (answer: ZoneAnswer): ZoneAnswer => answer, apexSets: [] }
   const domain = await serveDomain(t.platform, t.scope, 'signed.example')
   const signing = await startZoneStore(t.platform, {
     readSigners: async (ids) => new Map(ids.filter((id) => id === domain.id).map((id) => [id, signer])),
