@@ -18,8 +18,9 @@ import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
-import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
+import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -53,6 +54,7 @@ export const jobHandlers: JobHandlers = {
   'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.renew_signed_zones': (platform) => repeat(renewSignedZones, platform),
   'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
@@ -110,6 +112,7 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.renew_signed_zones': '29 2 * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

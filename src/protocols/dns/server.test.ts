@@ -277,6 +277,7 @@ test('a signer is asked only for who wants signatures, and its answer is kept ap
         answers: [...answer.answers, ...answer.answers.map((set) => ({ ...set, type: 65_280 }))],
       }
     },
+    signSet: (set) => set,
     apexSets: [],
   }
   await using signing = await startNameServerOn(ns.t.platform, {
