@@ -214,7 +214,7 @@ async function watch(server: ChildServer, directory: string, load: Load) {
   let earlyBytes = 0
   let peakBytes = 0
   for (let delivered = 0; delivered < wanted; ) {
-    await sleep(250)
+    await sleep(1000) // counting costs the database time that it needs for the messages
     const { rows } = await sql<{ delivered: number }>`
       select count(*)::int as delivered from outbound_recipients where finished_at is not null`.execute(db)
     delivered = rows[0]?.delivered ?? 0

@@ -17,11 +17,14 @@ import { forgetLessons } from './delivery/spam/forgetting.ts'
 import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
+import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
+import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
 import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
+import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
-import { activateWaitingMailboxes } from './mailboxes/domain-activation.ts'
+import { activateWaitingMailboxes, lookHooks } from './mailboxes/domain-activation.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -56,6 +59,10 @@ export const jobHandlers: JobHandlers = {
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
   'domains.renew_signed_zones': (platform) => repeat(renewSignedZones, platform),
   'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
+  'domains.end_mta_sts': (platform) => repeat(endMtaStsWithdrawals, platform),
+  'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
+  'domains.rotate_due_dkim_keys': (platform) => rotateDueKeys(platform),
+  'domains.check_due': async (platform) => void (await checkDueDomains(platform, lookHooks)),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -113,6 +120,9 @@ export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',
+  'domains.end_mta_sts': '51 * * * *',
+  'domains.check_due': '* * * * *',
+  'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',

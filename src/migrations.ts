@@ -9,8 +9,10 @@ import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
@@ -21,8 +23,10 @@ export const migrations = mergeMigrations(
   platformMigrations,
   accountsMigrations,
   domainsMigrations,
+  domainChecksMigrations,
   certificatesMigrations,
   secondariesMigrations,
+  webMigrations,
   zonesMigrations,
   dnsHostsMigrations,
   mailboxesMigrations,

@@ -24,10 +24,12 @@ import type { Platform } from './platform/platform.ts'
 import type { TlsStore } from './platform/tls.ts'
 import { startDnsListener } from './protocols/dns/listener.ts'
 import { startTransfers } from './protocols/dns/transfer/start.ts'
-import { startHttpChallengeListener } from './protocols/http-challenge/listener.ts'
 import { startImapListener } from './protocols/imap/listener.ts'
 import { startPop3Listener } from './protocols/pop3/listener.ts'
 import { startSmtpListener } from './protocols/smtp/listener.ts'
+import { answerFront } from './protocols/web-names/front.ts'
+import { startPlainListener } from './protocols/web-names/plain-listener.ts'
+import { startSecureListener } from './protocols/web-names/secure-listener.ts'
 
 export type Server = AsyncDisposable & {
   platform: Platform
@@ -62,7 +64,7 @@ export async function startServer(config: Config): Promise<Server> {
   const tls = stack.use(await startCertificates(platform)).tls
   await startDns(platform, stack)
   await startMail(platform, tls, stack)
-  await startHttp(platform, stack)
+  await startHttp(platform, tls, stack)
   const endpoints = endpointsOf(config, platform.ports)
   // Deferred last, so that it goes first: nobody is sent to a server that is stopping.
   stack.defer(() => rm(endpointsFile, { force: true }))
@@ -143,28 +145,36 @@ async function startMail(platform: Platform, tls: TlsStore, stack: AsyncDisposab
   }
 }
 
-async function startHttp(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
+async function startHttp(platform: Platform, tls: TlsStore, stack: AsyncDisposableStack): Promise<void> {
   const { config, ports } = platform
   if (!config.roles.has('http')) return
+  const { host } = config
   if (config.httpChallengePort !== null) {
-    const listener = await startHttpChallengeListener(platform, {
-      host: config.host,
-      port: config.httpChallengePort,
-    })
+    const listener = await startPlainListener(platform, { host, port: config.httpChallengePort })
     stack.defer(() => listener.stop())
     ports.http_challenge = listener.port
   }
-  if (config.httpPort === null) return
+  if (config.httpPort === null && config.httpsPort === null) return
   const authenticator = startAuthenticator(platform)
   stack.defer(() => authenticator.stop())
   const api = await startApi(platform, {
     authenticator,
-    host: config.host,
+    host,
     port: config.httpPort,
     isReady: () => true, // everything else has started before it
+    front: (request, response) => answerFront(platform, request, response),
   })
   stack.defer(() => api.stop())
   ports.http = api.port
+  if (config.httpsPort === null) return
+  const secure = await startSecureListener(platform, {
+    host,
+    port: config.httpsPort,
+    tls,
+    handle: api.handle,
+  })
+  stack.defer(() => secure.stop())
+  ports.https = secure.port
 }
 
 function endpointsOf(config: Config, ports: ListenerPorts): Endpoints {
@@ -173,6 +183,7 @@ function endpointsOf(config: Config, ports: ListenerPorts): Endpoints {
   return {
     pid: process.pid,
     http: ports.http === null ? null : `http://${host}:${ports.http}`,
+    https: ports.https === null ? null : `https://${host}:${ports.https}`,
     smtp: at(ports.smtp),
     submission: at(ports.submission),
     submissions: at(ports.submissions),

@@ -5,6 +5,8 @@ import { domainStates } from '../domains/lifecycle.ts'
 import { removeDomain } from '../mailboxes/domain-removal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
+import { dnsModeHelp, settingsOf, settingsView } from './domain-settings-view.ts'
+import { etagOf } from './etag.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
 import { PreviewView, preview, type TouchedObject } from './preview.ts'
@@ -17,6 +19,7 @@ export const DomainView = Type.Object(
     name: Type.String({ description: 'A-labels, lower case.' }),
     workspace_id: Id,
     state: OneOf(domainStates),
+    ...settingsView,
     created_at: Moment,
     updated_at: Moment,
     state_changed_at: Moment,
@@ -27,6 +30,7 @@ export const DomainView = Type.Object(
 const DomainBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1000, description: 'In A-labels or in U-labels.' }),
+    dns_mode: Type.Optional(OneOf(['served', 'manual'] as const, dnsModeHelp)),
     preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })),
   },
   closed,
@@ -70,7 +74,7 @@ export function domainRoutes(app: Api, platform: Platform): void {
         { state, search },
         pageRequest(request.query),
       )
-      return pageView(page, domainView)
+      return pageView(page, (domain) => domainView(platform, domain))
     },
   )
   app.post(
@@ -79,24 +83,32 @@ export function domainRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Connect a domain',
         description:
-          'A name under .test is a sandbox: active at once, and its mail never leaves the platform.',
+          'A name under .test is a sandbox: active at once, and its mail never leaves the platform. Any other waits until its name servers are those of `nameservers` (`served`), or until the records of GET /v1/domains/{domain}/dns are there (`manual`).',
         tags,
         body: DomainBody,
-        response: { 200: PreviewView, 201: DomainView, ...postProblems('domain_invalid', 'domain_taken') },
+        response: {
+          200: PreviewView,
+          201: DomainView,
+          ...postProblems('domain_invalid', 'domain_taken', 'nameservers_unavailable'),
+        },
       },
     },
     async (request, reply) => {
       const scope = scopeOf(request)
-      const { name } = request.body
+      const { name, dns_mode: dnsMode = 'manual' } = request.body
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const domain = await connectDomain(platform, tx, scope, name)
+          const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
           return { objects: [touched(domain, { action: 'create', id: null, state: domain.state })] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        const domain = await connectDomain(platform, tx, scope, name)
-        return { status: 201, body: domainView(domain), headers: { location: `/v1/domains/${domain.id}` } }
+        const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
+        return {
+          status: 201,
+          body: domainView(platform, domain),
+          headers: { location: `/v1/domains/${domain.id}` },
+        }
       })
     },
   )
@@ -110,7 +122,11 @@ export function domainRoutes(app: Api, platform: Platform): void {
         response: { 200: DomainView, ...readProblems('domain_not_found') },
       },
     },
-    async (request) => domainView(await getDomain(platform, scopeOf(request), request.params.domain)),
+    async (request, reply) => {
+      const domain = await getDomain(platform, scopeOf(request), request.params.domain)
+      void reply.header('etag', etagOf({ version: domain.settings_version }))
+      return domainView(platform, domain)
+    },
   )
   deleteRoute(app, platform)
 }
@@ -150,16 +166,20 @@ function deleteRoute(app: Api, platform: Platform): void {
   )
 }
 
-function touched(domain: Domain, change: Pick<TouchedObject, 'action' | 'id' | 'state'>): TouchedObject {
+export function touched(
+  domain: Domain,
+  change: Pick<TouchedObject, 'action' | 'id' | 'state'>,
+): TouchedObject {
   return { type: 'domain', name: domain.name, ...change }
 }
 
-export function domainView(domain: Domain): Static<typeof DomainView> {
+export function domainView(platform: Pick<Platform, 'config'>, domain: Domain): Static<typeof DomainView> {
   return {
     id: domain.id,
     name: domain.name,
     workspace_id: domain.workspace_id,
     state: domain.state,
+    ...settingsOf(platform, domain),
     created_at: domain.created_at.toISOString(),
     updated_at: domain.updated_at.toISOString(),
     state_changed_at: domain.state_changed_at.toISOString(),

@@ -8,7 +8,7 @@ import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
   type: OneOf(['domain', 'mailbox']),
-  action: OneOf(['create', 'delete', 'purge']),
+  action: OneOf(['create', 'update', 'delete', 'purge']),
   id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
   name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
   state: Type.String({ description: 'The state that it would be in.' }),
@@ -49,8 +49,8 @@ export type TouchedObject = Static<typeof PreviewObject>
 export type DnsChange = PreviewBody['dns_changes'][number]
 
 export type Preview = {
-  objects: TouchedObject[]
   dnsChanges?: DnsChange[]
+  objects: TouchedObject[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
 }
 
@@ -66,7 +66,7 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, dnsChanges = [], problems } = await tryOut(platform, work)
+  const { objects, problems, dnsChanges = [] } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {

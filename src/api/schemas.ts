@@ -45,6 +45,11 @@ export function OneOf<const T extends readonly string[]>(values: T, description?
   })
 }
 
+/** One of these texts, or null. */
+export function OneOfOrNull<const T extends readonly string[]>(values: T, description: string) {
+  return Type.Unsafe<T[number] | null>({ type: ['string', 'null'], enum: [...values, null], description })
+}
+
 export const Id = Type.String({ format: 'uuid' })
 export const Moment = Type.String({ format: 'date-time' })
 

@@ -166,7 +166,7 @@ for (const [what, bytes, status] of rawRequests) {
 function raw(bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''
-    const socket = connect(api.server.port, '127.0.0.1', () => socket.write(bytes))
+    const socket = connect(api.server.port ?? 0, '127.0.0.1', () => socket.write(bytes))
     socket.on('data', (chunk) => (answer += chunk))
     socket.on('close', () => resolve(answer))
     socket.on('error', reject)
@@ -183,7 +183,7 @@ test('not ready: 503', async () => {
 test('a stop takes nothing new, finishes what runs, and closes', async () => {
   const running = api.call('GET', '/slow')
   await sleep(50)
-  const idle = connect(api.server.port, '127.0.0.1')
+  const idle = connect(api.server.port ?? 0, '127.0.0.1')
   await sleep(20)
   let stopped = false
   const stop = api.server.stop().then(() => (stopped = true))

@@ -2,6 +2,7 @@
  * The HTTP listener: the native API, health and the reference page, and whatever other faces are registered on it.
  * It answers only once everything is in place, and its stop lets running requests finish.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Authenticator } from '../accounts/principals.ts'
@@ -18,14 +19,16 @@ import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
+import { dnsHostRoutes } from './dns-hosts.ts'
 import { dnsSecondaryRoutes } from './dns-secondaries.ts'
 import { dnssecRoutes } from './dnssec.ts'
-import { dnsHostRoutes } from './dns-hosts.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainDkimRoutes } from './domain-dkim.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
@@ -62,10 +65,12 @@ import { zoneRecordRoutes } from './zone-records.ts'
 export type ApiOptions = {
   authenticator: Authenticator
   host: string
-  /** 0: any free one. */
-  port: number
+  /** 0: any free one; null: it does not listen itself. */
+  port: number | null
   /** Whether everything else of this node has started. */
   isReady: IsReady
+  /** Answers a request before the API sees it. @returns whether it did; never rejects. */
+  front?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   /** Adds another face to the same listener, in a scope of its own. */
   register?: (app: FastifyInstance) => Promise<void> | void
   /** Default: `apiLimits.requestsPerMinute`. */
@@ -73,7 +78,9 @@ export type ApiOptions = {
 }
 
 export type ApiServer = {
-  port: number
+  port: number | null
+  /** Takes a request that another listener accepted. */
+  handle(request: IncomingMessage, response: ServerResponse): void
   /** The native API's routes, as `GET /v1/mailboxes/:mailbox`; those for HEAD and for 405 left out. */
   routes: readonly string[]
   /** Stops accepting, lets running requests finish for at most `apiLimits.drainMs`, and closes. */
@@ -84,21 +91,35 @@ export type ApiServer = {
 export async function startApi(platform: Platform, options: ApiOptions): Promise<ApiServer> {
   const app = createApp(platform)
   const stop = stopper(app)
+  const { front, register } = options
+  if (front) {
+    app.addHook('onRequest', async (request, reply) => {
+      if (await front(request.raw, reply.raw)) void reply.hijack()
+    })
+  }
   const routes: string[] = []
   await app.register((native: FastifyInstance) =>
     nativeApi(native.withTypeProvider(), platform, options, routes),
   )
-  const { register } = options
   if (register) await app.register(async (other: FastifyInstance) => register(other))
+  const port = await listen(app, options)
+  return { port, routes, stop, handle: (request, response) => app.routing(request, response) }
+}
+
+async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number | null> {
+  if (port === null) {
+    await app.ready()
+    return null
+  }
   try {
-    await app.listen({ host: options.host, port: options.port })
+    await app.listen({ host, port })
   } catch (error) {
     await app.close()
     throw error
   }
   const address = app.server.address()
   if (address === null || typeof address === 'string') throw new Error('the HTTP listener has no port')
-  return { port: address.port, routes, stop }
+  return address.port
 }
 
 function createApp(platform: Platform): FastifyInstance {
@@ -155,6 +176,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   dnsHostRoutes(app, platform)
   domainDnsHostRoutes(app, platform)
   zoneRecordRoutes(app, platform)
+  domainSettingsRoutes(app, platform)
+  domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
   newMailboxesRoute(app, platform)

@@ -1,27 +1,51 @@
-/** Which DNS records a domain should have, so that its mail is found, believed and reported on. */
-import type { Config } from '../platform/config.ts'
-import { type DkimKey, dkimRecord } from './dkim-keys.ts'
-import type { Domain } from './domains.ts'
+/** The plan of a domain: which DNS records it should have, so that its mail is found, believed and reported on. */
+import type { DkimKey } from './dkim-keys.ts'
+import { mailRecords } from './plan/mail.ts'
+import type { DesiredRecord, PlanConfig, PlanDomain } from './plan/record.ts'
+import { serviceRecords } from './plan/services.ts'
+import { webRecords } from './plan/web.ts'
+import { nameserversOf } from './zones/own-names.ts'
 
-export type RecordPurpose = 'ownership' | 'mx' | 'spf' | 'dkim' | 'dmarc' | 'tls_rpt'
+export type { DesiredRecord, RecordPurpose } from './plan/record.ts'
 
-export type DesiredRecord = {
-  purpose: RecordPurpose
-  type: 'TXT' | 'MX'
-  name: string
-  /** As a zone file has it, without quotes: `10 mx.example.com` for an MX. */
-  value: string
-  /** The domain becomes active with the required ones. */
-  level: 'required' | 'recommended'
-}
-
-const mxPreference = 10
-
+/**
+ * All records of a domain, by its settings and its `dns_mode`: what we answer, what a driver writes, or what its owner
+ * pastes.
+ * @param keys those of dkimKeysOf.
+ */
 export function desiredRecords(
-  { hostname }: Pick<Config, 'hostname'>,
-  { name, ownership_token: token }: Pick<Domain, 'name' | 'ownership_token'>,
+  config: PlanConfig,
+  domain: PlanDomain,
   keys: readonly DkimKey[],
 ): DesiredRecord[] {
+  return [
+    ...nameserverRecords(config, domain),
+    ...ownershipRecord(domain),
+    ...mailRecords(config, domain, keys),
+    ...webRecords(config, domain),
+    ...serviceRecords(config, domain),
+  ]
+}
+
+function nameserverRecords(config: PlanConfig, domain: PlanDomain): DesiredRecord[] {
+  if (domain.dns_mode !== 'served') return []
+  return nameserversOf(config, domain.workspace_id).map((value) => ({
+    purpose: 'nameservers',
+    type: 'NS',
+    name: domain.name,
+    value,
+    level: 'required',
+  }))
+}
+
+/** A delegation to our name servers proves as much, except where it may be left over from another workspace. */
+function ownershipRecord({
+  name,
+  dns_mode: mode,
+  zone_held: isHeld,
+  ownership_token: token,
+}: PlanDomain): DesiredRecord[] {
+  if (mode === 'served' && !isHeld) return []
   return [
     {
       purpose: 'ownership',
@@ -29,32 +53,6 @@ export function desiredRecords(
       name: `_mailwright.${name}`,
       value: `mailwright-verification=${token}`,
       level: 'required',
-    },
-    { purpose: 'mx', type: 'MX', name, value: `${mxPreference} ${hostname}`, level: 'required' },
-    // RFC 7208: the hosts of the MX send, too.
-    { purpose: 'spf', type: 'TXT', name, value: 'v=spf1 mx ~all', level: 'recommended' },
-    ...keys.map((key) => ({
-      purpose: 'dkim' as const,
-      type: 'TXT' as const,
-      name: `${key.selector}._domainkey.${name}`,
-      value: dkimRecord(key),
-      level: 'recommended' as const,
-    })),
-    // RFC 7489 §6.3: p=none only asks for reports; a stricter policy comes when they say that nothing is missed.
-    {
-      purpose: 'dmarc',
-      type: 'TXT',
-      name: `_dmarc.${name}`,
-      value: `v=DMARC1; p=none; rua=mailto:dmarc-reports@${name}`,
-      level: 'recommended',
-    },
-    // RFC 8460 §3.
-    {
-      purpose: 'tls_rpt',
-      type: 'TXT',
-      name: `_smtp._tls.${name}`,
-      value: `v=TLSRPTv1; rua=mailto:tls-reports@${name}`,
-      level: 'recommended',
     },
   ]
 }

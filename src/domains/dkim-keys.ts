@@ -33,7 +33,15 @@ export type DkimSigner = {
   privateKey: KeyObject
 }
 
-/** The first keys of a domain; a rotation gives its keys selectors of their own. */
+/** Each algorithm has two selectors, so that the next key can be found before the last one goes. */
+export const selectorSlots = {
+  'rsa-sha256': ['mwr1', 'mwr2'],
+  'ed25519-sha256': ['mwe1', 'mwe2'],
+} as const satisfies Record<DkimAlgorithm, readonly [string, string]>
+
+export const dkimSelectors: readonly string[] = Object.values(selectorSlots).flat()
+
+/** The first keys of a domain; a rotation takes the other selector. */
 const firstSelectors = { 'rsa-sha256': 'mwr1', 'ed25519-sha256': 'mwe1' } as const satisfies Record<
   DkimAlgorithm,
   string
@@ -94,7 +102,17 @@ export async function makeDkimKeys(platform: Platform, domainId: string): Promis
     const now = platform.clock.now()
     const inserted = await tx
       .insertInto('dkim_keys')
-      .values(made.map((key) => ({ ...key, domain_id: domain.id, created_at: now, activated_at: now })))
+      .values(
+        made.map((key) => ({
+          ...key,
+          selector: firstSelectors[key.algorithm],
+          domain_id: domain.id,
+          // The first keys sign at once: until its record is there, a signature counts as none (RFC 6376 §6.1).
+          state: 'active' as const,
+          created_at: now,
+          activated_at: now,
+        })),
+      )
       .onConflict((conflict) => conflict.doNothing())
       .returning('selector')
       .execute()
@@ -117,7 +135,8 @@ export async function makeDkimKeys(platform: Platform, domainId: string): Promis
 
 const generate = promisify(generateKeyPair)
 
-async function newKey(platform: Platform, algorithm: DkimAlgorithm) {
+/** A key that has no selector and no state yet. */
+export async function newKey(platform: Platform, algorithm: DkimAlgorithm) {
   const { privateKey, publicKey } =
     algorithm === 'rsa-sha256' ? await generate('rsa', { modulusLength: rsaBits }) : await generate('ed25519')
   const id = newId()
@@ -125,10 +144,7 @@ async function newKey(platform: Platform, algorithm: DkimAlgorithm) {
   return {
     id,
     algorithm,
-    selector: firstSelectors[algorithm],
     public_key: publicKeyText(publicKey),
-    // The first keys sign at once: until its record is there, a signature counts as none (RFC 6376 §6.1).
-    state: 'active' as const,
     key_id: platform.vault.keyId,
     sealed_private_key: platform.vault.seal(der, privateKeyContext('dkim_keys', id)),
   }
@@ -145,13 +161,12 @@ export function dkimRecord({ algorithm, public_key: publicKey }: DkimKey): strin
   return `v=DKIM1; k=${algorithm === 'rsa-sha256' ? 'rsa' : 'ed25519'}; p=${publicKey}`
 }
 
-/** The keys whose records must be in DNS. */
+/** The keys whose records belong into DNS: those that sign, that will, and that did until lately. */
 export async function dkimKeysOf(db: Db, domainId: string): Promise<DkimKey[]> {
   return await db
     .selectFrom('dkim_keys')
     .select(['algorithm', 'selector', 'public_key', 'state'])
     .where('domain_id', '=', domainId)
-    .where('state', '<>', 'retired')
     .orderBy('selector', 'desc')
     .execute()
 }
@@ -187,6 +202,11 @@ async function readSigners(platform: Platform, domain: string): Promise<readonly
   }))
 }
 
+const signersChange: ReadonlySet<string> = new Set([
+  'domain.dkim_keys_created',
+  'domain.dkim_keys_activated',
+  'domain.deleted',
+])
 const cachedMax = 10_000
 const cacheTtlMs = 10 * 60_000
 const caches = new WeakMap<Platform, Cache<readonly DkimSigner[]>>()
@@ -196,7 +216,7 @@ function cacheOf(platform: Platform): Cache<readonly DkimSigner[]> {
   if (existing) return existing
   const cache = createCache<readonly DkimSigner[]>({ entriesMax: cachedMax, ttlMs: cacheTtlMs })
   platform.bus.subscribe(({ type }) => {
-    if (type === 'domain.dkim_keys_created' || type === 'domain.deleted') cache.clear()
+    if (signersChange.has(type)) cache.clear()
   })
   caches.set(platform, cache)
   return cache

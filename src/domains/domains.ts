@@ -10,24 +10,35 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { startChecks } from './checks/store.ts'
 import { addDkimKeysJob } from './dkim-keys.ts'
 import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
-import type { DomainsTable } from './tables.ts'
+import { holdFormerZones, requireNameservers } from './nameservers.ts'
+import type { DnsMode, DomainsTable } from './tables.ts'
+import { touchZones } from './zones/serial.ts'
 
 export type Domain = Selectable<DomainsTable>
 
 /**
- * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records.
- * @throws Refusal domain_invalid, domain_taken, workspace_not_found, forbidden.
+ * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records, or for its
+ * name servers.
+ * @throws Refusal domain_invalid, domain_taken, nameservers_unavailable, workspace_not_found, forbidden.
  */
-export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, text: string): Promise<Domain> {
+export async function connectDomain(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  text: string,
+  { dnsMode = 'manual' }: { dnsMode?: DnsMode } = {},
+): Promise<Domain> {
   requireWrite(scope)
   requireWorkspace(scope)
   const name = parseDomainName(text)
   if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
   if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
+  requireNameservers(platform, dnsMode, scope.workspaceId)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
   const now = platform.clock.now()
   const domain = await tx
@@ -37,7 +48,8 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
       organization_id: scope.organizationId,
       workspace_id: scope.workspaceId,
       name,
-      state: isSandboxName(name) ? 'active' : 'pending_records',
+      state: isSandboxName(name) ? 'active' : waitingState(dnsMode),
+      dns_mode: dnsMode,
       ownership_token: randomBytes(16).toString('hex'),
       created_at: now,
       updated_at: now,
@@ -60,7 +72,16 @@ export async function connectDomain(platform: Platform, tx: Tx, scope: Scope, te
     },
   ])
   await addDkimKeysJob(tx, [domain.id])
-  return domain
+  await startChecks(tx, [domain.id], now)
+  if (dnsMode !== 'served') return domain
+  await holdFormerZones(tx, [domain.id])
+  await touchZones(platform, tx, [domain.id])
+  return await getDomain(platform, scope, domain.id, tx)
+}
+
+/** What a domain waits for that is not active yet. */
+export function waitingState(dnsMode: DnsMode): 'pending_nameservers' | 'pending_records' {
+  return dnsMode === 'served' ? 'pending_nameservers' : 'pending_records'
 }
 
 export type DomainFilter = { state: DomainState | null; search: string | null }

@@ -43,6 +43,6 @@ export function isPublicSuffix(name: DomainName): boolean {
 }
 
 /** Names under .test (RFC 6761 §6.2) are sandboxes: active at once, and mail for them never leaves. */
-export function isSandboxName(name: DomainName): boolean {
+export function isSandboxName(name: string): boolean {
   return name.endsWith('.test')
 }

@@ -16,6 +16,12 @@ export type DomainsTable = {
   dns_mode: Generated<DnsMode>
   /** The host that is driven; null in the other modes. */
   dns_host_id: Generated<string | null>
+  /** What `dns_mode` becomes once the delegation has followed; until then both sides answer. */
+  pending_dns_mode: Generated<DnsMode | null>
+  /** Its zone is not answered, because its delegation may be left over from another workspace; see nameservers.ts. */
+  zone_held: Generated<boolean>
+  /** Rises with every change of its settings. */
+  settings_version: Generated<number>
   /** Of its zone (RFC 1035 §3.3.13); rises with every change, see zones/serial.ts. */
   zone_serial: Generated<number>
   /** What the DMARC record asks for (RFC 9989). */
@@ -24,6 +30,8 @@ export type DomainsTable = {
   dmarc_report_address: Generated<string | null>
   /** none: no MTA-STS policy is published (RFC 8461). */
   mta_sts_mode: Generated<MtaStsMode>
+  /** When `mta_sts_mode` became none, as long as senders may hold on to what was before; the database sets it. */
+  mta_sts_withdrawn_at: Generated<Date | null>
   /** An SVG for BIMI; its record is desired when it is set. */
   bimi_logo_url: Generated<string | null>
   /** Where browsers that come to the domain or its `www` are sent; null: nowhere, and no web record is desired. */

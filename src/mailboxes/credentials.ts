@@ -1,6 +1,6 @@
 /** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
 import { requireWrite, type Scope } from '../accounts/principals.ts'
-import { hasRealCertificate } from '../domains/certificates/host-names.ts'
+import { type MailServer, mailServers } from '../domains/mail-servers.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -8,14 +8,12 @@ import type { Platform } from '../platform/platform.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
 
-export type ServerSettings = { host: string; port: number; security: 'tls' | 'starttls' }
-
 export type Credentials = {
   username: string
   password: string
-  imap: ServerSettings | null
-  smtp: ServerSettings | null
-  pop3: ServerSettings | null
+  imap: MailServer | null
+  smtp: MailServer | null
+  pop3: MailServer | null
 }
 
 /**
@@ -78,22 +76,8 @@ export async function changePassword(
   return { username: mailbox.address, password, ...clientSettings(platform) }
 }
 
-/**
- * Where clients connect. With a real certificate that is implicit TLS (RFC 8314 §3); with the generated one
- * it is STARTTLS, because on loopback clients may then go without.
- */
-function clientSettings({ config, ports }: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
-  const preferTls = hasRealCertificate(config)
-  const settings = (starttls: number | null, tls: number | null): ServerSettings | null => {
-    const secure: ServerSettings | null =
-      tls === null ? null : { host: config.hostname, port: tls, security: 'tls' }
-    const upgraded: ServerSettings | null =
-      starttls === null ? null : { host: config.hostname, port: starttls, security: 'starttls' }
-    return preferTls ? (secure ?? upgraded) : (upgraded ?? secure)
-  }
-  return {
-    imap: settings(ports.imap, ports.imaps),
-    smtp: settings(ports.submission, ports.submissions),
-    pop3: settings(ports.pop3, ports.pop3s),
-  }
+/** Where clients connect, first choice of each. */
+function clientSettings(platform: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+  const { imap, submission, pop3 } = mailServers(platform)
+  return { imap: imap[0] ?? null, smtp: submission[0] ?? null, pop3: pop3[0] ?? null }
 }

@@ -1,8 +1,6 @@
 /** Mailboxes that were made before their domain was active: they are served from the moment that it is. */
 import { sql } from 'kysely'
-import type { Scope } from '../accounts/principals.ts'
-import type { Domain } from '../domains/domains.ts'
-import { applyCheck, type DomainCheck } from '../domains/verification.ts'
+import type { LookHooks } from '../domains/checks/settle.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
@@ -15,22 +13,18 @@ declare module '../platform/jobs.ts' {
   }
 }
 
-/** @throws Refusal domain_not_found, domain_state_conflict, forbidden. */
-export async function verifyDomain(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  check: DomainCheck,
-): Promise<Domain> {
-  return await applyCheck(platform, tx, scope, check, (inTx, domainId) =>
-    addJob(
-      inTx,
-      'mailbox.activate_waiting',
-      { domain_id: domainId },
-      { key: `mailbox.activate_waiting:${domainId}` },
-    ),
+/** For whoever makes a domain active: a job that makes its waiting mailboxes so. */
+export async function addActivation(tx: Tx, domainId: string): Promise<void> {
+  await addJob(
+    tx,
+    'mailbox.activate_waiting',
+    { domain_id: domainId },
+    { key: `mailbox.activate_waiting:${domainId}` },
   )
 }
+
+/** What a look at a domain leads to on this floor. */
+export const lookHooks: LookHooks = { onActive: addActivation }
 
 const mailboxesPerTransaction = 1000
 

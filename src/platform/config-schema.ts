@@ -3,6 +3,8 @@ import { setting } from './config-settings.ts'
 
 export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
 
+export const clientListeners = ['imaps', 'imap', 'pop3s', 'pop3', 'submissions', 'submission'] as const
+
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 export const configSchema = {
@@ -24,7 +26,7 @@ export const configSchema = {
   httpsPort: setting.port(
     'MAILWRIGHT_HTTPS_PORT',
     null,
-    'The API and the web names of domains (MTA-STS, autoconfig, redirects) over TLS; usually 443.',
+    'The API and the web names of domains (MTA-STS, autoconfig, redirects) over TLS; usually 443 (docs/web.md).',
   ),
   smtpPort: setting.port('MAILWRIGHT_SMTP_PORT', 2025, 'MX: where other mail servers deliver.'),
   submissionPort: setting.port('MAILWRIGHT_SUBMISSION_PORT', 2587, 'Submission with STARTTLS (RFC 6409).'),
@@ -58,6 +60,11 @@ export const configSchema = {
   publicAddresses: setting.addresses(
     'MAILWRIGHT_PUBLIC_ADDRESSES',
     'The addresses at which this platform is reached from the internet: what the names of MAILWRIGHT_DNS_ZONE and the web names of served domains lead to.',
+  ),
+  publicPorts: setting.portsByName(
+    'MAILWRIGHT_PUBLIC_PORTS',
+    clientListeners,
+    'The ports that mail clients are told (credentials, autoconfig), where those of the outside are forwarded to the listeners; the listeners’ own if unset.',
   ),
   authorityPort: setting.integer(
     'MAILWRIGHT_AUTHORITY_PORT',
@@ -156,7 +163,7 @@ export const configSchema = {
   httpChallengePort: setting.port(
     'MAILWRIGHT_HTTP_CHALLENGE_PORT',
     null,
-    'A listener that only answers ACME challenges (HTTP-01) and sends everything else to MAILWRIGHT_PUBLIC_URL; usually 80.',
+    'The web names of domains and ACME challenges (HTTP-01) without TLS; everything else is sent to MAILWRIGHT_PUBLIC_URL. Usually 80 (docs/web.md).',
   ),
   bootstrapApiKey: setting
     .optionalText(

@@ -182,6 +182,29 @@ function addresses(variable: string, doc: string): Setting<readonly string[]> {
   )
 }
 
+/** Ports by what they are for, as in `imaps=993`; `off`: not offered. */
+function portsByName<const T extends string>(
+  variable: string,
+  names: readonly T[],
+  doc: string,
+): Setting<ReadonlyMap<T, Port>> {
+  const parse = (raw: string): Parsed<ReadonlyMap<T, Port>> => {
+    const found = new Map<T, Port>()
+    for (const part of raw.split(',')) {
+      const [, given, value = ''] = /^\s*([a-z0-9]+)=(\d{1,5}|off)\s*$/.exec(part) ?? []
+      const name = names.find((one) => one === given)
+      const isPort = value === 'off' || (Number(value) >= 1 && Number(value) <= 65_535)
+      if (name === undefined || !isPort || found.has(name)) {
+        return bad(`must be a comma list as in ${names[0]}=993, of ${names.join(', ')}`)
+      }
+      found.set(name, value === 'off' ? null : Number(value))
+    }
+    return good(found)
+  }
+  const shape = `comma list of \`name=port\` or \`name=off\`, names \`${names.join('`, `')}\`; none`
+  return make<ReadonlyMap<T, Port>>({ variable, default: new Map(), doc, shape, parse })
+}
+
 /** An address, or one with the length of a prefix (RFC 4632 §3.1). */
 function isNetwork(part: string): boolean {
   const [address = '', length, ...rest] = part.split('/')
@@ -281,6 +304,7 @@ export const setting = {
   hostnames,
   networks,
   addresses,
+  portsByName,
   duration,
   durations,
   list,

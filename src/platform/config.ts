@@ -49,6 +49,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dnsZone: read(configSchema.dnsZone),
     nameservers: read(configSchema.nameservers),
     publicAddresses: read(configSchema.publicAddresses),
+    publicPorts: read(configSchema.publicPorts),
     authorityPort: read(configSchema.authorityPort),
     dnsHostNetworks: read(configSchema.dnsHostNetworks),
     cloudflareApiUrl: read(configSchema.cloudflareApiUrl),

@@ -3,10 +3,9 @@
  * DNSSEC and says so by the AD bit (RFC 4035 §3.2.3). node:dns does not show that bit.
  */
 import { randomInt } from 'node:crypto'
-import { createSocket } from 'node:dgram'
-import { connect, isIPv6 } from 'node:net'
 import * as dnsPacket from 'dns-packet'
 import { DnsFailure } from './dns.ts'
+import { type DnsReply, type DnsServer, exchange } from './dns-exchange.ts'
 
 export type SecureType = 'A' | 'AAAA' | 'MX' | 'TLSA' | 'DS'
 
@@ -63,9 +62,7 @@ export async function lookupTlsa(resolver: string, name: string): Promise<TlsaRe
   )
 }
 
-type Decoded = dnsPacket.DecodedPacket & { rcode?: string }
-
-async function ask(resolver: string, name: string, type: SecureType): Promise<Decoded> {
+async function ask(resolver: string, name: string, type: SecureType): Promise<DnsReply> {
   const id = randomInt(1, 65_536)
   const query = dnsPacket.encode({
     type: 'query',
@@ -85,80 +82,14 @@ async function ask(resolver: string, name: string, type: SecureType): Promise<De
       },
     ],
   })
-  const server = serverOf(resolver)
-  const isReply = (packet: Decoded): boolean =>
+  const isReply = (packet: DnsReply): boolean =>
     packet.id === id &&
     packet.type === 'response' &&
     packet.questions?.[0]?.name.toLowerCase() === name.toLowerCase()
-  const first = await overUdp(server, query, isReply)
-  return first.flag_tc === true ? await overTcp(server, query, isReply) : first
+  return await exchange(serverOf(resolver), query, isReply, queryMsMax)
 }
 
-type Server = { host: string; port: number }
-
-function serverOf(resolver: string): Server {
+function serverOf(resolver: string): DnsServer {
   const at = resolver.lastIndexOf(':')
   return { host: resolver.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(resolver.slice(at + 1)) }
-}
-
-function overUdp(
-  { host, port }: Server,
-  query: Buffer,
-  isReply: (packet: Decoded) => boolean,
-): Promise<Decoded> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
-    const settle = (act: () => void): void => {
-      clearTimeout(timer)
-      socket.close()
-      act()
-    }
-    const timer = setTimeout(() => settle(() => reject(new Error('no answer in time'))), queryMsMax)
-    socket.once('error', (error) => settle(() => reject(error)))
-    socket.on('message', (bytes) => {
-      const packet = decode(bytes)
-      if (packet && isReply(packet)) settle(() => resolve(packet))
-    })
-    // Connected: what comes from elsewhere is not even seen.
-    socket.connect(port, host, () => socket.send(query))
-  })
-}
-
-function overTcp(
-  { host, port }: Server,
-  query: Buffer,
-  isReply: (packet: Decoded) => boolean,
-): Promise<Decoded> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, host)
-    let held: Buffer = Buffer.alloc(0)
-    const fail = (why: string) => (): void => {
-      socket.destroy()
-      reject(new Error(why))
-    }
-    socket.setTimeout(queryMsMax, fail('no answer in time'))
-    socket.once('error', fail('the connection failed'))
-    socket.once('end', fail('the connection ended'))
-    socket.once('connect', () => {
-      const size = Buffer.alloc(2)
-      size.writeUInt16BE(query.length)
-      socket.write(Buffer.concat([size, query]))
-    })
-    socket.on('data', (bytes) => {
-      held = Buffer.concat([held, bytes])
-      if (held.length < 2 || held.length < 2 + held.readUInt16BE(0)) return
-      const packet = decode(held.subarray(2, 2 + held.readUInt16BE(0)))
-      socket.destroy()
-      if (packet && isReply(packet)) resolve(packet)
-      else reject(new Error('the answer is not one to the question'))
-    })
-  })
-}
-
-function decode(bytes: Buffer): Decoded | null {
-  try {
-    return dnsPacket.decode(bytes)
-  } catch {
-    return null
-  }
 }

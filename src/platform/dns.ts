@@ -7,15 +7,20 @@ import { createCache } from './cache.ts'
 import type { Config } from './config.ts'
 
 export type MxRecord = { exchange: string; priority: number }
+export type SrvRecord = { priority: number; weight: number; port: number; name: string }
+/** `critical` is the flags byte; the one other member is the property, such as `issue` (RFC 8659 §4.1). */
+export type CaaRecord = { critical: number } & Readonly<Record<string, string | number>>
 
 /** What each type answers with, as node:dns gives it. */
 export type DnsAnswers = {
   A: string[]
   AAAA: string[]
+  CAA: CaaRecord[]
   CNAME: string[]
   MX: MxRecord[]
   NS: string[]
   PTR: string[]
+  SRV: SrvRecord[]
   TXT: string[][]
 }
 
@@ -69,7 +74,7 @@ const cachedMax = 50_000
 const queryMsMax = 4_000
 const triesMax = 2
 
-const types: ReadonlySet<string> = new Set(['A', 'AAAA', 'CNAME', 'MX', 'NS', 'PTR', 'TXT'])
+const types: ReadonlySet<string> = new Set(['A', 'AAAA', 'CAA', 'CNAME', 'MX', 'NS', 'PTR', 'SRV', 'TXT'])
 
 /** @param config names the resolver (`ip:port`); without it the system's are asked. */
 export function createDns(config: Pick<Config, 'resolver'>): Dns {

@@ -2,6 +2,7 @@
 
 export const listenerNames = [
   'http',
+  'https',
   'smtp',
   'submission',
   'submissions',
@@ -22,6 +23,7 @@ export type ListenerPorts = Record<ListenerName, number | null>
 export function noListeners(): ListenerPorts {
   return {
     http: null,
+    https: null,
     smtp: null,
     submission: null,
     submissions: null,

@@ -33,6 +33,8 @@ export const errorCatalogue = {
   domain_taken: { status: 409, title: 'The domain is already connected' },
   domain_not_empty: { status: 409, title: 'The domain still has mailboxes' },
   domain_state_conflict: { status: 409, title: 'The domain is not in a state that allows this' },
+  nameservers_unavailable: { status: 422, title: 'This platform has no name servers' },
+  domain_settings_invalid: { status: 422, title: 'A setting of the domain is not valid' },
   domain_not_usable: { status: 409, title: 'The domain is not in a state that takes mailboxes' },
   // Secondaries and DNSSEC
   tsig_key_not_found: { status: 404, title: 'TSIG key not found' },

@@ -4,7 +4,7 @@
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import * as dnsPacket from 'dns-packet'
 
 /** `{ 'demo.example': { MX: [[10, 'mx.demo.example']], TXT: ['v=spf1 -all'] } }`; TXT texts are cut up as needed. */
@@ -18,6 +18,8 @@ export type ZoneRecords = {
   CNAME?: string[]
   NS?: string[]
   PTR?: string[]
+  SRV?: [priority: number, weight: number, port: number, target: string][]
+  CAA?: [flags: number, tag: 'issue' | 'issuewild' | 'iodef', value: string][]
   DS?: { keyTag: number; algorithm: number; digestType: number; digest: Buffer }[]
   TLSA?: { usage: number; selector: number; matchingType: number; certificate: Buffer }[]
   /** Answer with this code instead, as a broken server does. */
@@ -39,39 +41,9 @@ export type TestDns = AsyncDisposable & {
 
 export async function startTestDns(zone: Zone = {}): Promise<TestDns> {
   const state = { zone, questions: [] as string[], authenticated: false }
-  const udp = createSocket('udp4')
-  udp.bind(0, '127.0.0.1')
-  await once(udp, 'listening')
-  const { port } = udp.address()
-  udp.on('message', (bytes, from) => {
-    const reply = answer(state, bytes, 1232)
-    if (reply) udp.send(reply, from.port, from.address)
-  })
-  const sockets = new Set<Socket>()
-  const tcp = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => undefined)
-    socket.once('close', () => sockets.delete(socket))
-    let held = Buffer.alloc(0)
-    socket.on('data', (bytes: Buffer) => {
-      held = Buffer.concat([held, bytes])
-      while (held.length >= 2 && held.length >= 2 + held.readUInt16BE(0)) {
-        const length = held.readUInt16BE(0)
-        const reply = answer(state, held.subarray(2, 2 + length), 65_535)
-        held = held.subarray(2 + length)
-        if (!reply) continue
-        const size = Buffer.alloc(2)
-        size.writeUInt16BE(reply.length)
-        socket.write(Buffer.concat([size, reply]))
-      }
-    })
-  })
-  tcp.listen(port, '127.0.0.1')
-  await once(tcp, 'listening')
+  const server = await serveDns('127.0.0.1', 0, (bytes, bytesMax) => answer(state, bytes, bytesMax))
   return {
-    get resolver() {
-      return `127.0.0.1:${(tcp.address() as AddressInfo).port}`
-    },
+    resolver: `127.0.0.1:${server.port}`,
     get zone() {
       return state.zone
     },
@@ -85,7 +57,48 @@ export async function startTestDns(zone: Zone = {}): Promise<TestDns> {
     set authenticated(value: boolean) {
       state.authenticated = value
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]: () => server.stop(),
+  }
+}
+
+/** Answers over UDP and TCP at one address; `reply` is given what came and how long its answer may be. */
+export async function serveDns(
+  host: string,
+  wantedPort: number,
+  reply: (bytes: Buffer, bytesMax: number) => Buffer | null,
+): Promise<{ port: number; stop(): Promise<void> }> {
+  const udp = createSocket('udp4')
+  udp.bind(wantedPort, host)
+  await once(udp, 'listening')
+  const { port } = udp.address()
+  udp.on('message', (bytes, from) => {
+    const answered = reply(bytes, 1232)
+    if (answered) udp.send(answered, from.port, from.address)
+  })
+  const sockets = new Set<Socket>()
+  const tcp = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.once('close', () => sockets.delete(socket))
+    let held = Buffer.alloc(0)
+    socket.on('data', (bytes: Buffer) => {
+      held = Buffer.concat([held, bytes])
+      while (held.length >= 2 && held.length >= 2 + held.readUInt16BE(0)) {
+        const length = held.readUInt16BE(0)
+        const answered = reply(held.subarray(2, 2 + length), 65_535)
+        held = held.subarray(2 + length)
+        if (!answered) continue
+        const size = Buffer.alloc(2)
+        size.writeUInt16BE(answered.length)
+        socket.write(Buffer.concat([size, answered]))
+      }
+    })
+  })
+  tcp.listen(port, host)
+  await once(tcp, 'listening')
+  return {
+    port,
+    async stop() {
       for (const socket of sockets) socket.destroy()
       await new Promise<void>((resolve) => tcp.close(() => resolve()))
       await new Promise<void>((resolve) => udp.close(() => resolve()))
@@ -134,7 +147,8 @@ function look(zone: Zone, name: string, type: string): Found {
   return { rcode: rcodes.NOERROR, answers: answersOf(records, type, base), silent: false }
 }
 
-function answersOf(
+/** The records of one type, as dns-packet writes them. */
+export function answersOf(
   records: ZoneRecords,
   type: string,
   base: { name: string; ttl: number; class: 'IN' },
@@ -155,6 +169,18 @@ function answersOf(
     case 'TXT':
       // A character-string has at most 255 bytes (RFC 1035 §3.3).
       return (records.TXT ?? []).map((text) => ({ ...base, type, data: text.match(/.{1,255}/gs) ?? [''] }))
+    case 'SRV':
+      return (records.SRV ?? []).map(([priority, weight, port, target]) => ({
+        ...base,
+        type,
+        data: { priority, weight, port, target },
+      }))
+    case 'CAA':
+      return (records.CAA ?? []).map(([flags, tag, value]) => ({
+        ...base,
+        type,
+        data: { flags, tag, value },
+      }))
     case 'DS':
       return (records.DS ?? []).map((data) => ({ ...base, type, data }))
     case 'TLSA':

@@ -28,6 +28,7 @@ export async function checkPorts(config: Config): Promise<Finding[]> {
 function wantedPorts({ roles, ...config }: Config): [name: string, port: number][] {
   const wanted = [
     ['http', roles.has('http'), config.httpPort],
+    ['https', roles.has('http'), config.httpsPort],
     ['smtp', roles.has('smtp'), config.smtpPort],
     ['submission', roles.has('smtp'), config.submissionPort],
     ['submissions', roles.has('smtp'), config.submissionsPort],

@@ -10,6 +10,7 @@ import { decideFate } from '../../testing/test-bounces.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
 import { eventsOf } from '../../testing/test-mail.ts'
 import type { TestMailbox } from '../../testing/test-platform.ts'
+import { setDeliveryPolicy } from '../../testing/test-sending.ts'
 import { rawMessages, sendMessage, startTestSmtp, type TestSmtp } from '../../testing/test-smtp.ts'
 import { findSuppression } from './suppressions.ts'
 
@@ -102,6 +103,19 @@ test('a bounce that came late: noted, told once, suppressed; the message is deli
   const found = await findSuppression(smtp.t.platform.db, sender.owner.workspaceId, 'Ann@Example.org')
   assert.equal(found?.reason, 'bounce')
   await nobody(sender, 'bob@example.org')
+})
+
+test('a complaint pauses its sender at once, where the policy says so', async () => {
+  const sender = await smtp.t.createSender()
+  const { platform, scope } = smtp.t
+  await setDeliveryPolicy(platform, scope, 'mailbox', sender.mailboxId, {
+    pause_minimum: 1,
+    pause_complaint_per_mille: 1,
+  })
+  const { messageId } = await submit(sender, ['annoyed@example.org'])
+  await report('arf-rfc5965', sender, messageId, [['ann@example.org', 'annoyed@example.org']])
+  const paused = (await eventsOf(platform, sender.mailboxId)).filter(({ type }) => type === 'sending.paused')
+  assert.equal(paused.length, 1)
 })
 
 test('the bodies of reports are let go of when they are read', async () => {

@@ -7,6 +7,7 @@ import { appendEvents } from '../../platform/events.ts'
 import { newId } from '../../platform/ids.ts'
 import type { JobTypes } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { reviewAfterOutcomes } from '../limits/review.ts'
 import type { OutboundStep, StepDetail } from '../outbound/tables.ts'
 import { type Classified, classifyReply } from './classify.ts'
 import { findSent, isNamed, type SentRecipient } from './match-report.ts'
@@ -111,6 +112,7 @@ async function takeInArf(
       { type: 'message.complained', ...ownerOf(sent), data: recipientOf(sent) },
     ])
     await suppressAfterComplaint(platform, tx, sent.id, reason)
+    await reviewAfterOutcomes(tx, [sent.mailbox_id])
   }
 }
 

@@ -2,6 +2,7 @@
  * List-Unsubscribe with one click (RFC 2369 §3.2, RFC 8058). The address that a message names holds a sealed token: who is
  * unsubscribed from what, readable by us alone, and good for as long as the master key is known.
  */
+import { hasRealCertificate } from '../../domains/certificates/host-names.ts'
 import { parseAddress } from '../../mailboxes/address.ts'
 import { parseHeaderFields } from '../../messages/mime/header-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
@@ -61,10 +62,15 @@ export function unsubscribeFields(platform: Platform, unsubscription: Unsubscrip
   ].join('\r\n')
 }
 
-function publicUrl(platform: Platform): string {
-  const { publicUrl: given, hostname, httpPort } = platform.config
+function publicUrl({ config, ports }: Platform): string {
+  const { publicUrl: given, hostname, httpPort } = config
   if (given !== null) return given.replace(/\/+$/, '')
-  return `http://${hostname}:${platform.ports.http ?? httpPort ?? 80}`
+  const secure = ports.https ?? config.httpsPort
+  // RFC 8058 §3.1 wants HTTPS; a certificate that nobody trusts would not do.
+  if (secure !== null && hasRealCertificate(config)) {
+    return `https://${hostname}${secure === 443 ? '' : `:${secure}`}`
+  }
+  return `http://${hostname}:${ports.http ?? httpPort ?? 80}`
 }
 
 /** Does what a click asks for: the workspace does not write to the address any more. Once, however often it is asked. */

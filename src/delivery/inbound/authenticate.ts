@@ -9,6 +9,7 @@ import { checkInput } from './check-input.ts'
 import { type CheckResolver, startCheckResolver } from './check-resolver.ts'
 import { judgeDmarc } from './dmarc.ts'
 import { clientBehind } from './lmtp-client.ts'
+import { authenticatePlain, type PlainResult } from './plain-authentication.ts'
 import { shareKeys } from './shared-keys.ts'
 
 shareKeys()
@@ -25,6 +26,11 @@ export async function authenticateArrival(platform: Platform, arrival: Arrival):
   using resolver = startCheckResolver(platform.dns, bounds)
   const client = clientOf(arrival)
   try {
+    const plain =
+      client.address === null
+        ? null
+        : await authenticatePlain(platform, resolver, arrival, { ...client, address: client.address })
+    if (plain !== null) return plainAuthenticationOf(platform, plain)
     const result = await authenticate(await checkInput(arrival.message), {
       ...spfIdentity(arrival, client),
       mta: platform.config.hostname,
@@ -56,6 +62,23 @@ function spfIdentity(
 ): { sender: string; helo: string; ip: string } {
   if (address !== null) return { sender: mailFrom, helo, ip: address }
   return { sender: '', helo: `[${remoteAddress}]`, ip: remoteAddress }
+}
+
+function plainAuthenticationOf(platform: Platform, found: PlainResult): Authentication {
+  const { signatures, spf, author, policy, fields, authResults } = found
+  return {
+    spf: { result: narrowed(spf.status.result), domain: storableText(spf.domain) },
+    dkim: signatures.map(({ domain, selector }) => ({
+      result: 'pass',
+      domain,
+      selector,
+      aligned: domain === author,
+    })),
+    dmarc: { result: 'pass', domain: author, policy: policy.policy, disposition: 'none', override: null },
+    arc: { result: 'none', sealers: [] },
+    fields: cleanFields(fields, platform.config.hostname, true),
+    arcRecord: { authResults: storableText(authResults), cv: 'none' },
+  }
 }
 
 async function authenticationOf(

@@ -54,7 +54,7 @@ async function bounce(mailboxId: string, count: number, bounceClass: string): Pr
         finished_at = ${t.platform.clock.now()}
       where id in (select id from outbound_recipients where mailbox_id = ${mailboxId} and state = 'queued'
         order by id limit ${count})`.execute(tx)
-    await reviewAfterOutcomes(t.platform, tx, [mailboxId, mailboxId])
+    await reviewAfterOutcomes(tx, [mailboxId, mailboxId])
   })
   await runJobs(t.platform)
 }

@@ -24,11 +24,7 @@ const countedClasses = ['unknown_recipient', 'blocked', 'spam'] as const satisfi
  * Has the senders looked at of whose mail something bounced or was complained about.
  * @param mailboxIds may name one several times.
  */
-export async function reviewAfterOutcomes(
-  _platform: Platform,
-  tx: Tx,
-  mailboxIds: readonly string[],
-): Promise<void> {
+export async function reviewAfterOutcomes(tx: Tx, mailboxIds: readonly string[]): Promise<void> {
   await addJobs(
     tx,
     [...new Set(mailboxIds)].map((id) => ({
@@ -132,6 +128,6 @@ export async function reviewAll(platform: Platform): Promise<void> {
     where s.step = 'complained' and s.at > ${since}
     limit ${reviewedMax}`.execute(platform.db)
   const ids = rows.map(({ mailbox_id: id }) => id)
-  if (ids.length > 0) await transaction(platform.db, (tx) => reviewAfterOutcomes(platform, tx, ids))
+  if (ids.length > 0) await transaction(platform.db, (tx) => reviewAfterOutcomes(tx, ids))
   await settlePaused(platform)
 }

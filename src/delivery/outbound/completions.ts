@@ -121,7 +121,6 @@ async function followBounces(platform: Platform, tx: Tx, bounced: readonly Outco
   )
   await suppressAfterBounce(platform, tx, refused)
   await reviewAfterOutcomes(
-    platform,
     tx,
     bounced.map(({ message }) => message.mailboxId),
   )

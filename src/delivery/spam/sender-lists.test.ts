@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
+import { readBodyBytes } from '../../messages/bodies.ts'
 import { findFolder } from '../../messages/folders.ts'
 import { transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
+import { startTestDns, type TestDns } from '../../testing/test-dns.ts'
 import type { TestMailbox } from '../../testing/test-platform.ts'
 import { rawMessages, sendMessage, startTestSmtp, type TestSmtp } from '../../testing/test-smtp.ts'
 import { arrivalOf, authenticationOf, honestMessage, recipientOf, unproved } from '../../testing/test-spam.ts'
@@ -56,15 +58,20 @@ test('patterns of any address are canonical', () => {
   )
 })
 
+let dns: TestDns
 let smtp: TestSmtp
 let ann: TestMailbox
 let recipient: LocalRecipient
 before(async () => {
-  smtp = await startTestSmtp({ MAILWRIGHT_LOG_LEVEL: 'silent' })
+  dns = await startTestDns({ 'allowed.example': { TXT: ['v=spf1 ip4:127.0.0.1 ip6:::1 -all'] } })
+  smtp = await startTestSmtp({ MAILWRIGHT_LOG_LEVEL: 'silent', MAILWRIGHT_RESOLVER: dns.resolver })
   ann = await smtp.t.createMailbox('ann@demo.test')
   recipient = await recipientOf(smtp.t.platform, ann)
 })
-after(() => smtp[Symbol.asyncDispose]())
+after(async () => {
+  await smtp[Symbol.asyncDispose]()
+  await dns[Symbol.asyncDispose]()
+})
 beforeEach(async () => {
   await smtp.t.platform.pool.query('delete from sender_lists')
   await setMode('open') // its event makes the caches forget, too
@@ -240,4 +247,31 @@ test('the folder for what is blocked is made once, also by two at a time', async
   ])
   assert.equal(one, two)
   assert.equal((await findFolder(platform, ann.mailboxId, 'Blocked'))?.id, one)
+})
+
+test('over SMTP: with an allow list, who is not on it comes to the folder Blocked', async () => {
+  const { platform } = smtp.t
+  await list('mailbox', '+author@allowed.example')
+  await setMode('allow_list')
+  const send = async (author: string): Promise<void> => {
+    using client = await smtp.greet('smtp')
+    const message = honestMessage({ From: author, Subject: `from ${author}` })
+    assert.match(await sendMessage(client, `<${author}>`, [ann.address], message), /^250 /)
+  }
+  await send('author@allowed.example')
+  await send('stranger@other.example')
+  const subjectsIn = async (path: string): Promise<string[]> => {
+    const folder = await findFolder(platform, ann.mailboxId, path)
+    const rows = await platform.db
+      .selectFrom('messages')
+      .select('body_id')
+      .where('mailbox_id', '=', ann.mailboxId)
+      .where('folder_id', '=', folder?.id ?? '')
+      .orderBy('uid')
+      .execute()
+    const raw = await Promise.all(rows.map((row) => readBodyBytes(platform.db, row.body_id)))
+    return raw.map((bytes) => /^Subject: (.*)\r$/m.exec(String(bytes))?.[1] ?? '')
+  }
+  assert.deepEqual(await subjectsIn('Blocked'), ['from stranger@other.example'])
+  assert.equal((await subjectsIn('INBOX')).at(-1), 'from author@allowed.example')
 })

@@ -6,6 +6,7 @@ import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { privateKeyContext } from '../reseal.ts'
 import { putChallenge, removeChallenge } from './challenges.ts'
+import { type ChallengedName, publishDnsChallenge, withdrawDnsChallenge } from './dns-challenges.ts'
 import { certificatePolicy } from './policy.ts'
 
 export type IssuedCertificate = { keyPem: string; chainPem: string }
@@ -62,6 +63,8 @@ export async function openAcmeClient(platform: Platform, directoryUrl: string): 
   return client
 }
 
+export type ChallengeType = 'http-01' | 'dns-01'
+
 /**
  * Orders a certificate and waits for it, at most some minutes.
  * @throws when the authority refuses, cannot reach us, or does not answer.
@@ -69,24 +72,28 @@ export async function openAcmeClient(platform: Platform, directoryUrl: string): 
 export async function orderCertificate(
   platform: Platform,
   client: Client,
-  hostName: string,
+  name: ChallengedName,
+  type: ChallengeType,
 ): Promise<IssuedCertificate> {
-  const order = await client.createOrder({ identifiers: [{ type: 'dns', value: hostName }] })
+  const order = await client.createOrder({ identifiers: [{ type: 'dns', value: name.hostName }] })
   for (const authorization of await client.getAuthorizations(order)) {
     if (authorization.status === 'valid') continue // from an order before
-    const challenge = authorization.challenges.find(({ type }) => type === 'http-01')
-    if (!challenge) throw new Error('the authority offers no http-01 challenge')
+    const challenge = authorization.challenges.find((one) => one.type === type)
+    if (!challenge) throw new Error(`the authority offers no ${type} challenge`)
     const { token } = challenge
-    await putChallenge(platform, token, await client.getChallengeKeyAuthorization(challenge))
+    const answer = await client.getChallengeKeyAuthorization(challenge) // of dns-01 its digest (§8.4)
     try {
+      if (type === 'dns-01') await publishDnsChallenge(platform, name, answer)
+      else await putChallenge(platform, token, answer)
       await client.completeChallenge(challenge)
       await client.waitForValidStatus(challenge)
     } finally {
-      await removeChallenge(platform, token)
+      if (type === 'dns-01') await withdrawDnsChallenge(platform, name, answer)
+      else await removeChallenge(platform, token)
     }
   }
   const key = await crypto.createPrivateEcdsaKey('P-256')
-  const [, request] = await crypto.createCsr({ altNames: [hostName] }, key)
+  const [, request] = await crypto.createCsr({ altNames: [name.hostName] }, key)
   const finalized = await client.finalizeOrder(order, request)
   return { keyPem: key.toString(), chainPem: await client.getCertificate(finalized) }
 }

@@ -2,7 +2,7 @@
 
 export const certificatePolicy = {
   /** Names of a domain that clients and other servers connect to, where they lead to this platform. */
-  domainPrefixes: ['mail', 'mta-sts', 'autoconfig'],
+  domainPrefixes: ['mail', 'mta-sts', 'autoconfig', 'autodiscover'],
   /** Of a certificate's life: renewed then. A third remains for what may go wrong. */
   renewAfterShare: 2 / 3,
   /** Between two orders for a name at least, whatever the clocks say. */
@@ -22,5 +22,9 @@ export const certificatePolicy = {
   /** A name that nobody orders for any more is forgotten so long after it was due. */
   forgottenAfterMs: 30 * 24 * 3_600_000,
   challengeMs: 60 * 60_000,
+  /** Of a DNS-01 record; how long an order waits to see it, and how often it looks. */
+  challengeTtlSeconds: 10,
+  challengeSeenMsMax: 15_000,
+  challengeLookMs: 250,
   requestMsMax: 30_000,
 } as const

@@ -2,14 +2,22 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Client } from 'acme-client'
 import { type Selectable, sql } from 'kysely'
-import { type Tx, transaction } from '../../platform/database.ts'
+import { transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { privateKeyContext } from '../reseal.ts'
-import { askAuthority, type IssuedCertificate, openAcmeClient, orderCertificate } from './acme.ts'
+import {
+  askAuthority,
+  type ChallengeType,
+  type IssuedCertificate,
+  openAcmeClient,
+  orderCertificate,
+} from './acme.ts'
 import { removeExpiredChallenges } from './challenges.ts'
+import { isServedHere, removeExpiredDnsChallenges } from './dns-challenges.ts'
 import { enterHostNames, leadsHere, ownHostName } from './host-names.ts'
 import { certificatePolicy } from './policy.ts'
+import { certificateSubject } from './subject.ts'
 import type { CertificatesTable } from './tables.ts'
 
 declare module '../../platform/jobs.ts' {
@@ -29,6 +37,7 @@ export async function reconcileCertificates(platform: Platform): Promise<void> {
   if (acmeDirectoryUrl === null) return
   await alone(platform, async () => {
     await removeExpiredChallenges(platform)
+    await removeExpiredDnsChallenges(platform)
     await removeUnused(platform)
     await enterHostNames(platform)
     await orderDue(platform, acmeDirectoryUrl)
@@ -65,6 +74,7 @@ async function orderDue(platform: Platform, directoryUrl: string): Promise<void>
         where('host_name', '=', ownHostName(platform.config) ?? ''),
       ]),
     )
+    .where(isWanted)
     .orderBy('next_attempt_at')
     .limit(certificatePolicy.ordersPerRunMax)
     .execute()
@@ -73,17 +83,33 @@ async function orderDue(platform: Platform, directoryUrl: string): Promise<void>
   for (const certificate of due) {
     if (performance.now() > until) return
     try {
-      if (!(await leadsHere(platform, certificate.host_name))) {
-        throw new Error('the name does not lead to this platform')
-      }
+      const challenge = await challengeFor(platform, certificate)
       const asked: Client = client ?? (await askAuthority(() => openAcmeClient(platform, directoryUrl)))
       client = asked
-      const issued = await askAuthority(() => orderCertificate(platform, asked, certificate.host_name))
+      const name = { hostName: certificate.host_name, domainId: certificate.domain_id }
+      const issued = await askAuthority(() => orderCertificate(platform, asked, name, challenge))
       await keep(platform, certificate, issued)
     } catch (error) {
       await noteFailure(platform, certificate, error)
     }
   }
+}
+
+/** A domain that sends no browsers on any more needs no certificate for itself and its `www`. */
+const isWanted = sql<boolean>`not exists (select from domains where domains.id = certificates.domain_id
+  and redirect_url is null and host_name in (domains.name, 'www.' || domains.name))`
+
+/**
+ * How the authority is shown that a name is ours: over HTTP where we listen for it, else by the zone where we answer for
+ * it, else over HTTP through whatever stands before the HTTP listener.
+ */
+async function challengeFor(platform: Platform, certificate: Certificate): Promise<ChallengeType> {
+  const name = { hostName: certificate.host_name, domainId: certificate.domain_id }
+  const isHere = await leadsHere(platform, name.hostName)
+  if (isHere && platform.config.httpChallengePort !== null) return 'http-01'
+  if (await isServedHere(platform, name)) return 'dns-01'
+  if (isHere) return 'http-01'
+  throw new Error('the name does not lead to this platform')
 }
 
 async function keep(
@@ -118,7 +144,7 @@ async function keep(
     await appendEvents(platform, tx, [
       {
         type: 'certificate.issued',
-        ...(await subjectOf(tx, certificate)),
+        ...(await certificateSubject(tx, certificate.domain_id)),
         data: { certificate_id: id, host_name: hostName, not_after: own.validToDate.toISOString() },
       },
     ])
@@ -150,7 +176,7 @@ async function noteFailure(platform: Platform, certificate: Certificate, error: 
     await appendEvents(platform, tx, [
       {
         type: 'certificate.failed',
-        ...(await subjectOf(tx, certificate)),
+        ...(await certificateSubject(tx, certificate.domain_id)),
         data: {
           certificate_id: id,
           host_name: hostName,
@@ -182,33 +208,10 @@ async function removeUnused(platform: Platform): Promise<void> {
       await appendEvents(platform, tx, [
         {
           type: 'certificate.removed',
-          ...(await subjectOf(tx, certificate)),
+          ...(await certificateSubject(tx, certificate.domain_id)),
           data: { certificate_id: certificate.id, host_name: certificate.host_name },
         },
       ])
     }
   })
-}
-
-/** Whose event it is: the domain's owner, or for the platform's own name its first organization. */
-async function subjectOf(
-  tx: Tx,
-  { domain_id: domainId }: Certificate,
-): Promise<{ organizationId: string; workspaceId: string | null }> {
-  if (domainId !== null) {
-    const domain = await tx
-      .selectFrom('domains')
-      .select(['organization_id', 'workspace_id'])
-      .where('id', '=', domainId)
-      .executeTakeFirstOrThrow()
-    return { organizationId: domain.organization_id, workspaceId: domain.workspace_id }
-  }
-  const { id } = await tx
-    .selectFrom('organizations')
-    .select('id')
-    .orderBy('created_at')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirstOrThrow()
-  return { organizationId: id, workspaceId: null }
 }

@@ -38,11 +38,22 @@ export type CertificatesTable = {
 /** Answers to HTTP-01 challenges (RFC 8555 §8.3), which whatever node is asked must know. */
 export type AcmeChallengesTable = { token: string; key_authorization: string; expires_at: Date }
 
+/** Answers to DNS-01 challenges (RFC 8555 §8.4), for the zones of served domains and the platform's own. */
+export type AcmeDnsChallengesTable = {
+  /** `_acme-challenge.` and the host name. */
+  name: string
+  value: string
+  /** Null: the platform's own zone. */
+  domain_id: string | null
+  expires_at: Date
+}
+
 declare module '../../platform/database.ts' {
   interface Tables {
     acme_accounts: AcmeAccountsTable
     certificates: CertificatesTable
     acme_challenges: AcmeChallengesTable
+    acme_dns_challenges: AcmeDnsChallengesTable
   }
 }
 
@@ -55,6 +66,8 @@ declare module '../../platform/events.ts' {
       problem: string
       next_attempt_at: string
     }
+    /** A DNS-01 challenge of the platform's own zone has come or gone; those of domains change their zones. */
+    'certificate.challenge_changed': { host_name: string }
     'certificate.removed': { certificate_id: string; host_name: string }
   }
 }

@@ -9,6 +9,7 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { encodeName } from '../../platform/dns-wire/names.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { isAnswered } from '../zones/answered.ts'
 import type { WireRRset } from '../zones/zone-answer.ts'
 
 export type CatalogMember = {
@@ -58,7 +59,7 @@ async function readMembers(tx: Tx): Promise<CatalogMember[]> {
     select id, name, workspace_id,
       case when state = 'deletion_scheduled' then coalesce(state_before_deletion, state) else state end
         in ('active', 'suspended', 'expired') and name not like '%.test' as is_proven
-    from domains where dns_mode = 'served' and state <> 'deleted' order by id`.execute(tx)
+    from domains where ${isAnswered} order by id`.execute(tx)
   const byName = new Map(rows.map((row) => [row.name, row]))
   return rows
     .filter((row) => !isTaken(row, byName))

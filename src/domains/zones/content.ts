@@ -19,6 +19,10 @@ export type ServedDomain = Omit<
   | 'delete_after'
   | 'host_names_checked_at'
   | 'dns_host_id'
+  | 'dns_mode'
+  | 'pending_dns_mode'
+  | 'zone_held'
+  | 'settings_version'
 >
 
 export type CustomerRecord = Pick<Selectable<ZoneRecordsTable>, 'name' | 'type' | 'ttl' | 'value'>
@@ -32,10 +36,14 @@ export function zoneContent(
   domain: ServedDomain,
   keys: readonly DkimKey[],
   records: readonly CustomerRecord[],
+  challenges: readonly RRset[] = [],
 ): Zone {
   const ours = mergeRRsets([
     setOf(domain.name, 'NS', zoneNameservers(config, domain.workspace_id)),
-    ...desiredRecords(config, domain, keys).map(({ type, name, value }) => setOf(name, type, [value])),
+    ...desiredRecords(config, { ...domain, dns_mode: 'served', zone_held: false }, keys).map(
+      ({ type, name, value }) => setOf(name, type, [value]),
+    ),
+    ...challenges,
   ])
   const theirs = mergeRRsets(
     records

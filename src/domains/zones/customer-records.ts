@@ -9,6 +9,7 @@ import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { DesiredRecord } from '../desired-records.ts'
 import { type Domain, getDomain } from '../domains.ts'
+import { wantedDnsMode } from '../nameservers.ts'
 import type { ZoneRecordsTable } from '../tables.ts'
 import { plannedRecords, requireUnprotected } from './protected-records.ts'
 import { parseOwnerName } from './record-names.ts'
@@ -56,12 +57,11 @@ export async function listZoneRecords(
     .orderBy('id')
     .limit(page.limit + 1)
     .execute()
-  const planned =
-    domain.dns_mode === 'manual'
-      ? []
-      : (await plannedRecords(platform, platform.db, domain)).filter(
-          (one) => (name === null || one.name === name) && (filter.type === null || one.type === filter.type),
-        )
+  const planned = isByHand(domain)
+    ? []
+    : (await plannedRecords(platform, platform.db, domain)).filter(
+        (one) => (name === null || one.name === name) && (filter.type === null || one.type === filter.type),
+      )
   return { page: toPage(rows, page), planned }
 }
 
@@ -163,8 +163,13 @@ async function lockZone(
     .forUpdate()
     .executeTakeFirst()
   if (!domain) throw new Refusal('domain_not_found')
-  if (domain.dns_mode === 'manual' && !allow.manual) throw new Refusal('domain_dns_manual')
+  if (isByHand(domain) && !allow.manual) throw new Refusal('domain_dns_manual')
   return domain
+}
+
+/** Its records are in its owner's hands, now and as far as is known. */
+function isByHand(domain: Domain): boolean {
+  return domain.dns_mode === 'manual' && wantedDnsMode(domain) === 'manual'
 }
 
 async function zoneRecord(db: Db, domain: Domain, id: string): Promise<ZoneRecord> {

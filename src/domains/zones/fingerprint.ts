@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Config } from '../../platform/config.ts'
-import { transaction } from '../../platform/database.ts'
+import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { isAnswered } from './answered.ts'
 import { type ServedDomain, zoneContent } from './content.ts'
 import { ownZone } from './own-zone.ts'
 import { soaTimers } from './policy.ts'
@@ -20,11 +21,11 @@ const samples: readonly ServedDomain[] = [
     name: 'sample.example',
     state: 'active',
     ownership_token: '0',
-    dns_mode: 'served',
     zone_serial: 1,
     dmarc_policy: 'reject',
     dmarc_report_address: 'reports@sample.example',
     mta_sts_mode: 'enforce',
+    mta_sts_withdrawn_at: null,
     bimi_logo_url: 'https://sample.example/logo.svg',
     redirect_url: 'https://other.example/',
     redirect_status: 301,
@@ -37,11 +38,11 @@ const samples: readonly ServedDomain[] = [
     name: 'sample.example',
     state: 'active',
     ownership_token: '0',
-    dns_mode: 'served',
     zone_serial: 1,
     dmarc_policy: 'none',
     dmarc_report_address: null,
     mta_sts_mode: 'none',
+    mta_sts_withdrawn_at: null,
     bimi_logo_url: null,
     redirect_url: null,
     redirect_status: 301,
@@ -80,7 +81,7 @@ export async function bringSerialsUpToDate(platform: Platform): Promise<number> 
     const serial = Math.max(known.serial + 1, seconds)
     await sql`update zone_fingerprint set fingerprint = ${fingerprint}, serial = ${serial}`.execute(tx)
     const served = await sql<{ id: string }>`
-      select id from domains where dns_mode = 'served' and state <> 'deleted' order by id`.execute(tx)
+      select id from domains where ${isAnswered} order by id`.execute(tx)
     for (let at = 0; at < served.rows.length; at += touchedPerStatement) {
       const some = served.rows.slice(at, at + touchedPerStatement)
       await touchZones(
@@ -95,3 +96,17 @@ export async function bringSerialsUpToDate(platform: Platform): Promise<number> 
 }
 
 const touchedPerStatement = 5_000
+
+/** Says that the platform's own zone has changed. Before a name server has started for the first time nobody asks. */
+export async function raiseOwnSerial(platform: Platform, tx: Tx): Promise<void> {
+  const seconds = Math.floor(platform.clock.now().getTime() / 1000)
+  // It is the highest of all (own-zone-answers.ts), so that it must come after every domain's, too.
+  await sql`update zone_fingerprint set serial =
+    greatest(serial + 1, ${seconds}::bigint, (select max(zone_serial) + 1 from domains))`.execute(tx)
+}
+
+/** The serial of its last change of that kind; 0 before there was any. */
+export async function readOwnSerial(db: Db): Promise<number> {
+  const { rows } = await sql<{ serial: number }>`select serial from zone_fingerprint`.execute(db)
+  return rows[0]?.serial ?? 0
+}

@@ -1,6 +1,8 @@
 /** The platform's own zone as questions are answered from it: its few names, and the keys of the domain in question. */
 import type { Platform } from '../../platform/platform.ts'
+import { platformChallengeRecords } from '../certificates/dns-challenges.ts'
 import { type CompiledZone, compileZone } from './compiled-zone.ts'
+import { readOwnSerial } from './fingerprint.ts'
 import type { FoundZone, Version } from './found-zone.ts'
 import { dkimDomainOf, dkimNode, dkimSets, ownNameservers, ownZone } from './own-zone.ts'
 import { createOwnZoneKeys } from './own-zone-keys.ts'
@@ -11,6 +13,10 @@ export type OwnZone = {
   /** Something of it has changed: its serial is the highest of all zones', since their keys are in it. */
   raise(serial: number): void
   forgetKeys(domainId: string): void
+  /** Reads the challenges of an authority (RFC 8555 §8.4), and the serial that they came with. */
+  readChallenges(): Promise<void>
+  /** The same, for who cannot wait. What cannot be read is logged: who asked for it gives up in time. */
+  noteChallenges(): void
   /** What changed is not known. */
   forgetAll(): void
   content(): Zone | null
@@ -24,11 +30,12 @@ export function createOwnZone(platform: Platform): OwnZone {
   let serial = 0
   let version: Version = { isCurrent: true }
   let withoutKeys: FoundZone | null = null
+  let challenges: readonly RRset[] = []
 
   const found = (sets: readonly RRset[]): FoundZone | null => {
     const zone = ownZone(config, serial)
     if (zone === null || config.dnsZone === null) return null
-    const whole = { ...zone, rrsets: [...zone.rrsets, ...sets] }
+    const whole = { ...zone, rrsets: [...zone.rrsets, ...challenges, ...sets] }
     const made: CompiledZone = compileZone(whole, soaNames(config, ownNameservers(config)), [
       dkimNode(config.dnsZone),
     ])
@@ -39,7 +46,18 @@ export function createOwnZone(platform: Platform): OwnZone {
     version = { isCurrent: true }
     withoutKeys = found([])
   }
+  const readChallenges = async (): Promise<void> => {
+    challenges = await platformChallengeRecords(platform.db)
+    serial = Math.max(serial, await readOwnSerial(platform.db))
+    renew()
+  }
   return {
+    readChallenges,
+    noteChallenges() {
+      readChallenges().catch((cause: unknown) => {
+        platform.log.error({ event: 'zones.challenges_unread', cause })
+      })
+    },
     raise(to) {
       serial = Math.max(serial, to)
       renew()
@@ -48,8 +66,12 @@ export function createOwnZone(platform: Platform): OwnZone {
     forgetAll() {
       keys.forgetAll()
       renew()
+      this.noteChallenges()
     },
-    content: () => ownZone(config, serial),
+    content() {
+      const zone = ownZone(config, serial)
+      return zone && { ...zone, rrsets: [...zone.rrsets, ...challenges] }
+    },
     find(dnsZone, name) {
       const domainId = dkimDomainOf(dnsZone, name)
       if (domainId === null) return withoutKeys

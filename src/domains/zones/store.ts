@@ -6,13 +6,14 @@ import { createCache } from '../../platform/cache.ts'
 import type { PublishedEvent } from '../../platform/event-bus.ts'
 import type { EventType } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { challengeRecords } from '../certificates/dns-challenges.ts'
 import { compileZone } from './compiled-zone.ts'
 import { zoneContent } from './content.ts'
 import { bringSerialsUpToDate } from './fingerprint.ts'
 import type { FoundZone, Version, ZoneSigner } from './found-zone.ts'
 import { createOwnZone } from './own-zone-answers.ts'
 import { zoneLimits } from './policy.ts'
-import type { Zone } from './records.ts'
+import type { RRset, Zone } from './records.ts'
 import { createRefresher } from './refresh.ts'
 import { soaNames } from './soa.ts'
 import { isAtOrBelow } from './wire-names.ts'
@@ -47,7 +48,15 @@ export type ZoneStoreOptions = {
   readSigners?: (domainIds: readonly string[]) => Promise<ReadonlyMap<string, ZoneSigner>>
 }
 
-type Entry = IndexedZone & { row: ZoneRow; version: Version; signer: ZoneSigner | null }
+type Entry = IndexedZone & {
+  row: ZoneRow
+  version: Version
+  signer: ZoneSigner | null
+  /** Of an authority (RFC 8555 §8.4), for as long as it takes. */
+  challenges: readonly RRset[]
+}
+
+const noChallenges: readonly RRset[] = []
 
 /** Resolves when all zones are loaded. */
 export async function startZoneStore(platform: Platform, options: ZoneStoreOptions = {}): Promise<ZoneStore> {
@@ -64,10 +73,12 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
     compiled.delete(id)
   }
   const put = async (rows: readonly ZoneRow[]): Promise<void> => {
-    const signers = await options.readSigners?.(rows.map(({ id }) => id))
+    const ids = rows.map(({ id }) => id)
+    const signers = await options.readSigners?.(ids)
+    const challenges = await challengeRecords(db, ids)
     for (const row of rows) {
       retire(row.id)
-      index.put(entryOf(row, signers?.get(row.id) ?? null))
+      index.put(entryOf(row, signers?.get(row.id) ?? null, challenges.get(row.id) ?? noChallenges))
     }
   }
   const refresher = createRefresher({
@@ -88,6 +99,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
   })
   // Before the first row is read, so that no change falls between.
   const stopListening = bus.subscribe((event) => {
+    if (event.type === 'certificate.challenge_changed') own.noteChallenges()
     const change = zoneChangeOf(event)
     if (change === null) return
     own.forgetKeys(change.domainId)
@@ -103,6 +115,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
   const startedAt = performance.now()
   own.raise(await bringSerialsUpToDate(platform))
   own.raise(await readHighestSerial(db))
+  await own.readChallenges()
   for (let after = firstId, isLast = false; !isLast; ) {
     const rows = await readZonesAfter(db, after, zoneLimits.loadedPerStatement)
     await put(rows)
@@ -112,7 +125,8 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
   refresher.start()
   log.info({ event: 'zones.loaded', zones: index.size, ms: Math.round(performance.now() - startedAt) })
 
-  const contentOf = ({ row }: Entry): Zone => zoneContent(config, row, keysOf(row), recordsOf(row))
+  const contentOf = ({ row, challenges }: Entry): Zone =>
+    zoneContent(config, row, keysOf(row), recordsOf(row), challenges)
   return {
     get topology() {
       return index.topology + doubts
@@ -146,7 +160,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
 const firstId = '00000000-0000-0000-0000-000000000000'
 const compiledMs = Number.POSITIVE_INFINITY // events drop what has changed
 
-function entryOf(row: ZoneRow, signer: ZoneSigner | null): Entry {
+function entryOf(row: ZoneRow, signer: ZoneSigner | null, challenges: readonly RRset[]): Entry {
   return {
     id: row.id,
     name: row.name,
@@ -155,6 +169,7 @@ function entryOf(row: ZoneRow, signer: ZoneSigner | null): Entry {
     row,
     version: { isCurrent: true },
     signer,
+    challenges,
   }
 }
 

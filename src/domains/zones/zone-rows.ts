@@ -4,13 +4,14 @@ import type { Db } from '../../platform/database.ts'
 import type { DkimKey } from '../dkim-keys.ts'
 import { isSandboxName, parseDomainName } from '../names.ts'
 import type { DomainsTable } from '../tables.ts'
+import { isAnswered } from './answered.ts'
 import type { CustomerRecord, ServedDomain } from './content.ts'
 
 /** A domain with what its zone is made of; keys and records stay JSON text until someone asks for the zone. */
 export type ZoneRow = ServedDomain & { keys: string | null; records: string | null }
 
-const columns = sql`d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.dns_mode, d.zone_serial,
-  d.dmarc_policy, d.dmarc_report_address, d.mta_sts_mode, d.bimi_logo_url, d.redirect_url, d.redirect_status,
+const columns = sql`d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.zone_serial,
+  d.dmarc_policy, d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url, d.redirect_status,
   d.redirect_keeps_path, d.state_before_deletion,
   (select json_agg(json_build_object('algorithm', k.algorithm, 'selector', k.selector,
       'public_key', k.public_key, 'state', k.state) order by k.selector desc)::text
@@ -19,16 +20,14 @@ const columns = sql`d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.
       order by r.id)::text
     from zone_records r where r.domain_id = d.id) as records`
 
-const isServed = sql`d.dns_mode = 'served' and d.state <> 'deleted'`
-
 /** The served zones behind `after` in the order of their ids, at most `limit`. */
 export async function readZonesAfter(db: Db, after: string, limit: number): Promise<ZoneRow[]> {
-  return await read(db, sql`${isServed} and d.id > ${after}::uuid order by d.id limit ${limit}`)
+  return await read(db, sql`${isAnswered} and d.id > ${after}::uuid order by d.id limit ${limit}`)
 }
 
 /** Those of these domains that are served. */
 export async function readZones(db: Db, ids: readonly string[]): Promise<ZoneRow[]> {
-  return await read(db, sql`${isServed} and d.id = any(${ids}::uuid[])`)
+  return await read(db, sql`${isAnswered} and d.id = any(${ids}::uuid[])`)
 }
 
 async function read(db: Db, condition: RawBuilder<unknown>): Promise<ZoneRow[]> {
@@ -39,7 +38,7 @@ async function read(db: Db, condition: RawBuilder<unknown>): Promise<ZoneRow[]> 
 /** The serial of each served zone, to find out which have changed. */
 export async function readSerials(db: Db): Promise<{ id: string; serial: number }[]> {
   const { rows } = await sql<{ id: string; serial: number }>`
-    select d.id, d.zone_serial as serial from domains d where ${isServed}`.execute(db)
+    select d.id, d.zone_serial as serial from domains d where ${isAnswered}`.execute(db)
   return rows
 }
 

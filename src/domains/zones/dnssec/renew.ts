@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { transaction } from '../../../platform/database.ts'
 import type { Platform } from '../../../platform/platform.ts'
+import { isAnswered } from '../answered.ts'
 import { touchZones } from '../serial.ts'
 
 declare module '../../../platform/jobs.ts' {
@@ -22,9 +23,9 @@ export async function renewSignedZones(platform: Platform): Promise<number> {
   const before = Math.floor(platform.clock.now().getTime() / 1000) - renewAfterSeconds
   return await transaction(platform.db, async (tx) => {
     const { rows } = await sql<{ id: string }>`
-      select d.id from dnssec_keys k join domains d on d.id = k.domain_id
-      where k.state = 'active' and d.state <> 'deleted' and d.dns_mode = 'served' and d.zone_serial < ${before}
-      order by d.id limit ${zonesPerTransaction}`.execute(tx)
+      select id from domains where ${isAnswered} and zone_serial < ${before}
+        and exists (select from dnssec_keys k where k.domain_id = domains.id and k.state = 'active')
+      order by id limit ${zonesPerTransaction}`.execute(tx)
     await touchZones(
       platform,
       tx,

@@ -1,0 +1,62 @@
+/** The stored looks: one row for a domain. */
+import { type Selectable, sql } from 'kysely'
+import type { Db, Tx } from '../../platform/database.ts'
+import type { Decision, Standing } from './decide.ts'
+import type { Look } from './look.ts'
+import type { DomainChecksTable } from './tables.ts'
+
+export type StoredCheck = Selectable<DomainChecksTable>
+
+/** @returns null for a domain that is not looked at: a sandbox. */
+export async function storedCheck(db: Db, domainId: string): Promise<StoredCheck | null> {
+  const found = await db
+    .selectFrom('domain_checks')
+    .selectAll()
+    .where('domain_id', '=', domainId)
+    .executeTakeFirst()
+  return found ?? null
+}
+
+export function standingOf(stored: StoredCheck | null): Standing {
+  return {
+    records: stored?.records ?? [],
+    brokenSince: stored?.broken_since ?? null,
+    delegatedSince: stored?.delegated_since ?? null,
+  }
+}
+
+/** Domains that are looked at from now on, at once if nobody says otherwise. Sandboxes are not in DNS. */
+export async function startChecks(tx: Tx, domainIds: readonly string[], dueAt: Date): Promise<void> {
+  await sql`insert into domain_checks (domain_id, due_at, created_at)
+    select id, ${dueAt}::timestamptz, ${dueAt}::timestamptz from domains
+    where id = any(${domainIds}::uuid[]) and name not like '%.test'
+    on conflict (domain_id) do update set due_at = excluded.due_at`.execute(tx)
+}
+
+/** Writes looks down, all in one statement. */
+export async function storeLooks(
+  db: Db,
+  looks: readonly { domainId: string; look: Look; decision: Decision }[],
+): Promise<void> {
+  if (looks.length === 0) return
+  const rows = looks.map(({ domainId, look, decision }) => ({
+    domain_id: domainId,
+    checked_at: look.at,
+    due_at: decision.dueAt,
+    asked: look.asked,
+    delegation: look.delegation,
+    records: look.records,
+    problem: look.problem,
+    broken_since: decision.brokenSince,
+    delegated_since: decision.delegatedSince,
+  }))
+  await sql`insert into domain_checks (domain_id, checked_at, due_at, asked, delegation, records, problem, broken_since,
+      delegated_since)
+    select * from json_to_recordset(${JSON.stringify(rows)}::json) as seen (domain_id uuid, checked_at timestamptz,
+      due_at timestamptz, asked text, delegation jsonb, records jsonb, problem text, broken_since timestamptz,
+      delegated_since timestamptz)
+    order by domain_id
+    on conflict (domain_id) do update set checked_at = excluded.checked_at, due_at = excluded.due_at,
+      asked = excluded.asked, delegation = excluded.delegation, records = excluded.records, problem = excluded.problem,
+      broken_since = excluded.broken_since, delegated_since = excluded.delegated_since`.execute(db)
+}
