@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startCommitLane } from '../delivery/commit-lane.ts'
+import { createDnsHost } from '../domains/dns-hosts/connections.ts'
+import { transaction } from '../platform/database.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
 import { addresses, submit } from '../testing/test-sending.ts'
 
 let api: TestApi
 let other: Tenant
-let own: Record<'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound' | 'relay', string>
+let own: Record<
+  'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound' | 'relay' | 'dnsHost',
+  string
+>
 
 /** Keys that must not see the first tenant's objects: another organization's, and another workspace's. */
 let strangers: { name: string; key: string; headers: Record<string, string> }[]
@@ -42,9 +47,17 @@ before(async () => {
     ),
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
+    dnsHost: await dnsHost(),
   }
 })
 after(() => api[Symbol.asyncDispose]())
+
+/** A connection of the first tenant, made past the API, which would ask the host. */
+async function dnsHost(): Promise<string> {
+  const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
+  const { platform, scope } = api
+  return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
 
 /** A recipient in the first tenant's queue. */
 async function queuedRecipient(mailboxId: string): Promise<string> {
@@ -117,6 +130,20 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['POST', (ref) => `/v1/domains/${ref}/dkim/rotate`],
   ['DELETE', (ref) => `/v1/domains/${ref}`],
   ['DELETE', (ref) => `/v1/domains/${ref}?preview=true`],
+  ['GET', (ref) => `/v1/domains/${ref}/dns-host`],
+  ['PUT', (ref) => `/v1/domains/${ref}/dns-host`, { dns_host_id: unknownId }],
+  ['PUT', (ref) => `/v1/domains/${ref}/dns-host`, { dns_host_id: unknownId, preview: true }],
+  ['DELETE', (ref) => `/v1/domains/${ref}/dns-host`],
+  ['DELETE', (ref) => `/v1/domains/${ref}/dns-host?preview=true`],
+  ['POST', (ref) => `/v1/domains/${ref}/dns/apply`],
+  ['POST', (ref) => `/v1/domains/${ref}/dns/apply`, { preview: true }],
+  ['GET', (ref) => `/v1/domains/${ref}/records`],
+  ['POST', (ref) => `/v1/domains/${ref}/records`, { name: 'x', type: 'A', value: '192.0.2.1' }],
+  ['PATCH', (ref) => `/v1/domains/${ref}/records/${unknownId}`, { ttl: 60 }],
+  ['DELETE', (ref) => `/v1/domains/${ref}/records/${unknownId}`],
+  ['GET', (ref) => `/v1/dns-hosts/${ref}`],
+  ['PATCH', (ref) => `/v1/dns-hosts/${ref}`, { name: 'x' }],
+  ['DELETE', (ref) => `/v1/dns-hosts/${ref}`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/aliases`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/aliases`, { address: 'x@demo.test' }],
   ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`],
@@ -159,6 +186,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/workspaces')) return [[api.scope.workspaceId, unknownId]]
   if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
+  if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/suppressions')) {
     return [
@@ -216,6 +244,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/suppressions',
       '/v1/outbound',
       '/v1/relays',
+      '/v1/dns-hosts',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

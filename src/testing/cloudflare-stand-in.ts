@@ -37,6 +37,8 @@ export type CloudflareStandIn = AsyncDisposable & {
   requests: string[]
   complaints: string[]
   addZone(name: string, records?: Omit<CloudflareRecord, 'id'>[]): CloudflareZone
+  /** The next batch is done, but its reply never arrives. */
+  loseNextBatch(): void
   /** The next requests are answered so instead. */
   answerNext(reply: {
     status: number
@@ -60,6 +62,7 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
     requests: [],
     complaints: [],
     canned: [],
+    losesBatch: false,
   }
   const server = createServer((request, response) => void answer(state, request, response))
   server.listen(0, '127.0.0.1')
@@ -68,6 +71,9 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
   return {
     ...state,
     url: `http://127.0.0.1:${port}/client/v4`,
+    loseNextBatch: () => {
+      state.losesBatch = true
+    },
     addZone: (name, records = []) => addZone(state, name, records),
     answerNext: (reply) => void state.canned.push(reply),
     async [Symbol.asyncDispose]() {
@@ -80,6 +86,7 @@ export async function startCloudflare(): Promise<CloudflareStandIn> {
 type Canned = { status: number; headers?: Record<string, string>; body: string; delayMs?: number }
 type State = Pick<CloudflareStandIn, 'token' | 'accountId' | 'zones' | 'requests' | 'complaints'> & {
   canned: Canned[]
+  losesBatch: boolean
 }
 
 function addZone(state: State, name: string, records: Omit<CloudflareRecord, 'id'>[]): CloudflareZone {
@@ -110,6 +117,11 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
     return
   }
   const result = route(state, request, url, text)
+  if (state.losesBatch && url.pathname.endsWith('/batch')) {
+    state.losesBatch = false
+    response.destroy()
+    return
+  }
   const failed = 'failure' in result
   const status = failed ? result.failure.status : 200
   const body = {

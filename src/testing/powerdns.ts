@@ -23,8 +23,7 @@ export type PowerDns = {
   stop(): Promise<void>
 }
 
-// Debian installs it there with its documentation.
-const schemaFile = '/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql'
+const schemaFile = '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql' // Debian's
 const startMsMax = 10_000
 
 /** Starts it. It goes with the stack. */

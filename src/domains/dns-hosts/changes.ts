@@ -3,12 +3,10 @@
  * there by us, or is missing, is ever changed. Values of others are touched in two cases, and remembered then: SPF, of
  * which a name may have only one record, and what the owner lets us take over.
  */
-import type { RecordType, RRset } from '../zones/records.ts'
+import type { RRset } from '../zones/records.ts'
 import type { SetChange } from './driver.ts'
-import { kinship } from './kinship.ts'
+import { type HostValue, kinship } from './kinship.ts'
 import { isSpf, mergeSpf } from './spf.ts'
-
-export type HostValue = { name: string; type: RecordType; value: string }
 
 export type WantedRecord = HostValue & {
   /** In seconds. */

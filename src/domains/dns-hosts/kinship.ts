@@ -1,6 +1,9 @@
 /** Which records cannot stand beside each other, because a name has only one of their kind. */
-import type { HostValue } from './changes.ts'
+import type { RecordType } from '../zones/records.ts'
 import { isSpf } from './spf.ts'
+
+/** One value of a set at a host. */
+export type HostValue = { name: string; type: RecordType; value: string }
 
 /** Types of which a set says one thing as a whole: others' values in it would say something else. */
 const wholeSets: ReadonlySet<string> = new Set(['A', 'AAAA', 'CNAME', 'MX', 'SRV', 'PTR', 'NS'])
