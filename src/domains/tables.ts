@@ -1,5 +1,5 @@
 /** The table of domains. */
-import type { Generated } from 'kysely'
+import type { Generated, Selectable } from 'kysely'
 import type { DomainState } from './lifecycle.ts'
 import type { RecordType } from './zones/records.ts'
 
@@ -42,12 +42,19 @@ export type DomainsTable = {
   /** While deletion is scheduled: the state that a restore brings back, and when it is too late. */
   state_before_deletion: Generated<DomainState | null>
   delete_after: Generated<Date | null>
+  /** When it last became active; null: never, or it was active from the start (a sandbox name). */
+  activated_at: Generated<Date | null>
+  /** The call that asked for it with many others. */
+  batch_id: Generated<string | null>
   /** When its host names were last looked up for certificates. */
   host_names_checked_at: Generated<Date | null>
   created_at: Date
   updated_at: Date
   state_changed_at: Date
 }
+
+/** A row of `domains`. */
+export type Domain = Selectable<DomainsTable>
 
 export type DnsMode = 'served' | 'driven' | 'manual'
 export type DmarcPolicy = 'none' | 'quarantine' | 'reject'

@@ -1,6 +1,6 @@
 /** What a plan of DNS records is made of. */
 import type { Config } from '../../platform/config.ts'
-import type { Domain } from '../domains.ts'
+import type { Domain } from '../tables.ts'
 import type { RecordType } from '../zones/records.ts'
 
 /**
@@ -69,6 +69,7 @@ export type PlanDomain = Pick<
   | 'dmarc_policy'
   | 'dmarc_report_address'
   | 'mta_sts_mode'
+  | 'mta_sts_withdrawn_at'
   | 'bimi_logo_url'
   | 'redirect_url'
 >

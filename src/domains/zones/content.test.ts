@@ -19,8 +19,6 @@ const domain: ServedDomain = {
   mta_sts_withdrawn_at: null,
   bimi_logo_url: null,
   redirect_url: null,
-  redirect_status: 301,
-  redirect_keeps_path: true,
   state_before_deletion: null,
 }
 const keys = [
