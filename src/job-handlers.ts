@@ -27,6 +27,7 @@ import { deleteOldQuotes } from './domains/orders/quotes.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
@@ -62,6 +63,7 @@ export const jobHandlers: JobHandlers = {
   'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
+  'domains.renew_signed_zones': (platform) => repeat(renewSignedZones, platform),
   'domains.make_dnssec_key': (platform, payload) => makeDnssecKey(platform, payload.domain_id),
   'domains.end_mta_sts': (platform) => repeat(endMtaStsWithdrawals, platform),
   'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
@@ -134,6 +136,7 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
+  'domains.renew_signed_zones': '29 2 * * *',
   'domains.end_mta_sts': '51 * * * *',
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',

@@ -89,7 +89,7 @@ export function dnsSecondaryRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Add a secondary',
         description:
-          'For keys of a whole organization. It may transfer the zones of all workspaces, except those that are signed with DNSSEC, and the catalog of them (RFC 9432).',
+          'For keys of a whole organization. It may transfer the zones of all workspaces, those that are signed with their signatures, and the catalog of them (RFC 9432).',
         tags,
         body: SecondaryBody,
         response: {

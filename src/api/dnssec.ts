@@ -72,7 +72,7 @@ export function dnssecRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Turn DNSSEC on or off',
         description:
-          'For domains whose zone this platform serves. Turning it on has a key made; once it is there, hand its DS record to the registrar. Turning it off is refused while the parent zone still has a DS record. A zone that is signed is not transferred to secondaries.',
+          'For domains whose zone this platform serves. Turning it on has a key made; once it is there, hand its DS record to the registrar. Turning it off is refused while the parent zone still has a DS record.',
         tags,
         params: DomainPath,
         body: DnssecBody,

@@ -3,7 +3,6 @@ import { isIP } from 'node:net'
 import type { DnsServer } from '../../platform/dns-wire/client.ts'
 import { type TsigAlgorithm, tsigAlgorithms } from '../../platform/dns-wire/tsig.ts'
 import { Refusal } from '../../platform/errors.ts'
-import type { DnsHostSettings } from './drivers.ts'
 import { textOf } from './json.ts'
 import type { Rfc2136Settings } from './rfc2136.ts'
 
@@ -18,8 +17,11 @@ export function parseServer(text: string): DnsServer | null {
   return isIP(address) !== 0 && port >= 1 && port <= 65_535 ? { address, port } : null
 }
 
+/** As callers give them, and as they are kept. */
+export type Rfc2136Given = { server?: string; key_name?: string; algorithm?: TsigAlgorithm }
+
 /** @returns the settings in their one form. @throws Refusal invalid_request. */
-export function checkRfc2136Settings(given: DnsHostSettings): DnsHostSettings {
+export function checkRfc2136Settings(given: Rfc2136Given): Required<Rfc2136Given> {
   const server = parseServer(given.server ?? '')
   if (server === null) throw new Refusal('invalid_request', 'settings.server must be as in 192.0.2.53:53.')
   const keyName = (given.key_name ?? '').toLowerCase().replace(/\.$/, '')

@@ -55,15 +55,14 @@ export async function readCatalog(platform: Platform): Promise<Catalog | null> {
 type MemberRow = { id: string; name: string; workspace_id: string; is_proven: boolean }
 
 async function readMembers(tx: Tx): Promise<CatalogMember[]> {
-  const { rows } = await sql<MemberRow & { is_signed: boolean }>`
+  const { rows } = await sql<MemberRow>`
     select id, name, workspace_id,
       case when state = 'deletion_scheduled' then coalesce(state_before_deletion, state) else state end
-        in ('active', 'suspended', 'expired') and name not like '%.test' as is_proven,
-      exists (select from dnssec_keys k where k.domain_id = domains.id) as is_signed
+        in ('active', 'suspended', 'expired') and name not like '%.test' as is_proven
     from domains where ${isAnswered} order by id`.execute(tx)
   const byName = new Map(rows.map((row) => [row.name, row]))
   return rows
-    .filter((row) => !row.is_signed && !isTaken(row, byName))
+    .filter((row) => !isTaken(row, byName))
     .map(({ id, name }) => ({ label: id.replaceAll('-', ''), name }))
 }
 

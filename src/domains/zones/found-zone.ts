@@ -12,6 +12,8 @@ export type Asked = {
 /** Adds signatures, and the proof of what is not there, for whoever asks for them (RFC 4035 §3). */
 export type ZoneSigner = {
   sign(answer: ZoneAnswer, asked: Asked): ZoneAnswer
+  /** The RRSIG set of one set, for whoever takes the whole zone. */
+  signSet(rrset: WireRRset): WireRRset
   /** The zone's public key and what its parent is to make of it, which stand at the apex. */
   apexSets: readonly WireRRset[]
 }

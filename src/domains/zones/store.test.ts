@@ -11,6 +11,7 @@ import type { FoundZone, ZoneSigner } from './found-zone.ts'
 import { dkimTarget } from './own-names.ts'
 import { typeNumbers } from './rdata.ts'
 import { startZoneStore, type ZoneStore } from './store.ts'
+import type { WireRRset, ZoneAnswer } from './zone-answer.ts'
 
 const stack = new AsyncDisposableStack()
 const environment = {
@@ -142,7 +143,11 @@ test('another node hears of it', async () => {
 })
 
 test('a zone has the signer that is read with it', async () => {
-  const signer: ZoneSigner = { sign: (answer) => answer, apexSets: [] }
+  const signer = {
+    sign: (answer: ZoneAnswer): ZoneAnswer => answer,
+    signSet: (set: WireRRset): WireRRset => set,
+    apexSets: [],
+  }
   const domain = await serveDomain(t.platform, t.scope, 'signed.example')
   const signing = await startZoneStore(t.platform, {
     readSigners: async (ids) => new Map(ids.filter((id) => id === domain.id).map((id) => [id, signer])),

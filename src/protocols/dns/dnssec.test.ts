@@ -6,6 +6,14 @@ import { after, before, test } from 'node:test'
 import { delegationSigner } from '../../domains/zones/dnssec/key-records.ts'
 import { disableDnssec, dnssecKeyOf, enableDnssec, makeDnssecKey } from '../../domains/zones/dnssec/keys.ts'
 import { transaction } from '../../platform/database.ts'
+import { exchangeUdp } from '../../platform/dns-wire/client.ts'
+import {
+  dnsClasses,
+  dnsTypes,
+  encodeMessage,
+  encodeRecord,
+  parseMessage,
+} from '../../platform/dns-wire/message.ts'
 import { requireProgram } from '../../testing/programs.ts'
 import { temporaryDirectory } from '../../testing/test-database.ts'
 import { outputOf, startTestDnsServer, type TestDnsServer } from '../../testing/test-dns-server.ts'
@@ -102,6 +110,24 @@ test('kdig sees signatures, a referral that is proved unsigned, and codes as RFC
   assert.match(await kdig('+nodnssec', `none.${zone}`, 'A'), /status: NXDOMAIN/)
   assert.doesNotMatch(await kdig('+nodnssec', `www.${zone}`, 'A'), /RRSIG/)
   assert.match(await kdig(`away.${zone}`, 'A'), /CNAME\s+www\.elsewhere\.example\.\n.*RRSIG\s+CNAME/)
+})
+
+test('a client that understands it gets NXDOMAIN beside the proof (RFC 9824 §5)', async () => {
+  const opt = (flags: number) =>
+    encodeRecord({ owner: '', type: dnsTypes.OPT, class: 1232, ttl: flags, rdata: Buffer.alloc(0) })
+  const ask = async (flags: number) => {
+    const questions = [{ name: `none.${zone}`, type: dnsTypes.A, class: dnsClasses.IN }]
+    const query = encodeMessage({ id: 5, flags: 0, questions, additional: [opt(flags)] })
+    const reply = await exchangeUdp(t.server, query, parseMessage, 5000)
+    const has = (type: number) => reply.authority.some((record) => record.type === type)
+    return [reply.rcode, has(dnsTypes.NSEC), reply.additional.at(-1)?.ttl]
+  }
+  const [dnssecOk, compactOk] = [0x8000, 0x4000]
+  for (let time = 0; time < 2; time++) {
+    assert.deepEqual(await ask(dnssecOk | compactOk), [3, true, dnssecOk | compactOk])
+    assert.deepEqual(await ask(dnssecOk), [0, true, dnssecOk])
+    assert.deepEqual(await ask(0), [3, false, 0])
+  }
 })
 
 test('a change is signed anew, and without DNSSEC nothing is', async (context) => {

@@ -101,6 +101,7 @@ test('what is read is what was asked', () => {
   assert.deepEqual(query.edns, {
     version: 3,
     payloadBytes: 512,
+    compactOk: false,
     dnssecOk: true,
     cookie: Buffer.from('0123456789abcdef', 'hex'),
   })

@@ -270,12 +270,15 @@ test('a workspace does not get the names of another by connecting a domain below
 test('a signer is asked only for who wants signatures, and its answer is kept apart', async () => {
   let signed = 0
   const signer: ZoneSigner = {
-    apexSets: [],
     sign(answer) {
       signed++
-      const signatures = answer.answers.map((set) => ({ ...set, type: 65_280 }))
-      return { ...answer, answers: [...answer.answers, ...signatures] }
+      return {
+        ...answer,
+        answers: [...answer.answers, ...answer.answers.map((set) => ({ ...set, type: 65_280 }))],
+      }
     },
+    signSet: (set) => set,
+    apexSets: [],
   }
   await using signing = await startNameServerOn(ns.t.platform, {
     readSigners: async (ids) => new Map(ids.map((id) => [id, signer])),

@@ -67,10 +67,11 @@ function denialOf({ kind, name, zone, types, authority }: ZoneAnswer): WireRRset
 // RFC 2308 §5.
 const negativeSecondsMax = 3 * 3600
 
-function signed(
+/** The RRSIG set of a set. @param isKept whether it is asked for again, so that the cache is for it. */
+export function signed(
   rrset: WireRRset,
   key: ZoneKey,
-  { nowSeconds, cache }: SignOptions,
+  { nowSeconds, cache }: Pick<SignOptions, 'nowSeconds' | 'cache'>,
   isKept: boolean,
 ): WireRRset {
   const subject = `${key.keyTag} ${rrset.type} ${rrset.ttl} ${rrset.owner}`

@@ -17,11 +17,11 @@ export type Validity = { inception: number; expiration: number }
 
 // Clocks of resolvers may go wrong by this much.
 const skewSeconds = 3600
-// Long enough that a resolver which keeps an answer for its whole TTL never has one that has expired.
-const validitySeconds = 10 * 24 * 3600
+// A secondary may serve what it has for 14 days, the expire timer of a zone, after four days at most without a new version.
+const validitySeconds = 22 * 24 * 3600
 const jitterSeconds = 24 * 3600
 /** A signature that holds for less than this is made anew. */
-export const remainingSecondsMin = 7 * 24 * 3600
+export const remainingSecondsMin = 18 * 24 * 3600
 
 /**
  * @param subject spreads the ends of many signatures over a day, the same way on all nodes, so that they are not all made

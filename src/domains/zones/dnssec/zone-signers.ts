@@ -8,7 +8,7 @@ import { ttlSeconds } from '../policy.ts'
 import type { WireRRset } from '../zone-answer.ts'
 import { dnskeyRdata, dsRdata } from './key-records.ts'
 import { openZoneKey } from './keys.ts'
-import { createSignatureCache, type SignatureCache, signAnswer } from './sign-answer.ts'
+import { createSignatureCache, type SignatureCache, signAnswer, signed } from './sign-answer.ts'
 import type { ZoneKey } from './signature.ts'
 
 type KeyRow = {
@@ -33,19 +33,24 @@ export async function readSigners(
 }
 
 function signerOf(platform: Platform, row: KeyRow): ZoneSigner {
-  let key: ZoneKey | null = null
+  let opened: ZoneKey | null = null
+  // When it is first needed: most zones are rarely asked about.
+  const key = (): ZoneKey => {
+    opened ??= openZoneKey(platform, row.name, {
+      id: row.id,
+      keyTag: row.key_tag,
+      sealed: row.sealed_private_key,
+    })
+    return opened
+  }
+  const now = () => ({
+    nowSeconds: Math.floor(platform.clock.now().getTime() / 1000),
+    cache: cacheOf(platform),
+  })
   return {
     apexSets: keySets(row.name, row.public_key),
-    sign(answer, asked) {
-      // Opened when it is first needed: most zones are rarely asked about.
-      key ??= openZoneKey(platform, row.name, {
-        id: row.id,
-        keyTag: row.key_tag,
-        sealed: row.sealed_private_key,
-      })
-      const nowSeconds = Math.floor(platform.clock.now().getTime() / 1000)
-      return signAnswer(answer, key, { ...asked, nowSeconds, cache: cacheOf(platform) })
-    },
+    sign: (answer, asked) => signAnswer(answer, key(), { ...asked, ...now() }),
+    signSet: (rrset) => signed(rrset, key(), now(), true),
   }
 }
 

@@ -19,7 +19,7 @@ const restOfReading = 20
 
 /** Events after which a zone may be there that was not, or the other way round. */
 const isOfMembership = (type: string): boolean =>
-  /^domain\.(created|deleted|state_changed|zone_changed|dnssec_enabled|dnssec_disabled)$/.test(type)
+  /^domain\.(created|deleted|state_changed|zone_changed)$/.test(type)
 
 /** @param onChanged the catalog has a new serial. */
 export function startCatalogZone(platform: Platform, onChanged: (name: string) => void): CatalogZone {

@@ -4,6 +4,7 @@
  * node or on the way, costs no more than the refresh interval of the zone.
  */
 import { knownSecondaries, type Secondary } from '../../../domains/secondaries/secondaries.ts'
+import { createCache } from '../../../platform/cache.ts'
 import { ExchangeFailure } from '../../../platform/dns-wire/client.ts'
 import { rcodes } from '../../../platform/dns-wire/message.ts'
 import type { Platform } from '../../../platform/platform.ts'
@@ -18,12 +19,17 @@ export type Notifier = {
   stop(): void
 }
 
+// Longer than a zone is told of again and again.
+const announcedMs = 3_600_000
+
 type Told = { secondary: Secondary; queue: NotifyQueue }
 
 export function startNotifier(platform: Platform, source: TransferSource): Notifier {
   const { bus, log } = platform
   const told = new Map<string, Told>()
   const gathered = new Set<string>()
+  /** The serials that changes were announced with. */
+  const announced = createCache<number>({ entriesMax: notifyLimits.zonesMax, ttlMs: announcedMs })
   let lookingUp = false
   let stopped = false
   const nowSeconds = (): number => Math.floor(platform.clock.now().getTime() / 1000)
@@ -32,6 +38,8 @@ export function startNotifier(platform: Platform, source: TransferSource): Notif
     const secondary = told.get(secondaryId)?.secondary
     const zone = await source.zone(name)
     if (secondary === undefined || zone === null) return true // nothing to tell
+    // Told too early, the secondary would find nothing new, and come back in an hour.
+    if (zone.serial < (announced.get(name) ?? 0)) return false
     try {
       const rcode = await sendNotify(secondary, zone, nowSeconds)
       // NOTAUTH: it does not know the zone (yet), which a catalog will tell it. To insist would not help.
@@ -84,8 +92,10 @@ export function startNotifier(platform: Platform, source: TransferSource): Notif
     void lookUp()
   }
   const stopListening = bus.subscribe(({ type, data }) => {
-    const name = type === 'domain.zone_changed' ? zoneNameOf(data) : null
-    if (name !== null) changed(name)
+    const zone = type === 'domain.zone_changed' ? changedZoneOf(data) : null
+    if (zone === null) return
+    announced.set(zone.name, zone.serial)
+    changed(zone.name)
   })
   return {
     changed,
@@ -97,7 +107,8 @@ export function startNotifier(platform: Platform, source: TransferSource): Notif
   }
 }
 
-function zoneNameOf(data: unknown): string | null {
-  if (typeof data !== 'object' || data === null || !('name' in data)) return null
-  return typeof data.name === 'string' ? data.name : null
+function changedZoneOf(data: unknown): { name: string; serial: number } | null {
+  if (typeof data !== 'object' || data === null || !('name' in data) || !('serial' in data)) return null
+  const { name, serial } = data
+  return typeof name === 'string' && typeof serial === 'number' ? { name, serial } : null
 }

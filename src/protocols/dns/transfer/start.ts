@@ -1,5 +1,6 @@
 /** Zone transfers and NOTIFY of a node: the zones that it has in memory, the platform's own zone, and the catalog. */
 import { allDkimSets } from '../../../domains/secondaries/own-zone-transfer.ts'
+import { signedSets } from '../../../domains/zones/dnssec/sign-zone.ts'
 import type { ZoneStore } from '../../../domains/zones/store.ts'
 import type { WireRRset } from '../../../domains/zones/zone-answer.ts'
 import { dnsTypes, rcodes } from '../../../platform/dns-wire/message.ts'
@@ -48,7 +49,7 @@ export function startTransfers(platform: Platform, store: Pick<ZoneStore, 'find'
   }
 }
 
-/** null for what is no apex of ours, and for a zone that is signed: its signatures are made answer by answer. */
+/** null for what is no apex of ours. */
 async function servedZone(
   platform: Platform,
   store: Pick<ZoneStore, 'find'>,
@@ -56,8 +57,8 @@ async function servedZone(
 ): Promise<TransferZone | null> {
   const found = await store.find(apex, dnsTypes.SOA)
   const soa = found?.zone.nodes.get(apex)?.get(dnsTypes.SOA)
-  if (found == null || found.zone.name !== apex || soa === undefined || found.signer !== null) return null
-  const { zone } = found
+  if (found == null || found.zone.name !== apex || soa === undefined) return null
+  const { zone, signer } = found
   const sets = function* (): Generator<WireRRset> {
     for (const node of zone.nodes.values()) {
       for (const set of node.values()) if (set !== soa) yield set
@@ -67,8 +68,9 @@ async function servedZone(
     yield* sets()
     yield* allDkimSets(platform)
   }
-  const isOwn = apex === platform.config.dnsZone
-  return { name: apex, serial: zone.serial, soa, sets: isOwn ? withKeys : sets }
+  const whole = { name: apex, serial: zone.serial, soa }
+  if (signer !== null) return { ...whole, sets: () => signedSets(zone, signer) }
+  return { ...whole, sets: apex === platform.config.dnsZone ? withKeys : sets }
 }
 
 /** The own zone has a new serial with every change of any domain; secondaries are told of many at once. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { createSecondary } from '../../../domains/secondaries/secondaries.ts'
-import { enableDnssec, makeDnssecKey } from '../../../domains/zones/dnssec/keys.ts'
 import { transaction } from '../../../platform/database.ts'
 import { exchangeTcp, exchangeUdp, framed } from '../../../platform/dns-wire/client.ts'
 import {
@@ -235,23 +234,6 @@ test('the catalog names the zones, and the platform’s own has all DKIM keys', 
     /mwe1\.[0-9a-f]{32}\.dkim\.mw\.example\.\s+3600\s+IN\s+TXT\s+"v=DKIM1; k=ed25519; p=AAAA"/,
   )
   assert.equal(own.match(/\sSOA\s/g)?.length, 2)
-})
-
-test('a zone that is signed is neither transferred nor in the catalog', async (context) => {
-  if (!requireProgram(context, 'dig')) return
-  const id = await t.serve('signed.example')
-  await transaction(t.platform.db, (tx) => enableDnssec(t.platform, tx, t.scope, id))
-  await makeDnssecKey(t.platform, id)
-  await new Promise<void>((resolve) => {
-    const look = async (): Promise<void> => {
-      const found = await t.store.find('signed.example', 6)
-      if (found?.signer != null) resolve()
-      else setImmediate(look)
-    }
-    void look()
-  })
-  assert.match(await dig('-y', y(key), 'AXFR', 'signed.example'), /Transfer failed/)
-  assert.doesNotMatch(await dig('-y', y(key), 'AXFR', catalog), /PTR\s+signed\.example/)
 })
 
 test('by address alone, where the operator allowed that', async (context) => {

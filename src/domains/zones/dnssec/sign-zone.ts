@@ -1,0 +1,73 @@
+/**
+ * A whole zone with its signatures and its chain of NSEC records (RFC 4034 §4, RFC 4035 §2), for secondaries: they cannot
+ * sign, and answer from what they were given. Our own answers deny compactly instead; a resolver takes either.
+ */
+import { setImmediate as pause } from 'node:timers/promises'
+import { dnsTypes } from '../../../platform/dns-wire/message.ts'
+import { encodeName, labelsOf } from '../../../platform/dns-wire/names.ts'
+import type { CompiledZone } from '../compiled-zone.ts'
+import type { ZoneSigner } from '../found-zone.ts'
+import { parentOf } from '../wire-names.ts'
+import type { WireRRset } from '../zone-answer.ts'
+import { typeBitmap } from './denial.ts'
+
+/** Sets that are signed before others have their turn. */
+const setsInATurn = 50
+
+/** All sets but the SOA, whose signature is among them. */
+export async function* signedSets(
+  zone: CompiledZone,
+  signer: Pick<ZoneSigner, 'signSet'>,
+): AsyncGenerator<WireRRset> {
+  const names = authoritativeNames(zone)
+  let signed = 0
+  for (const [index, name] of names.entries()) {
+    const node = zone.nodes.get(name)
+    if (node === undefined) continue
+    const isCut = zone.cuts.has(name)
+    // RFC 4035 §2.2: of a delegation, NS is not signed, and what else is known there is the child's.
+    const own = [...node.values()].filter(({ type }) => !isCut || type === dnsTypes.DS)
+    for (const set of node.values()) if (set.type !== dnsTypes.SOA) yield set
+    const types = isCut ? [dnsTypes.NS, ...own.map(({ type }) => type)] : [...node.keys()]
+    const nsec = nsecTo(name, names[index + 1] ?? zone.name, types, zone.negativeSoa.ttl)
+    yield nsec
+    for (const set of [...own, nsec]) {
+      yield signer.signSet(set)
+      if (++signed % setsInATurn === 0) await pause()
+    }
+  }
+  for (const [name, node] of zone.nodes) if (isBelowCut(zone, name)) yield* node.values() // glue
+}
+
+function nsecTo(name: string, next: string, types: readonly number[], ttl: number): WireRRset {
+  const bitmap = typeBitmap([...types, dnsTypes.RRSIG, dnsTypes.NSEC])
+  const rdata = [Buffer.concat([encodeName(next), bitmap])]
+  return { owner: name, type: dnsTypes.NSEC, ttl, rdata, wildcard: null }
+}
+
+/** The names that have sets of the zone's own, in canonical order (RFC 4034 §6.1). */
+function authoritativeNames(zone: CompiledZone): string[] {
+  return [...zone.nodes]
+    .filter(([name, node]) => node.size > 0 && !isBelowCut(zone, name))
+    .map(([name]) => ({ name, labels: labelsOf(name).toReversed() }))
+    .sort((one, other) => compareLabels(one.labels, other.labels))
+    .map(({ name }) => name)
+}
+
+function compareLabels(one: readonly Buffer[], other: readonly Buffer[]): number {
+  for (const [index, label] of one.entries()) {
+    const theirs = other[index]
+    if (theirs === undefined) return 1
+    const order = Buffer.compare(label, theirs)
+    if (order !== 0) return order
+  }
+  return one.length - other.length
+}
+
+function isBelowCut(zone: CompiledZone, name: string): boolean {
+  if (zone.cuts.size === 0 || name === zone.name) return false
+  for (let at = parentOf(name); at !== null && at !== zone.name; at = parentOf(at)) {
+    if (zone.cuts.has(at)) return true
+  }
+  return false
+}
