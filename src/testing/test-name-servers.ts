@@ -12,6 +12,8 @@ export type TestNameServer = {
   zones: Record<string, Zone>
   /** Answers nobody. */
   silent: boolean
+  /** Changes what it is about to send. */
+  mangle: ((reply: Buffer) => Buffer) | null
   /** What was asked so far, as `TYPE name`. */
   questions: string[]
 }
@@ -65,11 +67,13 @@ async function startServer(name: string, host: number, wantedPort: number) {
     address: `127.0.0.${host}`,
     zones: {},
     silent: false,
+    mangle: null,
     questions: [],
   }
-  const { port, stop } = await serveDns(server.address, wantedPort, (bytes, bytesMax) =>
-    server.silent ? null : replyOf(server, bytes, bytesMax),
-  )
+  const { port, stop } = await serveDns(server.address, wantedPort, (bytes, bytesMax) => {
+    const reply = server.silent ? null : replyOf(server, bytes, bytesMax)
+    return reply === null || server.mangle === null ? reply : server.mangle(reply)
+  })
   return { server, port, stop }
 }
 

@@ -223,6 +223,13 @@ test('a served domain is active when the delegation is exactly ours and we answe
     assert.match((await storedCheck(t.platform.db, domain.id))?.problem ?? '', problem)
   }
   assert.notEqual((await storedCheck(t.platform.db, domain.id))?.delegated_since, null)
+  await t.platform.db
+    .updateTable('domain_checks')
+    .set({ due_at: null })
+    .where('domain_id', '<>', domain.id)
+    .execute()
+  const { questions } = await lookAgain()
+  assert.ok(questions <= 2, String(questions))
 })
 
 test('a delegation that is taken away is drift', async () => {

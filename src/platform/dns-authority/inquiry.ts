@@ -134,7 +134,9 @@ export async function askServer(
     if (inquiry.silent.has(address)) continue
     for (let attempt = 0, edns = true; attempt < triesMax; attempt++) {
       if (!(await mayAsk(inquiry))) return null
-      const reply = await askAddress(context, address, { name, type, edns })
+      const msMax = Math.min(questionMsMax, inquiry.endsAtMs - performance.now())
+      if (msMax <= 0) return null // its turn came too late
+      const reply = await askAddress(context, address, { name, type, edns, msMax })
       if (reply === null) continue
       const code = reply.rcode ?? 'NOERROR'
       if (edns && (code === 'FORMERR' || code === 'NOTIMP')) {
@@ -160,7 +162,7 @@ const udpBytes = 1232 // DNS flag day 2020: passes without fragments
 async function askAddress(
   { port }: AuthorityContext,
   host: string,
-  { name, type, edns }: { name: string; type: QuestionType; edns: boolean },
+  { name, type, edns, msMax }: { name: string; type: QuestionType; edns: boolean; msMax: number },
 ): Promise<DnsReply | null> {
   const id = randomInt(0, 65_536)
   const query = dnsPacket.encode({
@@ -178,7 +180,7 @@ async function askAddress(
     questions[0]?.type === type &&
     questions[0].name.toLowerCase() === name
   try {
-    return await exchange({ host, port }, query, isReply, questionMsMax)
+    return await exchange({ host, port }, query, isReply, msMax)
   } catch {
     return null
   }

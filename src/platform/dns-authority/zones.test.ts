@@ -1,6 +1,7 @@
 /** The way down to a zone's own servers, over real sockets, with servers that are right, lame, silent and of other opinions. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import fc from 'fast-check'
 import {
   startTestNameServers,
   type TestNameServer,
@@ -33,10 +34,12 @@ beforeEach(() => {
   }
   for (const server of [one, two]) {
     server.silent = false
+    server.mangle = null
     server.questions.length = 0
     server.zones = { [zone]: { [zone]: { NS: both, MX: [[10, 'mx.example']], TXT: ['v=spf1 -all'] } } }
   }
   tree.registry.silent = false
+  tree.registry.mangle = null
   tree.registry.questions.length = 0
 })
 
@@ -198,4 +201,43 @@ test('an inquiry ends with its questions, whatever is left to ask', async () => 
   )
   assert.ok(replies.some((reply) => reply === null))
   assert.equal(asked.questions, 4)
+})
+
+const forged: [what: string, mangle: (reply: Buffer) => Buffer][] = [
+  [
+    'another id',
+    (reply) => Buffer.concat([Buffer.from([reply[0] ?? 0, (reply[1] ?? 0) ^ 1]), reply.subarray(2)]),
+  ],
+  ['another question', (reply) => Buffer.from(reply.toString('latin1').replace('shop', 'shot'), 'latin1')],
+  ['a query', (reply) => Buffer.concat([reply.subarray(0, 2), Buffer.from([0]), reply.subarray(3)])],
+  ['nothing', () => Buffer.alloc(0)],
+]
+for (const [what, mangle] of forged) {
+  test(`an answer with ${what} is none`, async () => {
+    tree.registry.mangle = mangle
+    const asked = createInquiry({ msMax: 15_000, questionsMax: 4 })
+    assert.equal((await findZone(context, asked, zone)).kind, 'unreachable')
+  })
+}
+
+test('whatever bytes come, there is a result', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 12 }),
+      fc.nat(400),
+      async (changes, cut) => {
+        const mangle = (reply: Buffer): Buffer => {
+          const changed = Buffer.from(reply)
+          // The header and question stay, so that it is taken for the answer.
+          for (const [at, byte] of changes) if (at > 30 && at < changed.length) changed[at] = byte
+          return changed.subarray(0, Math.max(40, changed.length - (cut > 200 ? cut - 200 : 0)))
+        }
+        for (const server of [tree.registry, one, two]) server.mangle = mangle
+        const asked = createInquiry({ msMax: 200, questionsMax: 6 })
+        const found = await findZone(newContext(), asked, zone)
+        if (found.kind === 'delegated') await lookAtNameservers(context, asked, found.delegation)
+      },
+    ),
+    { numRuns: 40 },
+  )
 })
