@@ -1,6 +1,8 @@
-/** `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. */
+/** `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. NAME=COUNT
+ * takes another size, where there is one. */
 import { api } from './api.ts'
 import { dns } from './dns.ts'
+import { domainChecks } from './domain-checks.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
@@ -13,7 +15,7 @@ import { search } from './search.ts'
 import { smtp } from './smtp.ts'
 import { printTable, type Row } from './table.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
+const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> = {
   provision,
   smtp,
   inbound,
@@ -27,9 +29,13 @@ const benchmarks: Readonly<Record<string, () => Promise<Row[]>>> = {
   outbound,
   queue,
   dns,
+  'domain-checks': domainChecks,
 }
 
-const wanted = process.argv.slice(2)
+const counts = new Map(
+  process.argv.slice(2).map((text) => [text.split('=')[0] ?? '', Number(text.split('=')[1])]),
+)
+const wanted = [...counts.keys()]
 const unknown = wanted.filter((name) => !(name in benchmarks))
 if (unknown.length > 0) {
   process.stderr.write(
@@ -39,5 +45,5 @@ if (unknown.length > 0) {
 }
 for (const [name, benchmark] of Object.entries(benchmarks)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
-  printTable(name, await benchmark())
+  printTable(name, await benchmark(counts.get(name) || undefined))
 }

@@ -19,11 +19,17 @@ import { learnFromChange } from './delivery/spam/training.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
-import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
 import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
 import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
-import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
-import { activateWaitingMailboxes, lookHooks } from './mailboxes/domain-activation.ts'
+import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
+import { deleteOldQuotes } from './domains/orders/quotes.ts'
+import { setNameservers } from './domains/registrations.ts'
+import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
+import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
+import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
+import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
+import { endLogins } from './mailboxes/domain-suspension.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -61,6 +67,17 @@ export const jobHandlers: JobHandlers = {
   'domains.rotate_dkim_keys': (platform, payload) => startRotation(platform, payload.domain_id),
   'domains.rotate_due_dkim_keys': (platform) => rotateDueKeys(platform),
   'domains.check_due': async (platform) => void (await checkDueDomains(platform, lookHooks)),
+  'domains.end_logins': (platform, payload) => endLogins(platform, payload.domain_id),
+  'domains.delete_mailboxes': (platform, payload) => deleteMailboxesOf(platform, payload.domain_id),
+  'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
+  'domains.remove_due': (platform) => removeDueDomains(platform),
+  'orders.advance': (platform, payload) => advanceOrder(platform, payload.order_id, addActivation),
+  'orders.resume': (platform) => resumeOrders(platform),
+  'orders.clean_up': (platform) => repeat(deleteOldQuotes, platform),
+  'registrations.set_nameservers': (platform, payload) => setNameservers(platform, payload.domain_id),
+  'registrations.renew_due': (platform) => renewDueRegistrations(platform),
+  'registrations.expire': (platform) => expireRegistrations(platform, addActivation),
+  'registrations.observe': (platform) => observeRegistrations(platform),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -121,6 +138,12 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
+  'domains.remove_due': '*/10 * * * *',
+  'orders.resume': '* * * * *',
+  'orders.clean_up': '53 * * * *',
+  'registrations.renew_due': '21 * * * *',
+  'registrations.expire': '*/10 * * * *',
+  'registrations.observe': '31 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',
   'search.schedule': '*/2 * * * *',

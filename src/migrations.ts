@@ -8,8 +8,9 @@ import { routingMigrations } from './delivery/routing/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
-import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
+import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
@@ -24,6 +25,7 @@ export const migrations = mergeMigrations(
   accountsMigrations,
   domainsMigrations,
   domainChecksMigrations,
+  ordersMigrations,
   certificatesMigrations,
   secondariesMigrations,
   webMigrations,

@@ -197,7 +197,13 @@ test('without a port 80, names in zones of ours are proved by DNS-01, the platfo
   ])
   const { zone_serial: before } = await rowOf(node, served.id)
   await reconcileCertificates(node)
-  assert.deepEqual(await states(node), ['mail.served.example issued', 'mx.own.example issued'])
+  // The names of the zone's plan lead here by themselves.
+  assert.deepEqual(await states(node), [
+    'autoconfig.served.example issued',
+    'autodiscover.served.example issued',
+    'mail.served.example issued',
+    'mx.own.example issued',
+  ])
   // Nothing of it is left, and secondaries were told twice.
   assert.deepEqual(await challengesOf(node), [])
   assert.ok((await rowOf(node, served.id)).zone_serial >= before + 2)
@@ -218,7 +224,11 @@ test('a renewal goes by DNS-01 when the name is not seen to lead here; elsewhere
   ])
   const foreign = await serving.connectActiveDomain('foreign.example')
   await enterHostNames(node)
-  assert.deepEqual(await states(node), ['mx.own.example pending'])
+  assert.deepEqual(await states(node), [
+    'autoconfig.away.example pending',
+    'autodiscover.away.example pending',
+    'mx.own.example pending',
+  ])
   const now = node.clock.now()
   for (const [hostName, domainId] of [
     ['mail.away.example', away.id],
@@ -243,6 +253,8 @@ test('a renewal goes by DNS-01 when the name is not seen to lead here; elsewhere
   await node.db.insertInto('acme_dns_challenges').values(old).execute()
   await reconcileCertificates(node)
   assert.deepEqual(await states(node), [
+    'autoconfig.away.example issued',
+    'autodiscover.away.example issued',
     'mail.away.example issued',
     'mail.foreign.example failed the name does not lead to this platform',
     'mx.own.example issued',

@@ -52,6 +52,7 @@ const rows: [way: Way, host: string, path: string, want: string][] = [
     '302 https://autoconfig.web.test/apple.mobileconfig?address=a%40web.test',
   ],
   ['clear', 'web.test', '/apple.mobileconfig', nothing],
+  ['clear', 'web.test', discoverPath, `302 https://autodiscover.web.test${discoverPath}`],
   ['tls', 'other.test', '/', nothing],
   ['tls', 'www.other.test', '/', nothing],
   ['clear', 'mail.web.test', '/x?y=1', '308 https://app.platform.test/x?y=1'],

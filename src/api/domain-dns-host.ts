@@ -1,14 +1,7 @@
 /** /v1/domains/{domain}/dns-host and /dns/apply: letting a DNS host's API keep a domain's records. */
 import { type Static, Type } from 'typebox'
-import {
-  getHosting,
-  type Hosting,
-  type HostRecordRow,
-  leaveDnsHost,
-  requireZone,
-  setDnsHost,
-  type WantedHosting,
-} from '../domains/dns-hosts/hosting.ts'
+import { leaveDnsHost, requireZone, setDnsHost, type WantedHosting } from '../domains/dns-hosts/drive.ts'
+import { getHosting, type Hosting, type HostRecordRow } from '../domains/dns-hosts/hosting.ts'
 import {
   type HostPreview,
   previewLeaving,

@@ -1,6 +1,6 @@
-/** /v1/domains: connect, list, get and delete. */
+/** /v1/domains: list, get and delete; new-domains.ts connects. */
 import { type Static, Type } from 'typebox'
-import { connectDomain, type Domain, getDomain, listDomains } from '../domains/domains.ts'
+import { type Domain, getDomain, listDomains } from '../domains/domains.ts'
 import { domainStates } from '../domains/lifecycle.ts'
 import { removeDomain } from '../mailboxes/domain-removal.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -9,9 +9,22 @@ import { dnsModeHelp, settingsOf, settingsView } from './domain-settings-view.ts
 import { etagOf } from './etag.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
-import { PreviewView, preview, type TouchedObject } from './preview.ts'
-import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, Id, Moment, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
+import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
+import { readProblems, writeProblems } from './problem-view.ts'
+import {
+  AnyOf,
+  type Api,
+  closed,
+  Id,
+  Moment,
+  momentOrNull,
+  Nullable,
+  OneOf,
+  PageOf,
+  pageQuery,
+  pageRequest,
+  pageView,
+} from './schemas.ts'
 
 export const DomainView = Type.Object(
   {
@@ -23,11 +36,12 @@ export const DomainView = Type.Object(
     created_at: Moment,
     updated_at: Moment,
     state_changed_at: Moment,
+    delete_after: Nullable(Moment, 'When a deleted domain can be restored no longer.'),
   },
   { title: 'Domain' },
 )
 
-const DomainBody = Type.Object(
+export const DomainBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1000, description: 'In A-labels or in U-labels.' }),
     dns_mode: Type.Optional(OneOf(['served', 'manual'] as const, dnsModeHelp)),
@@ -49,8 +63,16 @@ const DomainsQuery = Type.Object(
 
 export const DomainPath = Type.Object({ domain: Type.String({ description: 'Its id or its name.' }) })
 
-const PreviewQuery = Type.Object(
-  { preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })) },
+const DeleteQuery = Type.Object(
+  {
+    preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })),
+    with_mailboxes: Type.Optional(
+      Type.Boolean({ description: 'Its mailboxes are deleted with it, and restored with it.' }),
+    ),
+    purge: Type.Optional(
+      Type.Boolean({ description: 'At once and for good, which takes a domain without mailboxes.' }),
+    ),
+  },
   closed,
 )
 
@@ -75,41 +97,6 @@ export function domainRoutes(app: Api, platform: Platform): void {
         pageRequest(request.query),
       )
       return pageView(page, (domain) => domainView(platform, domain))
-    },
-  )
-  app.post(
-    '/v1/domains',
-    {
-      schema: {
-        summary: 'Connect a domain',
-        description:
-          'A name under .test is a sandbox: active at once, and its mail never leaves the platform. Any other waits until its name servers are those of `nameservers` (`served`), or until the records of GET /v1/domains/{domain}/dns are there (`manual`).',
-        tags,
-        body: DomainBody,
-        response: {
-          200: PreviewView,
-          201: DomainView,
-          ...postProblems('domain_invalid', 'domain_taken', 'nameservers_unavailable'),
-        },
-      },
-    },
-    async (request, reply) => {
-      const scope = scopeOf(request)
-      const { name, dns_mode: dnsMode = 'manual' } = request.body
-      if (request.body.preview === true) {
-        return preview(platform, reply, async (tx) => {
-          const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
-          return { objects: [touched(domain, { action: 'create', id: null, state: domain.state })] }
-        })
-      }
-      return mutate(platform, request, reply, async (tx) => {
-        const domain = await connectDomain(platform, tx, scope, name, { dnsMode })
-        return {
-          status: 201,
-          body: domainView(platform, domain),
-          headers: { location: `/v1/domains/${domain.id}` },
-        }
-      })
     },
   )
   app.get(
@@ -137,30 +124,37 @@ function deleteRoute(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Delete a domain',
-        description: 'It must have no mailboxes left, those that can be restored included.',
+        description:
+          'It can be restored for some days, and its name stays taken; 204 says that it had nothing to lose and is gone: a sandbox name, or one that was never active, that was not registered here. It must have no mailboxes left, those that can be restored included, unless they are deleted with it.',
         tags: ['domains'],
         params: DomainPath,
-        querystring: PreviewQuery,
+        querystring: DeleteQuery,
         response: {
-          200: PreviewView,
+          200: OrPreview(DomainView),
           204: Type.Null(),
-          ...writeProblems('domain_not_found', 'domain_not_empty'),
+          ...writeProblems('domain_not_found', 'domain_not_empty', 'domain_state_conflict'),
         },
       },
+      config: { documented: { replies: { 200: AnyOf(DomainView, PreviewView) } } },
     },
     async (request, reply) => {
       const scope = scopeOf(request)
       const { domain: ref } = request.params
+      const { with_mailboxes: withMailboxes = false, purge = false } = request.query
+      const options = { withMailboxes, now: purge }
       if (request.query.preview === true) {
         return preview(platform, reply, async (tx) => {
           const domain = await getDomain(platform, scope, ref, tx)
-          await removeDomain(platform, tx, scope, domain.id)
-          return { objects: [touched(domain, { action: 'delete', id: domain.id, state: 'deleted' })] }
+          const left = await removeDomain(platform, tx, scope, domain.id, options)
+          const state = left?.state ?? 'deleted'
+          return { objects: [touched(domain, { action: 'delete', id: domain.id, state })] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        await removeDomain(platform, tx, scope, ref)
-        return { status: 204, body: undefined }
+        const left = await removeDomain(platform, tx, scope, ref, options)
+        return left === null
+          ? { status: 204, body: undefined }
+          : { status: 200, body: domainView(platform, left) }
       })
     },
   )
@@ -183,5 +177,6 @@ export function domainView(platform: Pick<Platform, 'config'>, domain: Domain): 
     created_at: domain.created_at.toISOString(),
     updated_at: domain.updated_at.toISOString(),
     state_changed_at: domain.state_changed_at.toISOString(),
+    delete_after: momentOrNull(domain.delete_after),
   }
 }

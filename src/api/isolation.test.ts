@@ -10,7 +10,17 @@ import { addresses, submit } from '../testing/test-sending.ts'
 let api: TestApi
 let other: Tenant
 let own: Record<
-  'mailbox' | 'domain' | 'batch' | 'apiKey' | 'suppression' | 'outbound' | 'relay' | 'dnsHost',
+  | 'mailbox'
+  | 'domain'
+  | 'batch'
+  | 'apiKey'
+  | 'suppression'
+  | 'outbound'
+  | 'relay'
+  | 'domainBatch'
+  | 'order'
+  | 'contact'
+  | 'dnsHost',
   string
 >
 
@@ -48,6 +58,7 @@ before(async () => {
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
     dnsHost: await dnsHost(),
+    ...(await registered()),
   }
 })
 after(() => api[Symbol.asyncDispose]())
@@ -57,6 +68,31 @@ async function dnsHost(): Promise<string> {
   const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
   const { platform, scope } = api
   return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
+
+/** What the first tenant has at registrars. */
+async function registered(): Promise<Record<'domainBatch' | 'order' | 'contact', string>> {
+  const contact = await api.call('POST', '/v1/contacts', {
+    body: {
+      first_name: 'Ann',
+      last_name: 'Lee',
+      email: 'ann@example.org',
+      phone: '+49.301234567',
+      address1: 'Street 1',
+      city: 'Berlin',
+      zip: '10115',
+      country: 'DE',
+    },
+  })
+  const batch = await api.call('POST', '/v1/domains', { body: { domains: [{ name: 'batch.example' }] } })
+  const order = await api.call('POST', '/v1/domains/register', {
+    body: { name: 'bought.test', expected_price: { amount: 1000, currency: 'USD' } },
+  })
+  return {
+    domainBatch: textAt(batch.json, 'batch_id'),
+    order: textAt(order.json, 'order', 'id'),
+    contact: textAt(contact.json, 'id'),
+  }
 }
 
 /** A recipient in the first tenant's queue. */
@@ -144,6 +180,22 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/dns-hosts/${ref}`],
   ['PATCH', (ref) => `/v1/dns-hosts/${ref}`, { name: 'x' }],
   ['DELETE', (ref) => `/v1/dns-hosts/${ref}`],
+  ['DELETE', (ref) => `/v1/domains/${ref}?with_mailboxes=true`],
+  ['DELETE', (ref) => `/v1/domains/${ref}?purge=true`],
+  ['POST', (ref) => `/v1/domains/${ref}/suspend`],
+  ['POST', (ref) => `/v1/domains/${ref}/resume`],
+  ['POST', (ref) => `/v1/domains/${ref}/restore`],
+  ['GET', (ref) => `/v1/domains/${ref}/registration`],
+  ['PUT', (ref) => `/v1/domains/${ref}/registration`, { auto_renew: false }],
+  ['POST', (ref) => `/v1/domains/${ref}/renew`, { expected_price: { amount: 1, currency: 'USD' } }],
+  ['POST', (ref) => `/v1/domains/${ref}/renew`, { preview: true }],
+  ['POST', (ref) => `/v1/domains/${ref}/renewal-quotes`, {}],
+  ['GET', (ref) => `/v1/domain-batches/${ref}`],
+  ['GET', (ref) => `/v1/domain-orders/${ref}`],
+  ['GET', (ref) => `/v1/domain-orders?domain=${ref}`],
+  ['POST', (ref) => `/v1/domain-orders/${ref}/abandon`],
+  ['GET', (ref) => `/v1/contacts/${ref}`],
+  ['DELETE', (ref) => `/v1/contacts/${ref}`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/aliases`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/aliases`, { address: 'x@demo.test' }],
   ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`],
@@ -188,6 +240,9 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
+  if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
+  if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
+  if (path.startsWith('/v1/contacts')) return [[own.contact, unknownId]]
   if (path.startsWith('/v1/suppressions')) {
     return [
       [own.suppression, unknownId],
@@ -245,6 +300,8 @@ test('lists have nothing of another’s', async () => {
       '/v1/outbound',
       '/v1/relays',
       '/v1/dns-hosts',
+      '/v1/contacts',
+      '/v1/domain-orders',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

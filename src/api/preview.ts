@@ -1,6 +1,7 @@
 /** Previews (DESIGN section 1, rule 6): what a call would cost, change in DNS and touch, with nothing done. */
 import { type Static, type TSchema, Type } from 'typebox'
 import type { Tx } from '../platform/database.ts'
+import type { Money } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { tryOut } from './mutate.ts'
 import { ProblemRef } from './problem-view.ts'
@@ -8,7 +9,7 @@ import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
   type: OneOf(['domain', 'mailbox']),
-  action: OneOf(['create', 'update', 'delete', 'purge']),
+  action: OneOf(['create', 'update', 'renew', 'delete', 'purge']),
   id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
   name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
   state: Type.String({ description: 'The state that it would be in.' }),
@@ -52,6 +53,8 @@ export type Preview = {
   dnsChanges?: DnsChange[]
   objects: TouchedObject[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
+  /** What it would cost; nothing when it is left out. */
+  charge?: Money
 }
 
 /** The parts of a reply that a preview sets. */
@@ -66,12 +69,12 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, problems, dnsChanges = [] } = await tryOut(platform, work)
+  const { objects, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
     preview: true,
-    charge: { amount: 0, currency: 'USD' }, // prices come with the billing of a later issue
+    charge: charge ?? { amount: 0, currency: 'USD' },
     dns_changes: dnsChanges,
     objects,
     ...(problems === undefined ? {} : { problems }),

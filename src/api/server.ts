@@ -15,19 +15,27 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
+import { contactRoutes } from './contacts.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
+import { dnsHostRoutes } from './dns-hosts.ts'
 import { dnsSecondaryRoutes } from './dns-secondaries.ts'
 import { dnssecRoutes } from './dnssec.ts'
-import { dnsHostRoutes } from './dns-hosts.ts'
+import { domainActionRoutes } from './domain-actions.ts'
 import { domainAliasRoutes } from './domain-aliases.ts'
+import { domainBatchRoutes } from './domain-batches.ts'
 import { domainDkimRoutes } from './domain-dkim.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainDnsHostRoutes } from './domain-dns-host.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
+import { domainMarkupRoutes } from './domain-markups.ts'
+import { domainOrderRoutes } from './domain-orders.ts'
+import { domainPurchaseRoutes } from './domain-purchases.ts'
+import { domainRegistrationRoutes } from './domain-registrations.ts'
 import { domainReportRoutes } from './domain-reports.ts'
+import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { errorPageRoutes } from './error-pages.ts'
@@ -42,6 +50,7 @@ import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
+import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { outboundRoutes } from './outbound.ts'
@@ -169,7 +178,16 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
   logoutRoute(app, platform)
+  newDomainsRoute(app, platform)
   domainRoutes(app, platform)
+  domainActionRoutes(app, platform)
+  domainBatchRoutes(app, platform)
+  domainSearchRoutes(app, platform)
+  domainPurchaseRoutes(app, platform)
+  domainRegistrationRoutes(app, platform)
+  domainOrderRoutes(app, platform)
+  domainMarkupRoutes(app, platform)
+  contactRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
   dnssecRoutes(app, platform)

@@ -1,28 +1,30 @@
 /** Senders: which reverse paths a login may use (RFC 6409 §6.1). */
+import { allowsSending } from '../domains/lifecycle.ts'
 import { isSandboxName } from '../domains/names.ts'
 import { parseAddress } from '../mailboxes/address.ts'
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { findRoute } from '../mailboxes/routing.ts'
+import { maySend } from '../mailboxes/sending-right.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { ArrivalRefusal } from './inbound/arrival.ts'
 
 /**
  * The mailbox's own address and its aliases, each with a detail or in a domain alias.
- * The null reverse path is anyone's: receipts and reports are sent with it (RFC 5321 §4.5.5).
+ * The null reverse path is that of anyone who may send: receipts and reports are sent with it (RFC 5321 §4.5.5).
  */
 export async function ownsSender(
   platform: Platform,
   owner: MailboxOwner,
   mailFrom: string,
 ): Promise<boolean> {
-  if (mailFrom === '') return true
+  if (mailFrom === '') return await maySend(platform.db, owner.mailboxId)
   const address = parseAddress(mailFrom)
   if (!address.ok) return false
   const route = await findRoute(platform, address.value)
   // A catch-all gives its mailbox what is sent to any address, but not the right to speak for them.
   if (route === null || route.mailboxId !== owner.mailboxId || route.kind === 'catch_all') return false
-  return isServed(route.mailboxState) // the login may be older than a suspension
+  return isServed(route.mailboxState) && allowsSending(route.domainState) // the login may be older than a suspension
 }
 
 /**

@@ -1,17 +1,16 @@
 /** Keys change without a gap: made, published, found, used, retired, removed; by us, through aliases, and pasted. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { lookHooks } from '../mailboxes/domain-activation.ts'
 import { transaction } from '../platform/database.ts'
 import { textAt } from '../testing/test-api.ts'
 import { runJobs } from '../testing/test-jobs.ts'
+import { lookAtDueDomains } from '../testing/test-looks.ts'
 import {
   startTestNameServers,
   type TestNameServer,
   type TestNameServers,
 } from '../testing/test-name-servers.ts'
 import { startTestPlatform, type TestPlatform } from '../testing/test-platform.ts'
-import { checkDueDomains } from './checks/due.ts'
 import { desiredRecords } from './desired-records.ts'
 import { dkimKeysOf, dkimSignersOf } from './dkim-keys.ts'
 import { datedKeysOf, requestRotation, rotateDueKeys, rotationPolicy } from './dkim-rotation.ts'
@@ -74,7 +73,7 @@ async function publish(
 
 async function look(t: TestPlatform, after = 'PT3H'): Promise<void> {
   t.platform.clock.advance?.(after)
-  await checkDueDomains(t.platform, lookHooks)
+  await lookAtDueDomains(t.platform)
   await runJobs(t.platform)
 }
 
@@ -117,7 +116,7 @@ for (const dnsMode of ['served', 'manual'] as const) {
     assert.deepEqual(await keysOf(zoned, domain), pending)
     serials.push(await serialOf(zoned, domain))
     // In DNS for a while before it signs.
-    await checkDueDomains(zoned.platform, lookHooks)
+    await lookAtDueDomains(zoned.platform)
     assert.deepEqual(await keysOf(zoned, domain), pending)
     assert.deepEqual(await signersOf(zoned, domain), ['mwe1', 'mwr1'])
     // Once more has no effect while keys are being changed.

@@ -1,30 +1,28 @@
 /** Domains: connected, listed and deleted. The registrars and name servers of issue 5 stand on this. */
-import { randomBytes } from 'node:crypto'
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { requireWorkspace, requireWrite } from '../accounts/principals.ts'
 import { holdWorkspace } from '../accounts/workspaces.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
-import { isId, newId } from '../platform/ids.ts'
+import { isId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { startChecks } from './checks/store.ts'
-import { addDkimKeysJob } from './dkim-keys.ts'
 import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
-import { holdFormerZones, requireNameservers } from './nameservers.ts'
-import type { DnsMode, DomainsTable } from './tables.ts'
-import { touchZones } from './zones/serial.ts'
+import { requireNameservers } from './nameservers.ts'
+import { followNewDomains, newDomainRow, requireDomainRoom, waitingState } from './new-domain.ts'
+import type { DnsMode, Domain } from './tables.ts'
 
-export type Domain = Selectable<DomainsTable>
+export type { Domain } from './tables.ts'
 
 /**
  * Connects a domain that the caller has. A sandbox name is active at once; any other waits for its records, or for its
  * name servers.
- * @throws Refusal domain_invalid, domain_taken, nameservers_unavailable, workspace_not_found, forbidden.
+ * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, nameservers_unavailable, workspace_not_found,
+ *   forbidden.
  */
 export async function connectDomain(
   platform: Platform,
@@ -40,21 +38,11 @@ export async function connectDomain(
   if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
   requireNameservers(platform, dnsMode, scope.workspaceId)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
-  const now = platform.clock.now()
+  await requireDomainRoom(platform, tx, scope)
+  const state = isSandboxName(name) ? ('active' as const) : waitingState(dnsMode)
   const domain = await tx
     .insertInto('domains')
-    .values({
-      id: newId(),
-      organization_id: scope.organizationId,
-      workspace_id: scope.workspaceId,
-      name,
-      state: isSandboxName(name) ? 'active' : waitingState(dnsMode),
-      dns_mode: dnsMode,
-      ownership_token: randomBytes(16).toString('hex'),
-      created_at: now,
-      updated_at: now,
-      state_changed_at: now,
-    })
+    .values(newDomainRow(platform, scope, { name, state, dnsMode }))
     .returningAll()
     .executeTakeFirstOrThrow()
     .catch((error: unknown) => {
@@ -63,25 +51,8 @@ export async function connectDomain(
       }
       throw error
     })
-  await appendEvents(platform, tx, [
-    {
-      type: 'domain.created',
-      organizationId: scope.organizationId,
-      workspaceId: scope.workspaceId,
-      data: { domain_id: domain.id, name, state: domain.state },
-    },
-  ])
-  await addDkimKeysJob(tx, [domain.id])
-  await startChecks(tx, [domain.id], now)
-  if (dnsMode !== 'served') return domain
-  await holdFormerZones(tx, [domain.id])
-  await touchZones(platform, tx, [domain.id])
+  await followNewDomains(platform, tx, [domain])
   return await getDomain(platform, scope, domain.id, tx)
-}
-
-/** What a domain waits for that is not active yet. */
-export function waitingState(dnsMode: DnsMode): 'pending_nameservers' | 'pending_records' {
-  return dnsMode === 'served' ? 'pending_nameservers' : 'pending_records'
 }
 
 export type DomainFilter = { state: DomainState | null; search: string | null }
@@ -138,17 +109,28 @@ export async function deleteDomain(
   ref: string,
   isEmpty: (tx: Tx, domainId: string) => Promise<boolean>,
 ): Promise<void> {
+  const domain = await lockDomain(platform, tx, scope, ref)
+  if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
+  await endDomain(platform, tx, domain)
+}
+
+/** The domain, locked against other changes until the transaction ends. @throws Refusal domain_not_found, forbidden. */
+export async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
   requireWrite(scope)
   const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
+  const locked = await tx
     .selectFrom('domains')
     .selectAll()
     .where('id', '=', id)
     .where('state', '<>', 'deleted')
     .forUpdate()
     .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
-  if (!(await isEmpty(tx, domain.id))) throw new Refusal('domain_not_empty')
+  if (!locked) throw new Refusal('domain_not_found')
+  return locked
+}
+
+/** Ends a locked domain for good: its name is free, and its keys and records are gone. */
+export async function endDomain(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
   await moveDomain(platform, tx, domain, 'deleted')
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
@@ -170,7 +152,12 @@ export async function moveDomain(platform: Platform, tx: Tx, domain: Domain, to:
   const now = platform.clock.now()
   await tx
     .updateTable('domains')
-    .set({ state: to, state_changed_at: now, updated_at: now })
+    .set({
+      state: to,
+      state_changed_at: now,
+      updated_at: now,
+      ...(to === 'active' ? { activated_at: now } : {}),
+    })
     .where('id', '=', domain.id)
     .execute()
   await appendEvents(platform, tx, [

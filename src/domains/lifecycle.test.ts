@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DomainState, domainMoves, domainStates, mailboxesOn, mayMoveDomain } from './lifecycle.ts'
+import {
+  allowsLogin,
+  allowsSending,
+  type DomainState,
+  domainMoves,
+  domainStates,
+  mailboxesOn,
+  mayMoveDomain,
+} from './lifecycle.ts'
 
 // DESIGN section 4, a row for each state: where it may go. x is a move, . is none.
 // pay reg ns rec act sus exp fail sched del
@@ -47,4 +55,14 @@ test('a mailbox is served on an active domain only, and waits where the domain m
     deletion_scheduled: 'refused',
     deleted: 'refused',
   })
+})
+
+test('who sends may log in, and an expired domain lets its people read', () => {
+  assert.deepEqual(domainStates.filter(allowsSending), ['pending_nameservers', 'pending_records', 'active'])
+  assert.deepEqual(domainStates.filter(allowsLogin), [
+    'pending_nameservers',
+    'pending_records',
+    'active',
+    'expired',
+  ])
 })

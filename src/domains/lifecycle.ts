@@ -54,3 +54,13 @@ export function mailboxesOn(state: DomainState): 'served' | 'waiting' | 'refused
       return 'refused'
   }
 }
+
+/** Whether the owners of its mailboxes may log in. Where its registration has ended they still get at their mail. */
+export function allowsLogin(state: DomainState): boolean {
+  return allowsSending(state) || state === 'expired'
+}
+
+/** Whether its mailboxes may send. A domain that is active and then loses its records is still its workspace's. */
+export function allowsSending(state: DomainState): boolean {
+  return state === 'active' || state === 'pending_nameservers' || state === 'pending_records'
+}

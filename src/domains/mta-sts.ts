@@ -4,8 +4,7 @@ import { sql } from 'kysely'
 import type { Config } from '../platform/config.ts'
 import { transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { Domain } from './domains.ts'
-import type { MtaStsMode } from './tables.ts'
+import type { Domain, MtaStsMode } from './tables.ts'
 import { touchZones } from './zones/serial.ts'
 
 declare module '../platform/jobs.ts' {
@@ -45,7 +44,7 @@ export function mtaStsPolicy(
   const text = [
     'version: STSv1',
     `mode: ${mode}`,
-    ...(mode === 'none' ? [] : [`mx: ${hostname}`]),
+    ...(mode === 'none' ? [] : [`mx: ${hostname.toLowerCase()}`]),
     `max_age: ${mtaStsMaxAgeSeconds[mode]}`,
     '',
   ].join('\r\n')

@@ -2,7 +2,19 @@
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Domain } from './domains.ts'
 import { parseDomainName } from './names.ts'
-import type { SettingsChanges } from './settings.ts'
+import type { DmarcPolicy, DnsMode, MtaStsMode } from './tables.ts'
+
+export type Redirect = { url: string; status: 301 | 302; keepsPath: boolean }
+
+/** What is left out stays as it is. */
+export type SettingsChanges = {
+  dnsMode?: DnsMode
+  dmarcPolicy?: DmarcPolicy
+  dmarcReportAddress?: string | null
+  mtaStsMode?: MtaStsMode
+  bimiLogoUrl?: string | null
+  redirect?: Redirect | null
+}
 
 const urlLengthMax = 2000
 const addressLengthMax = 254 // RFC 5321 §4.5.3.1.3, without the angle brackets

@@ -5,27 +5,17 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { startChecks, storedCheck } from './checks/store.ts'
+import { startChecks } from './checks/start.ts'
+import { storedCheck } from './checks/store.ts'
 import { desiredRecords } from './desired-records.ts'
 import { dkimKeysOf } from './dkim-keys.ts'
-import { type Domain, getDomain, moveDomain, waitingState } from './domains.ts'
+import { type Domain, getDomain, moveDomain } from './domains.ts'
 import { holdFormerZones, requireNameservers, wantedDnsMode } from './nameservers.ts'
+import { waitingState } from './new-domain.ts'
 import type { DesiredRecord } from './plan/record.ts'
-import { checkSettings } from './settings-input.ts'
-import type { DmarcPolicy, DnsMode, MtaStsMode } from './tables.ts'
+import { checkSettings, type SettingsChanges } from './settings-input.ts'
+import type { DnsMode } from './tables.ts'
 import { touchZones } from './zones/serial.ts'
-
-export type Redirect = { url: string; status: 301 | 302; keepsPath: boolean }
-
-/** What is left out stays as it is. */
-export type SettingsChanges = {
-  dnsMode?: DnsMode
-  dmarcPolicy?: DmarcPolicy
-  dmarcReportAddress?: string | null
-  mtaStsMode?: MtaStsMode
-  bimiLogoUrl?: string | null
-  redirect?: Redirect | null
-}
 
 export type RecordChange = { action: 'add' | 'remove'; record: DesiredRecord }
 
@@ -148,7 +138,8 @@ async function modesOf(
     : { dns_mode: wanted, pending_dns_mode: null }
 }
 
-async function applyMode(platform: Platform, tx: Tx, scope: Scope, before: Domain): Promise<void> {
+/** What follows of another `dns_mode`, or one that is pending, in the transaction that sets it. */
+export async function applyMode(platform: Platform, tx: Tx, scope: Scope, before: Domain): Promise<void> {
   await holdFormerZones(tx, [before.id])
   if (before.state !== 'pending_nameservers' && before.state !== 'pending_records') return
   const domain = await getDomain(platform, scope, before.id, tx)

@@ -1,5 +1,5 @@
 /** The table of domains. */
-import type { Generated } from 'kysely'
+import type { Generated, Selectable } from 'kysely'
 import type { DomainState } from './lifecycle.ts'
 import type { RecordType } from './zones/records.ts'
 
@@ -14,7 +14,7 @@ export type DomainsTable = {
   ownership_token: string
   /** Who answers for its DNS: this platform, a host that is driven by its API, or its owner by hand. */
   dns_mode: Generated<DnsMode>
-  /** The host that is driven; null in the other modes. */
+  /** The host that is driven, also while a mode is pending; null in the other modes. */
   dns_host_id: Generated<string | null>
   /** What `dns_mode` becomes once the delegation has followed; until then both sides answer. */
   pending_dns_mode: Generated<DnsMode | null>
@@ -42,12 +42,19 @@ export type DomainsTable = {
   /** While deletion is scheduled: the state that a restore brings back, and when it is too late. */
   state_before_deletion: Generated<DomainState | null>
   delete_after: Generated<Date | null>
+  /** When it last became active; null: never, or it was active from the start (a sandbox name). */
+  activated_at: Generated<Date | null>
+  /** The call that asked for it with many others. */
+  batch_id: Generated<string | null>
   /** When its host names were last looked up for certificates. */
   host_names_checked_at: Generated<Date | null>
   created_at: Date
   updated_at: Date
   state_changed_at: Date
 }
+
+/** A row of `domains`. */
+export type Domain = Selectable<DomainsTable>
 
 export type DnsMode = 'served' | 'driven' | 'manual'
 export type DmarcPolicy = 'none' | 'quarantine' | 'reject'

@@ -1,6 +1,7 @@
 /** Mailboxes that were made before their domain was active: they are served from the moment that it is. */
 import { sql } from 'kysely'
 import type { LookHooks } from '../domains/checks/settle.ts'
+import { addReconcileJobs } from '../domains/dns-hosts/jobs.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
@@ -24,7 +25,10 @@ export async function addActivation(tx: Tx, domainId: string): Promise<void> {
 }
 
 /** What a look at a domain leads to on this floor. */
-export const lookHooks: LookHooks = { onActive: addActivation }
+export const lookHooks: LookHooks = {
+  onActive: addActivation,
+  onDrift: (tx, domainId) => addReconcileJobs(tx, [domainId]),
+}
 
 const mailboxesPerTransaction = 1000
 

@@ -1,19 +1,48 @@
-/** Removing a domain: only when it has no mailboxes left, those that can be restored included. */
+/** Removing a domain with what is in it: mailboxes are deleted and restored with their domain, in sets. */
+import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
-import { deleteDomain, getDomain } from '../domains/domains.ts'
-import type { Tx } from '../platform/database.ts'
+import { type Domain, endDomain, lockDomain } from '../domains/domains.ts'
+import { findRemovable, lockRemovable, restoreDomain, scheduleRemoval } from '../domains/removal.ts'
+import { type Tx, transaction } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { appendEvents } from '../platform/events.ts'
+import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { addActivation } from './domain-activation.ts'
+import type { MailboxState } from './lifecycle.ts'
 
-/** @param ref the id or the name. @throws Refusal domain_not_found, domain_not_empty, forbidden. */
-export async function removeDomain(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<void> {
-  const { id } = await getDomain(platform, scope, ref, tx)
-  await deleteDomain(platform, tx, scope, id, hasNoMailboxes)
-  // Aliases of mailboxes elsewhere, forwards and catch-alls go with their domain: its name may be connected anew.
-  await tx.deleteFrom('addresses').where('domain_id', '=', id).execute()
-  await tx
-    .deleteFrom('domain_aliases')
-    .where((where) => where.or([where('domain_id', '=', id), where('of_domain_id', '=', id)]))
-    .execute()
+declare module '../platform/jobs.ts' {
+  interface JobTypes {
+    'domains.remove_due': Record<string, never>
+    'domains.delete_mailboxes': { domain_id: string }
+    'domains.restore_mailboxes': { domain_id: string }
+  }
+}
+
+/** withMailboxes: they are deleted with it. now: at once and for good, which only an empty domain can be. */
+export type RemovalOptions = { withMailboxes?: boolean; now?: boolean }
+
+/**
+ * @param ref the id or the name.
+ * @returns the domain while it can be restored; null when it is gone.
+ * @throws Refusal domain_not_found, domain_not_empty, domain_state_conflict, forbidden.
+ */
+export async function removeDomain(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  { withMailboxes = false, now = false }: RemovalOptions = {},
+): Promise<Domain | null> {
+  const domain = await lockDomain(platform, tx, scope, ref)
+  const hasMailboxes = !(await hasNoMailboxes(tx, domain.id))
+  if (hasMailboxes && (now || (!withMailboxes && domain.state !== 'deletion_scheduled'))) {
+    throw new Refusal('domain_not_empty')
+  }
+  const scheduled = await scheduleRemoval(platform, tx, domain, { now, hasMailboxes })
+  if (scheduled === null) await removeAddresses(tx, domain.id)
+  else if (hasMailboxes) await continueDeletion(platform, tx, domain.id)
+  return scheduled
 }
 
 /** Asked with the row locked. */
@@ -26,4 +55,137 @@ export async function hasNoMailboxes(tx: Tx, domainId: string): Promise<boolean>
     .limit(1)
     .executeTakeFirst()
   return row === undefined
+}
+
+/** Aliases of mailboxes elsewhere, forwards and catch-alls go with their domain: its name may be connected anew. */
+async function removeAddresses(tx: Tx, domainId: string): Promise<void> {
+  await tx.deleteFrom('addresses').where('domain_id', '=', domainId).execute()
+  await tx
+    .deleteFrom('domain_aliases')
+    .where((where) => where.or([where('domain_id', '=', domainId), where('of_domain_id', '=', domainId)]))
+    .execute()
+}
+
+const mailboxesPerTransaction = 1000
+
+/** The first mailboxes in this transaction, the rest by a job. */
+async function continueDeletion(platform: Platform, tx: Tx, domainId: string): Promise<void> {
+  if ((await deleteSome(platform, tx, domainId)) < mailboxesPerTransaction) return
+  await addJob(tx, 'domains.delete_mailboxes', { domain_id: domainId })
+}
+
+/** Deletes the mailboxes of a domain that is being removed. */
+export async function deleteMailboxesOf(platform: Platform, domainId: string): Promise<void> {
+  for (;;) {
+    const count = await transaction(platform.db, (tx) => deleteSome(platform, tx, domainId))
+    if (count < mailboxesPerTransaction) return
+  }
+}
+
+/** Those that were deleted before keep their own day. */
+async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
+  const now = platform.clock.now()
+  const { rows } = await sql<MovedMailbox>`
+    with domain as (
+      select id, delete_after from domains where id = ${domainId}::uuid and state = 'deletion_scheduled' for share
+    ), chosen as (
+      select mailboxes.id, mailboxes.state, domain.delete_after from mailboxes join domain on domain.id = domain_id
+      where mailboxes.state not in ('deleted', 'deletion_scheduled')
+      order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
+    )
+    update mailboxes set state = 'deletion_scheduled', state_before_deletion = chosen.state,
+      purge_at = chosen.delete_after, deleted_with_domain = true,
+      version = version + 1, state_changed_at = ${now}, updated_at = ${now}
+    from chosen where chosen.id = mailboxes.id
+    returning mailboxes.id, organization_id, workspace_id, address, chosen.state as "from", mailboxes.state as "to"`.execute(
+    tx,
+  )
+  await tellMoves(platform, tx, rows)
+  return rows.length
+}
+
+/** @throws Refusal domain_not_found, domain_state_conflict, forbidden. */
+export async function restoreDomainWithMailboxes(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+): Promise<Domain> {
+  return await restoreDomain(platform, tx, scope, ref, async (inTx, domainId) => {
+    if ((await restoreSome(platform, inTx, domainId)) === mailboxesPerTransaction) {
+      await addJob(inTx, 'domains.restore_mailboxes', { domain_id: domainId })
+    }
+    await addActivation(inTx, domainId)
+  })
+}
+
+/** Brings back what was deleted with its domain. */
+export async function restoreMailboxesOf(platform: Platform, domainId: string): Promise<void> {
+  for (;;) {
+    const count = await transaction(platform.db, (tx) => restoreSome(platform, tx, domainId))
+    if (count < mailboxesPerTransaction) return
+  }
+}
+
+async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
+  const now = platform.clock.now()
+  const { rows } = await sql<MovedMailbox>`
+    with domain as (
+      select id from domains where id = ${domainId}::uuid and state not in ('deleted', 'deletion_scheduled') for share
+    ), chosen as (
+      select mailboxes.id, state_before_deletion from mailboxes join domain on domain.id = domain_id
+      where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
+      order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
+    )
+    update mailboxes set state = chosen.state_before_deletion, state_before_deletion = null, purge_at = null,
+      deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
+    from chosen where chosen.id = mailboxes.id
+    returning mailboxes.id, organization_id, workspace_id, address, 'deletion_scheduled' as "from",
+      mailboxes.state as "to"`.execute(tx)
+  await tellMoves(platform, tx, rows)
+  return rows.length
+}
+
+type MovedMailbox = {
+  id: string
+  organization_id: string
+  workspace_id: string
+  address: string
+  from: MailboxState
+  to: MailboxState
+}
+
+async function tellMoves(platform: Platform, tx: Tx, rows: readonly MovedMailbox[]): Promise<void> {
+  await appendEvents(
+    platform,
+    tx,
+    rows.map((row) => ({
+      type: 'mailbox.state_changed' as const,
+      organizationId: row.organization_id,
+      workspaceId: row.workspace_id,
+      mailboxId: row.id,
+      data: { mailbox_id: row.id, address: row.address, from: row.from, to: row.to },
+    })),
+  )
+}
+
+const removedPerRun = 200
+
+/** Removes the domains whose days of grace are over. Their mailboxes go first; what has some left waits for them. */
+export async function removeDueDomains(platform: Platform): Promise<void> {
+  for (const id of await findRemovable(platform, removedPerRun)) {
+    await transaction(platform.db, async (tx) => {
+      const domain = await lockRemovable(platform, tx, id)
+      if (domain === null) return
+      if (!(await hasNoMailboxes(tx, id))) {
+        await sql`update mailboxes set purge_at = ${platform.clock.now()}
+          where domain_id = ${id}::uuid and state = 'deletion_scheduled' and purge_at > ${platform.clock.now()}`.execute(
+          tx,
+        )
+        return await addJob(tx, 'mailbox.purge_due', {}, { key: 'mailbox.purge_due' })
+      }
+      await endDomain(platform, tx, domain)
+      await removeAddresses(tx, id)
+    })
+  }
 }

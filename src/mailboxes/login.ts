@@ -1,5 +1,6 @@
 /** Logging in to a mailbox, the same for every protocol. */
 import type { Selectable } from 'kysely'
+import { allowsLogin } from '../domains/lifecycle.ts'
 import type { PublishedEvent } from '../platform/event-bus.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
@@ -39,21 +40,23 @@ export async function logIn(
   return login
 }
 
-/** The mailbox of that address with all its passwords; null when there is none, or it is not served. */
+/** The mailbox of that address with all its passwords; null when there is none, or it or its domain is not served. */
 export async function findLogin(platform: Platform, username: string): Promise<LoginCandidate | null> {
   const address = parseAddress(username)
   if (!address.ok) return null
   const rows = await platform.db
     .selectFrom('addresses')
     .innerJoin('mailboxes', 'mailboxes.id', 'addresses.mailbox_id')
+    .innerJoin('domains', 'domains.id', 'mailboxes.domain_id')
     .innerJoin('mailbox_passwords', 'mailbox_passwords.mailbox_id', 'mailboxes.id')
     .selectAll('mailbox_passwords')
     .select(['mailboxes.address', 'mailboxes.state', 'mailboxes.organization_id', 'mailboxes.workspace_id'])
+    .select('domains.state as domain_state')
     .where('addresses.address', '=', address.value.address)
     .where('addresses.kind', '=', 'mailbox')
     .execute()
   const [first] = rows
-  if (!first || !isServed(first.state)) return null
+  if (!first || !isServed(first.state) || !allowsLogin(first.domain_state)) return null
   const login = {
     mailboxId: first.mailbox_id,
     address: first.address,
@@ -77,6 +80,7 @@ export function reportLogin(
 /** Why whoever is logged in to the event's mailbox is so no longer; null for events that do not end a login. */
 export function whyLoginsEnd({ type, data }: PublishedEvent): string | null {
   if (type === 'mailbox.password_changed') return 'The password was changed'
+  if (type === 'mailbox.logins_ended') return 'The domain is suspended'
   if (type !== 'mailbox.state_changed') return null
   // Of another node, and perhaps of another version of this program.
   const to =

@@ -189,6 +189,18 @@ export async function restoreMailbox(
   if (before.state !== 'deletion_scheduled' || before.state_before_deletion === null) {
     throw new Refusal('mailbox_state_conflict', 'It is not deleted.')
   }
+  const domain = await tx
+    .selectFrom('domains')
+    .select('state')
+    .where('id', '=', before.domain_id)
+    .forShare()
+    .executeTakeFirst()
+  if (domain?.state === 'deletion_scheduled') {
+    throw new Refusal(
+      'mailbox_state_conflict',
+      'Its domain is deleted: restore that, and the mailbox comes with it.',
+    )
+  }
   return await moveMailbox(platform, tx, before, before.state_before_deletion, {
     purge_at: null,
     state_before_deletion: null,

@@ -219,6 +219,7 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
     state_changed_at: now,
     state_before_deletion: null,
     purge_at: null,
+    deleted_with_domain: false,
   }
 }
 

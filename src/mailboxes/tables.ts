@@ -28,6 +28,8 @@ export type MailboxesTable = {
   /** The state to return to when a deletion is taken back. */
   state_before_deletion: MailboxState | null
   purge_at: Date | null
+  /** Whether its deletion is its domain's, and is taken back with it. */
+  deleted_with_domain: Generated<boolean>
 }
 
 /** The single namespace of addresses: RCPT TO is one look-up here. */

@@ -85,6 +85,58 @@ export const configSchema = {
     { default: 200, min: 1, max: 10_000 },
     'Questions a second that the regular checks of all domains may ask.',
   ),
+  registrars: setting.registrars(
+    'MAILWRIGHT_REGISTRARS',
+    ['porkbun', 'namecom'],
+    'Which registrars are asked for names, in this order; `namecom:de` only for one suffix, which then has no other.',
+  ),
+  porkbunApiKey: setting
+    .optionalText(
+      'MAILWRIGHT_PORKBUN_API_KEY',
+      'The operator’s account at Porkbun that domains are bought with.',
+    )
+    .secret(),
+  porkbunSecretKey: setting.optionalText('MAILWRIGHT_PORKBUN_SECRET_KEY', 'Its second key.').secret(),
+  porkbunApiUrl: setting.url(
+    'MAILWRIGHT_PORKBUN_API_URL',
+    ['https:', 'http:'],
+    'Another address of its API.',
+  ),
+  namecomUsername: setting.optionalText(
+    'MAILWRIGHT_NAMECOM_USERNAME',
+    'The operator’s account at Name.com that domains are bought with.',
+  ),
+  namecomToken: setting.optionalText('MAILWRIGHT_NAMECOM_TOKEN', 'Its API token.').secret(),
+  namecomApiUrl: setting.url(
+    'MAILWRIGHT_NAMECOM_API_URL',
+    ['https:', 'http:'],
+    'Another address of its API, such as that of its sandbox.',
+  ),
+  rdapBootstrapUrl: setting.url(
+    'MAILWRIGHT_RDAP_BOOTSTRAP_URL',
+    ['https:', 'http:'],
+    'Where the list of RDAP servers is read once a day (RFC 9224), such as https://data.iana.org/rdap/dns.json; if unset, the list that comes with the program is used.',
+  ),
+  domainsPerWorkspace: setting.limit(
+    'MAILWRIGHT_DOMAINS_PER_WORKSPACE',
+    { default: 10_000, min: 1, max: 10_000_000 },
+    'Domains that a workspace may have, those that can be restored included.',
+  ),
+  domainRestoreDays: setting.integer(
+    'MAILWRIGHT_DOMAIN_RESTORE_DAYS',
+    { default: 30, min: 1, max: 365 },
+    'Days that a deleted domain can be restored.',
+  ),
+  renewDays: setting.integer(
+    'MAILWRIGHT_RENEW_DAYS',
+    { default: 30, min: 1, max: 180 },
+    'Days before its end that a registration is renewed by itself.',
+  ),
+  expiredDays: setting.integer(
+    'MAILWRIGHT_EXPIRED_DAYS',
+    { default: 30, min: 0, max: 90 },
+    'Days after its end that a registration can still be renewed.',
+  ),
   roles: setting.list('MAILWRIGHT_ROLES', roles, 'What this node does.'),
   resolver: setting.ipPort(
     'MAILWRIGHT_RESOLVER',

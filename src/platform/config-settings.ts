@@ -166,6 +166,22 @@ function hostnames(variable: string, doc: string): Setting<readonly string[]> {
   return listOf(variable, form, doc)
 }
 
+/** Names of a list, in order; each may be for one suffix only, as in `name:de`. */
+function registrars(variable: string, names: readonly string[], doc: string): Setting<readonly string[]> {
+  const form = {
+    matches: (part: string) => {
+      const [name = '', suffix, ...rest] = part.split(':')
+      return (
+        names.includes(name) && rest.length === 0 && (suffix === undefined || hostnamePattern.test(suffix))
+      )
+    },
+    shape: `\`${names.join('`, `')}\``,
+    example: `${names[0]},${names[1]}:de`,
+  }
+  const setting = listOf(variable, form, doc)
+  return make({ ...setting, default: names, shape: `comma list of ${form.shape}; all` })
+}
+
 function networks(variable: string, doc: string): Setting<readonly string[]> {
   return listOf(
     variable,
@@ -302,6 +318,7 @@ export const setting = {
   postgresUrl,
   ipPort,
   hostnames,
+  registrars,
   networks,
   addresses,
   portsByName,

@@ -186,6 +186,9 @@ test('no sentence repeats a secret', () => {
     secrets.map((one) => one.variable),
     [
       'DATABASE_URL',
+      'MAILWRIGHT_PORKBUN_API_KEY',
+      'MAILWRIGHT_PORKBUN_SECRET_KEY',
+      'MAILWRIGHT_NAMECOM_TOKEN',
       'MAILWRIGHT_RELAY_URL',
       'MAILWRIGHT_RSPAMD_URL',
       'MAILWRIGHT_BOOTSTRAP_API_KEY',

@@ -54,6 +54,18 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dnsHostNetworks: read(configSchema.dnsHostNetworks),
     cloudflareApiUrl: read(configSchema.cloudflareApiUrl),
     dnsChecksPerSecond: read(configSchema.dnsChecksPerSecond),
+    registrars: read(configSchema.registrars),
+    porkbunApiKey: read(configSchema.porkbunApiKey),
+    porkbunSecretKey: read(configSchema.porkbunSecretKey),
+    porkbunApiUrl: read(configSchema.porkbunApiUrl),
+    namecomUsername: read(configSchema.namecomUsername),
+    namecomToken: read(configSchema.namecomToken),
+    namecomApiUrl: read(configSchema.namecomApiUrl),
+    rdapBootstrapUrl: read(configSchema.rdapBootstrapUrl),
+    domainsPerWorkspace: read(configSchema.domainsPerWorkspace),
+    domainRestoreDays: read(configSchema.domainRestoreDays),
+    renewDays: read(configSchema.renewDays),
+    expiredDays: read(configSchema.expiredDays),
     roles: read(configSchema.roles),
     resolver: read(configSchema.resolver),
     outboundPort: read(configSchema.outboundPort),
@@ -115,6 +127,16 @@ function contradictions(config: Config): string[] {
   if ((config.tlsCertFile === null) !== (config.tlsKeyFile === null)) {
     problems.push(
       'MAILWRIGHT_TLS_CERT_FILE and MAILWRIGHT_TLS_KEY_FILE belong together: set both or neither.',
+    )
+  }
+  if ((config.porkbunApiKey === null) !== (config.porkbunSecretKey === null)) {
+    problems.push(
+      'MAILWRIGHT_PORKBUN_API_KEY and MAILWRIGHT_PORKBUN_SECRET_KEY belong together: set both or neither.',
+    )
+  }
+  if ((config.namecomUsername === null) !== (config.namecomToken === null)) {
+    problems.push(
+      'MAILWRIGHT_NAMECOM_USERNAME and MAILWRIGHT_NAMECOM_TOKEN belong together: set both or neither.',
     )
   }
   if (config.dane === 'on' && config.resolver === null) {

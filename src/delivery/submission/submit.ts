@@ -9,12 +9,13 @@ import { parseAddress } from '../../mailboxes/address.ts'
 import { isServed } from '../../mailboxes/lifecycle.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/provision.ts'
+import { maySend } from '../../mailboxes/sending-right.ts'
 import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import { flagBits } from '../../messages/flags.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { requireRoom } from '../../messages/quotas.ts'
 import type { StoredMessage } from '../../messages/store.ts'
-import type { Tx } from '../../platform/database.ts'
+import type { Db, Tx } from '../../platform/database.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -82,7 +83,7 @@ export async function prepareSubmission(
 ): Promise<PreparedSubmission> {
   requireWrite(scope)
   const mailbox = await getMailbox(platform, scope, ref)
-  requireServed(mailbox)
+  await requireServed(platform.db, mailbox)
   requireSound(platform, submission)
   const recipients = await judgeRecipients(platform, mailbox, submission)
   const from = { address: mailbox.address, name: mailbox.display_name }
@@ -115,7 +116,7 @@ export async function submitPrepared(
   scope: Scope,
   { mailbox, delivery, messageId, recipients }: PreparedSubmission,
 ): Promise<Submitted> {
-  requireServed(await lockMailbox(platform, tx, scope, mailbox.id))
+  await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
   const owner = subject(mailbox)
   await requireRoom(platform, tx, owner, { bytes: delivery.body.sizeBytes, messages: 1 })
   const copy = await sentPlacement(tx, owner)
@@ -134,9 +135,12 @@ export async function submitPrepared(
   }
 }
 
-function requireServed({ address, state, service }: Mailbox): void {
-  if (isServed(state) && service === 'local') return
-  throw new Refusal('mailbox_state_conflict', `${address} is ${state} and cannot send.`)
+async function requireServed(db: Db, { id, address, state, service }: Mailbox): Promise<void> {
+  if (!isServed(state) || service !== 'local') {
+    throw new Refusal('mailbox_state_conflict', `${address} is ${state} and cannot send.`)
+  }
+  if (await maySend(db, id)) return
+  throw new Refusal('mailbox_state_conflict', `The domain of ${address} is not in a state that sends.`)
 }
 
 function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Submission): void {

@@ -17,7 +17,7 @@ export function answerOf(
   const alias = answers.find((one) => one.type === 'CNAME' && one.name.toLowerCase() === name)
   return {
     kind: 'records',
-    values: answers.flatMap((one) => (one.type === type ? textOf(one) : [])),
+    values: answers.flatMap((one) => (one.type === type ? textOf(one).map(storable) : [])),
     cname: alias?.type === 'CNAME' ? plainName(alias.data) : null,
     by,
   }
@@ -48,7 +48,13 @@ function textOf(record: dnsPacket.Answer): string[] {
   }
 }
 
-function plainName(name: string): string {
+/** Strangers write these texts, and a database keeps them: NUL and halves of surrogate pairs are none of its characters. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
+}
+
+function plainName(text: string): string {
+  const name = storable(text)
   return name === '.' || name === '' ? '.' : name.toLowerCase().replace(/\.$/, '')
 }
 
@@ -58,7 +64,7 @@ export async function askResolver(dns: Dns, name: string, type: QuestionType): P
     const cname = type === 'TXT' || type === 'A' ? await dns.lookup(name, 'CNAME', { fresh: true }) : []
     return {
       kind: 'records',
-      values: await resolvedValues(dns, name, type),
+      values: (await resolvedValues(dns, name, type)).map(storable),
       cname: cname[0] === undefined ? null : plainName(cname[0]),
       by: null,
     }

@@ -1,9 +1,9 @@
 /** What a look at a domain leads to, as a pure function: states, holds, what drifted, and when the next look is due. */
 import type { Config } from '../../platform/config.ts'
-import type { Domain } from '../domains.ts'
 import type { DomainState } from '../lifecycle.ts'
 import { isSandboxName } from '../names.ts'
 import { wantedDnsMode } from '../nameservers.ts'
+import type { Domain } from '../tables.ts'
 import { nameserversAreOwn } from '../zones/own-names.ts'
 import type { Look } from './look.ts'
 import { checkPolicy } from './policy.ts'

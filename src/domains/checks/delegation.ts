@@ -2,8 +2,8 @@
 import type { Config } from '../../platform/config.ts'
 import type { Dns } from '../../platform/dns.ts'
 import type { FoundZone, SeenNameserver } from '../../platform/dns-authority/zones.ts'
-import type { Domain } from '../domains.ts'
 import { wantedDnsMode } from '../nameservers.ts'
+import type { Domain } from '../tables.ts'
 import { isNameserverLabel, nameserversOf } from '../zones/own-names.ts'
 import type { DelegationState, SeenDelegation } from './tables.ts'
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Scope } from '../../accounts/principals.ts'
 import { createWorkspace } from '../../accounts/workspaces.ts'
-import { lookHooks } from '../../mailboxes/domain-activation.ts'
 import { transaction } from '../../platform/database.ts'
 import { textAt } from '../../testing/test-api.ts'
 import type { Zone } from '../../testing/test-dns.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
+import { lookAtDueDomains } from '../../testing/test-looks.ts'
 import {
   startTestNameServers,
   type TestNameServer,
@@ -18,7 +18,6 @@ import { desiredRecords } from '../desired-records.ts'
 import { dkimKeysOf } from '../dkim-keys.ts'
 import { connectDomain, type Domain, deleteDomain, getDomain } from '../domains.ts'
 import type { DnsMode } from '../tables.ts'
-import { checkDueDomains } from './due.ts'
 import { storedCheck } from './store.ts'
 
 const ours = ['ns1.platform.example', 'ns2.platform.example']
@@ -89,7 +88,7 @@ async function planned(domain: Domain): Promise<Zone> {
 
 async function lookAgain(after = 'PT2H') {
   t.platform.clock.advance?.(after)
-  const done = await checkDueDomains(t.platform, lookHooks)
+  const done = await lookAtDueDomains(t.platform)
   await runJobs(t.platform)
   return done
 }
@@ -172,6 +171,30 @@ test('an active domain costs seven questions at most, and what drifts is told on
   serve(hosts, domain.name, zone)
   await lookAgain()
   assert.equal(await stateOf(domain), 'active')
+})
+
+test('what strangers write into DNS does not keep others from being looked at', async () => {
+  const hostile = await connect('hostile.example')
+  const other = await connect('neighbour.example')
+  for (const domain of [hostile, other]) {
+    delegate(domain.name, theirs)
+    serve(hosts, domain.name, await planned(domain))
+  }
+  await lookAgain()
+  const strange = ['v=spf1 \0 mx', `v=DMARC1; p=\0\u{1f600}${'\u{1f600}'.repeat(40)}`]
+  serve(hosts, hostile.name, {
+    ...hosts[0]?.zones[hostile.name],
+    [hostile.name]: { MX: [[10, 'mx.platform.example']], TXT: strange.slice(0, 1) },
+    [`_dmarc.${hostile.name}`]: { TXT: strange.slice(1) },
+  })
+  const zone = tree.registry.zones['example'] ?? {}
+  zone[hostile.name] = { NS: [...theirs, 'b\0d.host.example'] }
+  for (let looks = 0; looks < 8; looks++) await lookAgain()
+  for (const { id } of [hostile, other]) {
+    const checkedAt = (await storedCheck(t.platform.db, id))?.checked_at?.getTime() ?? 0
+    assert.ok(t.platform.clock.now().getTime() - checkedAt < 3_600_000)
+  }
+  assert.equal((await eventsOf(hostile, 'domain.records_drifted')).length, 1)
 })
 
 /** What our own servers answer once a zone is not held. */
@@ -271,10 +294,7 @@ test('deleted domains are looked at no more, and those that came otherwise are',
 
 test('one node at a time looks', async () => {
   t.platform.clock.advance?.('PT3H')
-  const runs = await Promise.all([
-    checkDueDomains(t.platform, lookHooks),
-    checkDueDomains({ ...t.platform }, lookHooks),
-  ])
+  const runs = await Promise.all([lookAtDueDomains(t.platform), lookAtDueDomains({ ...t.platform })])
   assert.ok(runs.some(({ domains }) => domains === 0))
   assert.ok(runs.some(({ domains }) => domains > 0))
 })

@@ -8,13 +8,14 @@ import { addJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { DkimKey } from '../dkim-keys.ts'
-import type { Domain } from '../domains.ts'
+import type { Domain } from '../tables.ts'
 import { decide, nextLook } from './decide.ts'
 import { lookAt } from './look.ts'
 import { createPace, type Pace } from './pace.ts'
 import { checkPolicy } from './policy.ts'
 import { hasConsequences, type LookHooks, settleLook } from './settle.ts'
-import { type StoredCheck, standingOf, startChecks, storeLooks } from './store.ts'
+import { startChecks } from './start.ts'
+import { type StoredCheck, standingOf, storeLooks } from './store.ts'
 
 declare module '../../platform/jobs.ts' {
   interface JobTypes {

@@ -106,6 +106,11 @@ test('an SPF record of others is kept, with ours put first, and is right then', 
   )
 })
 
+test('a text is cut between characters, not within one', () => {
+  const { seen } = verdict('dkim', [`${'x'.repeat(599)}\u{1f600}`])
+  assert.equal(seen[0]?.isWellFormed(), true)
+})
+
 test('what strangers put at a name is kept within bounds', () => {
   const { seen } = verdict(
     'mx',

@@ -17,6 +17,8 @@ export type Verdict = Pick<SeenRecord, 'status' | 'seen' | 'suggestion' | 'answe
 
 const seenMax = 5
 const seenLengthMax = 600
+/** A longer SPF record fits into no answer that receivers like (RFC 7208 §3.4). */
+const spfLengthMax = 4000
 
 export function judge(desired: DesiredRecord, answer: Answer, facts: Facts): Verdict {
   if (answer.kind === 'unanswered') {
@@ -26,7 +28,7 @@ export function judge(desired: DesiredRecord, answer: Answer, facts: Facts): Ver
   const status = statusOf(desired, answer, related, facts)
   return {
     status,
-    seen: related.slice(0, seenMax).map((value) => value.slice(0, seenLengthMax)),
+    seen: related.slice(0, seenMax).map((value) => value.slice(0, seenLengthMax).toWellFormed()),
     suggestion: desired.purpose === 'spf' && status === 'wrong' ? mergedSpf(related) : null,
     answeredBy: answer.by,
   }
@@ -152,7 +154,9 @@ function issuerOf(value: string): string {
 /** An owner who sends from elsewhere, too, keeps that: the record with our mechanism put first. */
 function mergedSpf(seen: readonly string[]): string | null {
   const [only] = seen
-  return seen.length === 1 && only !== undefined ? only.replace(/^v=spf1/i, 'v=spf1 mx') : null
+  return seen.length === 1 && only !== undefined && only.length <= spfLengthMax
+    ? only.replace(/^v=spf1/i, 'v=spf1 mx')
+    : null
 }
 
 /** `p=` of a key record; white space has no meaning in it (RFC 6376 §3.6.1). */

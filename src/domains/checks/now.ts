@@ -3,7 +3,7 @@ import { transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { dkimKeysOf } from '../dkim-keys.ts'
-import type { Domain } from '../domains.ts'
+import type { Domain } from '../tables.ts'
 import { type Look, lookAt } from './look.ts'
 import { checkPolicy } from './policy.ts'
 import { type LookHooks, settleLook } from './settle.ts'
@@ -25,6 +25,9 @@ export async function lookNow(platform: Platform, domain: Domain, hooks: LookHoo
   const running = mapOf(runningOf, platform)
   const present = running.get(domain.id)
   if (present !== undefined) return await present
+  if (running.size >= checkPolicy.looksAtOnceMax) {
+    throw new Refusal('rate_limited', 'Many domains are being looked at just now.')
+  }
   count(mapOf(countersOf, platform), domain)
   const looking = lookAndSettle(platform, domain, hooks).finally(() => running.delete(domain.id))
   running.set(domain.id, looking)

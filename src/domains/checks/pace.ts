@@ -1,11 +1,14 @@
 /** A pace for questions: never more than so many in any second, in small portions so that servers see no bursts. */
 
-const portionsPerSecond = 10
+const windowsPerSecond = 25
+/** What is left, beside a portion, for questions that a network or a busy machine bunches together. */
+const spareShare = 1 / 64
+const secondMs = 1000
 
 export type Pace = () => Promise<void>
 
 /**
- * Gives turns in the order in which they are asked for: in any tenth of a second no more than a tenth of them.
+ * Gives turns in the order in which they are asked for.
  * @param now in milliseconds.
  */
 export function createPace(
@@ -13,19 +16,24 @@ export function createPace(
   now: () => number = () => performance.now(),
   sleep: (ms: number) => Promise<void> = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 ): Pace {
-  // A second is a whole number of windows, or it could have a part of one more.
-  const windows = Math.min(perSecond, portionsPerSecond)
+  const windows = Math.min(perSecond, windowsPerSecond)
   const portion = Math.floor(perSecond / windows)
-  const windowMs = 1000 / windows
-  /** When the last `portion` turns were given. */
+  const windowMs = secondMs / windows
+  // The first portion of the next second may arrive a little early.
+  const most = Math.max(1, perSecond - portion - Math.floor(perSecond * spareShare))
+  /** When the last turns were given, as many as a second may have. */
   const given: number[] = []
+  const waitMs = (): number => {
+    const [portionAgo, secondAgo] = [given.at(-portion), given.length < most ? undefined : given[0]]
+    return Math.max(
+      portionAgo === undefined ? 0 : portionAgo + windowMs - now(),
+      secondAgo === undefined ? 0 : secondAgo + secondMs - now(),
+    )
+  }
   let last: Promise<void> = Promise.resolve()
   const next = async (): Promise<void> => {
-    const oldest = given.length < portion ? undefined : given.shift()
-    // Timers may fire a little early.
-    while (oldest !== undefined && now() - oldest < windowMs) {
-      await sleep(Math.max(1, Math.ceil(windowMs - (now() - oldest))))
-    }
+    for (let ms = waitMs(); ms > 0; ms = waitMs()) await sleep(Math.max(1, Math.ceil(ms)))
+    if (given.length >= most) given.shift()
     given.push(now())
   }
   return () => {

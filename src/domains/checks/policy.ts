@@ -16,7 +16,7 @@ export const checkPolicy = {
   /** In other states (suspended, expired) nothing is asked, but it is seen whether the state is another one. */
   idleEveryMs: 6 * hourMs,
   /** Questions about records in a regular look, beside the one to the parent; what was asked longest ago goes first. */
-  recordsPerLook: 6,
+  recordsPerLook: 5,
   /** The same where we are the name servers and the delegation says so. */
   servedRecordsPerLook: 1,
   /** Bounds of one look, whatever the servers do. A whole look asks for everything. */
@@ -25,6 +25,8 @@ export const checkPolicy = {
   questionsPerWholeLookMax: 90,
   /** Looks that callers ask for, of one domain in a minute and on one node. */
   looksPerMinuteMax: 20,
+  /** The same of all domains at one moment. */
+  looksAtOnceMax: 32,
   /** Mail that does not come here for so long, by the authorities' own word at every look, makes a domain wait again. */
   brokenForMsMax: 14 * dayMs,
   /** Looks at the same moment: each waits for the network nearly all of its time. */

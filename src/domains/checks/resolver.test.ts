@@ -1,9 +1,9 @@
 /** Where nothing gets out to name servers, the resolver is asked, and the result says so. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { lookHooks } from '../../mailboxes/domain-activation.ts'
 import { transaction } from '../../platform/database.ts'
 import { startTestDns, type TestDns } from '../../testing/test-dns.ts'
+import { allHooks } from '../../testing/test-looks.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import { connectDomain, type Domain, getDomain } from '../domains.ts'
 import type { DnsMode } from '../tables.ts'
@@ -30,7 +30,7 @@ async function connect(name: string, dnsMode: DnsMode): Promise<Domain> {
 }
 
 async function verify(domain: Domain) {
-  const { stored } = await verifyDomain(t.platform, t.scope, domain.name, lookHooks)
+  const { stored } = await verifyDomain(t.platform, t.scope, domain.name, allHooks)
   const { state } = await getDomain(t.platform, t.scope, domain.id)
   return [state, stored?.asked, stored?.delegation?.state]
 }

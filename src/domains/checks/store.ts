@@ -1,6 +1,6 @@
 /** The stored looks: one row for a domain. */
 import { type Selectable, sql } from 'kysely'
-import type { Db, Tx } from '../../platform/database.ts'
+import type { Db } from '../../platform/database.ts'
 import type { Decision, Standing } from './decide.ts'
 import type { Look } from './look.ts'
 import type { DomainChecksTable } from './tables.ts'
@@ -23,14 +23,6 @@ export function standingOf(stored: StoredCheck | null): Standing {
     brokenSince: stored?.broken_since ?? null,
     delegatedSince: stored?.delegated_since ?? null,
   }
-}
-
-/** Domains that are looked at from now on, at once if nobody says otherwise. Sandboxes are not in DNS. */
-export async function startChecks(tx: Tx, domainIds: readonly string[], dueAt: Date): Promise<void> {
-  await sql`insert into domain_checks (domain_id, due_at, created_at)
-    select id, ${dueAt}::timestamptz, ${dueAt}::timestamptz from domains
-    where id = any(${domainIds}::uuid[]) and name not like '%.test'
-    on conflict (domain_id) do update set due_at = excluded.due_at`.execute(tx)
 }
 
 /** Writes looks down, all in one statement. */

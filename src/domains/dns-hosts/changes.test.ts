@@ -162,6 +162,17 @@ for (const { what, there, takeOver = false, expect, conflicts = [] } of cases) {
   })
 }
 
+test('what no database could remember is left where it is', () => {
+  const there = [set('TXT', zone, ['v=spf1 \u0000 -all']), set('MX', zone, ['1 \ud800.example'])]
+  const at = host(...there)
+  const { conflicts } = run(at, [mx, spf], true)
+  assert.deepEqual(textOf(at.sets), textOf(there))
+  assert.deepEqual(
+    conflicts.map(({ seen }) => seen),
+    [['MX 1 \ufffd.example'], ['TXT v=spf1   -all']],
+  )
+})
+
 test('records of the owner’s own stand beside others, but not beside a CNAME', () => {
   const at = host(
     set('A', `www.${zone}`, ['192.0.2.1']),

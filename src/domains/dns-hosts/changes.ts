@@ -136,6 +136,9 @@ function placeSpf({ record, same, kin }: Candidate, state: HostState): Placed {
   if (same !== null || kin.length > 1) {
     return { ...nothing, conflict: { ...bare(record), reason: 'several_spf', seen: seenOf(kin) } }
   }
+  if (only !== undefined && !isKeepable(only)) {
+    return { ...nothing, conflict: { ...bare(record), reason: 'foreign_values', seen: seenOf(kin) } }
+  }
   if (only !== undefined) {
     const merged = mergeSpf(only.value, record.value)
     return merged === only.value
@@ -149,10 +152,16 @@ function placeSpf({ record, same, kin }: Candidate, state: HostState): Placed {
 
 function clash({ record, same, kin }: Candidate, takeOver: boolean): Placed {
   // Where the owner has put the same beside the others, it is ours for now, and comes back with them.
-  if (takeOver) return { ...nothing, put: record, displace: same === null ? [...kin] : [...kin, same] }
+  if (takeOver && kin.every(isKeepable))
+    return { ...nothing, put: record, displace: same === null ? [...kin] : [...kin, same] }
   const isAlone = record.type === 'CNAME' || kin.some(({ type }) => type === 'CNAME')
   const reason = isAlone ? 'cname' : 'foreign_values'
   return { ...nothing, conflict: { ...bare(record), reason, seen: seenOf(kin) } }
+}
+
+/** Whether the database can remember it: what it cannot is left where it is. */
+function isKeepable({ value }: HostValue): boolean {
+  return value.isWellFormed() && !value.includes('\u0000')
 }
 
 /** Whether mail comes to us first; others may stand behind. */
@@ -165,7 +174,12 @@ const seenMax = 10
 const seenLengthMax = 300
 
 function seenOf(values: readonly HostValue[]): string[] {
-  return values.slice(0, seenMax).map(({ type, value }) => `${type} ${value}`.slice(0, seenLengthMax))
+  return values.slice(0, seenMax).map(({ type, value }) =>
+    `${type} ${value}`
+      .replace(/\p{Cc}/gu, ' ')
+      .slice(0, seenLengthMax)
+      .toWellFormed(),
+  )
 }
 
 function bare({ name, type, value }: HostValue): HostValue {

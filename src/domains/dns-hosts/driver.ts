@@ -85,4 +85,5 @@ function cleaned(words: string): string {
     .replace(/\p{Cc}+/gu, ' ')
     .trim()
     .slice(0, wordsLengthMax)
+    .toWellFormed() // a cut may go through a character, which no JSON column takes
 }

@@ -89,6 +89,9 @@ async function keep(
   ).execute()
 }
 
+/** As hosting.ts has it. */
+const isDriven = sql`(domains.state <> 'deleted' and (dns_mode = 'driven' or pending_dns_mode is not distinct from 'driven'))`
+
 /** The records go with the row. Should the host have been chosen again meanwhile, it stays for the job of that choice. */
 async function forget(tx: Tx, hosting: Hosting): Promise<void> {
   await tx
@@ -96,13 +99,13 @@ async function forget(tx: Tx, hosting: Hosting): Promise<void> {
     .set({ dns_host_id: null })
     .where('id', '=', hosting.domain_id)
     .where('dns_host_id', '=', hosting.dns_host_id)
-    .where((of) => of.or([of('dns_mode', '<>', 'driven'), of('state', '=', 'deleted')]))
+    .where(sql<boolean>`not ${isDriven}`)
     .execute()
   await ofHosting(tx.deleteFrom('dns_host_records'), hosting).execute()
   await sql`
     delete from dns_host_domains where domain_id = ${hosting.domain_id}::uuid
       and dns_host_id = ${hosting.dns_host_id}::uuid
-      and not exists (select 1 from domains where id = domain_id and state <> 'deleted' and dns_mode = 'driven'
+      and not exists (select 1 from domains where id = domain_id and ${isDriven}
         and domains.dns_host_id = dns_host_domains.dns_host_id)`.execute(tx)
 }
 

@@ -5,7 +5,8 @@ import type { Platform } from '../../platform/platform.ts'
 import { type Domain, getDomain } from '../domains.ts'
 import type { HostChange, HostConflict } from './changes.ts'
 import { getDnsHost, refusing } from './connections.ts'
-import { getHosting, type Hosting, hostingOf, newHosting, type WantedHosting } from './hosting.ts'
+import type { WantedHosting } from './drive.ts'
+import { getHosting, type Hosting, hostingOf, newHosting } from './hosting.ts'
 import { previewHost, reconcileHost } from './reconcile.ts'
 
 export type HostPreview = {

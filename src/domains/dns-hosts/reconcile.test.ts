@@ -13,7 +13,8 @@ import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import { connectDomain, deleteDomain } from '../domains.ts'
 import { createDnsHost } from './connections.ts'
-import { leaveDnsHost, recordsAt, setDnsHost } from './hosting.ts'
+import { leaveDnsHost, setDnsHost } from './drive.ts'
+import { recordsAt } from './hosting.ts'
 import { dnsHostPolicy } from './policy.ts'
 import { reconcileHost } from './reconcile.ts'
 
@@ -140,6 +141,21 @@ test('a reply that is lost: what was written is known for ours by the next run',
   assert.deepEqual(textOf(zone), before)
 })
 
+test('whatever a host says and has, the database takes it', async () => {
+  const { id } = await drive([
+    { ...record('TXT', '@', '"v=spf1 \\000 -all"') },
+    { ...record('CNAME', 'autoconfig', '\ud800\u0000.example') },
+  ])
+  const { error, conflicts } = await reconcileHost(running.platform, id)
+  assert.equal(error, null)
+  assert.equal(conflicts.length, 2)
+  const message = `${'x'.repeat(470)}\u0000${'\u{1f600}'.repeat(20)}\ud800`
+  const body = JSON.stringify({ success: false, errors: [{ code: 1004, message }] })
+  cloudflare.answerNext({ status: 400, body })
+  assert.equal((await reconcileHost(running.platform, id)).error?.kind, 'rejected')
+  assert.equal((await hosting(id)).state, 'failing')
+})
+
 test('failures in a row wait longer and longer, and the first success forgets them', async () => {
   const { id } = await drive([])
   const waits: number[] = []
@@ -216,6 +232,50 @@ test('a host that is chosen again before it was left keeps the domain', async ()
   await runJobs(platform)
   assert.ok(textOf(zone).includes(`MX ${name} 10 mx.ours.example`))
   assert.equal((await hosting(id)).state, 'in_sync')
+})
+
+test('a zone that we answer for is answered until its delegation has followed; the host has the records before', async () => {
+  const { platform, scope } = running
+  const name = `d${++made}.example`
+  const zone = cloudflare.addZone(name)
+  const { id } = await running.connectActiveDomain(name)
+  await platform.db.updateTable('domains').set({ dns_mode: 'served' }).where('id', '=', id).execute()
+  const modes = async () => {
+    const row = await platform.db
+      .selectFrom('domains')
+      .select(['dns_mode', 'pending_dns_mode', 'dns_host_id'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+    return [row.dns_mode, row.pending_dns_mode, row.dns_host_id]
+  }
+  const set = () =>
+    transaction(platform.db, (tx) =>
+      setDnsHost(platform, tx, scope, id, { dnsHostId: hostId, takeOver: false, createZone: false }),
+    )
+  await set()
+  assert.deepEqual(await modes(), ['served', 'driven', hostId])
+  await runJobs(platform)
+  assert.ok(textOf(zone).includes(`MX ${name} 10 mx.ours.example`))
+  await transaction(platform.db, (tx) => leaveDnsHost(platform, tx, scope, id, true))
+  assert.deepEqual(await modes(), ['served', null, null])
+  await runJobs(platform)
+  assert.deepEqual(zone.records, [])
+  // The other way: while the way to our name servers is pending, the host keeps the records.
+  await platform.db
+    .updateTable('domains')
+    .set({ dns_mode: 'driven', pending_dns_mode: 'served', dns_host_id: hostId })
+    .where('id', '=', id)
+    .execute()
+  await reconcileHost(platform, id)
+  assert.ok(textOf(zone).includes(`MX ${name} 10 mx.ours.example`))
+  await platform.db
+    .updateTable('domains')
+    .set({ dns_mode: 'served', pending_dns_mode: null })
+    .where('id', '=', id)
+    .execute()
+  await reconcileHost(platform, id)
+  assert.deepEqual(zone.records, [])
+  assert.deepEqual(await modes(), ['served', null, null])
 })
 
 async function hosting(domainId: string) {

@@ -9,13 +9,15 @@ import type { WantedRecord } from './changes.ts'
 
 export async function wantedRecords(platform: Platform, db: Db, domain: Domain): Promise<WantedRecord[]> {
   const keys = await dkimKeysOf(db, domain.id)
-  const planned = desiredRecords(platform.config, domain, keys).map(({ name, type, value }) => ({
-    name,
-    type,
-    value,
-    ttl: recordPolicy.ttlSecondsDefault,
-    additive: false,
-  }))
+  const planned = desiredRecords(platform.config, { ...domain, dns_mode: 'driven' }, keys).map(
+    ({ name, type, value }) => ({
+      name,
+      type,
+      value,
+      ttl: recordPolicy.ttlSecondsDefault,
+      additive: false,
+    }),
+  )
   const added = await db
     .selectFrom('zone_records')
     .select(['name', 'type', 'value', 'ttl'])

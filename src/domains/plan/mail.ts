@@ -1,6 +1,6 @@
 /** The records that mail itself stands on: where it goes, who may send it, how it is signed and reported on. */
-import { createHash } from 'node:crypto'
 import { type DkimKey, dkimRecord, dkimSelectors } from '../dkim-keys.ts'
+import { mtaStsPolicy } from '../mta-sts.ts'
 import { dkimTarget } from '../zones/own-names.ts'
 import type { DesiredRecord, PlanConfig, PlanDomain } from './record.ts'
 
@@ -85,31 +85,19 @@ function dmarcRecord({
   return `v=DMARC1; p=${policy}; rua=${own}${other}`
 }
 
-/** RFC 8461 §3.1. */
+/** RFC 8461 §3.1: another policy has another id, so that senders fetch it anew. */
 function mtaStsRecord(config: PlanConfig, domain: PlanDomain): DesiredRecord[] {
-  if (domain.mta_sts_mode === 'none') return []
+  const policy = mtaStsPolicy(config, domain)
+  if (policy === null) return []
   return [
     {
       purpose: 'mta_sts',
       type: 'TXT',
       name: `_mta-sts.${domain.name}`,
-      value: `v=STSv1; id=${mtaStsPolicyId(config, domain)}`,
+      value: `v=STSv1; id=${policy.id}`,
       level: 'recommended',
     },
   ]
-}
-
-const policyIdLength = 20 // RFC 8461 §3.1: 1 to 32 letters and digits
-
-/** Another one for every other policy, so that senders fetch it anew. */
-export function mtaStsPolicyId(
-  { hostname }: Pick<PlanConfig, 'hostname'>,
-  { mta_sts_mode: mode }: Pick<PlanDomain, 'mta_sts_mode'>,
-): string {
-  return createHash('sha256')
-    .update(`${mode} ${hostname.toLowerCase()}`)
-    .digest('hex')
-    .slice(0, policyIdLength)
 }
 
 function bimiRecord({ name, bimi_logo_url: url }: PlanDomain): DesiredRecord[] {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { desiredRecords } from '../desired-records.ts'
 import type { DkimKey } from '../dkim-keys.ts'
+import { mtaStsPolicy } from '../mta-sts.ts'
+import type { MtaStsMode } from '../tables.ts'
 import { nameserversOf } from '../zones/own-names.ts'
-import { mtaStsPolicyId } from './mail.ts'
 import type { PlanConfig, PlanDomain } from './record.ts'
 
 const config: PlanConfig = {
@@ -13,6 +14,7 @@ const config: PlanConfig = {
   nameservers: [],
   publicAddresses: [],
   acmeDirectoryUrl: null,
+  publicPorts: new Map(),
   imapPort: 143,
   imapsPort: 993,
   pop3Port: null,
@@ -30,6 +32,7 @@ const domain: PlanDomain = {
   dmarc_policy: 'none',
   dmarc_report_address: null,
   mta_sts_mode: 'none',
+  mta_sts_withdrawn_at: null,
   bimi_logo_url: null,
   redirect_url: null,
 }
@@ -130,6 +133,10 @@ test('keys that are changed: the next is wanted, the one before is not missed', 
   ])
 })
 
+const withdrawnAt = new Date('2026-01-01T00:00:00Z')
+const stsId = (mode: MtaStsMode, at: Date | null): string | undefined =>
+  mtaStsPolicy(config, { mta_sts_mode: mode, mta_sts_withdrawn_at: at })?.id
+
 const settings: [what: string, more: More, expected: string[]][] = [
   [
     'DMARC with a policy and a second address',
@@ -140,9 +147,29 @@ const settings: [what: string, more: More, expected: string[]][] = [
     'MTA-STS',
     { domain: { mta_sts_mode: 'testing' } },
     [
-      `recommended _mta-sts TXT v=STSv1; id=${mtaStsPolicyId(config, { mta_sts_mode: 'testing' })}`,
+      `recommended _mta-sts TXT v=STSv1; id=${stsId('testing', null)}`,
       'recommended mta-sts CNAME mx.platform.example',
     ],
+  ],
+  [
+    'MTA-STS that is taken back',
+    { domain: { mta_sts_withdrawn_at: withdrawnAt } },
+    [
+      `recommended _mta-sts TXT v=STSv1; id=${stsId('none', withdrawnAt)}`,
+      'recommended mta-sts CNAME mx.platform.example',
+    ],
+  ],
+  [
+    'ports of the outside',
+    {
+      config: {
+        publicPorts: new Map([
+          ['imaps', 1993],
+          ['submission', null],
+        ]),
+      },
+    },
+    ['optional _submission._tcp SRV 0 0 0 .', 'optional _imaps._tcp SRV 0 1 1993 mx.platform.example'],
   ],
   [
     'BIMI',
@@ -183,12 +210,4 @@ test('we write no CAA into a zone whose web site is somewhere else', () => {
     const redirecting = { dns_mode: dnsMode, redirect_url: 'https://x.example/' }
     assert.equal(has(plan({ config: acme, domain: redirecting }), / CAA /).length, 1)
   }
-})
-
-test('every MTA-STS policy has an id of its own', () => {
-  const ids = (['testing', 'enforce'] as const).flatMap((mode) =>
-    ['a.example', 'b.example'].map((hostname) => mtaStsPolicyId({ hostname }, { mta_sts_mode: mode })),
-  )
-  assert.equal(new Set(ids).size, 4)
-  for (const id of ids) assert.match(id, /^[0-9a-z]{1,32}$/)
 })

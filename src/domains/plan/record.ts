@@ -1,6 +1,6 @@
 /** What a plan of DNS records is made of. */
 import type { Config } from '../../platform/config.ts'
-import type { Domain } from '../domains.ts'
+import type { Domain } from '../tables.ts'
 import type { RecordType } from '../zones/records.ts'
 
 /**
@@ -49,6 +49,7 @@ export type PlanConfig = Pick<
   | 'nameservers'
   | 'publicAddresses'
   | 'acmeDirectoryUrl'
+  | 'publicPorts'
   | 'imapPort'
   | 'imapsPort'
   | 'pop3Port'
@@ -69,6 +70,7 @@ export type PlanDomain = Pick<
   | 'dmarc_policy'
   | 'dmarc_report_address'
   | 'mta_sts_mode'
+  | 'mta_sts_withdrawn_at'
   | 'bimi_logo_url'
   | 'redirect_url'
 >

@@ -1,5 +1,6 @@
 /** The names of a domain that browsers, mail programs and other mail servers fetch something from, and who may certify them. */
 import { isIPv6 } from 'node:net'
+import { mtaStsPolicy } from '../mta-sts.ts'
 import type { DesiredRecord, PlanConfig, PlanDomain, RecordLevel, RecordPurpose } from './record.ts'
 
 /** Autodiscover is looked for at the usual port of HTTPS, wherever this program listens. */
@@ -10,7 +11,7 @@ export function webRecords(config: PlanConfig, domain: PlanDomain): DesiredRecor
   const host = (purpose: RecordPurpose, label: string, level: RecordLevel): DesiredRecord[] =>
     hostRecords(config, domain, { purpose, name: `${label}.${name}`, level })
   return [
-    ...(domain.mta_sts_mode === 'none' ? [] : host('mta_sts', 'mta-sts', 'recommended')),
+    ...(mtaStsPolicy(config, domain) === null ? [] : host('mta_sts', 'mta-sts', 'recommended')),
     ...host('autoconfig', 'autoconfig', 'optional'),
     ...host('autodiscover', 'autodiscover', 'optional'),
     {

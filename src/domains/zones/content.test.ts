@@ -19,8 +19,6 @@ const domain: ServedDomain = {
   mta_sts_withdrawn_at: null,
   bimi_logo_url: null,
   redirect_url: null,
-  redirect_status: 301,
-  redirect_keeps_path: true,
   state_before_deletion: null,
 }
 const keys = [
@@ -38,6 +36,7 @@ test('a zone has its name servers, and everything that the plan says', () => {
   assert.deepEqual(values([], 'content.example', 'NS'), nameserversOf(config, domain.workspace_id))
   assert.deepEqual(values([], 'content.example', 'MX'), ['10 mx.mw.example'])
   assert.deepEqual(values([], 'mwe1._domainkey.content.example', 'TXT'), ['v=DKIM1; k=ed25519; p=PUBLIC'])
+  assert.equal(values([], '_mailwright.content.example', 'TXT'), null) // the delegation proves as much
   assert.match(values([], '_dmarc.content.example', 'TXT')?.[0] ?? '', /^v=DMARC1; p=none/)
   assert.equal(zoneContent(config, domain, keys, []).serial, 7)
 })

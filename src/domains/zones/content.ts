@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely'
 import type { Config } from '../../platform/config.ts'
 import { desiredRecords } from '../desired-records.ts'
 import type { DkimKey } from '../dkim-keys.ts'
+import type { PlanDomain } from '../plan/record.ts'
 import type { DomainsTable, ZoneRecordsTable } from '../tables.ts'
 import { nameserversOf } from './own-names.ts'
 import { ttlSeconds } from './policy.ts'
@@ -10,20 +11,8 @@ import { mergeRRsets, type RRset, type Zone } from './records.ts'
 import { isAtOrBelow } from './wire-names.ts'
 
 /** What of a domain its zone is made of. */
-export type ServedDomain = Omit<
-  Selectable<DomainsTable>,
-  | 'organization_id'
-  | 'created_at'
-  | 'updated_at'
-  | 'state_changed_at'
-  | 'delete_after'
-  | 'host_names_checked_at'
-  | 'dns_host_id'
-  | 'dns_mode'
-  | 'pending_dns_mode'
-  | 'zone_held'
-  | 'settings_version'
->
+export type ServedDomain = Omit<PlanDomain, 'dns_mode' | 'zone_held'> &
+  Pick<Selectable<DomainsTable>, 'zone_serial' | 'state' | 'state_before_deletion'>
 
 export type CustomerRecord = Pick<Selectable<ZoneRecordsTable>, 'name' | 'type' | 'ttl' | 'value'>
 

@@ -11,7 +11,7 @@ import type { DesiredRecord } from '../desired-records.ts'
 import { type Domain, getDomain } from '../domains.ts'
 import { wantedDnsMode } from '../nameservers.ts'
 import type { ZoneRecordsTable } from '../tables.ts'
-import { plannedRecords, requireUnprotected } from './protected-records.ts'
+import { plannedRecords, protectedRecords, requireUnprotected } from './protected-records.ts'
 import { parseOwnerName } from './record-names.ts'
 import { recordPolicy } from './record-policy.ts'
 import type { RecordType } from './records.ts'
@@ -78,7 +78,7 @@ export async function addZoneRecord(
 ): Promise<{ domain: Domain; record: ZoneRecord }> {
   const domain = await lockZone(platform, tx, scope, ref)
   const checked = checkRecord(domain.name, given)
-  requireUnprotected(domain, await plannedRecords(platform, tx, domain), checked)
+  requireUnprotected(domain, await protectedRecords(platform, tx, domain), checked)
   await requireRoom(tx, domain, { ...checked, id: null })
   const now = platform.clock.now()
   const record = await tx
@@ -118,7 +118,7 @@ export async function updateZoneRecord(
     ttl: update.ttl ?? before.ttl,
   }
   const checked = checkRecord(domain.name, given)
-  requireUnprotected(domain, await plannedRecords(platform, tx, domain), checked)
+  requireUnprotected(domain, await protectedRecords(platform, tx, domain), checked)
   await requireRoom(tx, domain, { ...checked, id })
   const record = await tx
     .updateTable('zone_records')

@@ -28,8 +28,6 @@ const samples: readonly ServedDomain[] = [
     mta_sts_withdrawn_at: null,
     bimi_logo_url: 'https://sample.example/logo.svg',
     redirect_url: 'https://other.example/',
-    redirect_status: 301,
-    redirect_keeps_path: true,
     state_before_deletion: null,
   },
   {
@@ -45,8 +43,6 @@ const samples: readonly ServedDomain[] = [
     mta_sts_withdrawn_at: null,
     bimi_logo_url: null,
     redirect_url: null,
-    redirect_status: 301,
-    redirect_keeps_path: true,
     state_before_deletion: null,
   },
 ]

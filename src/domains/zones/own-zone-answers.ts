@@ -17,6 +17,8 @@ export type OwnZone = {
   readChallenges(): Promise<void>
   /** The same, for who cannot wait. What cannot be read is logged: who asked for it gives up in time. */
   noteChallenges(): void
+  /** Resolves when nothing is being read on its account. */
+  settled(): Promise<void>
   /** What changed is not known. */
   forgetAll(): void
   content(): Zone | null
@@ -31,6 +33,7 @@ export function createOwnZone(platform: Platform): OwnZone {
   let version: Version = { isCurrent: true }
   let withoutKeys: FoundZone | null = null
   let challenges: readonly RRset[] = []
+  let reading: Promise<void> = Promise.resolve()
 
   const found = (sets: readonly RRset[]): FoundZone | null => {
     const zone = ownZone(config, serial)
@@ -54,10 +57,11 @@ export function createOwnZone(platform: Platform): OwnZone {
   return {
     readChallenges,
     noteChallenges() {
-      readChallenges().catch((cause: unknown) => {
+      reading = reading.then(readChallenges).catch((cause: unknown) => {
         platform.log.error({ event: 'zones.challenges_unread', cause })
       })
     },
+    settled: () => reading,
     raise(to) {
       serial = Math.max(serial, to)
       renew()

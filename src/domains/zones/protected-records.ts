@@ -14,6 +14,14 @@ export async function plannedRecords(platform: Platform, db: Db, domain: Domain)
   return desiredRecords(platform.config, domain, await dkimKeysOf(db, domain.id))
 }
 
+/** The same whatever `dns_mode` is: what may stand today must not be in the way when the mode changes. */
+export async function protectedRecords(platform: Platform, db: Db, domain: Domain): Promise<DesiredRecord[]> {
+  const keys = await dkimKeysOf(db, domain.id)
+  return (['served', 'driven'] as const).flatMap((mode) =>
+    desiredRecords(platform.config, { ...domain, dns_mode: mode }, keys),
+  )
+}
+
 // Selectors of keys to come; see dkim-keys.ts.
 const ownSelector = /^mw[a-z]\d+\._domainkey\./
 const spf = /^v=spf1(?: |$)/i

@@ -152,6 +152,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
     },
     async stop() {
       stopListening()
+      await own.settled()
       await refresher.stop()
     },
   }

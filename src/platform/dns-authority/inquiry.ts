@@ -168,7 +168,8 @@ async function askAddress(
     id,
     flags: 0,
     questions: [{ type, name }],
-    additionals: edns ? [optRecord] : [],
+    // DO for delegations only: a referral then brings the DS with it (RFC 4035 §3.1.4.1).
+    additionals: edns ? [optRecord(type === 'NS')] : [],
   })
   const isReply = ({ id: replied, type: kind, questions }: DnsReply): boolean =>
     replied === id &&
@@ -183,14 +184,15 @@ async function askAddress(
   }
 }
 
-// DO: a referral then brings the DS with it (RFC 4035 §3.1.4.1).
-const optRecord: dnsPacket.OptAnswer = {
-  type: 'OPT',
-  name: '.',
-  udpPayloadSize: udpBytes,
-  flags: dnsPacket.DNSSEC_OK,
-  extendedRcode: 0,
-  ednsVersion: 0,
-  flag_do: true,
-  options: [],
+function optRecord(isDnssecOk: boolean): dnsPacket.OptAnswer {
+  return {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: udpBytes,
+    flags: isDnssecOk ? dnsPacket.DNSSEC_OK : 0,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flag_do: isDnssecOk,
+    options: [],
+  }
 }

@@ -133,9 +133,9 @@ async function delegationIn(
   const records = [...reply.answers, ...reply.authorities].filter(
     (record) => record.name.toLowerCase() === zone,
   )
-  const names = records.flatMap((record) => (record.type === 'NS' ? [record.data.toLowerCase()] : []))
+  const names = namesIn(records, zone)
   const nameservers = await Promise.all(
-    [...new Set(names)].slice(0, nameserversMax).map(async (server) => {
+    names.map(async (server) => {
       const glue = usable(context, glueOf(reply.additionals, server, parent))
       return { name: server, addresses: glue.length > 0 ? glue : await addressesOf(context, inquiry, server) }
     }),
@@ -242,9 +242,14 @@ export async function lookAtNameservers(
   )
 }
 
+/** What is no name of a host is left out: strangers write these, and they are shown and kept. */
+const hostName = /^[\w-]{1,63}(\.[\w-]{1,63})*$/
+
 function namesIn(answers: readonly dnsPacket.Answer[], zone: string): string[] {
   const names = answers.flatMap((record) =>
-    record.type === 'NS' && record.name.toLowerCase() === zone ? [record.data.toLowerCase()] : [],
+    record.type === 'NS' && record.name.toLowerCase() === zone && hostName.test(record.data)
+      ? [record.data.toLowerCase()]
+      : [],
   )
   return [...new Set(names)].slice(0, nameserversMax)
 }

@@ -106,7 +106,9 @@ async function answerAutodiscover(
   domain: WebDomain | null,
 ): Promise<WebAnswer> {
   // Outlook asks in the clear without a word of whom it asks for, and follows one redirect.
-  const secured = sendToTls(platform, request)
+  // The domain's own name may have no certificate.
+  const host = domain !== null && request.name === domain.name ? `autodiscover.${domain.name}` : request.host
+  const secured = sendToTls(platform, { ...request, host })
   if (secured) return secured
   const refusal = refuseMethod(request.method, 'POST')
   if (refusal) return refusal

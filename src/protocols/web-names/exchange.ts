@@ -18,17 +18,20 @@ export function readRequest(request: IncomingMessage, transport: WebRequest['tra
   )
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    const part: unknown = chunk
-    if (!Buffer.isBuffer(part)) throw new TypeError('a body without an encoding is bytes')
-    bytes += part.length
-    if (bytes > webLimits.bodyBytesMax) throw new BodyTooLarge()
-    chunks.push(part)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      // The rest is let pass: a connection that is cut while the client sends would cut the answer off, too.
+      if (bytes > webLimits.bodyBytesMax) reject(new BodyTooLarge())
+      else chunks.push(chunk)
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    request.on('error', reject)
+    request.on('close', () => reject(new Error('the client has gone')))
+  })
 }
 
 export const badRequest = textAnswer(400, 'The request does not say which host it is for.')

@@ -1,0 +1,151 @@
+/** The schema of orders at registrars, and of what the life of a domain needs beside it. */
+import { type Migrations, sqlMigration } from '../../platform/migrations.ts'
+
+const prices = (name: string): string => `${name}_amount bigint not null check (${name}_amount >= 0),
+      ${name}_currency text not null`
+
+export const ordersMigrations: Migrations = {
+  '0028_domain_orders': sqlMigration(
+    `create table registrant_contacts (
+      id uuid primary key,
+      organization_id uuid not null,
+      workspace_id uuid not null references workspaces,
+      first_name text not null,
+      last_name text not null,
+      organization text,
+      email text not null,
+      phone text not null,
+      address1 text not null,
+      address2 text,
+      city text not null,
+      state text,
+      zip text not null,
+      country text not null,
+      created_at timestamptz not null
+    )`,
+    'create index registrant_contacts_workspace on registrant_contacts (workspace_id, id)',
+    `create table domain_markups (
+      tld text primary key,
+      percent_basis_points integer not null check (percent_basis_points between 0 and 1000000),
+      fixed_amount bigint not null check (fixed_amount >= 0),
+      currency text not null,
+      rounding_amount bigint not null check (rounding_amount >= 1),
+      updated_at timestamptz not null
+    )`,
+    `create table domain_quotes (
+      id uuid primary key,
+      organization_id uuid not null,
+      workspace_id uuid not null,
+      name text not null,
+      kind text not null check (kind in ('register', 'renew')),
+      years smallint not null check (years between 1 and 10),
+      registrar text not null,
+      ${prices('cost')},
+      ${prices('price')},
+      renew_amount bigint,
+      premium boolean not null,
+      created_at timestamptz not null,
+      expires_at timestamptz not null
+    )`,
+    'create index domain_quotes_expires_at on domain_quotes (expires_at)',
+    `create table domain_orders (
+      id uuid primary key,
+      organization_id uuid not null,
+      workspace_id uuid not null,
+      domain_id uuid not null references domains,
+      name text not null,
+      kind text not null check (kind in ('register', 'renew')),
+      registrar text not null,
+      years smallint not null check (years between 1 and 10),
+      state text not null check (state in ('intent', 'sent', 'pending', 'done', 'failed', 'review')),
+      cost_amount bigint,
+      cost_currency text,
+      ${prices('price')},
+      premium boolean not null,
+      actual_amount bigint,
+      quote_id uuid,
+      contact_id uuid,
+      automatic boolean not null,
+      payment text not null check (payment in ('due', 'unbilled', 'paid')),
+      expires_before timestamptz,
+      sends smallint not null default 0,
+      sent_at timestamptz,
+      looks integer not null default 0,
+      next_at timestamptz not null,
+      lease_token uuid,
+      leased_until timestamptz,
+      failure_code text,
+      remote_message text,
+      remote_reference text,
+      created_at timestamptz not null,
+      updated_at timestamptz not null,
+      finished_at timestamptz
+    )`,
+    // One order at a time: a second one could buy the same twice.
+    `create unique index domain_orders_open on domain_orders (domain_id) where state not in ('done', 'failed')`,
+    `create index domain_orders_due on domain_orders (next_at) where state not in ('done', 'failed')`,
+    'create index domain_orders_domain on domain_orders (domain_id, id)',
+    'create index domain_orders_workspace on domain_orders (workspace_id, id)',
+    `create table domain_registrations (
+      domain_id uuid primary key references domains,
+      organization_id uuid not null,
+      workspace_id uuid not null,
+      registrar text not null,
+      auto_renew boolean not null,
+      renew_amount bigint,
+      renew_currency text not null,
+      contact_id uuid,
+      registered_at timestamptz,
+      expires_at timestamptz,
+      locked boolean,
+      nameservers text[] not null default '{}',
+      nameservers_set_at timestamptz,
+      observed_at timestamptz,
+      problem text,
+      updated_at timestamptz not null
+    )`,
+    'create index domain_registrations_expires_at on domain_registrations (expires_at)',
+    `create table sandbox_prices (
+      kind text primary key check (kind in ('register', 'renew', 'premium')),
+      amount bigint not null check (amount >= 0),
+      currency text not null
+    )`,
+    `insert into sandbox_prices (kind, amount, currency)
+      values ('register', 1000, 'USD'), ('renew', 1200, 'USD'), ('premium', 250000, 'USD')`,
+    `create table sandbox_registrations (
+      name text primary key,
+      registered_at timestamptz not null,
+      ready_at timestamptz not null,
+      expires_at timestamptz not null,
+      nameservers text[] not null default '{}',
+      locked boolean not null default true
+    )`,
+    `create table sandbox_orders (
+      idempotency_key text primary key,
+      kind text not null,
+      name text not null,
+      years smallint not null,
+      amount bigint not null,
+      currency text not null,
+      created_at timestamptz not null,
+      done_at timestamptz
+    )`,
+    `create table domain_batches (
+      id uuid primary key,
+      organization_id uuid not null,
+      workspace_id uuid not null references workspaces,
+      requested integer not null,
+      created integer not null,
+      failed integer not null,
+      failures jsonb not null,
+      created_at timestamptz not null
+    )`,
+    `alter table domains
+      add column activated_at timestamptz,
+      add column batch_id uuid`,
+    `update domains set activated_at = state_changed_at where state in ('active', 'suspended', 'expired')`,
+    'create index domains_batch on domains (batch_id) where batch_id is not null',
+    `create index domains_delete_after on domains (delete_after) where state = 'deletion_scheduled'`,
+    'alter table mailboxes add column deleted_with_domain boolean not null default false',
+  ),
+}
