@@ -15,9 +15,12 @@ const zones = 10_000
 const manyZones = 100_000
 const questions = 200_000
 const seconds = 10
+/** One core is the server's, the other one dnsperf's. */
+const answersPerSecond = 40_000
 const steadyPerSecond = 20_000
 
 const environment = {
+  MAILWRIGHT_ROLES: 'http,dns', // no jobs that look after all these domains meanwhile
   MAILWRIGHT_LOG_LEVEL: 'info',
   MAILWRIGHT_DNS_ZONE: 'mw.example',
   MAILWRIGHT_HOSTNAME: 'mx.mw.example',
@@ -38,7 +41,7 @@ async function answers(directory: string): Promise<Row[]> {
   await using server = await startChildServer(directory, environment)
   const file = join(directory, 'questions.txt')
   await writeFile(file, questionLines())
-  await dnsperf(server, file, ['-l', '3']) // warm
+  const first = await dnsperf(server, file, ['-n', '1']) // nothing is remembered yet
   const before = await processorTime(server.pid)
   const full = await dnsperf(server, file, ['-l', String(seconds)])
   const { node } = await processorTime(server.pid)
@@ -49,13 +52,15 @@ async function answers(directory: string): Promise<Row[]> {
       what: `answers over UDP, ${zones} zones`,
       value: full.perSecond,
       unit: '/s',
-      goal: { atLeast: 40_000 },
+      goal: { atLeast: answersPerSecond },
     },
+    { what: 'the same while nothing is remembered', value: first.perSecond, unit: '/s' },
     { what: 'of which lost', value: full.lost, unit: '', goal: { atMost: 0 } },
     {
       what: 'processor time of the Node process',
       value: ((node - before.node) * 1e6) / full.completed,
       unit: 'µs each',
+      goal: { atMost: 1e6 / answersPerSecond },
     },
     {
       what: `p99 at ${steadyPerSecond} a second`,
