@@ -1,7 +1,7 @@
 /** Real name servers that hold copies of our zones, and are told of changes. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { removeDomain } from '../../../mailboxes/domain-removal.ts'
+import { touchZones } from '../../../domains/zones/serial.ts'
 import { transaction } from '../../../platform/database.ts'
 import { type SecondaryProgram, startSecondary } from '../../../testing/dns-secondaries.ts'
 import { freePorts } from '../../../testing/pebble.ts'
@@ -70,7 +70,11 @@ for (const program of ['knotd', 'named'] as const) {
     const id = await t.serve(zone)
     await secondary.waitForSerial(zone, 1)
     await secondary.waitForSerial(testDnsZone, 1)
-    await transaction(t.platform.db, (tx) => removeDomain(t.platform, tx, t.scope, id))
+    // As when its owner takes its DNS elsewhere.
+    await transaction(t.platform.db, async (tx) => {
+      await tx.updateTable('domains').set({ dns_mode: 'manual' }).where('id', '=', id).execute()
+      await touchZones(t.platform, tx, [id])
+    })
     await secondary.waitForNone(zone)
   })
 }
