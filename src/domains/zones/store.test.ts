@@ -7,7 +7,7 @@ import { startTestPlatform, type TestPlatform } from '../../testing/test-platfor
 import { makeDkimKeys } from '../dkim-keys.ts'
 import { connectDomain, deleteDomain, moveDomain } from '../domains.ts'
 import { bringSerialsUpToDate } from './fingerprint.ts'
-import type { FoundZone, ZoneSigner } from './found-zone.ts'
+import type { FoundZone } from './found-zone.ts'
 import { dkimTarget } from './own-names.ts'
 import { typeNumbers } from './rdata.ts'
 import { startZoneStore, type ZoneStore } from './store.ts'
