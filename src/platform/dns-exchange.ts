@@ -33,19 +33,25 @@ function overUdp(
   return new Promise((resolve, reject) => {
     // A socket for each question has a port that nobody can guess (RFC 5452 §9.2).
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+    let isSettled = false
     const settle = (act: () => void): void => {
+      if (isSettled) return
+      isSettled = true
       clearTimeout(timer)
       socket.close()
       act()
     }
     const timer = setTimeout(() => settle(() => reject(new Error('no answer in time'))), msMax)
-    socket.once('error', (error) => settle(() => reject(error)))
+    socket.on('error', (error) => settle(() => reject(error)))
     socket.on('message', (bytes) => {
       const packet = decode(bytes)
       if (packet && isReply(packet)) settle(() => resolve(packet))
     })
-    // Connected: what comes from elsewhere is not even seen.
-    socket.connect(port, host, () => socket.send(query))
+    // The time may be over already on a busy machine, and a closed socket cannot send.
+    socket.once('connect', () => isSettled || socket.send(query))
+    // Connected: what comes from elsewhere is not even seen. An address without a way to it is an 'error': not so with
+    // a callback, which is called for both.
+    socket.connect(port, host)
   })
 }
 
@@ -65,7 +71,7 @@ function overTcp(
     }
     // In all, not between two packets: a server that sends a byte now and then does not hold us.
     const timer = setTimeout(fail('no answer in time'), msMax)
-    socket.once('error', fail('the connection failed'))
+    socket.on('error', fail('the connection failed'))
     socket.once('end', fail('the connection ended'))
     socket.once('connect', () => {
       const size = Buffer.alloc(2)

@@ -8,7 +8,13 @@ import {
   type TestNameServers,
 } from '../../testing/test-name-servers.ts'
 import { createDns } from '../dns.ts'
-import { type AuthorityContext, createAuthorityContext, createInquiry, type Inquiry } from './inquiry.ts'
+import {
+  type AuthorityContext,
+  askServer,
+  createAuthorityContext,
+  createInquiry,
+  type Inquiry,
+} from './inquiry.ts'
 import { askZone, type FoundZone, findZone, lookAtNameservers } from './zones.ts'
 
 let tree: TestNameServers & { registry: TestNameServer }
@@ -238,6 +244,11 @@ test('whatever bytes come, there is a result', async () => {
         if (found.kind === 'delegated') await lookAtNameservers(context, asked, found.delegation)
       },
     ),
-    { numRuns: 40 },
+    { numRuns: 60 },
   )
+})
+
+test('an address that there is no way to is one that does not answer', async () => {
+  const server = { name: 'ns.nowhere.example', addresses: ['255.255.255.255', '2001:db8::1'] }
+  assert.equal(await askServer(context, inquiry(), server, zone, 'NS'), null)
 })
