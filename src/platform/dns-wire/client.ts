@@ -19,7 +19,10 @@ export function exchangeUdp<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
+    let isSettled = false
     const settle = (act: () => void): void => {
+      if (isSettled) return
+      isSettled = true
       clearTimeout(timer)
       socket.close()
       act()
@@ -27,17 +30,19 @@ export function exchangeUdp<T>(
     const fail = (why: string, cause?: unknown): void =>
       settle(() => reject(new ExchangeFailure(`${address} port ${port}: ${why}`, { cause })))
     const timer = setTimeout(() => fail('no answer in time'), msMax)
-    socket.once('error', (error) => fail('it cannot be reached', error))
+    socket.on('error', (error) => fail('it cannot be reached', error))
     socket.on('message', (reply) => {
       const accepted = accept(reply)
       if (accepted !== null) settle(() => resolve(accepted))
     })
-    // Connected: what comes from elsewhere is not even seen.
-    socket.connect(port, address, () =>
+    // An event, and not a callback, which would be called for a failure, too.
+    socket.once('connect', () =>
       socket.send(message, (error) => {
         if (error) fail('it cannot be reached', error)
       }),
     )
+    // Connected: what comes from elsewhere is not even seen.
+    socket.connect(port, address)
   })
 }
 
