@@ -91,5 +91,5 @@ async function ask(resolver: string, name: string, type: SecureType): Promise<Dn
 
 function serverOf(resolver: string): DnsServer {
   const at = resolver.lastIndexOf(':')
-  return { host: resolver.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(resolver.slice(at + 1)) }
+  return { address: resolver.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(resolver.slice(at + 1)) }
 }

@@ -3,10 +3,11 @@
  * is nearest to the name. CNAMEs are followed and addresses added within the zone only: what another zone says is for
  * its own answer, and may be another workspace's.
  */
+
+import { decodeName, isWithin, parentOf } from '../../platform/dns-wire/names.ts'
 import type { CompiledZone } from './compiled-zone.ts'
 import { zoneLimits } from './policy.ts'
 import { typeNumbers } from './rdata.ts'
-import { decodeName, isAtOrBelow, parentOf } from './wire-names.ts'
 import type { WireRRset, ZoneAnswer } from './zone-answer.ts'
 
 type Sets = ReadonlyMap<number, WireRRset>
@@ -41,7 +42,7 @@ export function answerFrom(zone: CompiledZone, name: string, type: number): Zone
     if (cname !== undefined && !answersBesideCname.has(type)) {
       answers.push(cname)
       const target = decodeName(cname.rdata[0] ?? Buffer.alloc(1), 0)
-      const goesOn = isAtOrBelow(target, zone.name) && !seen.has(target) && seen.size <= zoneLimits.chainMax
+      const goesOn = isWithin(target, zone.name) && !seen.has(target) && seen.size <= zoneLimits.chainMax
       if (!goesOn) return done('records', target)
       current = target
       continue

@@ -1,9 +1,10 @@
 /** A zone in the form that questions are answered from: its sets in wire form, by name and type. */
+
+import { isWithin, parentOf } from '../../platform/dns-wire/names.ts'
 import { soaTimers } from './policy.ts'
 import { encodeRdata, typeNumbers } from './rdata.ts'
 import type { Zone } from './records.ts'
 import { type SoaNames, soaRdata } from './soa.ts'
-import { isAtOrBelow, parentOf } from './wire-names.ts'
 import type { WireRRset } from './zone-answer.ts'
 
 export type CompiledZone = {
@@ -49,7 +50,7 @@ export function compileZone(
   }
   nodeAt(zone.name).set(typeNumbers.SOA, soaSet)
   for (const { name, type, ttl, values } of zone.rrsets) {
-    if (!isAtOrBelow(name, zone.name)) continue
+    if (!isWithin(name, zone.name)) continue
     const rdata = values.flatMap((value) => encodeRdata(type, value) ?? [])
     if (rdata.length === 0) continue
     nodeAt(name).set(typeNumbers[type], {

@@ -1,6 +1,7 @@
 /** What the zone of a served domain holds: its plan, its name servers, and what its owner added. */
 import type { Selectable } from 'kysely'
 import type { Config } from '../../platform/config.ts'
+import { isWithin } from '../../platform/dns-wire/names.ts'
 import { desiredRecords } from '../desired-records.ts'
 import type { DkimKey } from '../dkim-keys.ts'
 import type { PlanDomain } from '../plan/record.ts'
@@ -8,7 +9,6 @@ import type { DomainsTable, ZoneRecordsTable } from '../tables.ts'
 import { nameserversOf } from './own-names.ts'
 import { ttlSeconds } from './policy.ts'
 import { mergeRRsets, type RRset, type Zone } from './records.ts'
-import { isAtOrBelow } from './wire-names.ts'
 
 /** What of a domain its zone is made of. */
 export type ServedDomain = Omit<PlanDomain, 'dns_mode' | 'zone_held'> &
@@ -36,7 +36,7 @@ export function zoneContent(
   ])
   const theirs = mergeRRsets(
     records
-      .filter(({ name }) => isAtOrBelow(name, domain.name))
+      .filter(({ name }) => isWithin(name, domain.name))
       .map(({ name, type, ttl, value }) => ({ name, type, ttl, values: [value] })),
   )
   return {
@@ -71,7 +71,7 @@ function withoutConflicts(apex: string, ours: readonly RRset[], theirs: readonly
       return isAlone ? [{ ...set, values: set.values.slice(0, 1) }] : []
     }
     if (set.type === 'NS') {
-      const hidesOurs = [...ourNames].some((name) => name !== apex && isAtOrBelow(name, set.name))
+      const hidesOurs = [...ourNames].some((name) => name !== apex && isWithin(name, set.name))
       return set.name === apex || hidesOurs ? [] : [set]
     }
     return [set]

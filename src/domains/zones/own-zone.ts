@@ -4,11 +4,11 @@
  */
 import { isIPv4 } from 'node:net'
 import type { Config } from '../../platform/config.ts'
+import { isWithin } from '../../platform/dns-wire/names.ts'
 import { type DkimKey, dkimRecord } from '../dkim-keys.ts'
 import { dkimTarget, parseDkimLabel } from './own-names.ts'
 import { ttlSeconds } from './policy.ts'
 import { mergeRRsets, type RRset, type Zone } from './records.ts'
-import { isAtOrBelow } from './wire-names.ts'
 
 type Settings = Pick<Config, 'dnsZone' | 'nameservers' | 'publicAddresses' | 'hostname'>
 
@@ -31,7 +31,7 @@ export function ownZone(config: Settings, serial: number): Zone | null {
     serial,
     rrsets: mergeRRsets([
       { name: dnsZone, type: 'NS', ttl: ttlSeconds.NS, values: nameservers },
-      ...hosts.filter((host) => isAtOrBelow(host, dnsZone)).flatMap((host) => addressSets(config, host)),
+      ...hosts.filter((host) => isWithin(host, dnsZone)).flatMap((host) => addressSets(config, host)),
     ]),
   }
 }

@@ -1,8 +1,8 @@
 /** Records' values (zones/records.ts) as RDATA in wire form: RFC 1035 §3.3, and each type's own RFC. */
 import { isIPv4, isIPv6 } from 'node:net'
 import { addressBytes } from '../../platform/address-bytes.ts'
+import { tryEncodeName } from '../../platform/dns-wire/names.ts'
 import type { RecordType } from './records.ts'
-import { encodeName } from './wire-names.ts'
 
 /** Numbers of types, those of questions included that only a name server meets. */
 export const typeNumbers = {
@@ -56,7 +56,7 @@ const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex')
 /** A host name; `.` is the root, as in a null MX (RFC 7505). */
 function encodeHost(value: string): Buffer | null {
   if (value === '') return null
-  return encodeName(value === '.' ? '' : value)
+  return tryEncodeName(value === '.' ? '' : value)
 }
 
 function encodeNumbersAndHost(value: string, count: number): Buffer | null {

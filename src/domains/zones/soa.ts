@@ -1,7 +1,7 @@
 /** The SOA record of a zone (RFC 1035 §3.3.13), made of its serial. */
 import type { Config } from '../../platform/config.ts'
+import { tryEncodeName } from '../../platform/dns-wire/names.ts'
 import { soaTimers } from './policy.ts'
-import { encodeName } from './wire-names.ts'
 
 export type SoaNames = {
   /** MNAME: the first name server. */
@@ -21,7 +21,7 @@ export function soaNames(
 /** RDATA in wire form. @throws RangeError when a name does not fit into 255 bytes. */
 export function soaRdata({ primary, contact }: SoaNames, serial: number): Buffer {
   const names = [primary, contact].map((name) => {
-    const wire = encodeName(name)
+    const wire = tryEncodeName(name)
     if (wire === null) throw new RangeError(`${name} is too long for a SOA record`)
     return wire
   })

@@ -3,6 +3,7 @@
  * changes. A zone's records are put into wire form when it is first asked about.
  */
 import { createCache } from '../../platform/cache.ts'
+import { isWithin } from '../../platform/dns-wire/names.ts'
 import type { PublishedEvent } from '../../platform/event-bus.ts'
 import type { EventType } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -16,7 +17,6 @@ import { zoneLimits } from './policy.ts'
 import type { RRset, Zone } from './records.ts'
 import { createRefresher } from './refresh.ts'
 import { soaNames } from './soa.ts'
-import { isAtOrBelow } from './wire-names.ts'
 import { createZoneIndex, type IndexedZone, type ZoneIndex } from './zone-index.ts'
 import {
   isProven,
@@ -133,7 +133,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
     },
     find(name, type) {
       const { dnsZone } = config
-      if (dnsZone !== null && isAtOrBelow(name, dnsZone)) return own.find(dnsZone, name)
+      if (dnsZone !== null && isWithin(name, dnsZone)) return own.find(dnsZone, name)
       const entry = index.nearest(name, type)
       if (entry === null) return null
       const known = compiled.get(entry.id)

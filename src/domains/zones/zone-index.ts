@@ -1,6 +1,7 @@
 /** Which zone a name belongs to, among those that this node serves. */
+
+import { parentOf } from '../../platform/dns-wire/names.ts'
 import { typeNumbers } from './rdata.ts'
-import { parentOf } from './wire-names.ts'
 
 export type IndexedZone = {
   readonly id: string

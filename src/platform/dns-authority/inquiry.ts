@@ -180,7 +180,7 @@ async function askAddress(
     questions[0]?.type === type &&
     questions[0].name.toLowerCase() === name
   try {
-    return await exchange({ host, port }, query, isReply, msMax)
+    return await exchange({ address: host, port }, query, isReply, msMax)
   } catch {
     return null
   }

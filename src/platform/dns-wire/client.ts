@@ -36,11 +36,12 @@ export function exchangeUdp<T>(
       if (accepted !== null) settle(() => resolve(accepted))
     })
     // An event, and not a callback, which would be called for a failure, too.
-    socket.once('connect', () =>
+    socket.once('connect', () => {
+      if (isSettled) return // the time is over already, and a closed socket cannot send
       socket.send(message, (error) => {
         if (error) fail('it cannot be reached', error)
-      }),
-    )
+      })
+    })
     // Connected: what comes from elsewhere is not even seen.
     socket.connect(port, address)
   })
@@ -49,6 +50,8 @@ export function exchangeUdp<T>(
 export type TcpExchangeOptions = {
   /** Of silence. */
   msMax: number
+  /** In all: a server that sends a byte now and then does not hold us. Without it only silence ends the conversation. */
+  totalMsMax?: number
   /** Of all messages together. */
   bytesMax: number
 }
@@ -61,20 +64,23 @@ export function exchangeTcp(
   { address, port }: DnsServer,
   message: Buffer,
   take: (reply: Buffer) => 'more' | 'done',
-  { msMax, bytesMax }: TcpExchangeOptions,
+  { msMax, totalMsMax, bytesMax }: TcpExchangeOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, address)
     let held: Buffer = Buffer.alloc(0)
     let bytes = 0
     const end = (act: () => void): void => {
+      clearTimeout(timer)
       socket.destroy()
       act()
     }
     const fail = (why: string, cause?: unknown): void =>
       end(() => reject(new ExchangeFailure(`${address} port ${port}: ${why}`, { cause })))
+    const timer =
+      totalMsMax === undefined ? undefined : setTimeout(() => fail('no answer in time'), totalMsMax)
     socket.setTimeout(msMax, () => fail('no answer in time'))
-    socket.once('error', (error) => fail('the connection failed', error))
+    socket.on('error', (error) => fail('the connection failed', error))
     socket.once('end', () => fail('the connection ended'))
     socket.once('connect', () => socket.write(framed(message)))
     socket.on('data', (chunk) => {

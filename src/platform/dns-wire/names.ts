@@ -16,18 +16,26 @@ const pointersMax = 128
  * @throws RangeError for what is no name: an empty or too long label, or too long as a whole.
  */
 export function encodeName(name: string): Buffer {
-  if (name === '') return Buffer.from([0])
-  const labels = labelsOf(name)
-  const parts: Buffer[] = []
-  for (const label of labels) {
-    if (label.length === 0 || label.length > labelBytesMax) throw new RangeError(`"${name}" is no DNS name`)
-    parts.push(Buffer.from([label.length]), label)
-  }
-  parts.push(Buffer.from([0]))
-  const bytes = Buffer.concat(parts)
-  if (bytes.length > nameBytesMax) throw new RangeError(`"${name}" is too long for a DNS name`)
+  const bytes = tryEncodeName(name)
+  if (bytes === null) throw new RangeError(`"${name}" is no DNS name`)
   return bytes
 }
+
+/** The same, with null for what is no name. */
+export function tryEncodeName(name: string): Buffer | null {
+  let end = 0
+  for (const label of labelsOf(name)) {
+    if (label.length === 0 || label.length > labelBytesMax) return null
+    if (end + 1 + label.length + 1 > nameBytesMax) return null
+    scratch[end] = label.length
+    label.copy(scratch, end + 1)
+    end += 1 + label.length
+  }
+  scratch[end] = 0
+  return Buffer.from(scratch.subarray(0, end + 1))
+}
+
+const scratch = Buffer.alloc(nameBytesMax)
 
 /** The labels of a name as bytes, first to last. */
 export function labelsOf(name: string): Buffer[] {
@@ -91,7 +99,29 @@ function asciiLowerCase(text: string): string {
 
 /** Whether a name is the zone's apex or below it. */
 export function isWithin(name: string, zone: string): boolean {
-  return zone === '' || name === zone || name.endsWith(`.${zone}`)
+  if (zone === '' || name === zone) return true
+  // Without a text of its own for each question.
+  return name.endsWith(zone) && name[name.length - zone.length - 1] === '.'
+}
+
+/** The name without its first label; null for a name of one label. */
+export function parentOf(name: string): string | null {
+  const at = name.indexOf('.')
+  return at < 0 ? null : name.slice(at + 1)
+}
+
+/**
+ * The text of an uncompressed name that is known to be well formed.
+ * @param at where its first length byte is.
+ */
+export function decodeName(bytes: Buffer, at: number): string {
+  let text = ''
+  for (let length = bytes[at] ?? 0; length > 0; length = bytes[at] ?? 0) {
+    if (text !== '') text += '.'
+    text += labelText(bytes.subarray(at + 1, at + 1 + length))
+    at += 1 + length
+  }
+  return text
 }
 
 /** The order of RFC 4034 §6.1: by labels from the right, each as bytes. */

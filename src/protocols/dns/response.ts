@@ -1,7 +1,7 @@
 /** Writes responses: sections with compressed names, cut where they do not fit (RFC 1035 §4.1, RFC 2181 §9). */
 import { typeNumbers } from '../../domains/zones/rdata.ts'
-import { encodeName } from '../../domains/zones/wire-names.ts'
 import type { WireRRset } from '../../domains/zones/zone-answer.ts'
+import { tryEncodeName } from '../../platform/dns-wire/names.ts'
 import { dnsLimits } from './limits.ts'
 import { headerBytes } from './query.ts'
 
@@ -125,7 +125,7 @@ function createWriter(question: Buffer, bytesMax: number) {
     add(section: Section, sets: readonly WireRRset[]): boolean {
       for (const set of sets) {
         const before = end
-        const owner = encodeName(set.owner)
+        const owner = tryEncodeName(set.owner)
         if (owner === null) continue // a wildcard never makes a name that is too long: it is asked for
         for (const rdata of set.rdata) {
           if (writeRecord(owner, set, rdata)) continue

@@ -4,10 +4,9 @@
  */
 import { setImmediate as pause } from 'node:timers/promises'
 import { dnsTypes } from '../../../platform/dns-wire/message.ts'
-import { encodeName, labelsOf } from '../../../platform/dns-wire/names.ts'
+import { encodeName, labelsOf, parentOf } from '../../../platform/dns-wire/names.ts'
 import type { CompiledZone } from '../compiled-zone.ts'
 import type { ZoneSigner } from '../found-zone.ts'
-import { parentOf } from '../wire-names.ts'
 import type { WireRRset } from '../zone-answer.ts'
 import { typeBitmap } from './denial.ts'
 
