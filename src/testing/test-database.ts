@@ -73,8 +73,11 @@ async function createDatabase(
 async function onServer(connectionString: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString })
   await client.connect()
-  await client.query(statement)
-  await client.end()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end() // a connection that is left open would keep the process from ending
+  }
 }
 
 // The embedded server's address has its socket directory in the query, and an empty host.
