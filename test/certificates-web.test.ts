@@ -11,6 +11,7 @@ import { transaction } from '../src/platform/database.ts'
 import { newId } from '../src/platform/ids.ts'
 import type { Platform } from '../src/platform/platform.ts'
 import { startServer } from '../src/server.ts'
+import { askUntil } from '../src/testing/dns-client.ts'
 import { freePorts, type Pebble, startPebble } from '../src/testing/pebble.ts'
 import { requireProgram } from '../src/testing/programs.ts'
 import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
@@ -163,7 +164,7 @@ test('a domain that sends no browsers on any more has its own certificate renewe
   )
 })
 
-type Serving = { node: Platform; test: TestPlatform }
+type Serving = { node: Platform; test: TestPlatform; server: string }
 
 /** A platform that listens on no port 80 and is the name server of its zones, which it and an authority of its own ask. */
 async function startServing(more: AsyncDisposableStack): Promise<Serving> {
@@ -181,8 +182,8 @@ async function startServing(more: AsyncDisposableStack): Promise<Serving> {
       MAILWRIGHT_LOG_LEVEL: 'silent',
     }),
   )
-  more.use(await startNameServerOn(test.platform, { port }))
-  return { node: test.platform, test }
+  const { server } = more.use(await startNameServerOn(test.platform, { port }))
+  return { node: test.platform, test, server }
 }
 
 async function challengesOf(node: Platform): Promise<unknown[]> {
@@ -191,10 +192,11 @@ async function challengesOf(node: Platform): Promise<unknown[]> {
 
 test('without a port 80, names in zones of ours are proved by DNS-01, the platform’s own too', async () => {
   await using more = new AsyncDisposableStack()
-  const { node, test: serving } = await startServing(more)
+  const { node, test: serving, server } = await startServing(more)
   const served = await serveDomain(node, serving.scope, 'served.example', [
     { name: 'mail.served.example', type: 'A', value: '127.0.0.1' },
   ])
+  await askUntil('NOERROR', 'mail.served.example', 'A', { server })
   const { zone_serial: before } = await rowOf(node, served.id)
   await reconcileCertificates(node)
   // The names of the zone's plan lead here by themselves.
@@ -218,10 +220,11 @@ async function rowOf(node: Platform, id: string): Promise<Domain> {
 
 test('a renewal goes by DNS-01 when the name is not seen to lead here; elsewhere it fails', async () => {
   await using more = new AsyncDisposableStack()
-  const { node, test: serving } = await startServing(more)
+  const { node, test: serving, server } = await startServing(more)
   const away = await serveDomain(node, serving.scope, 'away.example', [
     { name: 'mail.away.example', type: 'A', value: '127.0.0.9' },
   ])
+  await askUntil('NOERROR', 'mail.away.example', 'A', { server })
   const foreign = await serving.connectActiveDomain('foreign.example')
   await enterHostNames(node)
   assert.deepEqual(await states(node), [
