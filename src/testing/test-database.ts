@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { bringUpToDate } from '../open-platform.ts'
 import { openDatabase } from '../platform/database.ts'
@@ -66,9 +67,29 @@ async function createDatabase(
 ): Promise<string> {
   const name = `mw_test_${process.pid}_${Date.now().toString(36)}_${++databases}`
   await onServer(server, `create database ${name}${template === null ? '' : ` template ${template}`}`)
-  stack.defer(() => onServer(server, `drop database ${name} with (force)`))
+  stack.defer(() => dropDatabase(server, name))
   return withDatabase(server, name)
 }
+
+const dropTriesMax = 20
+const dropRetryMs = 250
+
+/** An autovacuum worker in the database is the server's own, and nobody else may end it; it is done in a moment. */
+async function dropDatabase(server: string, name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await onServer(server, `drop database ${name} with (force)`)
+      return
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : null
+      if (code !== insufficientPrivilege || tries === dropTriesMax) throw error
+      await sleep(dropRetryMs)
+    }
+  }
+}
+
+/** PostgreSQL Appendix A, class 42. */
+const insufficientPrivilege = '42501'
 
 async function onServer(connectionString: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString })

@@ -3,6 +3,7 @@
  * changes. A zone's records are put into wire form when it is first asked about.
  */
 import { createCache } from '../../platform/cache.ts'
+import type { Db } from '../../platform/database.ts'
 import { isWithin } from '../../platform/dns-wire/names.ts'
 import type { PublishedEvent } from '../../platform/event-bus.ts'
 import type { EventType } from '../../platform/events.ts'
@@ -116,12 +117,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
   own.raise(await bringSerialsUpToDate(platform))
   own.raise(await readHighestSerial(db))
   await own.readChallenges()
-  for (let after = firstId, isLast = false; !isLast; ) {
-    const rows = await readZonesAfter(db, after, zoneLimits.loadedPerStatement)
-    await put(rows)
-    after = rows.at(-1)?.id ?? after
-    isLast = rows.length < zoneLimits.loadedPerStatement
-  }
+  await loadAll(db, put)
   refresher.start()
   log.info({ event: 'zones.loaded', zones: index.size, ms: Math.round(performance.now() - startedAt) })
 
@@ -155,6 +151,19 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
       await own.settled()
       await refresher.stop()
     },
+  }
+}
+
+/** All zones, page by page: while one is put in its place the database makes the next. */
+async function loadAll(db: Db, put: (rows: readonly ZoneRow[]) => Promise<void>): Promise<void> {
+  const read = (after: string): Promise<ZoneRow[]> => readZonesAfter(db, after, zoneLimits.loadedPerStatement)
+  let next: Promise<ZoneRow[]> | null = read(firstId)
+  while (next !== null) {
+    const rows: ZoneRow[] = await next
+    const last = rows.at(-1)
+    next = last === undefined || rows.length < zoneLimits.loadedPerStatement ? null : read(last.id)
+    next?.catch(() => undefined) // seen to when its turn comes, unless this page fails first
+    await put(rows)
   }
 }
 

@@ -31,7 +31,7 @@ async function readDomains(db: Db, condition: RawBuilder<unknown>): Promise<Serv
   const { rows } = await sql<ServedDomain>`
     select d.id, d.workspace_id, d.name, d.state, d.ownership_token, d.zone_serial, d.dmarc_policy,
       d.dmarc_report_address, d.mta_sts_mode, d.mta_sts_withdrawn_at, d.bimi_logo_url, d.redirect_url,
-      d.redirect_status, d.redirect_keeps_path, d.state_before_deletion
+      d.state_before_deletion
     from domains d where ${isAnswered} and ${condition}`.execute(db)
   return rows
 }
