@@ -31,6 +31,7 @@ const bodies: [raw: string, relaxed: string][] = [
   ['a\rb \r c\r\r\n', 'a\rb \r c\r\r\n'],
   ['a\r', 'a\r\n'],
   [' \r\n\t x', '\r\n x\r\n'],
+  ['\r\n \rx', '\r\n \rx\r\n'],
 ]
 for (const [raw, relaxed] of bodies) {
   test(`body ${JSON.stringify(raw)}, whole and byte by byte`, () => {

@@ -44,8 +44,8 @@ export function createBodyHash(): BodyHash {
 
   return {
     update(chunk) {
-      // Each byte writes at most itself and what was held for the one before.
-      const out = Buffer.allocUnsafe(chunk.length * 2 + 2)
+      // A byte becomes two at most (LF is sent as CRLF), and four may be held from before: CRLF, a space, a CR.
+      const out = Buffer.allocUnsafe(chunk.length * 2 + 4)
       let length = 0
       const flush = (): void => {
         if (length > 0) hash.update(out.subarray(0, length))
