@@ -33,7 +33,7 @@ test('bin/mailwright finds its Node through symbolic links and keeps directory a
     await symlink(join(root, 'node_modules/.bin/relative'), join(root, 'absolute'))
     for (const entry of ['bin/mailwright', 'node_modules/.bin/relative', 'absolute']) {
       const { stdout } = await run(join(root, entry), ['serve', 'two words', ''], { cwd: tmpdir() })
-      const wanted = `${await realpath(tmpdir())}\n<--max-semi-space-size=16><--heap-growing-percent=20><${root}/src/main.ts><serve><two words><>`
+      const wanted = `${await realpath(tmpdir())}\n<--max-semi-space-size=16><--heap-growing-percent=50><${root}/src/main.ts><serve><two words><>`
       assert.equal(stdout, wanted, entry)
     }
   })
