@@ -11,6 +11,7 @@ export function banner(config: Config, server: Server, startMs: number): string 
     ['Submission', pair(endpoints.submission, endpoints.submissions)],
     ['IMAP', pair(endpoints.imap, endpoints.imaps)],
     ['POP3', pair(endpoints.pop3, endpoints.pop3s)],
+    ['DNS', endpoints.dns],
     ['Database', config.databaseUrl === null ? 'embedded PostgreSQL' : 'DATABASE_URL'],
     ['Data', config.dataDir],
   ]
