@@ -5,8 +5,10 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { after, before, test } from 'node:test'
 import { unsubscribeToken } from '../src/delivery/bounces/unsubscribe.ts'
-import { plainLimits } from '../src/protocols/web-names/limits.ts'
+import { startCertificates } from '../src/domains/certificates/serve.ts'
+import { plainLimits, secureLimits } from '../src/protocols/web-names/limits.ts'
 import { startPlainListener } from '../src/protocols/web-names/plain-listener.ts'
+import { startSecureListener } from '../src/protocols/web-names/secure-listener.ts'
 import { startServer } from '../src/server.ts'
 import { textAt } from '../src/testing/test-api.ts'
 import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
@@ -73,6 +75,50 @@ test('a client that is slow with its header is cut off', async () => {
     assert.match(answer, /^HTTP\/1\.1 408 /)
     assert.match(await sendRaw(listener.port, ''), /^(?:HTTP\/1\.1 408 |$)/)
   } finally {
+    await listener.stop()
+  }
+})
+
+test('a client that is slow with its handshake, or fails it, is cut off', async () => {
+  using certificates = await startCertificates(web.platform)
+  const listener = await startSecureListener(web.platform, {
+    host: '127.0.0.1',
+    port: 0,
+    tls: certificates.tls,
+    handle: (_request, response) => response.end(),
+    limits: { ...secureLimits, headerMsMax: 200 },
+  })
+  try {
+    for (const bytes of ['', '\x16\x03\x01\x02\x00\x01', 'GET / HTTP/1.1\r\nHost: web.test\r\n\r\n']) {
+      const socket = connect(listener.port, '127.0.0.1')
+      socket.resume()
+      if (bytes !== '') socket.write(bytes, 'latin1')
+      await once(socket, 'close', { signal: AbortSignal.timeout(5_000) })
+    }
+  } finally {
+    await listener.stop()
+  }
+})
+
+test('a client that was told of its mistake and does not close is not waited for', async () => {
+  const limits = { ...plainLimits, headerMsMax: 200, requestMsMax: 200 }
+  const listener = await startPlainListener(web.platform, { host: '127.0.0.1', port: 0, limits })
+  const gauge = web.platform.metrics.connections
+  const open = async (): Promise<number> =>
+    (await gauge.get()).values.find(({ labels }) => labels.protocol === 'http_challenge')?.value ?? 0
+  const before = await open()
+  const socket = connect({ port: listener.port, host: '127.0.0.1', allowHalfOpen: true })
+  try {
+    socket.write('GET / HTTP/1.1\r\nHost: web')
+    socket.resume()
+    await once(socket, 'end', { signal: AbortSignal.timeout(5_000) })
+    const deadline = performance.now() + 5_000
+    while ((await open()) > before) {
+      assert.ok(performance.now() < deadline, 'the connection is kept')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  } finally {
+    socket.destroy()
     await listener.stop()
   }
 })

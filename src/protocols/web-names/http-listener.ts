@@ -28,6 +28,8 @@ export type HttpListener = {
 }
 
 const checkMsMax = 2_000
+/** How long a client that was answered as broken may take to close its side. */
+const lingerMs = 1_000
 
 /** @throws when the port cannot be bound. */
 export async function startHttpListener(
@@ -64,6 +66,8 @@ export async function startHttpListener(
   server.maxConnections = limits.connectionsMax
   const sockets = boundConnections(platform, server, options)
   server.on('clientError', answerBroken)
+  // A handshake that fails or takes too long: nothing can be said on it, and what is written would wait for its end.
+  server.on('tlsClientError', (_error, socket: Socket) => socket.destroy())
   const port = await listen(server, options)
   server.on('error', (cause) => platform.log.warn({ event: 'web_names.listener_error', name, cause }))
   const forget = tls?.onDefaultChanged(() => {
@@ -125,6 +129,7 @@ function answerBroken(error: Error & { code?: string }, socket: Socket | { destr
   }
   const status = brokenStatus[error.code ?? ''] ?? 400
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
 function listen(server: Server, { host, port }: HttpListenerOptions): Promise<number> {
