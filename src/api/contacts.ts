@@ -82,6 +82,8 @@ export function contactRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Create a registrant contact',
+        description:
+          'Domains are registered for it with `contact_id`. It is not changed afterwards; make another.',
         tags,
         body: ContactBody,
         response: { 201: ContactView, ...postProblems('contact_limit_reached') },
@@ -104,6 +106,7 @@ export function contactRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Delete a registrant contact',
+        description: 'Domains that were registered for it keep it at the registrar.',
         tags,
         params: ContactPath,
         response: { 204: Type.Null(), ...writeProblems('contact_not_found', 'contact_in_use') },

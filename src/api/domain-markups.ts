@@ -39,6 +39,7 @@ const MarkupView = Type.Object(
 )
 const MarkupPath = Type.Object({ tld: Type.String({ description: 'A suffix, or * for all without a row.' }) })
 const tags = ['domains']
+const forOperators = 'For keys of the organization that runs the platform.'
 
 export function domainMarkupRoutes(app: Api, platform: Platform): void {
   app.get(
@@ -46,6 +47,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'List markups',
+        description: `What is added to registrars’ prices. ${forOperators}`,
         tags,
         response: { 200: Type.Object({ data: Type.Array(MarkupView) }), ...readProblems() },
       },
@@ -60,7 +62,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Set the markup of a suffix',
-        description: 'Quotes that were given keep their price.',
+        description: `A suffix without a row takes that of *, else nothing is added. Quotes that were given keep their price. ${forOperators}`,
         tags,
         params: MarkupPath,
         body: MarkupBody,
@@ -82,6 +84,7 @@ export function domainMarkupRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Remove the markup of a suffix',
+        description: forOperators,
         tags,
         params: MarkupPath,
         response: { 204: Type.Null(), ...writeProblems('markup_not_found') },

@@ -46,6 +46,7 @@ export function domainOrderRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'List orders of domains',
+        description: 'Registrations and renewals, the oldest first.',
         tags,
         querystring: OrdersQuery,
         response: { 200: PageOf(OrderView), ...readProblems('invalid_cursor', 'domain_not_found') },

@@ -71,7 +71,7 @@ function registerRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Register a domain',
         description:
-          'At the price of a quote, or at `expected_price`: if the registrar asks for another one by then, the order fails with price_changed and nothing is bought.',
+          'At the price of a quote, or at `expected_price`: if the registrar asks for another one by then, the order fails with price_changed and nothing is bought. The reply does not wait for the registrar: `state` of the domain and of GET /v1/domain-orders/{order} tell how it goes.',
         tags,
         body: RegisterBody,
         response: {
@@ -140,6 +140,7 @@ function renewRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Get the price of a renewal',
+        description: 'The quote holds for 30 minutes. Nothing is ordered.',
         tags,
         params: DomainPath,
         body: Type.Object({ years: Type.Optional(Years) }, closed),
@@ -175,6 +176,8 @@ function renewRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Renew a domain',
+        description:
+          'At the price of a renewal quote, or at `expected_price`, and never at another. The reply does not wait for the registrar: GET /v1/domain-orders/{order} tells how it goes.',
         tags,
         params: DomainPath,
         body: RenewBody,

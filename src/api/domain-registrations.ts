@@ -68,7 +68,8 @@ export function domainRegistrationRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Change the registration of a domain',
-        description: 'A renewal by itself never costs more than `renew_price`, for a year.',
+        description:
+          'With `auto_renew` it is renewed for a year in time, at `renew_price` at most; what is left out stays.',
         tags,
         params: DomainPath,
         body: RegistrationBody,

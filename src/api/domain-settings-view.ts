@@ -29,7 +29,7 @@ const fields = {
   ),
   mta_sts_mode: OneOf(
     ['none', 'testing', 'enforce'] as const,
-    'Of its MTA-STS policy (RFC 8461); none: it has none.',
+    'Of its MTA-STS policy (RFC 8461). none: it has none; after another mode a policy of mode none stays published for 14 days.',
   ),
   bimi_logo_url: Nullable(
     Type.String({ maxLength: urlLengthMax }),

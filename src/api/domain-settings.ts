@@ -11,9 +11,9 @@ import { SettingsBody } from './domain-settings-view.ts'
 import { DomainPath, DomainView, domainView, touched } from './domains.ts'
 import { etagOf, versionsOfIfMatch } from './etag.ts'
 import { mutate } from './mutate.ts'
-import { type DnsChange, OrPreview, preview } from './preview.ts'
+import { type DnsChange, OrPreview, PreviewView, preview } from './preview.ts'
 import { writeProblems } from './problem-view.ts'
-import type { Api } from './schemas.ts'
+import { AnyOf, type Api } from './schemas.ts'
 
 export function domainSettingsRoutes(app: Api, platform: Platform): void {
   app.patch(
@@ -37,7 +37,7 @@ export function domainSettingsRoutes(app: Api, platform: Platform): void {
           ),
         },
       },
-      config: { documented: { headers: EditHeaders } },
+      config: { documented: { headers: EditHeaders, replies: { 200: AnyOf(DomainView, PreviewView) } } },
     },
     async (request, reply) => {
       const scope = scopeOf(request)

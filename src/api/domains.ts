@@ -125,7 +125,7 @@ function deleteRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Delete a domain',
         description:
-          'It can be restored for some days, and its name stays taken; 204 says that it had nothing to lose and is gone: a sandbox name, or one that was never active, that was not registered here. It must have no mailboxes left, those that can be restored included, unless they are deleted with it.',
+          'It can be restored until `delete_after`, and its name stays taken. 204: it is gone at once, by `purge`, or because it had nothing to lose: a sandbox name, or one that was never active, that was not registered here. It must have no mailboxes left, those that can be restored included, unless they are deleted with it.',
         tags: ['domains'],
         params: DomainPath,
         querystring: DeleteQuery,

@@ -83,6 +83,27 @@ function parameters(operation: unknown, place: string): string[] {
     : []
 }
 
+test('every tag is explained, once, and used', () => {
+  const explained = at(document, 'tags')
+  assert.ok(Array.isArray(explained))
+  assert.ok(explained.every((tag) => textAt(tag, 'description') !== ''))
+  const used = new Set(operations().flatMap(({ operation }) => at(operation, 'tags')))
+  assert.deepEqual(explained.map((tag) => textAt(tag, 'name')).sort(), [...used].sort())
+})
+
+test('what can be previewed says what a preview is like', () => {
+  const silent = operations().filter(({ operation }) => {
+    const asked = JSON.stringify([at(operation, 'parameters'), at(operation, 'requestBody')])
+    if (!/"preview"/.test(asked)) return false
+    const reply = JSON.stringify(at(operation, 'responses', '200'))
+    return !/schemas\/Preview"|"title":"(?:Preview|DnsHostRun)"/.test(reply ?? '')
+  })
+  assert.deepEqual(
+    silent.map(({ name }) => name),
+    [],
+  )
+})
+
 test('every text of a body has a bound', () => {
   const unbounded: string[] = []
   const walk = (schema: unknown, path: string): void => {

@@ -20,12 +20,21 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
       info: { title: 'Mailwright API', version: '1', description },
       tags: [
         { name: 'account', description: 'Workspaces, keys and sessions' },
-        { name: 'domains' },
-        { name: 'delivery' },
-        { name: 'mailboxes' },
-        { name: 'delivery', description: 'What leaves and what comes back' },
+        {
+          name: 'domains',
+          description: 'Connected or registered, their settings and what mail of theirs may do',
+        },
+        { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
+        { name: 'mailboxes', description: 'Addresses, logins and rules' },
+        { name: 'messages', description: 'What is in a mailbox, and sending' },
+        { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
+        { name: 'outbound', description: 'What leaves, and what became of it' },
+        {
+          name: 'name servers',
+          description: 'Secondaries of the platform’s own name server, and their keys',
+        },
         { name: 'health', description: 'For whoever keeps the node running' },
-        { name: 'tests' },
+        { name: 'tests', description: 'A clock that tests can move' },
       ],
       components: {
         securitySchemes: {

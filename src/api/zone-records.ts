@@ -14,9 +14,10 @@ import { scopeOf } from './caller.ts'
 import { DomainPath } from './domains.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
-import { type DnsChange, PreviewView, preview } from './preview.ts'
+import { type DnsChange, OrPreview, PreviewView, preview } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
 import {
+  AnyOf,
   type Api,
   closed,
   Id,
@@ -57,11 +58,8 @@ const fields = {
     description:
       'As in a zone file: `192.0.2.1`, `10 mx.example.com`, `0 5 993 imap.example.com`, `0 issue "ca.example"`. Names are whole ones. For TXT the text itself, without quotes and in one piece; what stands in quotes is read as strings of a zone file.',
   }),
-  ttl: Type.Integer({
-    minimum: recordPolicy.ttlSecondsMin,
-    maximum: recordPolicy.ttlSecondsMax,
-    description: `In seconds; ${recordPolicy.ttlSecondsDefault} if not given.`,
-  }),
+  ttl: (description: string) =>
+    Type.Integer({ minimum: recordPolicy.ttlSecondsMin, maximum: recordPolicy.ttlSecondsMax, description }),
   preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })),
 }
 const RecordBody = Type.Object(
@@ -69,7 +67,7 @@ const RecordBody = Type.Object(
     name: fields.name,
     type: OneOf(recordTypes),
     value: fields.value,
-    ttl: Type.Optional(fields.ttl),
+    ttl: Type.Optional(fields.ttl(`In seconds; ${recordPolicy.ttlSecondsDefault} if not given.`)),
     preview: fields.preview,
   },
   closed,
@@ -78,7 +76,7 @@ const RecordChanges = Type.Object(
   {
     name: Type.Optional(fields.name),
     value: Type.Optional(fields.value),
-    ttl: Type.Optional(fields.ttl),
+    ttl: Type.Optional(fields.ttl('In seconds.')),
     preview: fields.preview,
   },
   closed,
@@ -185,10 +183,11 @@ function changeRoute(app: Api, platform: Platform): void {
         params: RecordPath,
         body: RecordChanges,
         response: {
-          200: Type.Unsafe<Static<typeof RecordView> | Static<typeof PreviewView>>(RecordView),
+          200: OrPreview(RecordView),
           ...writeProblems(...changeProblems, 'zone_record_not_found'),
         },
       },
+      config: { documented: { replies: { 200: AnyOf(RecordView, PreviewView) } } },
     },
     async (request, reply) => {
       const scope = scopeOf(request)
