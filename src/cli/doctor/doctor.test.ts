@@ -45,10 +45,9 @@ after(() => stack.disposeAsync())
 
 /** What a machine that is well has; the database is that of the platform under test. */
 function environment(more: Record<string, string> = {}): Record<string, string> {
-  const off = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S'].map((name) => [
-    `MAILWRIGHT_${name}_PORT`,
-    'off',
-  ])
+  const off = ['HTTP', 'SMTP', 'SUBMISSION', 'SUBMISSIONS', 'IMAP', 'IMAPS', 'POP3', 'POP3S', 'DNS'].map(
+    (name) => [`MAILWRIGHT_${name}_PORT`, 'off'],
+  )
   return {
     ...Object.fromEntries(off),
     MAILWRIGHT_DATA_DIR: t.config.dataDir,
@@ -127,6 +126,12 @@ const troubles: [
     'ports',
     () => ({ MAILWRIGHT_IMAP_PORT: String(mxPort) }),
     /^FAIL .*imap: 127\.0\.0\.1:\d+ is taken by another process/,
+  ],
+  [
+    'a port of the name server that is taken',
+    'ports',
+    () => ({ MAILWRIGHT_DNS_PORT: String(mxPort) }),
+    /^FAIL .*dns: 127\.0\.0\.1:\d+ is taken by another process/,
   ],
   [
     'a host name without an address',

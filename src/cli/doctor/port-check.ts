@@ -37,7 +37,8 @@ function wantedPorts({ roles, ...config }: Config): [name: string, port: number]
     ['imaps', roles.has('imap'), config.imapsPort],
     ['pop3', roles.has('pop3'), config.pop3Port],
     ['pop3s', roles.has('pop3'), config.pop3sPort],
-    ['http_challenge', true, config.httpChallengePort],
+    ['dns', roles.has('dns'), config.dnsPort],
+    ['http_challenge', roles.has('http'), config.httpChallengePort],
   ] as const
   return wanted.flatMap(([name, isOn, port]) => (isOn && port !== null ? [[name, port]] : []))
 }
