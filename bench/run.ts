@@ -1,5 +1,7 @@
-/** `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. NAME=COUNT
- * takes another size, where there is one. */
+/**
+ * `npm run bench -- NAME …`: runs the named benchmarks one after the other, or all of them; one table each. NAME=COUNT
+ * takes another size, where there is one.
+ */
 import { api } from './api.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
