@@ -279,6 +279,15 @@ test('a move that has not begun is taken back, and one of a waiting domain is ma
   assert.deepEqual(await standing('back.example'), ['active', 'served', 'manual'])
   await patch('back.example', { dns_mode: 'served' })
   assert.deepEqual(await standing('back.example'), ['active', 'served', null])
+  // A look that got no answer does not say that the delegation has left.
+  const { zones } = tree.registry
+  tree.registry.zones = {}
+  tree.resolver.zone['back.example'] = { fails: 'SERVFAIL' }
+  const blind = await api.call('POST', '/v1/domains/back.example/verify')
+  assert.equal(textAt(blind.json, 'delegation', 'state'), 'unanswered')
+  tree.registry.zones = zones
+  await patch('back.example', { dns_mode: 'manual' })
+  assert.deepEqual(await standing('back.example'), ['active', 'served', 'manual'])
   await connect('waiting.example')
   await patch('waiting.example', { dns_mode: 'served' })
   assert.deepEqual(await standing('waiting.example'), ['pending_nameservers', 'served', null])

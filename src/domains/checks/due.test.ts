@@ -17,6 +17,8 @@ import { startTestPlatform, type TestPlatform } from '../../testing/test-platfor
 import { desiredRecords } from '../desired-records.ts'
 import { dkimKeysOf } from '../dkim-keys.ts'
 import { connectDomain, type Domain, deleteDomain, getDomain } from '../domains.ts'
+import { wantedDnsMode } from '../nameservers.ts'
+import { changeSettings } from '../settings.ts'
 import type { DnsMode } from '../tables.ts'
 import { storedCheck } from './store.ts'
 
@@ -268,6 +270,14 @@ test('a name that another workspace had here is not answered, nor taken, on a de
   delegate(taken.name, ours)
   await lookAgain()
   assert.equal(await stateOf(taken), 'active')
+  // On its way out, and when that is taken back, it is answered still.
+  for (const dnsMode of ['manual', 'served'] as const) {
+    await transaction(t.platform.db, (tx) =>
+      changeSettings(t.platform, tx, t.scope, taken.id, { dnsMode }, null),
+    )
+    const now = await getDomain(t.platform, t.scope, taken.id)
+    assert.deepEqual([wantedDnsMode(now), now.dns_mode, now.zone_held], [dnsMode, 'served', false])
+  }
 })
 
 test('or proves it at the name servers that are not ours', async () => {
