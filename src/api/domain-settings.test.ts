@@ -142,6 +142,18 @@ test('looks of one domain are counted, and those at the same moment are one', as
   assert.equal((await api.call('GET', '/v1/domains/often.example/dns')).status, 200)
 })
 
+test('a sandbox is not in DNS, and not looked for there', async () => {
+  await connect('sand.test')
+  const questions = tree.resolver.questions.length
+  const shown = await api.call('GET', '/v1/domains/sand.test/dns?fresh=true')
+  const verified = await api.call('POST', '/v1/domains/sand.test/verify')
+  assert.deepEqual([shown.status, verified.status, at(verified.json, 'domain', 'state')], [200, 200, 'active'])
+  const records = at(shown.json, 'records') as { status: string }[]
+  assert.deepEqual([...new Set(records.map(({ status }) => status))], ['unchecked'])
+  assert.deepEqual([at(shown.json, 'checked_at'), at(shown.json, 'problem')], [null, null])
+  assert.equal(tree.resolver.questions.length, questions)
+})
+
 const refused: [body: object, expected: string, detail?: RegExp][] = [
   [{ redirect: { url: 'http://x.example/' } }, '422 domain_settings_invalid', /https/],
   [{ redirect: { url: 'https://set.example/' } }, '422 domain_settings_invalid', /leads back/],
