@@ -309,6 +309,34 @@ test('deleted domains are looked at no more, and those that came otherwise are',
   assert.notEqual((await storedCheck(t.platform.db, unknown.id))?.checked_at, null)
 })
 
+test('a domain that is made due while it is looked at is looked at again', async () => {
+  const domain = await connect('changed.example')
+  delegate(domain.name, theirs)
+  serve(hosts, domain.name, await planned(domain))
+  await lookAgain()
+  assert.equal(await stateOf(domain), 'active')
+  await t.platform.db
+    .updateTable('domain_checks')
+    .set({ due_at: null })
+    .where('domain_id', '<>', domain.id)
+    .execute()
+  t.platform.clock.advance?.('PT2H')
+  const asked = new Promise<void>((resolve) => {
+    tree.registry.mangle = () => {
+      resolve()
+      return Buffer.alloc(1) // no answer to anything: the look waits, and asks again
+    }
+  })
+  const looking = lookAtDueDomains(t.platform)
+  await asked
+  await transaction(t.platform.db, (tx) =>
+    changeSettings(t.platform, tx, t.scope, domain.id, { dmarcPolicy: 'reject' }, null),
+  )
+  tree.registry.mangle = null
+  assert.equal((await looking).domains, 1)
+  assert.equal((await lookAtDueDomains(t.platform)).domains, 1)
+})
+
 test('one node at a time looks', async () => {
   t.platform.clock.advance?.('PT3H')
   const runs = await Promise.all([lookAtDueDomains(t.platform), lookAtDueDomains({ ...t.platform })])
