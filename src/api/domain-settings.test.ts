@@ -307,6 +307,33 @@ test('a move that has not begun is taken back, and one of a waiting domain is ma
   assert.deepEqual(await standing('waiting.example'), ['pending_records', 'manual', null])
 })
 
+test('a signed zone does not leave while its parent has the DS record of our key', async () => {
+  const name = 'signed.example'
+  await connect(name, 'served')
+  delegate(name, own)
+  tree.resolver.zone[name] = {}
+  await api.call('POST', `/v1/domains/${name}/verify`)
+  await api.call('PUT', `/v1/domains/${name}/dnssec`, { body: { enabled: true } })
+  await runJobs(api.platform)
+  const { json } = await api.call('GET', `/v1/domains/${name}/dnssec`)
+  const other = { keyTag: 1, algorithm: 13, digestType: 2, digest: Buffer.alloc(32) }
+  const digest = Buffer.from(textAt(json, 'ds', 'digest'), 'hex')
+  const leave = (preview = false) => patch(name, { dns_mode: 'manual', preview })
+  tree.resolver.zone[name] = { DS: [{ ...other, keyTag: Number(at(json, 'ds', 'key_tag')), digest }, other] }
+  assert.equal(refusal(await leave()), '409 dnssec_parent_has_ds')
+  assert.equal(refusal(await leave(true)), '409 dnssec_parent_has_ds')
+  const toHost = await api.call('PUT', `/v1/domains/${name}/dns-host`, { body: { dns_host_id: 'any' } })
+  assert.equal(refusal(toHost), '409 dnssec_parent_has_ds')
+  assert.equal((await patch(name, { dns_mode: 'served', dmarc_policy: 'reject' })).status, 200)
+  tree.resolver.zone[name] = { fails: 'SERVFAIL' }
+  assert.equal(refusal(await leave()), '409 dnssec_parent_unanswered')
+  assert.deepEqual(await standing(name), ['active', 'served', null])
+  // Of a key of others, where the domain is already: it is they who sign.
+  tree.resolver.zone[name] = { DS: [other] }
+  assert.equal((await leave()).status, 200)
+  assert.deepEqual(await standing(name), ['active', 'served', 'manual'])
+})
+
 test('keys by API: listed, changed once at a time', async () => {
   await connect('keys.example')
   const states = async () => {
