@@ -20,6 +20,7 @@ import { connectDomain, type Domain, deleteDomain, getDomain } from '../domains.
 import { wantedDnsMode } from '../nameservers.ts'
 import { changeSettings } from '../settings.ts'
 import type { DnsMode } from '../tables.ts'
+import { plannedRecords } from '../zones/protected-records.ts'
 import { storedCheck } from './store.ts'
 
 const ours = ['ns1.platform.example', 'ns2.platform.example']
@@ -262,6 +263,8 @@ test('a name that another workspace had here is not answered, nor taken, on a de
   const stored = await storedCheck(t.platform.db, taken.id)
   assert.match(stored?.problem ?? '', /Another workspace/)
   assert.ok(stored?.records.some(({ purpose }) => purpose === 'ownership'))
+  const inZone = await plannedRecords(t.platform, t.platform.db, taken)
+  assert.ok(!inZone.some(({ purpose }) => purpose === 'ownership'), 'it is to be proved elsewhere')
   // Whoever really has the domain moves it away once, and back.
   delegate(taken.name, theirs)
   await lookAgain()
