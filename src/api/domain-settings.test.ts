@@ -147,7 +147,10 @@ test('a sandbox is not in DNS, and not looked for there', async () => {
   const questions = tree.resolver.questions.length
   const shown = await api.call('GET', '/v1/domains/sand.test/dns?fresh=true')
   const verified = await api.call('POST', '/v1/domains/sand.test/verify')
-  assert.deepEqual([shown.status, verified.status, at(verified.json, 'domain', 'state')], [200, 200, 'active'])
+  assert.deepEqual(
+    [shown.status, verified.status, at(verified.json, 'domain', 'state')],
+    [200, 200, 'active'],
+  )
   const records = at(shown.json, 'records') as { status: string }[]
   assert.deepEqual([...new Set(records.map(({ status }) => status))], ['unchecked'])
   assert.deepEqual([at(shown.json, 'checked_at'), at(shown.json, 'problem')], [null, null])

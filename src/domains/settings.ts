@@ -122,9 +122,7 @@ async function modesOf(
     throw new Refusal('domain_state_conflict', `A DNS host has to be set for ${domain.name} first.`)
   }
   const hasNothingToLose =
-    domain.state === 'pending_nameservers' ||
-    domain.state === 'pending_records' ||
-    isSandboxName(domain.name)
+    domain.state === 'pending_nameservers' || domain.state === 'pending_records' || isSandboxName(domain.name)
   const delegation = (await storedCheck(tx, domain.id))?.delegation ?? null
   const leavesUs = domain.dns_mode === 'served' && (delegation === null || !hasLeft(delegation))
   const leavesHost = domain.dns_mode === 'driven' && wanted === 'served'

@@ -110,7 +110,9 @@ function delegatedAfter({ delegatedSince }: Standing, { at, delegation }: Look):
 }
 
 function hasFollowed({ pending_dns_mode: pending }: Judged, look: Look): boolean {
-  return pending !== null && (pending === 'served' ? look.delegation.state === 'ours' : hasLeft(look.delegation))
+  return (
+    pending !== null && (pending === 'served' ? look.delegation.state === 'ours' : hasLeft(look.delegation))
+  )
 }
 
 /**
