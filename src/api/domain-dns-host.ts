@@ -9,6 +9,7 @@ import {
   previewSetting,
   runNow,
 } from '../domains/dns-hosts/preview-host.ts'
+import { requireUnsignedToLeave } from '../domains/zones/dnssec/leaving.ts'
 import { recordTypes } from '../domains/zones/records.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
@@ -143,7 +144,13 @@ function setRoute(app: Api, platform: Platform): void {
         response: {
           200: HostRunView,
           202: HostStateView,
-          ...writeProblems(...hostProblems, 'dns_host_not_found', 'domain_state_conflict'),
+          ...writeProblems(
+            ...hostProblems,
+            'dns_host_not_found',
+            'domain_state_conflict',
+            'dnssec_parent_has_ds',
+            'dnssec_parent_unanswered',
+          ),
         },
       },
     },
@@ -156,6 +163,7 @@ function setRoute(app: Api, platform: Platform): void {
         create_zone: createZone = false,
       } = request.body
       const wanted: WantedHosting = { dnsHostId, takeOver, createZone }
+      await requireUnsignedToLeave(platform, scope, ref, 'driven')
       if (request.body.preview === true) {
         return runView(await previewSetting(platform, scope, ref, wanted), true)
       }

@@ -142,6 +142,21 @@ test('looks of one domain are counted, and those at the same moment are one', as
   assert.equal((await api.call('GET', '/v1/domains/often.example/dns')).status, 200)
 })
 
+test('a sandbox is not in DNS, and not looked for there', async () => {
+  await connect('sand.test')
+  const questions = tree.resolver.questions.length
+  const shown = await api.call('GET', '/v1/domains/sand.test/dns?fresh=true')
+  const verified = await api.call('POST', '/v1/domains/sand.test/verify')
+  assert.deepEqual(
+    [shown.status, verified.status, at(verified.json, 'domain', 'state')],
+    [200, 200, 'active'],
+  )
+  const records = at(shown.json, 'records') as { status: string }[]
+  assert.deepEqual([...new Set(records.map(({ status }) => status))], ['unchecked'])
+  assert.deepEqual([at(shown.json, 'checked_at'), at(shown.json, 'problem')], [null, null])
+  assert.equal(tree.resolver.questions.length, questions)
+})
+
 const refused: [body: object, expected: string, detail?: RegExp][] = [
   [{ redirect: { url: 'http://x.example/' } }, '422 domain_settings_invalid', /https/],
   [{ redirect: { url: 'https://set.example/' } }, '422 domain_settings_invalid', /leads back/],
@@ -279,11 +294,47 @@ test('a move that has not begun is taken back, and one of a waiting domain is ma
   assert.deepEqual(await standing('back.example'), ['active', 'served', 'manual'])
   await patch('back.example', { dns_mode: 'served' })
   assert.deepEqual(await standing('back.example'), ['active', 'served', null])
+  // A look that got no answer does not say that the delegation has left.
+  const { zones } = tree.registry
+  tree.registry.zones = {}
+  tree.resolver.zone['back.example'] = { fails: 'SERVFAIL' }
+  const blind = await api.call('POST', '/v1/domains/back.example/verify')
+  assert.equal(textAt(blind.json, 'delegation', 'state'), 'unanswered')
+  tree.registry.zones = zones
+  await patch('back.example', { dns_mode: 'manual' })
+  assert.deepEqual(await standing('back.example'), ['active', 'served', 'manual'])
   await connect('waiting.example')
   await patch('waiting.example', { dns_mode: 'served' })
   assert.deepEqual(await standing('waiting.example'), ['pending_nameservers', 'served', null])
   await patch('waiting.example', { dns_mode: 'manual' })
   assert.deepEqual(await standing('waiting.example'), ['pending_records', 'manual', null])
+})
+
+test('a signed zone does not leave while its parent has the DS record of our key', async () => {
+  const name = 'signed.example'
+  await connect(name, 'served')
+  delegate(name, own)
+  tree.resolver.zone[name] = {}
+  await api.call('POST', `/v1/domains/${name}/verify`)
+  await api.call('PUT', `/v1/domains/${name}/dnssec`, { body: { enabled: true } })
+  await runJobs(api.platform)
+  const { json } = await api.call('GET', `/v1/domains/${name}/dnssec`)
+  const other = { keyTag: 1, algorithm: 13, digestType: 2, digest: Buffer.alloc(32) }
+  const digest = Buffer.from(textAt(json, 'ds', 'digest'), 'hex')
+  const leave = (preview = false) => patch(name, { dns_mode: 'manual', preview })
+  tree.resolver.zone[name] = { DS: [{ ...other, keyTag: Number(at(json, 'ds', 'key_tag')), digest }, other] }
+  assert.equal(refusal(await leave()), '409 dnssec_parent_has_ds')
+  assert.equal(refusal(await leave(true)), '409 dnssec_parent_has_ds')
+  const toHost = await api.call('PUT', `/v1/domains/${name}/dns-host`, { body: { dns_host_id: 'any' } })
+  assert.equal(refusal(toHost), '409 dnssec_parent_has_ds')
+  assert.equal((await patch(name, { dns_mode: 'served', dmarc_policy: 'reject' })).status, 200)
+  tree.resolver.zone[name] = { fails: 'SERVFAIL' }
+  assert.equal(refusal(await leave()), '409 dnssec_parent_unanswered')
+  assert.deepEqual(await standing(name), ['active', 'served', null])
+  // Of a key of others, where the domain is already: it is they who sign.
+  tree.resolver.zone[name] = { DS: [other] }
+  assert.equal((await leave()).status, 200)
+  assert.deepEqual(await standing(name), ['active', 'served', 'manual'])
 })
 
 test('keys by API: listed, changed once at a time', async () => {

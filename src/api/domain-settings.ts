@@ -4,6 +4,7 @@ import type { Scope } from '../accounts/principals.ts'
 import { getDomain } from '../domains/domains.ts'
 import { changeSettings, type RecordChange } from '../domains/settings.ts'
 import type { SettingsChanges } from '../domains/settings-input.ts'
+import { requireUnsignedToLeave } from '../domains/zones/dnssec/leaving.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
@@ -33,6 +34,8 @@ export function domainSettingsRoutes(app: Api, platform: Platform): void {
             'domain_settings_invalid',
             'domain_state_conflict',
             'nameservers_unavailable',
+            'dnssec_parent_has_ds',
+            'dnssec_parent_unanswered',
             'edit_conflict',
           ),
         },
@@ -43,6 +46,7 @@ export function domainSettingsRoutes(app: Api, platform: Platform): void {
       const scope = scopeOf(request)
       const { domain: ref } = request.params
       const changes = toChanges(request.body)
+      if (changes.dnsMode !== undefined) await requireUnsignedToLeave(platform, scope, ref, changes.dnsMode)
       const version = await versionToEdit(platform, scope, ref, request.headers['if-match'])
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {

@@ -11,7 +11,7 @@ import { appendEvents } from '../platform/events.ts'
 import { addJobs } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Look } from './checks/look.ts'
-import { type DkimKey, dkimKeysOf, newKey, selectorSlots } from './dkim-keys.ts'
+import { type DkimKey, dkimKeysOf, dkimSelectors, newKey, selectorSlots } from './dkim-keys.ts'
 import { type Domain, getDomain } from './domains.ts'
 import { isSandboxName } from './names.ts'
 import { hasDkimByCname } from './plan/mail.ts'
@@ -221,7 +221,7 @@ export async function rotateDueKeys(platform: Platform): Promise<void> {
         and not exists (select 1 from dkim_keys where domain_id = d.id and state <> 'active')
         and (d.dns_mode = 'driven' or (d.dns_mode = 'served' and c.delegated_since is not null)
           or (select count(*) from jsonb_array_elements(c.records) as r where r ->> 'purpose' = 'dkim'
-            and r ->> 'type' = 'CNAME' and r ->> 'status' = 'valid') = ${Object.values(selectorSlots).flat().length})
+            and r ->> 'type' = 'CNAME' and r ->> 'status' = 'valid') = ${dkimSelectors.length})
       order by d.id limit ${rotationPolicy.domainsPerRun}`.execute(tx)
     await addRotationJobs(
       tx,

@@ -1,4 +1,4 @@
-/** Domains: connected, listed and deleted. The registrars and name servers of issue 5 stand on this. */
+/** Domains: connected, listed, locked, moved between states and deleted. */
 import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { requireWorkspace, requireWrite } from '../accounts/principals.ts'

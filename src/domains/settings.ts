@@ -1,15 +1,16 @@
 /** What the owner of a domain decides about its DNS and its web names. */
 import type { Scope } from '../accounts/principals.ts'
-import { requireWrite } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { hasLeft } from './checks/delegation.ts'
 import { startChecks } from './checks/start.ts'
 import { storedCheck } from './checks/store.ts'
 import { desiredRecords } from './desired-records.ts'
 import { dkimKeysOf } from './dkim-keys.ts'
-import { type Domain, getDomain, moveDomain } from './domains.ts'
+import { type Domain, getDomain, lockDomain, moveDomain } from './domains.ts'
+import { isSandboxName } from './names.ts'
 import { holdFormerZones, requireNameservers, wantedDnsMode } from './nameservers.ts'
 import { waitingState } from './new-domain.ts'
 import type { DesiredRecord } from './plan/record.ts'
@@ -41,16 +42,8 @@ export async function changeSettings(
   changes: SettingsChanges,
   version: number | null,
 ): Promise<{ domain: Domain; records: RecordChange[] }> {
-  requireWrite(scope)
-  const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
-    .selectFrom('domains')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
+  const domain = await lockDomain(platform, tx, scope, ref)
+  const { id } = domain
   if (version !== null && domain.settings_version !== version) throw new Refusal('edit_conflict')
   checkSettings(domain, changes)
   const wanted = { ...settingsOf(changes), ...(await modesOf(platform, tx, domain, changes.dnsMode)) }
@@ -128,19 +121,22 @@ async function modesOf(
   if (wanted === 'driven') {
     throw new Refusal('domain_state_conflict', `A DNS host has to be set for ${domain.name} first.`)
   }
-  const isWaiting = domain.state === 'pending_nameservers' || domain.state === 'pending_records'
-  const stored = await storedCheck(tx, domain.id)
-  const leavesUs =
-    domain.dns_mode === 'served' && stored?.delegation?.namesPlatform !== false && stored !== null
+  const hasNothingToLose =
+    domain.state === 'pending_nameservers' || domain.state === 'pending_records' || isSandboxName(domain.name)
+  const delegation = (await storedCheck(tx, domain.id))?.delegation ?? null
+  const leavesUs = domain.dns_mode === 'served' && (delegation === null || !hasLeft(delegation))
   const leavesHost = domain.dns_mode === 'driven' && wanted === 'served'
-  return !isWaiting && (leavesUs || leavesHost)
+  return !hasNothingToLose && (leavesUs || leavesHost)
     ? { pending_dns_mode: wanted }
     : { dns_mode: wanted, pending_dns_mode: null }
 }
 
 /** What follows of another `dns_mode`, or one that is pending, in the transaction that sets it. */
 export async function applyMode(platform: Platform, tx: Tx, scope: Scope, before: Domain): Promise<void> {
-  await holdFormerZones(tx, [before.id])
+  // A zone that is answered already has shown whose it is, or is held already.
+  if (before.dns_mode !== 'served' && before.pending_dns_mode !== 'served') {
+    await holdFormerZones(tx, [before.id])
+  }
   if (before.state !== 'pending_nameservers' && before.state !== 'pending_records') return
   const domain = await getDomain(platform, scope, before.id, tx)
   const state = waitingState(wantedDnsMode(domain))

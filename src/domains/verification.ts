@@ -10,13 +10,14 @@ import type { SeenRecord } from './checks/tables.ts'
 import { desiredRecords } from './desired-records.ts'
 import { dkimKeysOf } from './dkim-keys.ts'
 import { type Domain, getDomain } from './domains.ts'
+import { isSandboxName } from './names.ts'
 import { wantedDnsMode } from './nameservers.ts'
 
 /** The plan of a domain with what was last seen of it. `stored` is null when nobody has looked yet. */
 export type DomainCheck = { domain: Domain; records: readonly SeenRecord[]; stored: StoredCheck | null }
 
 /**
- * What is known of a domain's records. One that was never looked at is looked at now.
+ * What is known of a domain's records. One that was never looked at is looked at now, a sandbox never: it is not in DNS.
  * @param isFresh looks now in any case.
  * @throws Refusal domain_not_found, rate_limited, forbidden.
  */
@@ -28,7 +29,7 @@ export async function checkDomain(
 ): Promise<DomainCheck> {
   const domain = await getDomain(platform, scope, ref)
   const known = await storedCheck(platform.db, domain.id)
-  if (isFresh || !known?.checked_at) await lookNow(platform, domain, hooks)
+  if (!isSandboxName(domain.name) && (isFresh || !known?.checked_at)) await lookNow(platform, domain, hooks)
   return await describeChecks(platform, scope, domain.id)
 }
 

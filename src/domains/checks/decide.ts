@@ -5,6 +5,7 @@ import { isSandboxName } from '../names.ts'
 import { wantedDnsMode } from '../nameservers.ts'
 import type { Domain } from '../tables.ts'
 import { nameserversAreOwn } from '../zones/own-names.ts'
+import { hasLeft } from './delegation.ts'
 import type { Look } from './look.ts'
 import { checkPolicy } from './policy.ts'
 import { recordKey } from './records.ts'
@@ -108,13 +109,10 @@ function delegatedAfter({ delegatedSince }: Standing, { at, delegation }: Look):
   return delegation.state === 'ours' ? (delegatedSince ?? at) : null
 }
 
-/** None of its name servers is this platform's, for whichever workspace. */
-function hasLeft({ delegation }: Look): boolean {
-  return delegation.state !== 'unanswered' && !delegation.namesPlatform
-}
-
 function hasFollowed({ pending_dns_mode: pending }: Judged, look: Look): boolean {
-  return pending !== null && (pending === 'served' ? look.delegation.state === 'ours' : hasLeft(look))
+  return (
+    pending !== null && (pending === 'served' ? look.delegation.state === 'ours' : hasLeft(look.delegation))
+  )
 }
 
 /**
@@ -129,7 +127,7 @@ function endsHold(
   if (!isHeld) return false
   const isOwn = look.delegation.state === 'ours' && nameserversAreOwn(config)
   const isProven = look.records.some(({ purpose, status }) => purpose === 'ownership' && status === 'valid')
-  return isOwn || hasLeft(look) || isProven
+  return isOwn || hasLeft(look.delegation) || isProven
 }
 
 function driftedSince(before: Standing, look: Look): SeenRecord[] {

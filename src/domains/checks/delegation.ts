@@ -82,6 +82,11 @@ function isOfPlatform({ dnsZone, nameservers }: Zone, name: string): boolean {
   )
 }
 
+/** None of its name servers is this platform's, for whichever workspace. No answer says nothing. */
+export function hasLeft({ state, namesPlatform }: SeenDelegation): boolean {
+  return state !== 'unanswered' && !namesPlatform
+}
+
 /** What is wrong with a delegation, in a sentence; null when nothing is. */
 export function delegationProblem(
   config: Zone,

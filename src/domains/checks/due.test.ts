@@ -17,7 +17,10 @@ import { startTestPlatform, type TestPlatform } from '../../testing/test-platfor
 import { desiredRecords } from '../desired-records.ts'
 import { dkimKeysOf } from '../dkim-keys.ts'
 import { connectDomain, type Domain, deleteDomain, getDomain } from '../domains.ts'
+import { wantedDnsMode } from '../nameservers.ts'
+import { changeSettings } from '../settings.ts'
 import type { DnsMode } from '../tables.ts'
+import { plannedRecords } from '../zones/protected-records.ts'
 import { storedCheck } from './store.ts'
 
 const ours = ['ns1.platform.example', 'ns2.platform.example']
@@ -260,6 +263,8 @@ test('a name that another workspace had here is not answered, nor taken, on a de
   const stored = await storedCheck(t.platform.db, taken.id)
   assert.match(stored?.problem ?? '', /Another workspace/)
   assert.ok(stored?.records.some(({ purpose }) => purpose === 'ownership'))
+  const inZone = await plannedRecords(t.platform, t.platform.db, taken)
+  assert.ok(!inZone.some(({ purpose }) => purpose === 'ownership'), 'it is to be proved elsewhere')
   // Whoever really has the domain moves it away once, and back.
   delegate(taken.name, theirs)
   await lookAgain()
@@ -268,6 +273,14 @@ test('a name that another workspace had here is not answered, nor taken, on a de
   delegate(taken.name, ours)
   await lookAgain()
   assert.equal(await stateOf(taken), 'active')
+  // On its way out, and when that is taken back, it is answered still.
+  for (const dnsMode of ['manual', 'served'] as const) {
+    await transaction(t.platform.db, (tx) =>
+      changeSettings(t.platform, tx, t.scope, taken.id, { dnsMode }, null),
+    )
+    const now = await getDomain(t.platform, t.scope, taken.id)
+    assert.deepEqual([wantedDnsMode(now), now.dns_mode, now.zone_held], [dnsMode, 'served', false])
+  }
 })
 
 test('or proves it at the name servers that are not ours', async () => {
@@ -297,6 +310,34 @@ test('deleted domains are looked at no more, and those that came otherwise are',
   await lookAgain()
   assert.equal(await storedCheck(t.platform.db, gone.id), null)
   assert.notEqual((await storedCheck(t.platform.db, unknown.id))?.checked_at, null)
+})
+
+test('a domain that is made due while it is looked at is looked at again', async () => {
+  const domain = await connect('changed.example')
+  delegate(domain.name, theirs)
+  serve(hosts, domain.name, await planned(domain))
+  await lookAgain()
+  assert.equal(await stateOf(domain), 'active')
+  await t.platform.db
+    .updateTable('domain_checks')
+    .set({ due_at: null })
+    .where('domain_id', '<>', domain.id)
+    .execute()
+  t.platform.clock.advance?.('PT2H')
+  const asked = new Promise<void>((resolve) => {
+    tree.registry.mangle = () => {
+      resolve()
+      return Buffer.alloc(1) // no answer to anything: the look waits, and asks again
+    }
+  })
+  const looking = lookAtDueDomains(t.platform)
+  await asked
+  await transaction(t.platform.db, (tx) =>
+    changeSettings(t.platform, tx, t.scope, domain.id, { dmarcPolicy: 'reject' }, null),
+  )
+  tree.registry.mangle = null
+  assert.equal((await looking).domains, 1)
+  assert.equal((await lookAtDueDomains(t.platform)).domains, 1)
 })
 
 test('one node at a time looks', async () => {

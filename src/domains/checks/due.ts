@@ -15,7 +15,7 @@ import { createPace, type Pace } from './pace.ts'
 import { checkPolicy } from './policy.ts'
 import { hasConsequences, type LookHooks, settleLook } from './settle.ts'
 import { startChecks } from './start.ts'
-import { type StoredCheck, standingOf, storeLooks } from './store.ts'
+import { lockUnchanged, type StoredCheck, type StoredLook, standingOf, storeLooks } from './store.ts'
 
 declare module '../../platform/jobs.ts' {
   interface JobTypes {
@@ -94,7 +94,10 @@ async function enterUnknown(platform: Platform): Promise<void> {
 }
 
 type Due = { domain: Domain; stored: StoredCheck; keys: readonly DkimKey[] }
-type Quiet = Parameters<typeof storeLooks>[1][number]
+type Quiet = StoredLook & {
+  /** The `due_at` that it was taken with. */
+  takenUntil: Date | null
+}
 
 type Run = {
   pace: Pace
@@ -172,8 +175,17 @@ async function work(platform: Platform, run: Run): Promise<void> {
   }
 }
 
+/** Whoever has made a domain due meanwhile wants another look, and not this one's time of the next. */
 async function writeQuiet({ db }: Platform, run: Run): Promise<void> {
-  await storeLooks(db, run.quiet.splice(0))
+  const looks = run.quiet.splice(0)
+  if (looks.length === 0) return
+  await transaction(db, async (tx) => {
+    const unchanged = await lockUnchanged(tx, looks)
+    await storeLooks(
+      tx,
+      looks.filter(({ domainId }) => unchanged.has(domainId)),
+    )
+  })
 }
 
 async function lookAtOne(
@@ -195,7 +207,7 @@ async function lookAtOne(
   done.questions += look.questions
   const decision = decide(platform.config, domain, standingOf(stored), look)
   if (!hasConsequences(decision) && keys.every(({ state }) => state !== 'pending')) {
-    return { domainId: domain.id, look, decision }
+    return { domainId: domain.id, look, decision, takenUntil: stored.due_at }
   }
   await transaction(platform.db, (tx) => settleLook(platform, tx, domain, look, hooks))
   return null

@@ -1,6 +1,6 @@
 /** The stored looks: one row for a domain. */
 import { type Selectable, sql } from 'kysely'
-import type { Db } from '../../platform/database.ts'
+import type { Db, Tx } from '../../platform/database.ts'
 import type { Decision, Standing } from './decide.ts'
 import type { Look } from './look.ts'
 import type { DomainChecksTable } from './tables.ts'
@@ -25,11 +25,23 @@ export function standingOf(stored: StoredCheck | null): Standing {
   }
 }
 
+export type StoredLook = { domainId: string; look: Look; decision: Decision }
+
+/** Locks the domains of these that are still due when they were to be. */
+export async function lockUnchanged(
+  tx: Tx,
+  taken: readonly { domainId: string; takenUntil: Date | null }[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ domain_id: string }>`
+    select domain_id from domain_checks
+      join json_to_recordset(${JSON.stringify(taken.map(({ domainId, takenUntil }) => ({ domainId, takenUntil })))}::json)
+        as taken ("domainId" uuid, "takenUntil" timestamptz) on domain_id = "domainId" and due_at = "takenUntil"
+    order by domain_id for update of domain_checks`.execute(tx)
+  return new Set(rows.map((row) => row.domain_id))
+}
+
 /** Writes looks down, all in one statement. */
-export async function storeLooks(
-  db: Db,
-  looks: readonly { domainId: string; look: Look; decision: Decision }[],
-): Promise<void> {
+export async function storeLooks(db: Db, looks: readonly StoredLook[]): Promise<void> {
   if (looks.length === 0) return
   const rows = looks.map(({ domainId, look, decision }) => ({
     domain_id: domainId,

@@ -9,9 +9,12 @@ import type { RecordType } from './records.ts'
 
 export type NewRecord = { name: string; type: RecordType; value: string }
 
-/** What the platform keeps in the zone of a domain by itself. */
+/**
+ * What the platform keeps by itself in the zone that the domain is delegated to. While a mode is pending that is still
+ * the zone of `dns_mode`; the proof that ends a hold stands where we do not answer (content.ts).
+ */
 export async function plannedRecords(platform: Platform, db: Db, domain: Domain): Promise<DesiredRecord[]> {
-  return desiredRecords(platform.config, domain, await dkimKeysOf(db, domain.id))
+  return desiredRecords(platform.config, { ...domain, zone_held: false }, await dkimKeysOf(db, domain.id))
 }
 
 /** The same whatever `dns_mode` is: what may stand today must not be in the way when the mode changes. */
