@@ -1,6 +1,7 @@
 /** /v1/destinations/{domain}: how other mail servers want to be treated. For operators: it holds for all tenants. */
 import { type Static, Type } from 'typebox'
-import { requireOrganization, requireWrite } from '../accounts/principals.ts'
+import { requireOperator } from '../accounts/operator.ts'
+import { requireWrite } from '../accounts/principals.ts'
 import {
   type DestinationReport,
   type DestinationSettings,
@@ -60,7 +61,7 @@ export function destinationRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request) => {
-      requireOrganization(callerOf(request).principal)
+      await requireOperator(platform.db, callerOf(request).principal)
       return destinationView(await getDestination(platform, request.params.domain))
     },
   )
@@ -70,7 +71,7 @@ export function destinationRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Set the rule of a destination',
         description:
-          'For keys of a whole organization. What is left out is the rule of *, then the program’s default.',
+          'For keys of the organization that runs the platform. What is left out is the rule of *, then the program’s default.',
         tags,
         params: DestinationPath,
         body: SettingsBody,
@@ -80,7 +81,7 @@ export function destinationRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       return mutate(platform, request, reply, async (tx) => {
         const settings = toSettings(request.body)
         const { domain } = request.params
@@ -102,7 +103,7 @@ export function destinationRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       return mutate(platform, request, reply, async (tx) => {
         await putDestination(platform, tx, principal.organizationId, request.params.domain, null)
         return { status: 204, body: undefined }

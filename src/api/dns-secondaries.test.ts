@@ -83,15 +83,20 @@ for (const [what, body, want] of refusedSecondaries) {
   test(`refused: ${what}`, async () => assert.equal(refusal(await create('/v1/dns-secondaries', body)), want))
 }
 
-test('only keys of the whole organization may see or change any of it', async () => {
+test('only the operator’s keys may see or change any of it', async () => {
   const bound = await api.key({ workspaceId: api.scope.workspaceId })
+  const { key: foreign } = await api.tenant()
   const reading = await api.key({ access: 'read' })
   for (const path of ['/v1/tsig-keys', '/v1/dns-secondaries']) {
-    assert.equal(refusal(await api.call('GET', path, { key: bound })), '403 forbidden')
     const body = path.includes('tsig')
       ? { name: 'x' }
       : { name: 'x', address: '192.0.2.9', allow_by_address: true }
-    for (const key of [bound, reading]) assert.equal(refusal(await create(path, body, key)), '403 forbidden')
-    assert.equal(refusal(await api.call('DELETE', `${path}/${unknownId}`, { key: bound })), '403 forbidden')
+    for (const key of [bound, foreign]) {
+      assert.equal(refusal(await api.call('GET', path, { key })), '403 forbidden')
+      assert.equal(refusal(await api.call('DELETE', `${path}/${unknownId}`, { key })), '403 forbidden')
+    }
+    for (const key of [bound, foreign, reading]) {
+      assert.equal(refusal(await create(path, body, key)), '403 forbidden')
+    }
   }
 })

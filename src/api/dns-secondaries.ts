@@ -1,6 +1,7 @@
 /** /v1/dns-secondaries: the name servers that hold copies of all served zones. For operators. */
 import { type Static, Type } from 'typebox'
-import { requireOrganization, requireWrite } from '../accounts/principals.ts'
+import { requireOperator } from '../accounts/operator.ts'
+import { requireWrite } from '../accounts/principals.ts'
 import {
   createSecondary,
   deleteSecondary,
@@ -72,14 +73,14 @@ export function dnsSecondaryRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'List secondaries',
-        description: 'For keys of a whole organization.',
+        description: 'For keys of the organization that runs the platform.',
         tags,
         querystring: Type.Object(pageQuery, closed),
         response: { 200: PageOf(SecondaryView), ...readProblems('invalid_cursor') },
       },
     },
     async (request) => {
-      requireOrganization(callerOf(request).principal)
+      await requireOperator(platform.db, callerOf(request).principal)
       return pageView(await listSecondaries(platform, pageRequest(request.query)), secondaryView)
     },
   )
@@ -89,7 +90,7 @@ export function dnsSecondaryRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Add a secondary',
         description:
-          'For keys of a whole organization. It may transfer the zones of all workspaces, those that are signed with their signatures, and the catalog of them (RFC 9432).',
+          'For keys of the organization that runs the platform. It may transfer the zones of all workspaces, those that are signed with their signatures, and the catalog of them (RFC 9432).',
         tags,
         body: SecondaryBody,
         response: {
@@ -101,7 +102,7 @@ export function dnsSecondaryRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       const { name, address, port = dnsPort, notify = true } = request.body
       const { tsig_key: tsigKeyId = null, allow_by_address: byAddress = false } = request.body
       return mutate(platform, request, reply, async (tx) => {
@@ -124,7 +125,7 @@ export function dnsSecondaryRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       return mutate(platform, request, reply, async (tx) => {
         await deleteSecondary(platform, tx, request.params.dns_secondary)
         return { status: 204, body: undefined }

@@ -4,6 +4,7 @@ import type { ShownPrice } from '../domains/orders/new-order.ts'
 import { placeRegistration, placeRenewal, type RegistrationRequest } from '../domains/orders/place.ts'
 import { registrationPrice, renewalPrice } from '../domains/orders/price-now.ts'
 import { keepQuotes } from '../domains/orders/quotes.ts'
+import { priceOfOrder } from '../domains/orders/store.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
@@ -108,7 +109,7 @@ function registerRoute(app: Api, platform: Platform): void {
         return preview(platform, reply, async (tx) => {
           const placed = await placeRegistration(platform, tx, scope, { ...order, shown: found })
           return {
-            charge: orderView(placed.order).price,
+            charge: priceOfOrder(placed.order),
             objects: [
               {
                 type: 'domain',
@@ -207,7 +208,7 @@ function renewRoutes(app: Api, platform: Platform): void {
         return preview(platform, reply, async (tx) => {
           const { domain, order } = await placeRenewal(platform, tx, scope, ref, { years, shown: found })
           return {
-            charge: orderView(order).price,
+            charge: priceOfOrder(order),
             objects: [
               { type: 'domain', action: 'renew', id: domain.id, name: domain.name, state: domain.state },
             ],

@@ -1,67 +1,15 @@
-/** The whole way of a domain at the sandbox registrar, by the API, with the program's own jobs and a clock that is moved. */
+/** How a domain is bought at the sandbox registrar, by the API, with the program's own jobs and a clock that is moved. */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { sql } from 'kysely'
-import { at, type CallOptions, type Reply, refusal, startTestApi, textAt } from '../testing/test-api.ts'
+import { at, refusal, textAt } from '../testing/test-api.ts'
 import { handlersWith, runJobs } from '../testing/test-jobs.ts'
+import { startTestRegistrations, usd } from '../testing/test-registrations.ts'
 
-const api = await startTestApi({ environment: { MAILWRIGHT_DNS_ZONE: 'mw.example' } })
+const api = await startTestRegistrations()
 after(() => api[Symbol.asyncDispose]())
-const { platform } = api
+const { platform, post, get, quote, register, report, pass, purchases, setPrice } = api
 const handlers = handlersWith({})
-
-const post = (path: string, body: object = {}, options: CallOptions = {}): Promise<Reply> =>
-  api.call('POST', path, { body, ...options })
-const get = (path: string): Promise<Reply> => api.call('GET', path)
-
-async function quote(name: string, years = 1): Promise<string> {
-  const { json } = await post('/v1/domains/search', { names: [name], years })
-  return textAt(json, 'data', 0, 'quote_id')
-}
-
-/** Ordered with a quote, and what the order came to. */
-async function register(name: string, more: object = {}): Promise<Reply> {
-  const reply = await post('/v1/domains/register', { name, quote_id: await quote(name), ...more })
-  assert.equal(reply.status, 201, reply.text)
-  await runJobs(platform)
-  return reply
-}
-
-async function report(
-  name: string,
-): Promise<{ state: string; order: string; failure: unknown; json: unknown }> {
-  const { json } = await get(`/v1/domains/${name}/registration`)
-  return {
-    state: textAt(json, 'domain', 'state'),
-    order: textAt(json, 'orders', 0, 'state'),
-    failure: at(json, 'orders', 0, 'failure_code'),
-    json,
-  }
-}
-
-/** Time passes, and every job that looks at the time has its turn. */
-async function pass(duration: string): Promise<void> {
-  platform.clock.advance?.(duration)
-  for (const job of [
-    'orders.resume',
-    'registrations.observe',
-    'registrations.renew_due',
-    'registrations.expire',
-  ] as const) {
-    await handlers[job](platform, {})
-    await runJobs(platform)
-  }
-}
-
-async function purchases(name: string): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from sandbox_orders
-    where name = ${name} and done_at is not null`.execute(platform.db)
-  return rows[0]?.count ?? 0
-}
-
-async function setPrice(kind: string, amount: number): Promise<void> {
-  await sql`update sandbox_prices set amount = ${amount} where kind = ${kind}`.execute(platform.db)
-}
 
 test('a search shows what can be had, and for how much', async () => {
   const names = [
@@ -149,7 +97,6 @@ test('a preview shows the charge and orders nothing', async () => {
   assert.equal(refusal(await get('/v1/domains/look.test')), '404 domain_not_found')
 })
 
-const usd = (amount: number) => ({ amount, currency: 'USD' })
 const badOrders: [what: string, body: object, expected: string][] = [
   ['without a price', { name: 'bad.test' }, '400 invalid_request'],
   [
@@ -287,77 +234,6 @@ test('a refusal ends the order, and a name that is taken meanwhile too', async (
   const { state, failure } = await report('late.test')
   assert.deepEqual([state, failure], ['failed', 'domain_unavailable'])
   assert.equal((await api.call('DELETE', '/v1/domains/late.test')).status, 204)
-})
-
-test('renewed by hand', async () => {
-  await register('hand.test', { auto_renew: false })
-  const before = new Date(textAt((await report('hand.test')).json, 'expires_at'))
-  const look = await post('/v1/domains/hand.test/renew', { years: 2, preview: true })
-  assert.deepEqual(at(look.json, 'charge'), usd(2400))
-  const offer = await post('/v1/domains/hand.test/renewal-quotes', { years: 2 })
-  assert.equal(offer.status, 201)
-  const body = { years: 2, quote_id: textAt(offer.json, 'id') }
-  assert.equal((await post('/v1/domains/hand.test/renew', body)).status, 201)
-  assert.equal(refusal(await post('/v1/domains/hand.test/renew', body)), '409 order_open')
-  await runJobs(platform)
-  const { json, order } = await report('hand.test')
-  assert.equal(order, 'done')
-  assert.equal(new Date(textAt(json, 'expires_at')).getUTCFullYear(), before.getUTCFullYear() + 2)
-  assert.equal(refusal(await post('/v1/domains/demo.test/renew', body)), '404 domain_not_registered')
-})
-
-test('renewed by itself, at the price that was shown and at no higher one', async () => {
-  await register('auto.test')
-  const first = textAt((await report('auto.test')).json, 'expires_at')
-  await pass('P340D')
-  const renewed = (await report('auto.test')).json
-  assert.ok(textAt(renewed, 'expires_at') > first)
-  assert.deepEqual(
-    [at(renewed, 'orders', 0, 'automatic'), at(renewed, 'orders', 0, 'price', 'amount')],
-    [true, 1200],
-  )
-  await setPrice('renew', 1300)
-  await pass('P370D')
-  const refused = await report('auto.test')
-  assert.deepEqual(
-    [refused.failure, at(refused.json, 'orders', 0, 'new_price')],
-    ['price_changed', usd(1300)],
-  )
-  await api.call('PUT', '/v1/domains/auto.test/registration', {
-    body: { auto_renew: true, renew_price: usd(1400) },
-  })
-  await pass('P1DT1H')
-  const agreed = await report('auto.test')
-  assert.deepEqual([agreed.order, at(agreed.json, 'orders', 0, 'price', 'amount')], ['done', 1300])
-  await setPrice('renew', 1200)
-})
-
-test('expired at its end, renewed within the days of grace, and not after them', async () => {
-  await register('ends.test', { auto_renew: false })
-  await post('/v1/mailboxes', { address: 'ann@ends.test' })
-  await pass('P364D')
-  assert.equal((await report('ends.test')).state, 'active')
-  await pass('P2D')
-  assert.equal((await report('ends.test')).state, 'expired')
-  assert.equal(refusal(await post('/v1/mailboxes', { address: 'bob@ends.test' })), '409 domain_not_usable')
-  await post('/v1/domains/ends.test/renew', { expected_price: usd(1200) })
-  await runJobs(platform)
-  assert.equal((await report('ends.test')).state, 'active')
-  await pass('P400D')
-  const late = await post('/v1/domains/ends.test/renew', { expected_price: usd(1200) })
-  assert.equal(refusal(late), '409 domain_state_conflict')
-})
-
-test('what was renewed elsewhere is seen, and is active again', async () => {
-  await register('else.test', { auto_renew: false })
-  await pass('P366D')
-  assert.equal((await report('else.test')).state, 'expired')
-  await sql`update sandbox_registrations set expires_at = expires_at + interval '1 year' where name = 'else.test'`.execute(
-    platform.db,
-  )
-  await pass('P1D')
-  await pass('PT1M')
-  assert.equal((await report('else.test')).state, 'active')
 })
 
 test('a markup is in the price, and is the operator’s to set', async () => {

@@ -1,6 +1,6 @@
 /** Orders as the API shows them. */
 import { type Static, Type } from 'typebox'
-import type { Order } from '../domains/orders/store.ts'
+import { type Order, priceOfOrder } from '../domains/orders/store.ts'
 import { orderStates } from '../domains/orders/tables.ts'
 import { MoneyView, moneyOrNull, NullableMoney } from './money-schemas.ts'
 import { Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
@@ -40,7 +40,7 @@ export function orderView(order: Order): Static<typeof OrderView> {
     years: order.years,
     state: order.state,
     registrar: order.registrar,
-    price: { amount: order.price_amount, currency: order.price_currency },
+    price: priceOfOrder(order),
     payment: order.payment,
     automatic: order.automatic,
     failure_code: order.failure_code,

@@ -1,7 +1,9 @@
 /** Orders at Porkbun and Name.com, which stand-ins stand in for, with RDAP before them. */
 import assert from 'node:assert/strict'
-import { after, beforeEach, test } from 'node:test'
+import { after, beforeEach, mock, test } from 'node:test'
 import { sql } from 'kysely'
+import { placeRenewal } from '../domains/orders/place.ts'
+import { transaction } from '../platform/database.ts'
 import { startNamecomStandIn } from '../testing/namecom-stand-in.ts'
 import { startPorkbunStandIn } from '../testing/porkbun-stand-in.ts'
 import { startRdapStandIn } from '../testing/rdap-stand-in.ts'
@@ -30,7 +32,13 @@ after(() => running.disposeAsync())
 const { platform } = api
 const handlers = handlersWith({})
 
+// Time that passes gives the vendors' rates their tokens back, too; what a rate holds back is tested beside it.
+const now = performance.now.bind(performance)
+let passedMs = 0
+mock.method(performance, 'now', () => now() + passedMs)
+
 beforeEach(() => {
+  passedMs += 60_000
   porkbun.prices.register = '11.08'
   namecom.prices.register = 12.99
 })
@@ -39,6 +47,7 @@ const usd = (amount: number) => ({ amount, currency: 'USD' })
 const post = (path: string, body: object = {}) => api.call('POST', path, { body })
 
 async function pass(duration: string): Promise<void> {
+  passedMs += 60_000
   platform.clock.advance?.(duration)
   await handlers['orders.resume'](platform, {})
   await runJobs(platform)
@@ -227,6 +236,17 @@ test('a renewal without an idempotency key whose answer is lost is bought once',
     namecom.purchases.filter(({ call, name }) => call === 'renew' && name === 'renewed.org').length,
     1,
   )
+})
+
+test('renewed where it is, also when its suffix is not sold here any more', async () => {
+  await order('kept.org', 1299)
+  await using nodes = new AsyncDisposableStack()
+  const other = await openSecondNode(nodes, api, { ...environment, MAILWRIGHT_REGISTRARS: 'porkbun:com' })
+  const renewal = { years: 1, shown: { expected: usd(1549) } }
+  await transaction(other.db, (tx) => placeRenewal(other, tx, api.scope, 'kept.org', renewal))
+  await runJobs(platform)
+  const { json } = await api.call('GET', '/v1/domains/kept.org/registration')
+  assert.equal(textAt(json, 'expires_at'), '2028-06-01T12:00:00.000Z')
 })
 
 test('what was renewed in the account by hand is not bought once more', async () => {

@@ -99,5 +99,11 @@ test('rules of destinations: the domain’s own, else those of *, else the progr
   )
   assert.equal(refusal(await put('no domain', {})), '422 domain_invalid')
   const bound = await api.key({ workspaceId: api.scope.workspaceId })
-  assert.equal(refusal(await api.call('GET', '/v1/destinations/*', { key: bound })), '403 forbidden')
+  const { key: foreign } = await api.tenant()
+  for (const key of [bound, foreign]) {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const options = method === 'PUT' ? { key, body: { connections_max: 1 } } : { key }
+      assert.equal(refusal(await api.call(method, '/v1/destinations/*', options)), '403 forbidden')
+    }
+  }
 })

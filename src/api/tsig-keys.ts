@@ -1,6 +1,7 @@
 /** /v1/tsig-keys: the secrets that secondaries and the platform sign DNS messages with. For operators. */
 import { type Static, Type } from 'typebox'
-import { requireOrganization, requireWrite } from '../accounts/principals.ts'
+import { requireOperator } from '../accounts/operator.ts'
+import { requireWrite } from '../accounts/principals.ts'
 import {
   createTsigKey,
   deleteTsigKey,
@@ -66,14 +67,14 @@ export function tsigKeyRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'List TSIG keys',
-        description: 'For keys of a whole organization.',
+        description: 'For keys of the organization that runs the platform.',
         tags,
         querystring: Type.Object(pageQuery, closed),
         response: { 200: PageOf(TsigKeyView), ...readProblems('invalid_cursor') },
       },
     },
     async (request) => {
-      requireOrganization(callerOf(request).principal)
+      await requireOperator(platform.db, callerOf(request).principal)
       return pageView(await listTsigKeys(platform, pageRequest(request.query)), tsigKeyView)
     },
   )
@@ -82,7 +83,7 @@ export function tsigKeyRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Create a TSIG key',
-        description: 'For keys of a whole organization. The secret is in this reply only.',
+        description: 'For keys of the organization that runs the platform. The secret is in this reply only.',
         tags,
         body: TsigKeyBody,
         response: {
@@ -94,7 +95,7 @@ export function tsigKeyRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       const { name, algorithm = 'hmac-sha256', secret: given = null } = request.body
       return mutate(platform, request, reply, async (tx) => {
         const wanted = { name, algorithm, secret: given }
@@ -116,7 +117,7 @@ export function tsigKeyRoutes(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       requireWrite(principal)
-      requireOrganization(principal)
+      await requireOperator(platform.db, principal)
       return mutate(platform, request, reply, async (tx) => {
         await deleteTsigKey(platform, tx, request.params.tsig_key)
         return { status: 204, body: undefined }

@@ -8,10 +8,17 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Domain } from './domains.ts'
-import { type DomainName, isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
+import type { DomainName } from './names.ts'
 import { wantedNameservers } from './nameservers.ts'
-import { domainRoom, followNewDomains, limitReached, newDomainRow, waitingState } from './new-domain.ts'
-import { nameserversOf } from './zones/own-names.ts'
+import {
+  domainRoom,
+  firstState,
+  followNewDomains,
+  limitReached,
+  type NewDomainRow,
+  newDomainRow,
+  requireConnectable,
+} from './new-domain.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -107,33 +114,28 @@ async function connectAll(
     const name = items[index]?.name ?? ''
     results.set(index, { status: 'failed', name, code: refusal.code, detail: refusal.detail })
   }
-  const wanted = new Map<DomainName, number>()
+  const wanted = new Map<string, { index: number; row: NewDomainRow }>()
   let room = await domainRoom(platform, tx, scope)
   for (const [index, item] of items.entries()) {
-    const name = checkedName(platform, scope, item)
+    const name = connectableOrRefusal(platform, scope, item)
     if (name instanceof Refusal) fail(index, name)
     else if (wanted.has(name))
       fail(index, new Refusal('domain_taken', `${name} occurs twice in the request.`))
     else if (room-- < 1) fail(index, limitReached(platform))
-    else wanted.set(name, index)
-  }
-  // All transactions take names in the same order, so that two batches cannot lock each other out.
-  const names = [...wanted.keys()].sort()
-  const rows = names.map((name) =>
-    newDomainRow(platform, scope, {
-      name,
-      state: isSandboxName(name) ? 'active' : modeOf(items, wanted.get(name)).state,
-      dnsMode: modeOf(items, wanted.get(name)).dnsMode,
-      batchId,
-    }),
-  )
-  for (const domain of await insertFree(platform, tx, rows)) {
-    for (const [name, index] of wanted) {
-      if (name === domain.name) results.set(index, { status: 'created', domain })
+    else {
+      const { dnsMode } = item
+      const state = firstState(name, dnsMode)
+      wanted.set(name, { index, row: newDomainRow(platform, scope, { name, state, dnsMode, batchId }) })
     }
   }
-  for (const [name, index] of wanted) {
-    if (!results.has(index)) fail(index, new Refusal('domain_taken', `${name} is already connected.`))
+  // All transactions take names in the same order, so that two batches cannot lock each other out.
+  const rows = [...wanted.keys()].sort().flatMap((name) => wanted.get(name)?.row ?? [])
+  const made = await insertFree(platform, tx, rows)
+  const byName = new Map(made.map((domain) => [domain.name, domain]))
+  for (const [name, { index }] of wanted) {
+    const domain = byName.get(name)
+    if (domain) results.set(index, { status: 'created', domain })
+    else fail(index, new Refusal('domain_taken', `${name} is already connected.`))
   }
   return items.map((_, index) => {
     const result = results.get(index)
@@ -142,31 +144,21 @@ async function connectAll(
   })
 }
 
-function checkedName(
+function connectableOrRefusal(
   platform: Platform,
   scope: Scope,
-  { name: text, dnsMode }: NewDomain,
+  { name, dnsMode }: NewDomain,
 ): DomainName | Refusal {
-  const name = parseDomainName(text)
-  if (name === null) return new Refusal('domain_invalid', `"${text}" is not a domain name.`)
-  if (isPublicSuffix(name)) return new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
-  if (dnsMode === 'served' && nameserversOf(platform.config, scope.workspaceId).length === 0) {
-    return new Refusal('nameservers_unavailable')
+  try {
+    return requireConnectable(platform, scope, name, dnsMode)
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
   }
-  return name
-}
-
-function modeOf(items: readonly NewDomain[], index: number | undefined) {
-  const dnsMode = index === undefined ? 'manual' : (items[index]?.dnsMode ?? 'manual')
-  return { dnsMode, state: waitingState(dnsMode) }
 }
 
 /** Those whose name nobody has. */
-async function insertFree(
-  platform: Platform,
-  tx: Tx,
-  rows: ReturnType<typeof newDomainRow>[],
-): Promise<Domain[]> {
+async function insertFree(platform: Platform, tx: Tx, rows: NewDomainRow[]): Promise<Domain[]> {
   if (rows.length === 0) return []
   const made = await tx
     .insertInto('domains')

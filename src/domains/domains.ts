@@ -11,9 +11,14 @@ import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
-import { isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
-import { requireNameservers } from './nameservers.ts'
-import { followNewDomains, newDomainRow, requireDomainRoom, waitingState } from './new-domain.ts'
+import { parseDomainName } from './names.ts'
+import {
+  firstState,
+  followNewDomains,
+  newDomainRow,
+  requireConnectable,
+  requireDomainRoom,
+} from './new-domain.ts'
 import type { DnsMode, Domain } from './tables.ts'
 
 export type { Domain } from './tables.ts'
@@ -33,13 +38,10 @@ export async function connectDomain(
 ): Promise<Domain> {
   requireWrite(scope)
   requireWorkspace(scope)
-  const name = parseDomainName(text)
-  if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
-  if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
-  requireNameservers(platform, dnsMode, scope.workspaceId)
+  const name = requireConnectable(platform, scope, text, dnsMode)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
   await requireDomainRoom(platform, tx, scope)
-  const state = isSandboxName(name) ? ('active' as const) : waitingState(dnsMode)
+  const state = firstState(name, dnsMode)
   const domain = await tx
     .insertInto('domains')
     .values(newDomainRow(platform, scope, { name, state, dnsMode }))

@@ -10,11 +10,26 @@ import type { Platform } from '../platform/platform.ts'
 import { startChecks } from './checks/start.ts'
 import { addDkimKeysJob } from './dkim-keys.ts'
 import type { DomainState } from './lifecycle.ts'
-import { holdFormerZones } from './nameservers.ts'
+import { type DomainName, isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
+import { holdFormerZones, requireNameservers } from './nameservers.ts'
 import type { DnsMode, Domain, DomainsTable } from './tables.ts'
 import { touchZones } from './zones/serial.ts'
 
 export type NewDomainRow = Insertable<DomainsTable>
+
+/** A name that may be connected, as it is kept. @throws Refusal domain_invalid, nameservers_unavailable. */
+export function requireConnectable(
+  platform: Platform,
+  scope: Scope,
+  text: string,
+  dnsMode: DnsMode,
+): DomainName {
+  const name = parseDomainName(text)
+  if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
+  if (isPublicSuffix(name)) throw new Refusal('domain_invalid', `"${name}" is a registry's own name.`)
+  requireNameservers(platform, dnsMode, scope.workspaceId)
+  return name
+}
 
 export function newDomainRow(
   platform: Platform,
@@ -35,6 +50,11 @@ export function newDomainRow(
     updated_at: now,
     state_changed_at: now,
   }
+}
+
+/** Of a domain that is connected. */
+export function firstState(name: DomainName, dnsMode: DnsMode): DomainState {
+  return isSandboxName(name) ? 'active' : waitingState(dnsMode)
 }
 
 /** What a domain waits for that is not active yet. */

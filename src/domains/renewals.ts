@@ -1,7 +1,6 @@
 /** Time passes: registrations are read back, renewed before they end, and expire. */
 import { sql } from 'kysely'
-import { type Tx, transaction } from '../platform/database.ts'
-import { Refusal } from '../platform/errors.ts'
+import { type Db, type Tx, transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Domain, moveDomain } from './domains.ts'
 import { placeAutomaticRenewal } from './orders/new-order.ts'
@@ -27,31 +26,35 @@ const batchMax = 500
  * above what was shown ends it, and a day later it is tried again.
  */
 export async function renewDueRegistrations(platform: Platform): Promise<void> {
-  const now = platform.clock.now()
+  for (const domainId of await findDue(platform, platform.db, null)) {
+    await transaction(platform.db, async (tx) => {
+      const domain = await lock(tx, domainId)
+      // Looked at again: it may have been renewed, or not be wanted any more, since it was found.
+      const [due] = await findDue(platform, tx, domainId)
+      const registration = await findRegistration(tx, domainId)
+      if (due === undefined || domain === undefined || !registration || registration.renew_amount === null)
+        return
+      const { renew_amount: renewAmount } = registration
+      await placeAutomaticRenewal(platform, tx, domain, { ...registration, renew_amount: renewAmount })
+    })
+  }
+}
+
+/** @param domainId this one, if it is due; null: all, those that end first before the others. */
+async function findDue({ clock, config }: Platform, db: Db, domainId: string | null): Promise<string[]> {
+  const now = clock.now()
   const { rows } = await sql<{ domain_id: string }>`
     select registration.domain_id from domain_registrations as registration
       join domains on domains.id = registration.domain_id
-    where auto_renew and registered_at is not null and renew_amount is not null
-      and registration.expires_at <= ${new Date(now.getTime() + platform.config.renewDays * dayMs)}
-      and registration.expires_at > ${new Date(now.getTime() - platform.config.expiredDays * dayMs)}
+    where (${domainId}::uuid is null or registration.domain_id = ${domainId}::uuid)
+      and auto_renew and registered_at is not null and renew_amount is not null
+      and registration.expires_at <= ${new Date(now.getTime() + config.renewDays * dayMs)}
+      and registration.expires_at > ${new Date(now.getTime() - config.expiredDays * dayMs)}
       and domains.state in ('active', 'suspended', 'expired', 'pending_nameservers', 'pending_records')
       and not exists (select 1 from domain_orders as other where other.domain_id = registration.domain_id
         and (other.state not in ('done', 'failed') or other.kind = 'renew' and other.created_at > ${new Date(now.getTime() - dayMs)}))
-    order by registration.expires_at limit ${batchMax}`.execute(platform.db)
-  for (const { domain_id: domainId } of rows) {
-    await transaction(platform.db, async (tx) => {
-      const domain = await lock(tx, domainId)
-      const registration = await findRegistration(tx, domainId)
-      if (domain === undefined || registration === undefined || registration.renew_amount === null) return
-      await placeAutomaticRenewal(platform, tx, domain, {
-        ...registration,
-        renew_amount: registration.renew_amount,
-      })
-    }).catch((error: unknown) => {
-      // Somebody ordered it at this moment.
-      if (!(error instanceof Refusal && error.code === 'order_open')) throw error
-    })
-  }
+    order by registration.expires_at limit ${batchMax}`.execute(db)
+  return rows.map((row) => row.domain_id)
 }
 
 async function lock(tx: Tx, id: string): Promise<Domain | undefined> {

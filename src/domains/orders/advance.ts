@@ -14,7 +14,14 @@ import { findRegistrar } from '../registrars/registrars.ts'
 import { type Price, priceOf } from './offers.ts'
 import { type Outcome, orderPolicy } from './outcome.ts'
 import { type OnActive, settleOrder } from './settle.ts'
-import { addOrderJobs, type ClaimedOrder, claimOrder, findDueOrders, writeOrder } from './store.ts'
+import {
+  addOrderJobs,
+  type ClaimedOrder,
+  claimOrder,
+  findDueOrders,
+  priceOfOrder,
+  writeOrder,
+} from './store.ts'
 
 /** Adds a job for each order that is due. */
 export async function resumeOrders(platform: Platform): Promise<void> {
@@ -39,9 +46,11 @@ async function look(platform: Platform, order: ClaimedOrder): Promise<Looked> {
     return { claimed: order, outcome: waiting(order, `The account at ${order.registrar} is not set up.`) }
   }
   try {
-    return await (order.state === 'intent'
-      ? sendOut(platform, registrar, order)
-      : readBack(platform, registrar, order))
+    if (order.state !== 'intent') return await readBack(platform, registrar, order)
+    const obstacle = order.kind === 'renew' ? await whyNotRenew(registrar, order) : null
+    return obstacle === null
+      ? await sendOut(platform, registrar, order)
+      : { claimed: order, outcome: obstacle }
   } catch (error) {
     if (!(error instanceof RegistrarFailure)) throw error
     return { claimed: order, outcome: waiting(order, error.remote) }
@@ -87,8 +96,6 @@ function foundOf(order: ClaimedOrder, info: DomainInfo | null): Outcome | null {
 }
 
 async function sendOut(platform: Platform, registrar: Registrar, order: ClaimedOrder): Promise<Looked> {
-  const before = await alreadyThere(registrar, order)
-  if (before !== null) return { claimed: order, outcome: before }
   const { registrar: name, kind, years } = order
   const price = await priceOf(platform, { registrar: name, name: order.name, kind, years })
   const obstacle = obstacleOf(order, price)
@@ -99,21 +106,15 @@ async function sendOut(platform: Platform, registrar: Registrar, order: ClaimedO
   return { claimed: sent, outcome: await call(platform, registrar, sent, price) }
 }
 
-/** A renewal that is there already, by whomever, is not bought again; nor is what an earlier sending has brought. */
-async function alreadyThere(registrar: Registrar, order: ClaimedOrder): Promise<Outcome | null> {
-  if (order.kind === 'register' && order.sends === 0) return null
+/** A renewal that is there already, by whomever, is not bought again. */
+async function whyNotRenew(registrar: Registrar, order: ClaimedOrder): Promise<Outcome | null> {
   const info = await registrar.get(order.name)
-  const found = foundOf(order, info)
-  if (order.kind === 'renew' && info === null) {
+  if (info === null) {
     return { kind: 'failed', code: 'registrar_refused', message: 'The name is not in the account.' }
   }
-  if (found === null || order.sends > 0 || found.kind !== 'done') return found
-  return {
-    kind: 'failed',
-    code: 'already_renewed',
-    message: null,
-    ...(found.expiresAt === null ? {} : { expiresAt: found.expiresAt }),
-  }
+  const found = foundOf(order, info)
+  if (found?.kind !== 'done' || found.expiresAt === null) return null
+  return { kind: 'failed', code: 'already_renewed', message: null, expiresAt: found.expiresAt }
 }
 
 /** Why the order does not go out (again). After a sending that may have been carried out, a person decides. */
@@ -134,7 +135,7 @@ function obstacleOf(order: ClaimedOrder, price: Price | 'unavailable' | 'not_sol
 
 /** A quote holds while the registrar's own price does; a price that the caller named must be found again. */
 function isAsShown(order: ClaimedOrder, { cost, price }: Price): boolean {
-  const shown = { amount: order.price_amount, currency: order.price_currency }
+  const shown = priceOfOrder(order)
   if (order.quote_id !== null) {
     return order.cost_amount === cost.amount && order.cost_currency === cost.currency
   }

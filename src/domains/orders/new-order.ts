@@ -28,13 +28,17 @@ export type OrderTerms = {
   renewAmount: number | null
 }
 
-/** @throws Refusal quote_not_found, quote_expired, name_not_sold. */
+/**
+ * @param registrar who the name is with; not given for a new one, which the first seller of its suffix gets.
+ * @throws Refusal quote_not_found, quote_expired, name_not_sold.
+ */
 export async function termsOf(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   shown: ShownPrice,
   wanted: { name: string; kind: OrderKind; years: number },
+  registrar = sellersOf(platform, suffixOf(wanted.name) ?? '')[0]?.name,
 ): Promise<OrderTerms> {
   if ('quoteId' in shown) {
     const quote = await useQuote(platform, tx, scope, shown.quoteId, wanted)
@@ -47,10 +51,11 @@ export async function termsOf(
       renewAmount: quote.renew_amount,
     }
   }
-  const [seller] = sellersOf(platform, suffixOf(wanted.name) ?? '')
-  if (!seller) throw new Refusal('name_not_sold', `No registrar here sells ${wanted.name}.`)
+  if (registrar === undefined) {
+    throw new Refusal('name_not_sold', `No registrar here sells ${wanted.name}.`)
+  }
   return {
-    registrar: seller.name,
+    registrar,
     cost: null,
     price: shown.expected,
     premium: false,

@@ -109,13 +109,12 @@ async function askSeller(
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = []
   let isOver = false
-  // By itself each, where the vendor takes one name a call: what was answered is kept when the time is over.
-  for (const part of partsOf(names, seller.name === 'porkbun' ? 1 : names.length)) {
+  for (const part of partsOf(names, seller.namesPerCheck)) {
     try {
       results.push(...(isOver ? part.map(unanswered) : await seller.check(part, years, signal)))
     } catch (error) {
-      if (!(error instanceof RegistrarFailure) && !signal.aborted) throw error
-      isOver = !(error instanceof RegistrarFailure && error.kind === 'refused')
+      if (!(error instanceof RegistrarFailure)) throw error
+      isOver = error.kind !== 'refused'
       results.push(...part.map(unanswered))
     }
   }

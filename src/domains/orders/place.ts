@@ -7,6 +7,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { holdContact } from '../contacts.ts'
 import { type Domain, lockDomain, moveDomain } from '../domains.ts'
 import { parseDomainName } from '../names.ts'
+import { requireNameservers } from '../nameservers.ts'
 import { followNewDomains, newDomainRow, requireDomainRoom, serveZones } from '../new-domain.ts'
 import { getRegistration, type Registration, renewableUntil } from '../registrations.ts'
 import { nameserversOf } from '../zones/own-names.ts'
@@ -27,8 +28,8 @@ export type RegistrationRequest = {
 }
 
 /**
- * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, name_not_sold, quote_not_found, quote_expired,
- *   contact_not_found, invalid_request, forbidden.
+ * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, name_not_sold, nameservers_unavailable,
+ *   quote_not_found, quote_expired, contact_not_found, forbidden.
  */
 export async function placeRegistration(
   platform: Platform,
@@ -48,9 +49,7 @@ export async function placeRegistration(
   const contact = request.contact === null ? null : await holdContact(platform, tx, scope, request.contact)
   const nameservers = nameserversOf(platform.config, scope.workspaceId)
   const dnsMode = request.dnsMode ?? (nameservers.length > 0 ? 'served' : 'manual')
-  if (dnsMode === 'served' && nameservers.length === 0) {
-    throw new Refusal('nameservers_unavailable')
-  }
+  requireNameservers(platform, dnsMode, scope.workspaceId)
   const domain = await domainToRegister(platform, tx, scope, name, dnsMode)
   const registration = {
     organization_id: scope.organizationId,
@@ -132,8 +131,8 @@ export async function placeRenewal(
   const domain = await lockDomain(platform, tx, scope, ref)
   const registration = await getRegistration(tx, domain)
   requireRenewable(platform, domain, registration)
-  const found = await termsOf(platform, tx, scope, shown, { name: domain.name, kind: 'renew', years })
-  const terms = { ...found, registrar: registration.registrar }
+  const wanted = { name: domain.name, kind: 'renew' as const, years }
+  const terms = await termsOf(platform, tx, scope, shown, wanted, registration.registrar)
   const order = await insertOrder(platform, tx, domain, terms, {
     kind: 'renew',
     years,

@@ -159,7 +159,7 @@ export async function writeOrder(
 
 const resumedMax = 500
 
-/** Adds a job for each order that is due, also for one whose job died with its node. */
+/** The orders that are due, also those whose job died with its node. */
 export async function findDueOrders(tx: Tx, now: Date): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select id from domain_orders

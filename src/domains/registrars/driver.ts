@@ -66,7 +66,8 @@ export type DomainInfo = {
 /** Every call has a deadline and throws RegistrarFailure, and nothing else that is expected. */
 export type Registrar = {
   name: RegistrarName
-  /** How many names a search may ask it about at once. */
+  /** How many names a search asks it about in one check. */
+  namesPerCheck: number
   check(names: readonly string[], years: number, signal: AbortSignal): Promise<CheckResult[]>
   /** What `years` more of a name that is ours cost; null when it cannot be renewed for so long. */
   renewalCost(name: string, years: number): Promise<{ cost: Money; premium: boolean } | null>

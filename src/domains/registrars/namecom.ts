@@ -50,6 +50,7 @@ export function createNamecom({ config }: Pick<Platform, 'config'>): Registrar |
   }
   return {
     name: 'namecom',
+    namesPerCheck: 50,
     check: (names, years, signal) => check(client, names, years, signal),
     async renewalCost(name, years) {
       const pricing = await client.call('GET', `/domains/${name}:getPricing?years=${years}`)

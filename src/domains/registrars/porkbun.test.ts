@@ -194,5 +194,6 @@ test('a registrar that is not there is busy: nothing can have been done', async 
 test('the eleventh check waits for the vendor’s rate', async () => {
   const signal = AbortSignal.timeout(300)
   const names = Array.from({ length: 11 }, (_, at) => `name${at}.example`)
-  await assert.rejects(driver().check(names, 1, signal), { name: 'TimeoutError' })
+  await assert.rejects(driver().check(names, 1, signal), { name: 'RegistrarFailure', kind: 'busy' })
+  assert.equal(signal.aborted, true)
 })

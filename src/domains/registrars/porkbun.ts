@@ -49,6 +49,7 @@ export function createPorkbun({ config }: Pick<Platform, 'config'>): Registrar |
   const purchases = createTokenBucket(buyRate)
   return {
     name: 'porkbun',
+    namesPerCheck: 1, // so that what was answered is kept when the time is over
     async check(names, years, signal) {
       const results: CheckResult[] = []
       for (const name of names) {

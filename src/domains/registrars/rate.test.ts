@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RegistrarFailure } from './driver.ts'
 import { createTokenBucket } from './rate.ts'
 
 const never = new AbortController().signal
@@ -23,9 +24,14 @@ test('who gives up takes no token', async () => {
   const bucket = createTokenBucket({ capacity: 1, refillMs: 10_000 })
   await bucket.take(never)
   for (let at = 0; at < 5; at++)
-    await assert.rejects(bucket.take(AbortSignal.timeout(5)), { name: 'TimeoutError' })
+    await assert.rejects(bucket.take(AbortSignal.timeout(5)), (error: Error) => {
+      assert.ok(error instanceof RegistrarFailure && error.kind === 'busy')
+      assert.equal(Reflect.get(Object(error.cause), 'name'), 'TimeoutError')
+      return true
+    })
   const waiting = new AbortController()
   const taken = bucket.take(waiting.signal)
   waiting.abort(new Error('enough'))
-  await assert.rejects(taken, { message: 'enough' })
+  await assert.rejects(taken, { kind: 'busy', cause: new Error('enough') })
+  await assert.rejects(bucket.take(waiting.signal), { kind: 'busy' })
 })

@@ -1,7 +1,8 @@
 /** Rates of a vendor's API: a bucket of tokens for each kind of call of a node. */
+import { RegistrarFailure } from './driver.ts'
 
 export type TokenBucket = {
-  /** Waits for a token. @throws the signal's reason when it comes first; no token is used then. */
+  /** Waits for a token. @throws RegistrarFailure busy when the signal comes first; no token is used then. */
   take(signal: AbortSignal): Promise<void>
 }
 
@@ -17,7 +18,7 @@ export function createTokenBucket({
   let nextAtMs = 0
   return {
     async take(signal) {
-      signal.throwIfAborted()
+      if (signal.aborted) throw giveUp(signal)
       const now = performance.now()
       const at = Math.max(nextAtMs, now - (capacity - 1) * refillMs)
       nextAtMs = at + refillMs
@@ -36,7 +37,7 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer)
-      reject(signal.reason)
+      reject(giveUp(signal))
     }
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', onAbort)
@@ -44,4 +45,8 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
     }, ms)
     signal.addEventListener('abort', onAbort, { once: true })
   })
+}
+
+function giveUp({ reason: cause }: AbortSignal): RegistrarFailure {
+  return new RegistrarFailure('busy', 'There are more calls than the registrar’s rate allows.', { cause })
 }

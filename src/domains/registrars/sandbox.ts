@@ -35,6 +35,7 @@ type Sold = { name: string; expires_at: Date; ready_at: Date; nameservers: strin
 export function createSandbox(platform: Platform): Registrar {
   return {
     name: 'sandbox',
+    namesPerCheck: 1000,
     check: (names, years) => check(platform, names, years),
     async renewalCost(name, years) {
       const sold = await find(platform, name)
