@@ -1,4 +1,5 @@
 /** What became of a run at a DNS host, in the database. */
+import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
@@ -45,8 +46,8 @@ export async function noteSuccess(
       .execute()
     if (hosting.leaving) await forget(tx, hosting)
     else await keep(platform, tx, hosting, { zone, plan })
-    const isNews =
-      plan.changes.length > 0 || JSON.stringify(hosting.conflicts) !== JSON.stringify(plan.conflicts)
+    // Not as text: the database gives members back in an order of its own.
+    const isNews = plan.changes.length > 0 || !isDeepStrictEqual(hosting.conflicts, plan.conflicts)
     if (!isNews) return
     await appendEvents(platform, tx, [
       {

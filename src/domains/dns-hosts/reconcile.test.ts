@@ -156,6 +156,25 @@ test('whatever a host says and has, the database takes it', async () => {
   assert.equal((await hosting(id)).state, 'failing')
 })
 
+test('what stands in the way is told once, as long as it does not change', async () => {
+  const { id, zone } = await drive([record('MX', '@', 'mx.other.example')])
+  const told = async () => {
+    const { rows } = await running.platform.pool.query(
+      `select count(*)::int as events from events
+       where type = 'domain.dns_host_reconciled' and data->>'domain_id' = $1`,
+      [id],
+    )
+    return rows[0].events
+  }
+  assert.equal((await reconcileHost(running.platform, id)).conflicts.length, 1)
+  assert.equal(await told(), 1)
+  assert.equal((await reconcileHost(running.platform, id)).conflicts.length, 1)
+  assert.equal(await told(), 1)
+  for (const one of zone.records) if (one.content === 'mx.other.example') one.content = 'mx3.other.example'
+  await reconcileHost(running.platform, id)
+  assert.equal(await told(), 2)
+})
+
 test('failures in a row wait longer and longer, and the first success forgets them', async () => {
   const { id } = await drive([])
   const waits: number[] = []
