@@ -12,7 +12,7 @@ import {
 import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import { connectDomain, deleteDomain } from '../domains.ts'
-import { createDnsHost } from './connections.ts'
+import { createDnsHost, deleteDnsHost } from './connections.ts'
 import { leaveDnsHost, setDnsHost } from './drive.ts'
 import { recordsAt } from './hosting.ts'
 import { dnsHostPolicy } from './policy.ts'
@@ -27,26 +27,27 @@ before(async () => {
     MAILWRIGHT_HOSTNAME: 'mx.ours.example',
     MAILWRIGHT_CLOUDFLARE_API_URL: cloudflare.url,
   })
-  const { platform, scope } = running
-  const host = await transaction(platform.db, (tx) =>
-    createDnsHost(platform, tx, scope, {
-      name: 'x',
-      kind: 'cloudflare',
-      settings: {},
-      secret: cloudflare.token,
-    }),
-  )
-  hostId = host.id
+  hostId = await connectHost()
 })
 after(async () => {
   await running[Symbol.asyncDispose]()
   await cloudflare[Symbol.asyncDispose]()
 })
 
+async function connectHost(): Promise<string> {
+  const { platform, scope } = running
+  const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: cloudflare.token }
+  return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
+
 let made = 0
 
 /** A domain of its own whose zone has these records (`@` is its name), driven but not written yet. */
-async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver = false) {
+async function drive(
+  records: readonly Omit<CloudflareRecord, 'id'>[],
+  takeOver = false,
+  dnsHostId = hostId,
+) {
   const { platform, scope } = running
   const name = `d${++made}.example`
   const full = (one: string): string => (one === '@' ? name : `${one}.${name}`)
@@ -56,7 +57,7 @@ async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver 
   )
   const id = await transaction(platform.db, async (tx) => {
     const domain = await connectDomain(platform, tx, scope, name)
-    await setDnsHost(platform, tx, scope, domain.id, { dnsHostId: hostId, takeOver, createZone: false })
+    await setDnsHost(platform, tx, scope, domain.id, { dnsHostId, takeOver, createZone: false })
     return domain.id
   })
   const leave = () => transaction(platform.db, (tx) => leaveDnsHost(platform, tx, scope, id, true))
@@ -238,6 +239,23 @@ test('a domain that is deleted, or set to another mode, leaves its host', async 
     .where('id', '=', served.id)
     .executeTakeFirst()
   assert.equal(row?.dns_host_id, null)
+})
+
+test('a host that is gone is given up with what deleted domains, and those of another mode, still have there', async () => {
+  const { platform, scope } = running
+  const gone = await connectHost()
+  const deleted = await drive([], false, gone)
+  const moved = await drive([], false, gone)
+  await runJobs(platform)
+  await transaction(platform.db, (tx) => deleteDomain(platform, tx, scope, deleted.id, async () => true))
+  const giveUp = (abandon: boolean) =>
+    transaction(platform.db, (tx) => deleteDnsHost(platform, tx, scope, gone, abandon))
+  await assert.rejects(giveUp(true), /keeps the records of 1 domains/)
+  await platform.db.updateTable('domains').set({ dns_mode: 'served' }).where('id', '=', moved.id).execute()
+  await assert.rejects(giveUp(false), /Records of 2 domains are still to be removed/)
+  await giveUp(true)
+  assert.deepEqual(await recordsAt(platform.db, deleted.id, gone), [])
+  assert.equal((await reconcileHost(platform, moved.id)).error, null)
 })
 
 test('a host that is chosen again before it was left keeps the domain', async () => {
