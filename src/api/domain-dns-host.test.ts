@@ -1,7 +1,9 @@
 /** A domain kept at a DNS host, through the whole API: written, drift repaired, moved, left as it was. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { addReconcileJobs } from '../domains/dns-hosts/jobs.ts'
+import { dnsHostPolicy } from '../domains/dns-hosts/policy.ts'
 import { reconcileHost } from '../domains/dns-hosts/reconcile.ts'
 import { transaction } from '../platform/database.ts'
 import type { CloudflareStandIn } from '../testing/cloudflare-stand-in.ts'
@@ -289,4 +291,57 @@ test('from one host to another: the first is left clean', async () => {
   assert.ok(zone.records.some(({ type, content }) => type === 'MX' && content === 'mx.ours.example'))
   assert.equal((await api.call('DELETE', `/v1/dns-hosts/${one}`)).status, 204)
   assert.equal(refusal(await api.call('DELETE', `/v1/dns-hosts/${other}`)), '409 dns_host_in_use')
+})
+
+/** A domain whose zone is at Cloudflare and whose host is set; nothing is written yet. */
+async function setAtCloudflare(name: string, hostId: string): Promise<string> {
+  cloudflare.addZone(name)
+  const domainId = await connectDomain(name)
+  const body = { dns_host_id: hostId }
+  assert.equal((await api.call('PUT', `/v1/domains/${name}/dns-host`, { body })).status, 202)
+  return domainId
+}
+
+const apply = (name: string) => api.call('POST', `/v1/domains/${name}/dns/apply`)
+const rejection = { status: 400, body: '{"success":false,"errors":[{"code":1004,"message":"no"}]}' }
+
+test('a run that a caller waits for and that fails comes back by itself', async () => {
+  const domainId = await setAtCloudflare('again.example', await hosts.connectCloudflare())
+  await runJobs(api.platform)
+  cloudflare.answerNext(rejection)
+  assert.equal(refusal(await apply('again.example')), '502 dns_host_failed')
+  const { rows } = await api.platform.pool.query(
+    'select run_at > now() as later from graphile_worker.jobs where key = $1',
+    [`dns_hosts.reconcile:${domainId}`],
+  )
+  assert.deepEqual(rows, [{ later: true }])
+})
+
+test('a host that is left and refuses is no failure of the one that the domain is at', async () => {
+  const domainId = await setAtCloudflare('left.example', await hosts.connectCloudflare())
+  await runJobs(api.platform)
+  const body = { dns_host_id: await hosts.connectCloudflare() }
+  assert.equal((await api.call('PUT', '/v1/domains/left.example/dns-host', { body })).status, 202)
+  cloudflare.answerNext(rejection)
+  const applied = await apply('left.example')
+  assert.equal(applied.status, 200, applied.text)
+  const { rows } = await api.platform.pool.query(
+    'select run_at > now() as later from graphile_worker.jobs where key = $1',
+    [`dns_hosts.reconcile:${domainId}`],
+  )
+  assert.deepEqual(rows, [{ later: true }], 'what is left there is taken away later')
+})
+
+test('callers wait for so many runs at once, because each holds a connection to the database', async () => {
+  const hostId = await hosts.connectCloudflare()
+  const names = Array.from({ length: dnsHostPolicy.awaitedRunsMax }, (_, index) => `many${index}.example`)
+  for (const name of [...names, 'more.example']) await setAtCloudflare(name, hostId)
+  const late = { status: 200, body: '{"success":true,"result":[]}', delayMs: 1000 }
+  for (const _ of names) cloudflare.answerNext(late)
+  const asked = cloudflare.requests.length
+  const runs = names.map(apply)
+  while (cloudflare.requests.length < asked + names.length) await setTimeout(5)
+  assert.equal(refusal(await apply('more.example')), '429 rate_limited')
+  for (const run of runs) assert.equal((await run).status, 200)
+  assert.equal((await apply('more.example')).status, 200)
 })

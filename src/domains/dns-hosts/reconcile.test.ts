@@ -43,11 +43,7 @@ async function connectHost(): Promise<string> {
 let made = 0
 
 /** A domain of its own whose zone has these records (`@` is its name), driven but not written yet. */
-async function drive(
-  records: readonly Omit<CloudflareRecord, 'id'>[],
-  takeOver = false,
-  dnsHostId = hostId,
-) {
+async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver = false, dnsHostId = hostId) {
   const { platform, scope } = running
   const name = `d${++made}.example`
   const full = (one: string): string => (one === '@' ? name : `${one}.${name}`)
