@@ -12,11 +12,13 @@ import {
 import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import { connectDomain, deleteDomain } from '../domains.ts'
+import { ttlSeconds } from '../zones/policy.ts'
 import { createDnsHost, deleteDnsHost } from './connections.ts'
 import { leaveDnsHost, setDnsHost } from './drive.ts'
 import { recordsAt } from './hosting.ts'
 import { dnsHostPolicy } from './policy.ts'
 import { reconcileHost } from './reconcile.ts'
+import { wantedRecords } from './wanted.ts'
 
 let running: TestPlatform
 let cloudflare: CloudflareStandIn
@@ -309,6 +311,21 @@ test('a zone that we answer for is answered until its delegation has followed; t
   await reconcileHost(platform, id)
   assert.deepEqual(zone.records, [])
   assert.deepEqual(await modes(), ['served', null, null])
+})
+
+test('the platform’s records have the same TTL at a host as in a zone of ours', async () => {
+  const { platform } = running
+  const { id } = await drive([])
+  const domain = await platform.db
+    .selectFrom('domains')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const config = { ...platform.config, publicAddresses: ['192.0.2.80'] }
+  const web = { ...domain, redirect_url: 'https://other.example/' }
+  const wanted = await wantedRecords({ ...platform, config }, platform.db, web)
+  assert.equal(wanted.find(({ type }) => type === 'A')?.ttl, 300)
+  for (const { type, ttl } of wanted) assert.equal(ttl, ttlSeconds[type], type)
 })
 
 async function hosting(domainId: string) {
