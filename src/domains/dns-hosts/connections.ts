@@ -99,8 +99,7 @@ export async function tryDnsHostUpdate(
   requireWrite(scope)
   const before = await getDnsHost(platform, scope, id)
   if (update.settings === undefined && update.secret === undefined) return update
-  const kind = before.kind as DnsHostKind // what createDnsHost was given
-  const kept: DnsHostSettings = Object(before.settings)
+  const { kind, settings: kept } = before
   const settings = update.settings ?? kept
   if (settings.url !== kept.url && update.secret === undefined) {
     // Else whoever may change a connection could have its secret sent to a host of his own.

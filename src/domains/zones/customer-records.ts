@@ -1,13 +1,13 @@
 /** Records that customers keep in the zones of their domains, where this platform answers for them or drives the host. */
 import { type Selectable, sql } from 'kysely'
-import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
+import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { type Db, type Tx, violatedConstraint } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import { isId, newId } from '../../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Domain, getDomain } from '../domains.ts'
+import { type Domain, getDomain, lockDomain } from '../domains.ts'
 import { wantedDnsMode } from '../nameservers.ts'
 import type { ZoneRecordsTable } from '../tables.ts'
 import { ttlSeconds } from './policy.ts'
@@ -181,16 +181,7 @@ async function lockZone(
   ref: string,
   allow: { manual: boolean } = { manual: false },
 ): Promise<Domain> {
-  requireWrite(scope)
-  const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
-    .selectFrom('domains')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
+  const domain = await lockDomain(platform, tx, scope, ref)
   if (isByHand(domain) && !allow.manual) throw new Refusal('domain_dns_manual')
   return domain
 }
