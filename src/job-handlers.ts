@@ -20,7 +20,7 @@ import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
-import { runReconcileJob } from './domains/dns-hosts/reconcile.ts'
+import { reconcileAndRetry } from './domains/dns-hosts/reconcile.ts'
 import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
@@ -60,7 +60,8 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 
 export const jobHandlers: JobHandlers = {
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
-  'dns_hosts.reconcile': (platform, payload) => runReconcileJob(platform, payload.domain_id),
+  'dns_hosts.reconcile': async (platform, payload) =>
+    void (await reconcileAndRetry(platform, payload.domain_id)),
   'domains.make_dkim_keys': (platform, payload) => makeDkimKeys(platform, payload.domain_id),
   'domains.make_missing_dkim_keys': (platform) => addMissingDkimKeys(platform),
   'domains.renew_signed_zones': (platform) => repeat(renewSignedZones, platform),

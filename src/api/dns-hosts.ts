@@ -233,8 +233,8 @@ function hostView(row: DnsHostRow): Static<typeof HostView> {
   return {
     id: row.id,
     name: row.name,
-    kind: dnsHostKinds.find((kind) => kind === row.kind) ?? 'powerdns',
-    settings: Object(row.settings),
+    kind: row.kind,
+    settings: row.settings,
     state: row.state,
     last_error: row.last_error,
     checked_at: row.checked_at.toISOString(),

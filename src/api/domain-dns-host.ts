@@ -183,7 +183,7 @@ function leaveRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Keep a domain’s records at its DNS host no more',
         description:
-          'A job removes what we put there, and nothing else. The domain’s `dns_mode` is manual then.',
+          'A job removes what we put there, and nothing else. A domain that was driven is in its owner’s hands then (`dns_mode` manual), or goes on to the mode that was pending; one whose delegation had not followed stays `served`.',
         tags,
         params: DomainPath,
         querystring: LeaveQuery,

@@ -1,6 +1,8 @@
 /** The customers' own DNS records over the API. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { dkimKeysOf } from '../domains/dkim-keys.ts'
+import { zoneContent } from '../domains/zones/content.ts'
 import { recordPolicy } from '../domains/zones/record-policy.ts'
 import { at, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { runJobs } from '../testing/test-jobs.ts'
@@ -8,8 +10,10 @@ import { runJobs } from '../testing/test-jobs.ts'
 let api: TestApi
 const path = '/v1/domains/zone.example/records'
 before(async () => {
-  api = await startTestApi({ environment: { MAILWRIGHT_HOSTNAME: 'mx.ours.example' } })
-  for (const name of ['zone.example', 'manual.example', 'full.example']) {
+  api = await startTestApi({
+    environment: { MAILWRIGHT_HOSTNAME: 'mx.ours.example', MAILWRIGHT_PUBLIC_ADDRESSES: '192.0.2.80' },
+  })
+  for (const name of ['zone.example', 'manual.example', 'full.example', 'web.example']) {
     await api.call('POST', '/v1/domains', { body: { name } })
   }
   await runJobs(api.platform)
@@ -108,6 +112,31 @@ test('the platform’s own records are listed first, cannot be changed, and are 
     ['10 mx.ours.example'],
   )
   assert.deepEqual(at((await api.call('GET', `${path}?name=none`)).json, 'data'), [])
+})
+
+test('the platform’s own records are listed with the TTL that its name servers answer', async () => {
+  await api.platform.db
+    .updateTable('domains')
+    .set({ redirect_url: 'https://other.example/' })
+    .where('name', '=', 'web.example')
+    .execute()
+  const own = await api.call('GET', '/v1/domains/web.example/records?managed=true')
+  const listed = Object(own.json).data.map((row: unknown) => ({
+    name: textAt(row, 'name'),
+    type: textAt(row, 'type'),
+    ttl: at(row, 'ttl'),
+  }))
+  assert.ok(listed.some(({ type, ttl }: { type: string; ttl: unknown }) => type === 'A' && ttl === 300))
+  const domain = await api.platform.db
+    .selectFrom('domains')
+    .selectAll()
+    .where('name', '=', 'web.example')
+    .executeTakeFirstOrThrow()
+  const keys = await dkimKeysOf(api.platform.db, domain.id)
+  const { rrsets } = zoneContent(api.platform.config, domain, keys, [])
+  for (const { name, type, ttl } of listed) {
+    assert.equal(ttl, rrsets.find((set) => set.name === name && set.type === type)?.ttl, `${type} ${name}`)
+  }
 })
 
 const refused: [what: string, body: object, want: string][] = [

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import {
   addZoneRecord,
   listZoneRecords,
+  type PlannedRecord,
   removeZoneRecord,
   updateZoneRecord,
   type ZoneRecord,
@@ -125,13 +126,19 @@ export function zoneRecordRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request) => {
-      const { name = null, type = null, managed = null, cursor } = request.query
+      const { name = null, type = null, managed = null } = request.query
       const { domain: ref } = request.params
-      const filter = { name, type }
-      const found = await listZoneRecords(platform, scopeOf(request), ref, filter, pageRequest(request.query))
-      const own = managed === false || cursor !== undefined ? [] : found.planned.map(plannedView)
-      if (managed === true) return { data: own, next_cursor: null }
-      return { data: [...own, ...found.page.rows.map(recordView)], next_cursor: found.page.nextCursor }
+      const { planned, page } = await listZoneRecords(
+        platform,
+        scopeOf(request),
+        ref,
+        { name, type, managed },
+        pageRequest(request.query),
+      )
+      return {
+        data: [...planned.map(plannedView), ...page.rows.map(recordView)],
+        next_cursor: page.nextCursor,
+      }
     },
   )
   addRoute(app, platform)
@@ -258,8 +265,6 @@ function recordView(record: ZoneRecord): Static<typeof RecordView> {
   }
 }
 
-function plannedView(planned: Pick<ZoneRecord, 'name' | 'type' | 'value'>): Static<typeof RecordView> {
-  const { name, type, value } = planned
-  const ttl = recordPolicy.ttlSecondsDefault
+function plannedView({ name, type, value, ttl }: PlannedRecord): Static<typeof RecordView> {
   return { id: null, name, type, value, ttl, managed: true, created_at: null, updated_at: null }
 }

@@ -7,7 +7,7 @@ import { type CloudflareAsk, cloudflareClient, refusalOf } from './cloudflare-cl
 import { fieldsOf, type HostRecord, recordOf } from './cloudflare-records.ts'
 import { type DnsHost, DnsHostError, type HostZone } from './driver.ts'
 import type { AddressRule } from './http.ts'
-import { listOf, numberOf, textOf } from './json.ts'
+import { listOf, member, numberOf, textOf } from './json.ts'
 import { dnsHostPolicy } from './policy.ts'
 
 export const cloudflareApiUrl = 'https://api.cloudflare.com/client/v4'
@@ -88,7 +88,7 @@ async function createZone(ask: CloudflareAsk, settings: CloudflareSettings, name
   const body = { account: { id: settings.accountId }, name, type: 'full' }
   const zoneExists = 1061
   const reply = await ask('POST', '/zones', body, [zoneExists])
-  if (reply !== null) return zoneOf(Reflect.get(Object(reply), 'result'), name)
+  if (reply !== null) return zoneOf(member(reply, 'result'), name)
   const zone = await findZone(ask, settings, name)
   if (zone === null)
     throw new DnsHostError('zone_missing', `${name} is a zone of another Cloudflare account.`)
@@ -111,7 +111,7 @@ async function readRecords(ask: CloudflareAsk, zone: HostZone): Promise<HostReco
     const reply = await ask('GET', path)
     const found = listOf(reply, 'result')
     records.push(...found.flatMap((one) => recordOf(one) ?? []))
-    pages = numberOf(Reflect.get(Object(reply), 'result_info'), 'total_pages', 1)
+    pages = numberOf(member(reply, 'result_info'), 'total_pages', 1)
     if (pages * perPage > dnsHostPolicy.recordsPerZoneMax) {
       throw new DnsHostError('rejected', `The zone has more than ${dnsHostPolicy.recordsPerZoneMax} records.`)
     }

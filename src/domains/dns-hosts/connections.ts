@@ -11,6 +11,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { privateKeyContext } from '../reseal.ts'
 import { type DnsHost, DnsHostError } from './driver.ts'
 import { checkSettings, type DnsHostKind, type DnsHostSettings, openDnsHost } from './drivers.ts'
+import { isDrivenRow } from './hosting.ts'
 import { addReconcileJobs } from './jobs.ts'
 import { dnsHostPolicy } from './policy.ts'
 import type { DnsHostsTable } from './tables.ts'
@@ -98,8 +99,7 @@ export async function tryDnsHostUpdate(
   requireWrite(scope)
   const before = await getDnsHost(platform, scope, id)
   if (update.settings === undefined && update.secret === undefined) return update
-  const kind = before.kind as DnsHostKind // what createDnsHost was given
-  const kept: DnsHostSettings = Object(before.settings)
+  const { kind, settings: kept } = before
   const settings = update.settings ?? kept
   if (settings.url !== kept.url && update.secret === undefined) {
     // Else whoever may change a connection could have its secret sent to a host of his own.
@@ -206,13 +206,13 @@ export async function updateDnsHost(
   return row
 }
 
-/** Domains that are kept at a host, or have something left there. */
+/** Domains that are kept at a host, or have something left there: deleted ones too, until it is taken away. */
 export async function domainsAt(tx: Tx, hostId: string): Promise<{ id: string; leaving: boolean }[]> {
   const { rows } = await sql<{ id: string; leaving: boolean }>`
-    select domains.id, domains.dns_host_id is distinct from ${hostId}::uuid as leaving
+    select domains.id, domains.dns_host_id is distinct from ${hostId}::uuid or not ${isDrivenRow} as leaving
     from domains left join dns_host_domains on domain_id = domains.id
       and dns_host_domains.dns_host_id = ${hostId}::uuid
-    where domains.dns_host_id = ${hostId}::uuid and domains.state <> 'deleted'
+    where domains.dns_host_id = ${hostId}::uuid and ${isDrivenRow}
       or dns_host_domains.domain_id is not null`.execute(tx)
   return rows
 }

@@ -5,7 +5,7 @@ import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { startChecks } from '../checks/start.ts'
-import { type Domain, getDomain } from '../domains.ts'
+import { type Domain, getDomain, lockDomain } from '../domains.ts'
 import { applyMode } from '../settings.ts'
 import { touchZones } from '../zones/serial.ts'
 import { getDnsHost, openConnection, refusing } from './connections.ts'
@@ -45,7 +45,6 @@ export async function setDnsHost(
   ref: string,
   wanted: WantedHosting,
 ): Promise<Hosting> {
-  requireWrite(scope)
   const domain = await lockDomain(platform, tx, scope, ref)
   if (domain.state === 'deletion_scheduled' || domain.state === 'failed') {
     throw new Refusal('domain_state_conflict', `${domain.name} is ${domain.state}.`)
@@ -90,7 +89,6 @@ export async function leaveDnsHost(
   ref: string,
   putBack: boolean,
 ): Promise<void> {
-  requireWrite(scope)
   const domain = await lockDomain(platform, tx, scope, ref)
   if (domain.dns_host_id === null) throw new Refusal('domain_dns_not_driven')
   await tx
@@ -145,17 +143,4 @@ async function moveTo(
   await applyMode(platform, tx, scope, domain)
   await touchZones(platform, tx, [domain.id])
   await startChecks(tx, [domain.id], now)
-}
-
-async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
-  const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
-    .selectFrom('domains')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
-  return domain
 }

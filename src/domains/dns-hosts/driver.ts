@@ -1,6 +1,6 @@
 /**
  * What a DNS host must be able to do, so that a domain's records are kept there by its API. A driver only translates:
- * which records are ours to change is decided in reconcile.ts.
+ * which records are ours to change is decided in changes.ts.
  */
 import type { RecordType, RRset } from '../zones/records.ts'
 

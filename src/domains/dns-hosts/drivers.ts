@@ -7,7 +7,6 @@ import { parseDomainName } from '../names.ts'
 import { openCloudflare } from './cloudflare.ts'
 import type { DnsHost } from './driver.ts'
 import { anyAddress, tenantAddressRule } from './http.ts'
-import { listOf, textOf } from './json.ts'
 import { openPowerDns } from './powerdns.ts'
 import { openRfc2136 } from './rfc2136.ts'
 import { checkRfc2136Settings, rfc2136SettingsOf } from './rfc2136-settings.ts'
@@ -24,10 +23,6 @@ export type DnsHostSettings = {
   server?: string
   key_name?: string
   algorithm?: TsigAlgorithm
-}
-
-export function isDnsHostKind(text: string): text is DnsHostKind {
-  return dnsHostKinds.some((kind) => kind === text)
 }
 
 const known: Record<DnsHostKind, readonly (keyof DnsHostSettings)[]> = {
@@ -56,24 +51,20 @@ export function checkSettings(kind: DnsHostKind, given: DnsHostSettings): DnsHos
   return { url: parsed.href.replace(/\/+$/, ''), server_id, nameservers: names.filter((one) => one !== null) }
 }
 
-/**
- * @param settings as they are kept.
- * @throws Error for a kind or settings that no version of this program keeps.
- */
+/** @param settings as they are kept. @throws Error for settings that no version of this program keeps. */
 export function openDnsHost(
   { config, clock }: Pick<Platform, 'config' | 'clock'>,
-  { kind, settings }: { kind: string; settings: unknown },
+  { kind, settings }: { kind: DnsHostKind; settings: DnsHostSettings },
   secret: string,
 ): DnsHost {
-  if (!isDnsHostKind(kind)) throw new Error(`there is no driver for DNS hosts of the kind ${kind}`)
   switch (kind) {
     case 'powerdns': {
-      const nameservers = listOf(settings, 'nameservers').filter((one) => typeof one === 'string')
-      const where = { url: textOf(settings, 'url'), serverId: textOf(settings, 'server_id'), nameservers }
+      const { url = '', server_id: serverId = '', nameservers = [] } = settings
+      const where = { url, serverId, nameservers }
       return openPowerDns(where, secret, tenantAddressRule(config))
     }
     case 'cloudflare': {
-      const accountId = textOf(settings, 'account_id') || null
+      const accountId = settings.account_id ?? null
       const apiUrl = config.cloudflareApiUrl
       return openCloudflare(
         { accountId },

@@ -1,5 +1,5 @@
 /** Which host drives a domain's DNS, and what was put there. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { type Db, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -73,6 +73,10 @@ export async function recordsAt(db: Db, domainId: string, hostId: string): Promi
 function isDriven({ state, dns_mode: mode, pending_dns_mode: pending }: Domain): boolean {
   return state !== 'deleted' && (mode === 'driven' || pending === 'driven')
 }
+
+/** The same of a row of `domains`. */
+export const isDrivenRow = sql<boolean>`(domains.state <> 'deleted'
+  and (dns_mode = 'driven' or pending_dns_mode is not distinct from 'driven'))`
 
 /** The rows that a domain's job is about; one that is missing for its present host is made. */
 export async function hostingsOf(platform: Platform, domain: Domain): Promise<Hosting[]> {

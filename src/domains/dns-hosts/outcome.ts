@@ -1,4 +1,5 @@
 /** What became of a run at a DNS host, in the database. */
+import { isDeepStrictEqual } from 'node:util'
 import { sql } from 'kysely'
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
@@ -6,7 +7,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { Domain } from '../domains.ts'
 import type { HostPlan } from './changes.ts'
 import type { DnsHostError, DnsHostErrorKind, HostZone } from './driver.ts'
-import type { Hosting } from './hosting.ts'
+import { type Hosting, isDrivenRow } from './hosting.ts'
 import { dnsHostPolicy } from './policy.ts'
 
 /** Before a change: what will be ours there, and what is about to go. */
@@ -45,8 +46,8 @@ export async function noteSuccess(
       .execute()
     if (hosting.leaving) await forget(tx, hosting)
     else await keep(platform, tx, hosting, { zone, plan })
-    const isNews =
-      plan.changes.length > 0 || JSON.stringify(hosting.conflicts) !== JSON.stringify(plan.conflicts)
+    // Not as text: the database gives members back in an order of its own.
+    const isNews = plan.changes.length > 0 || !isDeepStrictEqual(hosting.conflicts, plan.conflicts)
     if (!isNews) return
     await appendEvents(platform, tx, [
       {
@@ -89,9 +90,6 @@ async function keep(
   ).execute()
 }
 
-/** As hosting.ts has it. */
-const isDriven = sql`(domains.state <> 'deleted' and (dns_mode = 'driven' or pending_dns_mode is not distinct from 'driven'))`
-
 /** The records go with the row. Should the host have been chosen again meanwhile, it stays for the job of that choice. */
 async function forget(tx: Tx, hosting: Hosting): Promise<void> {
   await tx
@@ -99,13 +97,13 @@ async function forget(tx: Tx, hosting: Hosting): Promise<void> {
     .set({ dns_host_id: null })
     .where('id', '=', hosting.domain_id)
     .where('dns_host_id', '=', hosting.dns_host_id)
-    .where(sql<boolean>`not ${isDriven}`)
+    .where(sql<boolean>`not ${isDrivenRow}`)
     .execute()
   await ofHosting(tx.deleteFrom('dns_host_records'), hosting).execute()
   await sql`
     delete from dns_host_domains where domain_id = ${hosting.domain_id}::uuid
       and dns_host_id = ${hosting.dns_host_id}::uuid
-      and not exists (select 1 from domains where id = domain_id and ${isDriven}
+      and not exists (select 1 from domains where id = domain_id and ${isDrivenRow}
         and domains.dns_host_id = dns_host_domains.dns_host_id)`.execute(tx)
 }
 

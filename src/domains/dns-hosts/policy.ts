@@ -17,5 +17,7 @@ export const dnsHostPolicy = {
   hostPauseMsMax: 3_600_000,
   /** When another node is at the same domain. */
   busyRetryMs: 2_000,
+  /** Runs that callers wait for, on one node: each holds a connection to the database. */
+  awaitedRunsMax: 4,
   hostsPerWorkspaceMax: 100,
 } as const

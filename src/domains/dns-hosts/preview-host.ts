@@ -1,4 +1,4 @@
-/** What a host's job would do, asked of the host itself, with nothing done. Not for transactions: it waits for the world. */
+/** What a host's job would do, asked of the host itself, or does while a caller waits. Not for transactions: it waits for the world. */
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -7,7 +7,8 @@ import type { HostChange, HostConflict } from './changes.ts'
 import { getDnsHost, refusing } from './connections.ts'
 import type { WantedHosting } from './drive.ts'
 import { getHosting, type Hosting, hostingOf, newHosting } from './hosting.ts'
-import { previewHost, reconcileHost } from './reconcile.ts'
+import { dnsHostPolicy } from './policy.ts'
+import { previewHost, reconcileAndRetry } from './reconcile.ts'
 
 export type HostPreview = {
   /** The zone that is written into; null: it would be made, or is gone. */
@@ -64,11 +65,19 @@ export async function previewRun(platform: Platform, scope: Scope, ref: string):
   return await ask(platform, scope, domain, hosting)
 }
 
-/** A run now, for a caller who waits for it. @throws Refusal as above. */
+let awaitedRuns = 0
+
+/** A run now, for a caller who waits for it. @throws Refusal rate_limited, and as above. */
 export async function runNow(platform: Platform, scope: Scope, ref: string): Promise<HostPreview> {
   requireWrite(scope)
   const { domain } = await getHosting(platform, scope, ref)
-  const { changes, conflicts, error, retryAt } = await reconcileHost(platform, domain.id)
+  if (awaitedRuns >= dnsHostPolicy.awaitedRunsMax) {
+    throw new Refusal('rate_limited', 'Many domains are being brought to their hosts just now.')
+  }
+  awaitedRuns++
+  const { changes, conflicts, error, retryAt } = await reconcileAndRetry(platform, domain.id).finally(() => {
+    awaitedRuns--
+  })
   if (error !== null) {
     await refusing(() => {
       throw error

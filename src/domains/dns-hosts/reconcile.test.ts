@@ -12,11 +12,13 @@ import {
 import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
 import { connectDomain, deleteDomain } from '../domains.ts'
-import { createDnsHost } from './connections.ts'
+import { ttlSeconds } from '../zones/policy.ts'
+import { createDnsHost, deleteDnsHost } from './connections.ts'
 import { leaveDnsHost, setDnsHost } from './drive.ts'
 import { recordsAt } from './hosting.ts'
 import { dnsHostPolicy } from './policy.ts'
 import { reconcileHost } from './reconcile.ts'
+import { wantedRecords } from './wanted.ts'
 
 let running: TestPlatform
 let cloudflare: CloudflareStandIn
@@ -27,26 +29,23 @@ before(async () => {
     MAILWRIGHT_HOSTNAME: 'mx.ours.example',
     MAILWRIGHT_CLOUDFLARE_API_URL: cloudflare.url,
   })
-  const { platform, scope } = running
-  const host = await transaction(platform.db, (tx) =>
-    createDnsHost(platform, tx, scope, {
-      name: 'x',
-      kind: 'cloudflare',
-      settings: {},
-      secret: cloudflare.token,
-    }),
-  )
-  hostId = host.id
+  hostId = await connectHost()
 })
 after(async () => {
   await running[Symbol.asyncDispose]()
   await cloudflare[Symbol.asyncDispose]()
 })
 
+async function connectHost(): Promise<string> {
+  const { platform, scope } = running
+  const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: cloudflare.token }
+  return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
+
 let made = 0
 
 /** A domain of its own whose zone has these records (`@` is its name), driven but not written yet. */
-async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver = false) {
+async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver = false, dnsHostId = hostId) {
   const { platform, scope } = running
   const name = `d${++made}.example`
   const full = (one: string): string => (one === '@' ? name : `${one}.${name}`)
@@ -56,7 +55,7 @@ async function drive(records: readonly Omit<CloudflareRecord, 'id'>[], takeOver 
   )
   const id = await transaction(platform.db, async (tx) => {
     const domain = await connectDomain(platform, tx, scope, name)
-    await setDnsHost(platform, tx, scope, domain.id, { dnsHostId: hostId, takeOver, createZone: false })
+    await setDnsHost(platform, tx, scope, domain.id, { dnsHostId, takeOver, createZone: false })
     return domain.id
   })
   const leave = () => transaction(platform.db, (tx) => leaveDnsHost(platform, tx, scope, id, true))
@@ -156,6 +155,25 @@ test('whatever a host says and has, the database takes it', async () => {
   assert.equal((await hosting(id)).state, 'failing')
 })
 
+test('what stands in the way is told once, as long as it does not change', async () => {
+  const { id, zone } = await drive([record('MX', '@', 'mx.other.example')])
+  const told = async () => {
+    const { rows } = await running.platform.pool.query(
+      `select count(*)::int as events from events
+       where type = 'domain.dns_host_reconciled' and data->>'domain_id' = $1`,
+      [id],
+    )
+    return rows[0].events
+  }
+  assert.equal((await reconcileHost(running.platform, id)).conflicts.length, 1)
+  assert.equal(await told(), 1)
+  assert.equal((await reconcileHost(running.platform, id)).conflicts.length, 1)
+  assert.equal(await told(), 1)
+  for (const one of zone.records) if (one.content === 'mx.other.example') one.content = 'mx3.other.example'
+  await reconcileHost(running.platform, id)
+  assert.equal(await told(), 2)
+})
+
 test('failures in a row wait longer and longer, and the first success forgets them', async () => {
   const { id } = await drive([])
   const waits: number[] = []
@@ -221,6 +239,23 @@ test('a domain that is deleted, or set to another mode, leaves its host', async 
   assert.equal(row?.dns_host_id, null)
 })
 
+test('a host that is gone is given up with what deleted domains, and those of another mode, still have there', async () => {
+  const { platform, scope } = running
+  const gone = await connectHost()
+  const deleted = await drive([], false, gone)
+  const moved = await drive([], false, gone)
+  await runJobs(platform)
+  await transaction(platform.db, (tx) => deleteDomain(platform, tx, scope, deleted.id, async () => true))
+  const giveUp = (abandon: boolean) =>
+    transaction(platform.db, (tx) => deleteDnsHost(platform, tx, scope, gone, abandon))
+  await assert.rejects(giveUp(true), /keeps the records of 1 domains/)
+  await platform.db.updateTable('domains').set({ dns_mode: 'served' }).where('id', '=', moved.id).execute()
+  await assert.rejects(giveUp(false), /Records of 2 domains are still to be removed/)
+  await giveUp(true)
+  assert.deepEqual(await recordsAt(platform.db, deleted.id, gone), [])
+  assert.equal((await reconcileHost(platform, moved.id)).error, null)
+})
+
 test('a host that is chosen again before it was left keeps the domain', async () => {
   const { platform, scope } = running
   const { id, name, zone, leave } = await drive([])
@@ -276,6 +311,21 @@ test('a zone that we answer for is answered until its delegation has followed; t
   await reconcileHost(platform, id)
   assert.deepEqual(zone.records, [])
   assert.deepEqual(await modes(), ['served', null, null])
+})
+
+test('the platform’s records have the same TTL at a host as in a zone of ours', async () => {
+  const { platform } = running
+  const { id } = await drive([])
+  const domain = await platform.db
+    .selectFrom('domains')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  const config = { ...platform.config, publicAddresses: ['192.0.2.80'] }
+  const web = { ...domain, redirect_url: 'https://other.example/' }
+  const wanted = await wantedRecords({ ...platform, config }, platform.db, web)
+  assert.equal(wanted.find(({ type }) => type === 'A')?.ttl, 300)
+  for (const { type, ttl } of wanted) assert.equal(ttl, ttlSeconds[type], type)
 })
 
 async function hosting(domainId: string) {

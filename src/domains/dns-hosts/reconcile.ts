@@ -16,13 +16,19 @@ import { dnsHostPolicy } from './policy.ts'
 import { isSpf } from './spf.ts'
 import { wantedRecords } from './wanted.ts'
 
-export type ReconcileOutcome = {
+type HostOutcome = {
   changes: HostChange[]
   conflicts: HostConflict[]
   /** Null: it worked. */
   error: DnsHostError | null
   /** When it is to be tried again; null: nothing is left to do. */
   retryAt: Date | null
+}
+
+/** What became of the host that drives the domain. */
+export type ReconcileOutcome = HostOutcome & {
+  /** When there is something to do again at any of its hosts, those that it leaves too. */
+  nextRunAt: Date | null
 }
 
 /**
@@ -36,26 +42,31 @@ export async function reconcileHost(platform: Platform, domainId: string): Promi
       .selectAll()
       .where('id', '=', domainId)
       .executeTakeFirst()
-    if (!domain) return settled
-    let last: ReconcileOutcome = settled
+    let last: HostOutcome = settled
+    if (!domain) return { ...last, nextRunAt: null }
     const due: Date[] = []
     for (const hosting of await hostingsOf(platform, domain)) {
       last = await reconcileOne(platform, domain, hosting)
       if (last.retryAt !== null) due.push(last.retryAt)
     }
-    const retryAt = due.sort((one, other) => one.getTime() - other.getTime())[0] ?? null
-    return { ...last, retryAt }
+    const nextRunAt = due.sort((one, other) => one.getTime() - other.getTime())[0] ?? null
+    return { ...last, nextRunAt }
   })
-  return outcome ?? { ...settled, retryAt: later(platform, dnsHostPolicy.busyRetryMs) }
+  if (outcome !== null) return outcome
+  const retryAt = new Date(platform.clock.now().getTime() + dnsHostPolicy.busyRetryMs)
+  return { ...settled, retryAt, nextRunAt: retryAt }
 }
 
-const settled: ReconcileOutcome = { changes: [], conflicts: [], error: null, retryAt: null }
+const settled: HostOutcome = { changes: [], conflicts: [], error: null, retryAt: null }
 
-/** The job: what failed comes back by itself. */
-export async function runReconcileJob(platform: Platform, domainId: string): Promise<void> {
-  const { retryAt } = await reconcileHost(platform, domainId)
-  if (retryAt === null) return
-  await transaction(platform.db, (tx) => addReconcileJobs(tx, [domainId], retryAt))
+/** The same, after which the job comes by itself for what failed. */
+export async function reconcileAndRetry(platform: Platform, domainId: string): Promise<ReconcileOutcome> {
+  const outcome = await reconcileHost(platform, domainId)
+  const { nextRunAt } = outcome
+  if (nextRunAt !== null) {
+    await transaction(platform.db, (tx) => addReconcileJobs(tx, [domainId], nextRunAt))
+  }
+  return outcome
 }
 
 const reconcilingLock = 7_302_032
@@ -80,7 +91,7 @@ async function alone<T>({ pool }: Platform, domainId: string, work: () => Promis
   }
 }
 
-async function reconcileOne(platform: Platform, domain: Domain, hosting: Hosting): Promise<ReconcileOutcome> {
+async function reconcileOne(platform: Platform, domain: Domain, hosting: Hosting): Promise<HostOutcome> {
   const row = await platform.db
     .selectFrom('dns_hosts')
     .selectAll()
@@ -157,8 +168,4 @@ export async function previewHost(
   const host = openConnection(platform, row)
   const zone = await locateZone(host, domain.name)
   return { zone, plan: await planFor(platform, domain, hosting, { host, zone }) }
-}
-
-function later(platform: Platform, ms: number): Date {
-  return new Date(platform.clock.now().getTime() + ms)
 }

@@ -33,7 +33,13 @@ export type SignedClient = {
   transfer(zone: string): Promise<TransferredRecord[]>
 }
 
-export function createSignedClient(server: DnsServer, key: TsigKey, nowSeconds: () => number): SignedClient {
+export function createSignedClient(
+  server: DnsServer,
+  key: TsigKey,
+  nowSeconds: () => number,
+  { requestMsMax, replyBytesMax }: Record<'requestMsMax' | 'replyBytesMax', number> = dnsHostPolicy,
+): SignedClient {
+  const bounds = { msMax: requestMsMax, totalMsMax: requestMsMax, bytesMax: replyBytesMax }
   const converse = async (
     message: Omit<NewMessage, 'id'>,
     take: (reply: SignedReply) => 'more' | 'done',
@@ -53,8 +59,7 @@ export function createSignedClient(server: DnsServer, key: TsigKey, nowSeconds: 
       }
       return state
     }
-    const { requestMsMax: msMax, replyBytesMax: bytesMax } = dnsHostPolicy
-    await exchangeTcp(server, signed.message, takeReply, { msMax, bytesMax }).catch((error: unknown) => {
+    await exchangeTcp(server, signed.message, takeReply, bounds).catch((error: unknown) => {
       if (error instanceof ExchangeFailure)
         throw new DnsHostError('unreachable', error.message, { cause: error })
       throw error

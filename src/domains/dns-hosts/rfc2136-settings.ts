@@ -1,9 +1,8 @@
 /** What a name server that takes DNS updates must be told: where it is, and the key. */
 import { isIP } from 'node:net'
 import type { DnsServer } from '../../platform/dns-wire/client.ts'
-import { type TsigAlgorithm, tsigAlgorithms } from '../../platform/dns-wire/tsig.ts'
+import type { TsigAlgorithm } from '../../platform/dns-wire/tsig.ts'
 import { Refusal } from '../../platform/errors.ts'
-import { textOf } from './json.ts'
 import type { Rfc2136Settings } from './rfc2136.ts'
 
 const dnsPort = 53
@@ -37,14 +36,11 @@ export function checkRfc2136Settings(given: Rfc2136Given): Required<Rfc2136Given
 }
 
 /** @throws Error for settings that no version of this program keeps. */
-export function rfc2136SettingsOf(settings: unknown, secret: string): Rfc2136Settings {
-  const server = parseServer(textOf(settings, 'server'))
-  const algorithm = algorithmOf(textOf(settings, 'algorithm'))
-  if (server === null || algorithm === null) throw new Error('the settings of a name server are broken')
-  const key = { name: textOf(settings, 'key_name'), algorithm, secret: Buffer.from(secret, 'base64') }
-  return { server, key }
-}
-
-function algorithmOf(text: string): TsigAlgorithm | null {
-  return tsigAlgorithms.find((algorithm) => algorithm === text) ?? null
+export function rfc2136SettingsOf(settings: Rfc2136Given, secret: string): Rfc2136Settings {
+  const { server: serverText = '', key_name: name, algorithm } = settings
+  const server = parseServer(serverText)
+  if (server === null || name === undefined || algorithm === undefined) {
+    throw new Error('the settings of a name server are broken')
+  }
+  return { server, key: { name, algorithm, secret: Buffer.from(secret, 'base64') } }
 }

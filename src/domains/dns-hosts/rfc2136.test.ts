@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { type PrimaryProgram, startPrimary } from '../../testing/dns-primaries.ts'
 import type { SecondaryKey } from '../../testing/dns-secondaries.ts'
@@ -8,6 +10,7 @@ import { requireProgram } from '../../testing/programs.ts'
 import type { RecordType, RRset } from '../zones/records.ts'
 import { DnsHostError, type SetChange } from './driver.ts'
 import { openRfc2136 } from './rfc2136.ts'
+import { createSignedClient } from './rfc2136-client.ts'
 import { parseServer } from './rfc2136-settings.ts'
 
 const zone = 'updated.example'
@@ -175,6 +178,22 @@ test('nobody is there, or it is an address that may not be asked', async () => {
   await assert.rejects(silent.check(), failing('unreachable', /connection failed/))
   const forbidden = openRfc2136({ server, key: tsig }, () => false, now)
   await assert.rejects(forbidden.check(), failing('rejected', /address of this network/))
+})
+
+test('a server that sends a byte now and then does not hold us', async () => {
+  const dripping = createServer((socket) => {
+    const timer = setInterval(() => socket.write('\u0001'), 50)
+    socket.on('error', () => undefined).once('close', () => clearInterval(timer))
+  })
+  dripping.listen(0, '127.0.0.1')
+  await once(dripping, 'listening')
+  const address = dripping.address()
+  const server = { address: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 }
+  const tsig = { name: key.name, algorithm: 'hmac-sha256' as const, secret: Buffer.alloc(32) }
+  const bounds = { requestMsMax: 300, replyBytesMax: 200 }
+  const client = createSignedClient(server, tsig, () => 0, bounds)
+  const failed = failing('unreachable', /no answer in time/)
+  await assert.rejects(client.transfer(zone), failed).finally(() => dripping.close())
 })
 
 const servers: [text: string, want: string | null][] = [

@@ -3,17 +3,18 @@ import type { ColumnType, Generated } from 'kysely'
 import type { RecordType } from '../zones/records.ts'
 import type { HostConflict } from './changes.ts'
 import type { DnsHostErrorKind } from './driver.ts'
+import type { DnsHostKind, DnsHostSettings } from './drivers.ts'
 
 /** A connection of a workspace: where a host is, and what lets us in. */
 export type DnsHostsTable = {
   id: string
   organization_id: string
   workspace_id: string
-  kind: string
+  kind: DnsHostKind
   /** The owner's name for it. */
   name: string
   /** What is no secret, in the form of the kind; see drivers.ts. */
-  settings: ColumnType<unknown, string, string>
+  settings: ColumnType<DnsHostSettings, string, string>
   /** The API key or token, sealed. Named as in the other tables that reseal.ts goes through. */
   sealed_private_key: Buffer
   key_id: string

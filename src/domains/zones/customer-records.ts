@@ -1,17 +1,17 @@
 /** Records that customers keep in the zones of their domains, where this platform answers for them or drives the host. */
 import { type Selectable, sql } from 'kysely'
-import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
+import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { type Db, type Tx, violatedConstraint } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import { isId, newId } from '../../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
-import type { DesiredRecord } from '../desired-records.ts'
-import { type Domain, getDomain } from '../domains.ts'
+import { type Domain, getDomain, lockDomain } from '../domains.ts'
 import { wantedDnsMode } from '../nameservers.ts'
 import type { ZoneRecordsTable } from '../tables.ts'
-import { plannedRecords, protectedRecords, requireUnprotected } from './protected-records.ts'
+import { ttlSeconds } from './policy.ts'
+import { type NewRecord, plannedRecords, protectedRecords, requireUnprotected } from './protected-records.ts'
 import { parseOwnerName } from './record-names.ts'
 import { recordPolicy } from './record-policy.ts'
 import type { RecordType } from './records.ts'
@@ -30,10 +30,18 @@ declare module '../../platform/events.ts' {
   }
 }
 
-export type RecordFilter = { name: string | null; type: RecordType | null }
+export type RecordFilter = {
+  name: string | null
+  type: RecordType | null
+  /** Only the platform's own, or only the customer's. */
+  managed: boolean | null
+}
+
+/** A record that the platform keeps by itself. */
+export type PlannedRecord = NewRecord & { ttl: number }
 
 /**
- * The customer's records, oldest first, and the platform's own.
+ * The customer's records, oldest first, and the platform's own: those come with the first page.
  * @throws Refusal domain_not_found, forbidden.
  */
 export async function listZoneRecords(
@@ -42,27 +50,47 @@ export async function listZoneRecords(
   ref: string,
   filter: RecordFilter,
   page: PageRequest,
-): Promise<{ page: Page<ZoneRecord>; planned: DesiredRecord[] }> {
+): Promise<{ page: Page<ZoneRecord>; planned: PlannedRecord[] }> {
   requireWorkspace(scope)
   const domain = await getDomain(platform, scope, ref)
   // A name that cannot be matches nothing.
   const name = filter.name === null ? null : (parseOwnerName(domain.name, filter.name) ?? '')
-  const rows = await platform.db
+  const own = { ...filter, name }
+  const hasPlanned = filter.managed !== false && page.after === null
+  return {
+    page: filter.managed === true ? toPage([], page) : await zoneRecordsPage(platform.db, domain, own, page),
+    planned: hasPlanned ? await plannedRecordsOf(platform, domain, own) : [],
+  }
+}
+
+async function zoneRecordsPage(
+  db: Db,
+  domain: Domain,
+  { name, type }: RecordFilter,
+  page: PageRequest,
+): Promise<Page<ZoneRecord>> {
+  const rows = await db
     .selectFrom('zone_records')
     .selectAll()
     .where('domain_id', '=', domain.id)
     .$if(name !== null, (query) => query.where(sql<boolean>`name = ${name}`))
-    .$if(filter.type !== null, (query) => query.where(sql<boolean>`type = ${filter.type}`))
+    .$if(type !== null, (query) => query.where(sql<boolean>`type = ${type}`))
     .$if(page.after !== null, (query) => query.where(sql<boolean>`id > ${page.after}::uuid`))
     .orderBy('id')
     .limit(page.limit + 1)
     .execute()
-  const planned = isByHand(domain)
-    ? []
-    : (await plannedRecords(platform, platform.db, domain)).filter(
-        (one) => (name === null || one.name === name) && (filter.type === null || one.type === filter.type),
-      )
-  return { page: toPage(rows, page), planned }
+  return toPage(rows, page)
+}
+
+async function plannedRecordsOf(
+  platform: Platform,
+  domain: Domain,
+  { name, type }: RecordFilter,
+): Promise<PlannedRecord[]> {
+  if (isByHand(domain)) return []
+  return (await plannedRecords(platform, platform.db, domain))
+    .filter((one) => (name === null || one.name === name) && (type === null || one.type === type))
+    .map((one) => ({ name: one.name, type: one.type, value: one.value, ttl: ttlSeconds[one.type] }))
 }
 
 /**
@@ -153,16 +181,7 @@ async function lockZone(
   ref: string,
   allow: { manual: boolean } = { manual: false },
 ): Promise<Domain> {
-  requireWrite(scope)
-  const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
-    .selectFrom('domains')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
+  const domain = await lockDomain(platform, tx, scope, ref)
   if (isByHand(domain) && !allow.manual) throw new Refusal('domain_dns_manual')
   return domain
 }

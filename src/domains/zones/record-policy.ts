@@ -9,6 +9,6 @@ export const recordPolicy = {
   txtBytesMax: 4096,
   ttlSecondsMin: 60,
   ttlSecondsMax: 604_800,
-  /** Where a customer does not say, and of the platform's own records. */
+  /** Where a customer does not say. */
   ttlSecondsDefault: 3600,
 } as const
