@@ -125,6 +125,22 @@ test('the platform’s own zone has its name servers, its host, and the keys of 
   assert.equal(store.content('mw.example')?.rrsets[0]?.type, 'NS')
 })
 
+test('keys that change while they are read for an answer make it old at once', async () => {
+  const name = dkimTarget(t.config, '00000000-0000-7000-8000-0000000000ff', 'mwr1') ?? ''
+  const pending = store.find(name, typeNumbers.TXT)
+  t.platform.bus.publish([
+    {
+      type: 'domain.dkim_keys_created',
+      organizationId: t.scope.organizationId,
+      workspaceId: t.scope.workspaceId,
+      mailboxId: null,
+      data: { domain_id: '00000000-0000-7000-8000-0000000000ff', name: 'read.example' },
+    },
+  ])
+  assert.equal((await pending)?.version.isCurrent, false)
+  assert.equal((await store.find(name, typeNumbers.TXT))?.version.isCurrent, true)
+})
+
 test('a name within it is nobody else’s', async () => {
   await serveDomain(t.platform, t.scope, 'stolen.mw.example')
   await serveDomain(t.platform, t.scope, 'after.example')
