@@ -1,9 +1,11 @@
 /** The DKIM keys of all domains as records of the platform's own zone, for whoever wants all of it. */
+
 import { sql } from 'kysely'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { DkimKey } from '../dkim-keys.ts'
 import { dkimSets } from '../zones/own-zone.ts'
-import { encodeRdata, typeNumbers } from '../zones/rdata.ts'
+import { encodeRdata } from '../zones/rdata.ts'
 import type { WireRRset } from '../zones/zone-answer.ts'
 
 const rowsPerStatement = 5_000
@@ -20,7 +22,7 @@ export async function* allDkimSets({ config, db }: Platform): AsyncGenerator<Wir
     for (const row of rows) {
       for (const { name, ttl, values } of dkimSets(config, row.domain_id, [row])) {
         const rdata = values.flatMap((value) => encodeRdata('TXT', value) ?? [])
-        yield { owner: name, type: typeNumbers.TXT, ttl, rdata, wildcard: null }
+        yield { owner: name, type: dnsTypes.TXT, ttl, rdata, wildcard: null }
       }
     }
     after = rows.at(-1)?.id ?? after
