@@ -72,6 +72,11 @@ const refusedSecondaries: [what: string, body: object, want: string][] = [
     { name: 'a', address: 'ns.example', allow_by_address: true },
     '400 invalid_request',
   ],
+  [
+    'an address of one machine’s own network',
+    { name: 'a', address: 'fe80::1%eth0', allow_by_address: true },
+    '400 invalid_request',
+  ],
   ['an unknown key', { name: 'a', address: '192.0.2.1', tsig_key: unknownId }, '404 tsig_key_not_found'],
   [
     'both',

@@ -1,32 +1,31 @@
-/** The program's own name server over sockets, on a platform of the test's own. */
+/** A test's own name server (test-name-server.ts) with what is more than plain questions: signed zones, transfers, NOTIFY. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { sql } from 'kysely'
-import { connectDomain } from '../domains/domains.ts'
 import { createSecondary } from '../domains/secondaries/secondaries.ts'
 import { createTsigKey } from '../domains/secondaries/tsig-keys.ts'
 import { readSigners } from '../domains/zones/dnssec/zone-signers.ts'
 import type { RecordType } from '../domains/zones/records.ts'
-import { touchZones } from '../domains/zones/serial.ts'
 import { startZoneStore, type ZoneStore } from '../domains/zones/store.ts'
 import { transaction } from '../platform/database.ts'
 import type { DnsServer } from '../platform/dns-wire/client.ts'
+import { dnsTypes } from '../platform/dns-wire/message.ts'
 import type { TsigAlgorithm } from '../platform/dns-wire/tsig.ts'
-import { newId } from '../platform/ids.ts'
 import { startDnsListener } from '../protocols/dns/listener.ts'
 import { startTransfers } from '../protocols/dns/transfer/start.ts'
 import type { SecondaryKey } from './dns-secondaries.ts'
+import { addRecords, serveDomain, type TestRecord } from './test-name-server.ts'
 import { startTestPlatform, type TestPlatform } from './test-platform.ts'
 
-export type TestRecord = [name: string, type: RecordType, value: string, ttl?: number]
+/** With a TTL of 300. */
+export type ShortRecord = [name: string, type: RecordType, value: string]
 
 export type TestDnsServer = TestPlatform & {
   server: DnsServer
   store: ZoneStore
   /** Connects a domain and serves its zone, with these records beside the platform's own. @returns its id. */
-  serve(name: string, records?: readonly TestRecord[]): Promise<string>
+  serve(name: string, records?: readonly ShortRecord[]): Promise<string>
   /** Adds records to a served domain. @returns the zone's new serial. */
-  addRecords(domainId: string, records: readonly TestRecord[]): Promise<number>
+  addRecords(domainId: string, records: readonly ShortRecord[]): Promise<number>
   createKey(name: string, algorithm?: TsigAlgorithm): Promise<SecondaryKey & { id: string }>
   /** @param key null: by its address alone. */
   addSecondary(key: { id: string } | null, at?: Partial<DnsServer>): Promise<string>
@@ -48,49 +47,16 @@ export async function startTestDnsServer(environment: Record<string, string> = {
   const running = stack.move()
   let ports = 1
 
-  const insert = async (domainId: string, records: readonly TestRecord[]): Promise<number> =>
-    await transaction(platform.db, async (tx) => {
-      const now = platform.clock.now()
-      const rows = records.map(([name, type, value, ttl = 300]) => ({
-        id: newId(),
-        workspace_id: scope.workspaceId,
-        domain_id: domainId,
-        name,
-        type,
-        ttl,
-        value,
-        created_at: now,
-        updated_at: now,
-      }))
-      for (let from = 0; from < rows.length; from += rowsPerStatement) {
-        await tx
-          .insertInto('zone_records')
-          .values(rows.slice(from, from + rowsPerStatement))
-          .execute()
-      }
-      await touchZones(platform, tx, [domainId])
-      const { zone_serial: serial } = await tx
-        .selectFrom('domains')
-        .select('zone_serial')
-        .where('id', '=', domainId)
-        .executeTakeFirstOrThrow()
-      return serial
-    })
+  const add = (id: string, records: readonly ShortRecord[]): Promise<number> =>
+    addRecords(platform, { id, workspace_id: scope.workspaceId }, records.map(whole))
   return {
     ...test,
     store,
     server: { address: '127.0.0.1', port: listener.port },
-    addRecords: insert,
+    addRecords: add,
     async serve(name, records = []) {
-      const { id } = await transaction(platform.db, async (tx) => {
-        const domain = await connectDomain(platform, tx, scope, name)
-        await sql`update domains set dns_mode = 'served', state = 'active' where id = ${domain.id}`.execute(
-          tx,
-        )
-        return domain
-      })
-      const serial = await insert(id, records)
-      await untilServed(store, name, serial)
+      const { id } = await serveDomain(platform, scope, name)
+      await untilServed(store, name, await add(id, records))
       return id
     },
     async createKey(name, algorithm = 'hmac-sha256') {
@@ -117,12 +83,14 @@ export async function startTestDnsServer(environment: Record<string, string> = {
   }
 }
 
-const rowsPerStatement = 5_000
+function whole([name, type, value]: ShortRecord): TestRecord {
+  return { name, type, value }
+}
 
 /** The store hears of changes by events, and reads them a moment later. */
 async function untilServed(store: ZoneStore, name: string, serial: number): Promise<void> {
   for (;;) {
-    const found = await store.find(name, 6)
+    const found = await store.find(name, dnsTypes.SOA)
     if (found?.zone.name === name && found.zone.serial >= serial) return
     await new Promise((resolve) => setImmediate(resolve))
   }

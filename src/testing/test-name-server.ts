@@ -4,7 +4,7 @@ import { connectDomain, type Domain } from '../domains/domains.ts'
 import type { RecordType } from '../domains/zones/records.ts'
 import { touchZones } from '../domains/zones/serial.ts'
 import { startZoneStore, type ZoneStore, type ZoneStoreOptions } from '../domains/zones/store.ts'
-import { transaction } from '../platform/database.ts'
+import { type Tx, transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type DnsListenerOptions, startDnsListener } from '../protocols/dns/listener.ts'
@@ -70,40 +70,49 @@ export async function serveDomain(
   })
 }
 
-/** Adds records of the owner's to a zone, as the API does. */
+/** Adds records of the owner's to a zone, as the API does. @returns its new serial. */
 export async function addRecords(
   platform: Platform,
-  domain: Domain,
+  domain: Pick<Domain, 'id' | 'workspace_id'>,
   records: readonly TestRecord[],
-): Promise<void> {
-  await transaction(platform.db, async (tx) => {
+): Promise<number> {
+  return await transaction(platform.db, async (tx) => {
     await insertRecords(platform, tx, domain, records)
     await touchZones(platform, tx, [domain.id])
+    const { zone_serial: serial } = await tx
+      .selectFrom('domains')
+      .select('zone_serial')
+      .where('id', '=', domain.id)
+      .executeTakeFirstOrThrow()
+    return serial
   })
 }
 
+// A statement has 65,535 parameters at most.
+const rowsPerStatement = 5_000
+
 async function insertRecords(
   platform: Platform,
-  tx: Parameters<typeof touchZones>[1],
-  domain: Domain,
+  tx: Tx,
+  domain: Pick<Domain, 'id' | 'workspace_id'>,
   records: readonly TestRecord[],
 ): Promise<void> {
-  if (records.length === 0) return
   const now = platform.clock.now()
-  await tx
-    .insertInto('zone_records')
-    .values(
-      records.map(({ name, type, ttl = 300, value }) => ({
-        id: newId(),
-        workspace_id: domain.workspace_id,
-        domain_id: domain.id,
-        name,
-        type,
-        ttl,
-        value,
-        created_at: now,
-        updated_at: now,
-      })),
-    )
-    .execute()
+  const rows = records.map(({ name, type, ttl = 300, value }) => ({
+    id: newId(),
+    workspace_id: domain.workspace_id,
+    domain_id: domain.id,
+    name,
+    type,
+    ttl,
+    value,
+    created_at: now,
+    updated_at: now,
+  }))
+  for (let from = 0; from < rows.length; from += rowsPerStatement) {
+    await tx
+      .insertInto('zone_records')
+      .values(rows.slice(from, from + rowsPerStatement))
+      .execute()
+  }
 }

@@ -12,7 +12,7 @@ import {
   rcodes,
 } from '../../platform/dns-wire/message.ts'
 import type { TsigKey } from '../../platform/dns-wire/tsig.ts'
-import { encodeRdata, typeNumbers } from '../zones/rdata.ts'
+import { encodeRdata } from '../zones/rdata.ts'
 import { decodeRdata, recordTypeOf } from '../zones/rdata-text.ts'
 import type { RecordType, RRset } from '../zones/records.ts'
 import { type DnsHost, DnsHostError, type HostZone, type SetChange } from './driver.ts'
@@ -141,7 +141,7 @@ function updatesOf(
     .map((value) => ({ value, rdata: rdataOf(type, value) }))
   const isTtlAsWanted = present === undefined || present.ttl === ttl || kept.length === 0
   if (gone.length === 0 && missing.length === 0 && isTtlAsWanted) return null
-  const record = { owner: name, type: typeNumbers[type] }
+  const record = { owner: name, type: dnsTypes[type] }
   // RFC 2136 §2.5: class NONE takes a record out; one that is there already is put in again for its TTL (§3.4.2.2).
   return {
     removals: gone.map(({ rdata }) => encodeRecord({ ...record, class: dnsClasses.NONE, ttl: 0, rdata })),

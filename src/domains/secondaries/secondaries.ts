@@ -46,7 +46,8 @@ export async function createSecondary(
   organizationId: string,
   wanted: NewSecondary,
 ): Promise<SecondaryRow> {
-  if (isIP(wanted.address) === 0)
+  // One with a zone (RFC 4007 §11) means something to one machine only, and is none for the database.
+  if (isIP(wanted.address) === 0 || wanted.address.includes('%'))
     throw new Refusal('invalid_request', `"${wanted.address}" is no IP address.`)
   if ((wanted.tsigKeyId === null) !== wanted.byAddress) {
     throw new Refusal('invalid_request', 'A secondary has a TSIG key, or allow_by_address without one.')
@@ -121,10 +122,17 @@ export async function knownSecondaries(platform: Platform): Promise<Secondaries>
 
 /** Whether whoever signed with this key, or asks without one from this address, may have our zones. */
 export function mayTransfer(known: Secondaries, key: TsigKey | null, address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  const plain = unmapped(address)
   return known.all.some((secondary) =>
-    key === null ? secondary.key === null && secondary.address === plain : secondary.key?.name === key.name,
+    key === null
+      ? secondary.key === null && unmapped(secondary.address) === plain
+      : secondary.key?.name === key.name,
   )
+}
+
+/** An IPv4 address as such, also when it is written as an IPv6 one (RFC 4291 §2.5.5.2). */
+function unmapped(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 async function readSecondaries(platform: Platform): Promise<Secondaries> {

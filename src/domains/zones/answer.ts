@@ -4,10 +4,10 @@
  * its own answer, and may be another workspace's.
  */
 
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { decodeName, isWithin, parentOf } from '../../platform/dns-wire/names.ts'
 import type { CompiledZone } from './compiled-zone.ts'
 import { zoneLimits } from './policy.ts'
-import { typeNumbers } from './rdata.ts'
 import type { WireRRset, ZoneAnswer } from './zone-answer.ts'
 
 type Sets = ReadonlyMap<number, WireRRset>
@@ -38,7 +38,7 @@ export function answerFrom(zone: CompiledZone, name: string, type: number): Zone
     }
     const found = setsAt(zone, current)
     if (found === null) return done('nxdomain', current, { authority: [zone.negativeSoa] })
-    const cname = found.get(typeNumbers.CNAME)
+    const cname = found.get(dnsTypes.CNAME)
     if (cname !== undefined && !answersBesideCname.has(type)) {
       answers.push(cname)
       const target = decodeName(cname.rdata[0] ?? Buffer.alloc(1), 0)
@@ -47,7 +47,7 @@ export function answerFrom(zone: CompiledZone, name: string, type: number): Zone
       current = target
       continue
     }
-    const set = type === typeNumbers.ANY ? anySet(found) : found.get(type)
+    const set = type === dnsTypes.ANY ? anySet(found) : found.get(type)
     if (set === undefined) return done('nodata', current, { authority: [zone.negativeSoa], sets: found })
     answers.push(set)
     return done('records', current, { additional: addressesFor(zone, [set]), sets: found })
@@ -56,10 +56,10 @@ export function answerFrom(zone: CompiledZone, name: string, type: number): Zone
 
 /** Types that may stand beside a CNAME (RFC 4035 §2.5), CNAME itself, and ANY: they do not follow it. */
 const answersBesideCname: ReadonlySet<number> = new Set([
-  typeNumbers.CNAME,
-  typeNumbers.RRSIG,
-  typeNumbers.NSEC,
-  typeNumbers.ANY,
+  dnsTypes.CNAME,
+  dnsTypes.RRSIG,
+  dnsTypes.NSEC,
+  dnsTypes.ANY,
 ])
 
 /**
@@ -70,9 +70,9 @@ function cutAbove(zone: CompiledZone, name: string, type: number): WireRRset | n
   if (zone.cuts.size === 0) return null
   let highest: string | null = null
   for (let at: string | null = name; at !== null && at !== zone.name; at = parentOf(at)) {
-    if (zone.cuts.has(at) && !(at === name && type === typeNumbers.DS)) highest = at
+    if (zone.cuts.has(at) && !(at === name && type === dnsTypes.DS)) highest = at
   }
-  return highest === null ? null : (zone.nodes.get(highest)?.get(typeNumbers.NS) ?? null)
+  return highest === null ? null : (zone.nodes.get(highest)?.get(dnsTypes.NS) ?? null)
 }
 
 /** The sets at a name, or what the wildcard at its closest encloser makes of itself (RFC 4592 §3.3.1). */
@@ -90,7 +90,7 @@ function setsAt(zone: CompiledZone, name: string): Sets | null {
 
 /** RFC 8482 §4.1: one of the sets stands for all. A CNAME is always that one; else it is a small one. */
 function anySet(sets: Sets): WireRRset | undefined {
-  const cname = sets.get(typeNumbers.CNAME)
+  const cname = sets.get(dnsTypes.CNAME)
   if (cname !== undefined) return cname
   const size = (set: WireRRset): number => set.rdata.reduce((bytes, one) => bytes + one.length, 0)
   return [...sets.values()].sort((one, other) => size(one) - size(other))[0]
@@ -98,9 +98,9 @@ function anySet(sets: Sets): WireRRset | undefined {
 
 /** Where in its RDATA a record names a host whose addresses whoever asked will want next. */
 const hostOffsets: ReadonlyMap<number, number> = new Map([
-  [typeNumbers.NS, 0],
-  [typeNumbers.MX, 2],
-  [typeNumbers.SRV, 6],
+  [dnsTypes.NS, 0],
+  [dnsTypes.MX, 2],
+  [dnsTypes.SRV, 6],
 ])
 
 function addressesFor(zone: CompiledZone, sets: readonly WireRRset[]): WireRRset[] {
@@ -114,6 +114,6 @@ function addressesFor(zone: CompiledZone, sets: readonly WireRRset[]): WireRRset
   }
   return [...hosts].flatMap((host) => {
     const node = zone.nodes.get(host)
-    return [typeNumbers.A, typeNumbers.AAAA].flatMap((type) => node?.get(type) ?? [])
+    return [dnsTypes.A, dnsTypes.AAAA].flatMap((type) => node?.get(type) ?? [])
   })
 }

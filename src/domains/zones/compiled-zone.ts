@@ -1,8 +1,9 @@
 /** A zone in the form that questions are answered from: its sets in wire form, by name and type. */
 
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { isWithin, parentOf } from '../../platform/dns-wire/names.ts'
 import { soaTimers } from './policy.ts'
-import { encodeRdata, typeNumbers } from './rdata.ts'
+import { encodeRdata } from './rdata.ts'
 import type { Zone } from './records.ts'
 import { type SoaNames, soaRdata } from './soa.ts'
 import type { WireRRset } from './zone-answer.ts'
@@ -43,19 +44,19 @@ export function compileZone(
   }
   const soaSet = {
     owner: zone.name,
-    type: typeNumbers.SOA,
+    type: dnsTypes.SOA,
     ttl: soaTimers.ttl,
     rdata: [soaRdata(soa, zone.serial)],
     wildcard: null,
   }
-  nodeAt(zone.name).set(typeNumbers.SOA, soaSet)
+  nodeAt(zone.name).set(dnsTypes.SOA, soaSet)
   for (const { name, type, ttl, values } of zone.rrsets) {
     if (!isWithin(name, zone.name)) continue
     const rdata = values.flatMap((value) => encodeRdata(type, value) ?? [])
     if (rdata.length === 0) continue
-    nodeAt(name).set(typeNumbers[type], {
+    nodeAt(name).set(dnsTypes[type], {
       owner: name,
-      type: typeNumbers[type],
+      type: dnsTypes[type],
       ttl,
       rdata,
       wildcard: null,

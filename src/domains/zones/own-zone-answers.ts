@@ -35,19 +35,19 @@ export function createOwnZone(platform: Platform): OwnZone {
   let challenges: readonly RRset[] = []
   let reading: Promise<void> = Promise.resolve()
 
-  const found = (sets: readonly RRset[]): FoundZone | null => {
+  const found = (sets: readonly RRset[], of: Version): FoundZone | null => {
     const zone = ownZone(config, serial)
     if (zone === null || config.dnsZone === null) return null
     const whole = { ...zone, rrsets: [...zone.rrsets, ...challenges, ...sets] }
     const made: CompiledZone = compileZone(whole, soaNames(config, ownNameservers(config)), [
       dkimNode(config.dnsZone),
     ])
-    return { zone: made, version, signer: null }
+    return { zone: made, version: of, signer: null }
   }
   const renew = (): void => {
     version.isCurrent = false
     version = { isCurrent: true }
-    withoutKeys = found([])
+    withoutKeys = null // made when it is asked for: a change of any domain comes by here
   }
   const readChallenges = async (): Promise<void> => {
     challenges = await platformChallengeRecords(platform.db)
@@ -78,10 +78,15 @@ export function createOwnZone(platform: Platform): OwnZone {
     },
     find(dnsZone, name) {
       const domainId = dkimDomainOf(dnsZone, name)
-      if (domainId === null) return withoutKeys
+      if (domainId === null) {
+        withoutKeys ??= found([], version)
+        return withoutKeys
+      }
+      // Of now: what is heard of while keys are read makes what is then answered old.
+      const asked = version
       const known = keys.of(domainId)
       const withKeys = (of: Awaited<typeof known>): FoundZone | null =>
-        of === null ? null : found(dkimSets(config, domainId, of))
+        of === null ? null : found(dkimSets(config, domainId, of), asked)
       return known instanceof Promise ? known.then(withKeys) : withKeys(known)
     },
   }

@@ -1,13 +1,14 @@
 /** RDATA as it came over a wire, in the form of zones/records.ts: the other way round of rdata.ts. */
+
 import type { WireRecord } from '../../platform/dns-wire/message.ts'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { readName, WireError } from '../../platform/dns-wire/names.ts'
-import { typeNumbers } from './rdata.ts'
 import { parseRecordValue } from './record-values.ts'
 import { type RecordType, recordTypes } from './records.ts'
 
 /** The type of a number; null for one that no zone of ours holds. */
 export function recordTypeOf(number: number): RecordType | null {
-  return recordTypes.find((type) => typeNumbers[type] === number) ?? null
+  return recordTypes.find((type) => dnsTypes[type] === number) ?? null
 }
 
 /**

@@ -4,26 +4,6 @@ import { addressBytes } from '../../platform/address-bytes.ts'
 import { tryEncodeName } from '../../platform/dns-wire/names.ts'
 import type { RecordType } from './records.ts'
 
-/** Numbers of types, those of questions included that only a name server meets. */
-export const typeNumbers = {
-  A: 1,
-  NS: 2,
-  CNAME: 5,
-  SOA: 6,
-  PTR: 12,
-  MX: 15,
-  TXT: 16,
-  AAAA: 28,
-  SRV: 33,
-  DS: 43,
-  RRSIG: 46,
-  NSEC: 47,
-  DNSKEY: 48,
-  TLSA: 52,
-  ANY: 255,
-  CAA: 257,
-} as const satisfies Record<RecordType, number> & Record<string, number>
-
 const rdataBytesMax = 65_535
 const stringBytesMax = 255 // RFC 1035 §3.3.14
 

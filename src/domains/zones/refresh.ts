@@ -59,9 +59,10 @@ export function createRefresher({ log, refresh, findChanged }: RefreshSources): 
     }
   }
   const wake = (): void => {
-    if (state !== 'started') return
+    if (state !== 'started' || !(isInDoubt || changed.size > 0)) return
     running ??= run().finally(() => {
       running = null
+      wake() // what was noted since it last looked
     })
   }
   return {

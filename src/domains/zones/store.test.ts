@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { transaction } from '../../platform/database.ts'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { addRecords, serveDomain } from '../../testing/test-name-server.ts'
 import { openSecondNode } from '../../testing/test-node.ts'
 import { startTestPlatform, type TestPlatform } from '../../testing/test-platform.ts'
@@ -9,7 +10,6 @@ import { connectDomain, deleteDomain, moveDomain } from '../domains.ts'
 import { bringSerialsUpToDate } from './fingerprint.ts'
 import type { FoundZone } from './found-zone.ts'
 import { dkimTarget } from './own-names.ts'
-import { typeNumbers } from './rdata.ts'
 import { startZoneStore, type ZoneStore } from './store.ts'
 import type { WireRRset, ZoneAnswer } from './zone-answer.ts'
 
@@ -45,44 +45,44 @@ async function nodeAt(
   name: string,
   of: ZoneStore = store,
 ): Promise<FoundZone['zone']['nodes'] extends ReadonlyMap<string, infer N> ? N | null : never> {
-  const found = await of.find(name, typeNumbers.TXT)
+  const found = await of.find(name, dnsTypes.TXT)
   return found?.zone.nodes.get(name) ?? null
 }
 
 test('what was there before the start is served, what is not ours is not', async () => {
-  assert.equal((await store.find('early.example', typeNumbers.MX))?.zone.name, 'early.example')
-  assert.equal(store.find('late.example', typeNumbers.MX), null)
-  assert.equal(store.find('demo.test', typeNumbers.MX), null, 'its DNS is elsewhere')
+  assert.equal((await store.find('early.example', dnsTypes.MX))?.zone.name, 'early.example')
+  assert.equal(store.find('late.example', dnsTypes.MX), null)
+  assert.equal(store.find('demo.test', dnsTypes.MX), null, 'its DNS is elsewhere')
 })
 
 test('a domain is served once it is there, follows its records and keys, and goes when it is deleted', async () => {
   const domain = await serveDomain(t.platform, t.scope, 'changing.example')
-  const first = await eventually(() => store.find('changing.example', typeNumbers.MX))
+  const first = await eventually(() => store.find('changing.example', dnsTypes.MX))
   await addRecords(t.platform, domain, [{ name: 'new.changing.example', type: 'TXT', value: 'hello' }])
   await eventually(() => nodeAt('new.changing.example'))
   assert.equal(first.version.isCurrent, false)
   await makeDkimKeys(t.platform, domain.id)
   await eventually(() => nodeAt('mwr1._domainkey.changing.example'))
-  const second = await eventually(() => store.find('changing.example', typeNumbers.MX))
+  const second = await eventually(() => store.find('changing.example', dnsTypes.MX))
   assert.ok(second.zone.serial > first.zone.serial)
   await transaction(t.platform.db, (tx) =>
     deleteDomain(t.platform, tx, t.scope, domain.id, () => Promise.resolve(true)),
   )
-  await eventually(() => store.find('changing.example', typeNumbers.MX) === null || null)
+  await eventually(() => store.find('changing.example', dnsTypes.MX) === null || null)
   assert.equal(second.version.isCurrent, false)
 })
 
 test('a suspended domain keeps its zone: its mail waits elsewhere meanwhile', async () => {
   const domain = await serveDomain(t.platform, t.scope, 'suspended.example')
-  const before = await eventually(() => store.find('suspended.example', typeNumbers.MX))
+  const before = await eventually(() => store.find('suspended.example', dnsTypes.MX))
   await transaction(t.platform.db, (tx) => moveDomain(t.platform, tx, domain, 'suspended'))
   await eventually(() => (before.version.isCurrent ? null : true))
-  assert.ok(store.find('suspended.example', typeNumbers.MX))
+  assert.ok(store.find('suspended.example', dnsTypes.MX))
 })
 
 test('after a doubt everything that has changed is found', async () => {
   const domain = await serveDomain(t.platform, t.scope, 'doubted.example')
-  await eventually(() => store.find('doubted.example', typeNumbers.MX))
+  await eventually(() => store.find('doubted.example', dnsTypes.MX))
   const { topology } = store
   // As another node would, with its event lost.
   await t.platform.db
@@ -97,11 +97,11 @@ test('after a doubt everything that has changed is found', async () => {
     .execute()
   t.platform.bus.doubt()
   await eventually(async () =>
-    (await store.find('doubted.example', typeNumbers.MX))?.zone.serial === domain.zone_serial + 100
+    (await store.find('doubted.example', dnsTypes.MX))?.zone.serial === domain.zone_serial + 100
       ? true
       : null,
   )
-  await eventually(() => (store.find('early.example', typeNumbers.MX) === null ? true : null))
+  await eventually(() => (store.find('early.example', dnsTypes.MX) === null ? true : null))
   assert.ok(store.topology > topology)
 })
 
@@ -112,24 +112,40 @@ test('the platform’s own zone has its name servers, its host, and the keys of 
   const target = (selector: string): string => dkimTarget(t.config, domain.id, selector) ?? ''
   assert.equal(await nodeAt(target('mwr1')), null)
   await makeDkimKeys(t.platform, domain.id)
-  const rdata = (await eventually(() => nodeAt(target('mwr1')))).get(typeNumbers.TXT)?.rdata[0]
+  const rdata = (await eventually(() => nodeAt(target('mwr1')))).get(dnsTypes.TXT)?.rdata[0]
   assert.match(rdata?.toString('latin1') ?? '', /v=DKIM1; k=rsa; p=/)
   assert.ok(await nodeAt(target('mwe1')))
   assert.equal(await nodeAt(target('other')), null)
   assert.ok(await nodeAt('dkim.mw.example'), 'an empty non-terminal')
   for (const host of ['mw.example', 'mx.mw.example', 'ns1.mw.example', 'ns2.mw.example', '*.ns.mw.example']) {
     const node = await nodeAt(host)
-    assert.equal(node?.get(typeNumbers.A)?.rdata[0]?.toString('hex'), 'c0000201', host)
-    assert.equal(node?.get(typeNumbers.AAAA)?.rdata.length, 1, host)
+    assert.equal(node?.get(dnsTypes.A)?.rdata[0]?.toString('hex'), 'c0000201', host)
+    assert.equal(node?.get(dnsTypes.AAAA)?.rdata.length, 1, host)
   }
   assert.equal(store.content('mw.example')?.rrsets[0]?.type, 'NS')
+})
+
+test('keys that change while they are read for an answer make it old at once', async () => {
+  const name = dkimTarget(t.config, '00000000-0000-7000-8000-0000000000ff', 'mwr1') ?? ''
+  const pending = store.find(name, dnsTypes.TXT)
+  t.platform.bus.publish([
+    {
+      type: 'domain.dkim_keys_created',
+      organizationId: t.scope.organizationId,
+      workspaceId: t.scope.workspaceId,
+      mailboxId: null,
+      data: { domain_id: '00000000-0000-7000-8000-0000000000ff', name: 'read.example' },
+    },
+  ])
+  assert.equal((await pending)?.version.isCurrent, false)
+  assert.equal((await store.find(name, dnsTypes.TXT))?.version.isCurrent, true)
 })
 
 test('a name within it is nobody else’s', async () => {
   await serveDomain(t.platform, t.scope, 'stolen.mw.example')
   await serveDomain(t.platform, t.scope, 'after.example')
-  await eventually(() => store.find('after.example', typeNumbers.MX))
-  assert.equal((await store.find('stolen.mw.example', typeNumbers.MX))?.zone.name, 'mw.example')
+  await eventually(() => store.find('after.example', dnsTypes.MX))
+  assert.equal((await store.find('stolen.mw.example', dnsTypes.MX))?.zone.name, 'mw.example')
 })
 
 test('another node hears of it', async () => {
@@ -137,7 +153,7 @@ test('another node hears of it', async () => {
   const theirs = await startZoneStore(other)
   stack.defer(() => theirs.stop())
   const domain = await serveDomain(t.platform, t.scope, 'nodes.example')
-  await eventually(() => theirs.find('nodes.example', typeNumbers.MX))
+  await eventually(() => theirs.find('nodes.example', dnsTypes.MX))
   await addRecords(t.platform, domain, [{ name: 'new.nodes.example', type: 'TXT', value: 'hello' }])
   await eventually(() => nodeAt('new.nodes.example', theirs))
 })
@@ -153,8 +169,8 @@ test('a zone has the signer that is read with it', async () => {
     readSigners: async (ids) => new Map(ids.filter((id) => id === domain.id).map((id) => [id, signer])),
   })
   stack.defer(() => signing.stop())
-  assert.equal((await signing.find('signed.example', typeNumbers.MX))?.signer, signer)
-  assert.equal((await signing.find('after.example', typeNumbers.MX))?.signer, null)
+  assert.equal((await signing.find('signed.example', dnsTypes.MX))?.signer, signer)
+  assert.equal((await signing.find('after.example', dnsTypes.MX))?.signer, null)
 })
 
 test('when the configuration makes other records, every served zone gets a new serial, once', async () => {

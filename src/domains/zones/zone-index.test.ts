@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { typeNumbers } from './rdata.ts'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { createZoneIndex, type IndexedZone } from './zone-index.ts'
 
 function zone(name: string, workspaceId = 'a', isProven = true, id = `${workspaceId} ${name}`): IndexedZone {
@@ -8,25 +8,25 @@ function zone(name: string, workspaceId = 'a', isProven = true, id = `${workspac
 }
 
 const rows: [zones: IndexedZone[], name: string, type: number, wanted: string | null][] = [
-  [[zone('x.example')], 'x.example', typeNumbers.A, 'a x.example'],
-  [[zone('x.example')], 'b.a.x.example', typeNumbers.A, 'a x.example'],
-  [[zone('x.example')], 'yx.example', typeNumbers.A, null],
-  [[zone('x.example')], 'example', typeNumbers.A, null],
-  [[zone('x.example')], '', typeNumbers.A, null],
-  [[zone('x.example'), zone('s.x.example')], 'a.s.x.example', typeNumbers.A, 'a s.x.example'],
+  [[zone('x.example')], 'x.example', dnsTypes.A, 'a x.example'],
+  [[zone('x.example')], 'b.a.x.example', dnsTypes.A, 'a x.example'],
+  [[zone('x.example')], 'yx.example', dnsTypes.A, null],
+  [[zone('x.example')], 'example', dnsTypes.A, null],
+  [[zone('x.example')], '', dnsTypes.A, null],
+  [[zone('x.example'), zone('s.x.example')], 'a.s.x.example', dnsTypes.A, 'a s.x.example'],
   // DS is the parent's, when we have it.
-  [[zone('x.example'), zone('s.x.example')], 's.x.example', typeNumbers.DS, 'a x.example'],
-  [[zone('s.x.example')], 's.x.example', typeNumbers.DS, 'a s.x.example'],
+  [[zone('x.example'), zone('s.x.example')], 's.x.example', dnsTypes.DS, 'a x.example'],
+  [[zone('s.x.example')], 's.x.example', dnsTypes.DS, 'a s.x.example'],
   // Who has connected a name within another workspace's domain does not get it by that.
-  [[zone('x.example'), zone('s.x.example', 'b', false)], 'a.s.x.example', typeNumbers.A, 'a x.example'],
-  [[zone('x.example'), zone('s.x.example', 'b', true)], 'a.s.x.example', typeNumbers.A, 'b s.x.example'],
-  [[zone('x.example'), zone('s.x.example', 'a', false)], 'a.s.x.example', typeNumbers.A, 'a s.x.example'],
+  [[zone('x.example'), zone('s.x.example', 'b', false)], 'a.s.x.example', dnsTypes.A, 'a x.example'],
+  [[zone('x.example'), zone('s.x.example', 'b', true)], 'a.s.x.example', dnsTypes.A, 'b s.x.example'],
+  [[zone('x.example'), zone('s.x.example', 'a', false)], 'a.s.x.example', dnsTypes.A, 'a s.x.example'],
   // Nor who has connected a name above.
-  [[zone('x.example', 'b', false), zone('s.x.example')], 'a.s.x.example', typeNumbers.A, 'a s.x.example'],
+  [[zone('x.example', 'b', false), zone('s.x.example')], 'a.s.x.example', dnsTypes.A, 'a s.x.example'],
   [
     [zone('x.example', 'b', false), zone('s.x.example', 'a', false)],
     's.x.example',
-    typeNumbers.A,
+    dnsTypes.A,
     'a s.x.example',
   ],
 ]
@@ -94,5 +94,5 @@ test('a name that is connected anew is not lost with its former row', () => {
   index.put(zone('x.example', 'a', true, 'old'))
   index.put(zone('x.example', 'b', true, 'new'))
   index.remove('old')
-  assert.equal(index.nearest('x.example', typeNumbers.A)?.id, 'new')
+  assert.equal(index.nearest('x.example', dnsTypes.A)?.id, 'new')
 })

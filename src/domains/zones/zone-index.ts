@@ -1,7 +1,7 @@
 /** Which zone a name belongs to, among those that this node serves. */
 
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { parentOf } from '../../platform/dns-wire/names.ts'
-import { typeNumbers } from './rdata.ts'
 
 export type IndexedZone = {
   readonly id: string
@@ -73,7 +73,7 @@ export function createZoneIndex<Z extends IndexedZone>(): ZoneIndex<Z> {
         const zone = byName.get(at)
         if (zone === undefined) continue
         // RFC 4035 §3.1.4.1: DS is the parent's, when we have it.
-        if (type === typeNumbers.DS && at === name) child = zone
+        if (type === dnsTypes.DS && at === name) child = zone
         else if (best === null || isTakenFrom(zone, best)) best = zone
       }
       return best ?? child

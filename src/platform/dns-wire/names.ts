@@ -124,14 +124,19 @@ export function decodeName(bytes: Buffer, at: number): string {
   return text
 }
 
-/** The order of RFC 4034 §6.1: by labels from the right, each as bytes. */
-export function compareNames(a: string, b: string): number {
-  const [left, right] = [labelsOf(a).toReversed(), labelsOf(b).toReversed()]
-  for (const [index, label] of left.entries()) {
-    const other = right[index]
-    if (other === undefined) return 1
-    const order = Buffer.compare(label, other)
+/** Names in the order of RFC 4034 §6.1: by labels from the right, each as bytes. */
+export function sortNames(names: Iterable<string>): string[] {
+  return Array.from(names, (name) => ({ name, labels: labelsOf(name).toReversed() }))
+    .sort((one, other) => compareLabels(one.labels, other.labels))
+    .map(({ name }) => name)
+}
+
+function compareLabels(one: readonly Buffer[], other: readonly Buffer[]): number {
+  for (const [index, label] of one.entries()) {
+    const theirs = other[index]
+    if (theirs === undefined) return 1
+    const order = Buffer.compare(label, theirs)
     if (order !== 0) return order
   }
-  return left.length - right.length
+  return one.length - other.length
 }

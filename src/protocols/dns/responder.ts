@@ -108,10 +108,12 @@ export function createResponder(parts: ResponderParts): Responder {
     const answer = async (bytesMax: number): Promise<Buffer> => {
       const { question } = query
       const name = decodeName(bytes, headerBytes)
-      const found = question === null ? null : await store.find(name, question.type)
+      const found = question === null ? null : store.find(name, question.type)
       if (question === null || found === null)
         return errorAnswer(rcodes.refused, questionOf(query, bytes)).bytes
-      return makeAnswer(found, name, query, question, bytes, bytesMax).bytes
+      const zone = await found
+      if (zone === null) return errorAnswer(rcodes.serverFailure, questionOf(query, bytes)).bytes
+      return makeAnswer(zone, name, query, question, bytes, bytesMax).bytes
     }
     try {
       const replies = await handleOther({ bytes, query, ...client, answer })

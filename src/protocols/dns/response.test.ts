@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as dnsPacket from 'dns-packet'
 import fc from 'fast-check'
-import { encodeRdata, typeNumbers } from '../../domains/zones/rdata.ts'
+import { encodeRdata } from '../../domains/zones/rdata.ts'
 import type { RecordType } from '../../domains/zones/records.ts'
 import type { WireRRset } from '../../domains/zones/zone-answer.ts'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { writeResponse, writeTruncation } from './response.ts'
 
 function questionFor(name: string): Buffer {
@@ -13,7 +14,7 @@ function questionFor(name: string): Buffer {
 
 function set(owner: string, type: RecordType, ...values: string[]): WireRRset {
   const rdata = values.map((value) => encodeRdata(type, value) ?? assert.fail(value))
-  return { owner, type: typeNumbers[type], ttl: 60, rdata, wildcard: null }
+  return { owner, type: dnsTypes[type], ttl: 60, rdata, wildcard: null }
 }
 
 const empty = { answers: [], authority: [], additional: [] }
@@ -110,7 +111,7 @@ test('whatever the sets, the message is no longer than allowed and others can re
         if (record.type === 'NS' || record.type === 'CNAME') {
           assert.deepEqual(encodeRdata(record.type, record.data), rdata[0])
         }
-        assert.equal(typeNumbers[record.type as RecordType], type)
+        assert.equal(dnsTypes[record.type as RecordType], type)
       }
     }),
     { numRuns: 500 },

@@ -1,6 +1,7 @@
 /** Writes responses: sections with compressed names, cut where they do not fit (RFC 1035 §4.1, RFC 2181 §9). */
-import { typeNumbers } from '../../domains/zones/rdata.ts'
+
 import type { WireRRset } from '../../domains/zones/zone-answer.ts'
+import { dnsTypes } from '../../platform/dns-wire/message.ts'
 import { tryEncodeName } from '../../platform/dns-wire/names.ts'
 import { dnsLimits } from './limits.ts'
 import { headerBytes } from './query.ts'
@@ -159,11 +160,11 @@ function createWriter(question: Buffer, bytesMax: number) {
 
 /** Names in RDATA of these types, and no others, may be compressed (RFC 3597 §4). */
 const compressible: ReadonlyMap<number, { at: number; count: number }> = new Map([
-  [typeNumbers.NS, { at: 0, count: 1 }],
-  [typeNumbers.CNAME, { at: 0, count: 1 }],
-  [typeNumbers.PTR, { at: 0, count: 1 }],
-  [typeNumbers.MX, { at: 2, count: 1 }],
-  [typeNumbers.SOA, { at: 0, count: 2 }],
+  [dnsTypes.NS, { at: 0, count: 1 }],
+  [dnsTypes.CNAME, { at: 0, count: 1 }],
+  [dnsTypes.PTR, { at: 0, count: 1 }],
+  [dnsTypes.MX, { at: 2, count: 1 }],
+  [dnsTypes.SOA, { at: 0, count: 2 }],
 ])
 
 function endOfName(bytes: Buffer, at: number): number {

@@ -11,8 +11,12 @@ import type { WireRRset } from '../zone-answer.ts'
  * @param exists whether the name does; NXNAME marks one that does not (§3.1).
  */
 export function nsecOf(name: string, types: readonly number[], exists: boolean, ttl: number): WireRRset {
-  const bitmap = typeBitmap([...types, dnsTypes.RRSIG, dnsTypes.NSEC, ...(exists ? [] : [dnsTypes.NXNAME])])
-  const rdata = Buffer.concat([successor(encodeName(name)), bitmap])
+  return nsecTo(name, successor(encodeName(name)), exists ? types : [...types, dnsTypes.NXNAME], ttl)
+}
+
+/** @param next in wire form. @param types without RRSIG and NSEC. */
+export function nsecTo(name: string, next: Buffer, types: readonly number[], ttl: number): WireRRset {
+  const rdata = Buffer.concat([next, typeBitmap([...types, dnsTypes.RRSIG, dnsTypes.NSEC])])
   return { owner: name, type: dnsTypes.NSEC, ttl, rdata: [rdata], wildcard: null }
 }
 

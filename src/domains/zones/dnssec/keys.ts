@@ -2,14 +2,14 @@
 import { createPrivateKey, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Selectable } from 'kysely'
-import { requireWrite, type Scope } from '../../../accounts/principals.ts'
+import type { Scope } from '../../../accounts/principals.ts'
 import { type Db, type Tx, transaction } from '../../../platform/database.ts'
 import { Refusal } from '../../../platform/errors.ts'
 import { appendEvents } from '../../../platform/events.ts'
 import { newId } from '../../../platform/ids.ts'
 import { addJob } from '../../../platform/jobs.ts'
 import type { Platform } from '../../../platform/platform.ts'
-import { type Domain, getDomain } from '../../domains.ts'
+import { type Domain, lockDomain } from '../../domains.ts'
 import { privateKeyContext } from '../../reseal.ts'
 import { touchZones } from '../serial.ts'
 import { dnskeyRdata, keyTagOf, publicPoint } from './key-records.ts'
@@ -32,7 +32,6 @@ export async function dnssecKeyOf(db: Db, domainId: string): Promise<DnssecKeyRo
  * @throws Refusal domain_not_found, dnssec_not_served, forbidden.
  */
 export async function enableDnssec(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
-  requireWrite(scope)
   const domain = await lockDomain(platform, tx, scope, ref)
   if (domain.dns_mode !== 'served') throw new Refusal('dnssec_not_served')
   const inserted = await tx
@@ -52,7 +51,6 @@ export async function enableDnssec(platform: Platform, tx: Tx, scope: Scope, ref
  * @throws Refusal domain_not_found, forbidden.
  */
 export async function disableDnssec(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
-  requireWrite(scope)
   const domain = await lockDomain(platform, tx, scope, ref)
   const deleted = await tx
     .deleteFrom('dnssec_keys')
@@ -62,19 +60,6 @@ export async function disableDnssec(platform: Platform, tx: Tx, scope: Scope, re
   if (deleted.length === 0) return domain
   await touchZones(platform, tx, [domain.id])
   await tell(platform, tx, domain, { type: 'domain.dnssec_disabled', data: ids(domain) })
-  return domain
-}
-
-async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
-  const { id } = await getDomain(platform, scope, ref, tx)
-  const domain = await tx
-    .selectFrom('domains')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
-  if (!domain) throw new Refusal('domain_not_found')
   return domain
 }
 

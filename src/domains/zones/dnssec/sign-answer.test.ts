@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { dnsTypes } from '../../../platform/dns-wire/message.ts'
-import { compareNames, encodeName, readName } from '../../../platform/dns-wire/names.ts'
+import { encodeName, readName, sortNames } from '../../../platform/dns-wire/names.ts'
 import { faultOfAnswer, typesOf } from '../../../testing/dnssec-verifier.ts'
 import { answerFrom } from '../answer.ts'
 import { compileZone } from '../compiled-zone.ts'
@@ -188,7 +188,9 @@ test('the immediate successor of a name is behind it, and before everything else
       const next = successor(encodeName(name))
       assert.ok(next.length <= 255)
       const following = readName(next, 0).name
-      if (following !== '') assert.ok(compareNames(name, following) < 0, `${name} ${following}`)
+      if (following === '') return
+      assert.notEqual(following, name)
+      assert.deepEqual(sortNames([following, name]), [name, following])
     }),
   )
 })

@@ -4,11 +4,11 @@
  */
 import { setImmediate as pause } from 'node:timers/promises'
 import { dnsTypes } from '../../../platform/dns-wire/message.ts'
-import { encodeName, labelsOf, parentOf } from '../../../platform/dns-wire/names.ts'
+import { encodeName, parentOf, sortNames } from '../../../platform/dns-wire/names.ts'
 import type { CompiledZone } from '../compiled-zone.ts'
 import type { ZoneSigner } from '../found-zone.ts'
 import type { WireRRset } from '../zone-answer.ts'
-import { typeBitmap } from './denial.ts'
+import { nsecTo } from './denial.ts'
 
 /** Sets that are signed before others have their turn. */
 const setsInATurn = 50
@@ -28,7 +28,7 @@ export async function* signedSets(
     const own = [...node.values()].filter(({ type }) => !isCut || type === dnsTypes.DS)
     for (const set of node.values()) if (set.type !== dnsTypes.SOA) yield set
     const types = isCut ? [dnsTypes.NS, ...own.map(({ type }) => type)] : [...node.keys()]
-    const nsec = nsecTo(name, names[index + 1] ?? zone.name, types, zone.negativeSoa.ttl)
+    const nsec = nsecTo(name, encodeName(names[index + 1] ?? zone.name), types, zone.negativeSoa.ttl)
     yield nsec
     for (const set of [...own, nsec]) {
       yield signer.signSet(set)
@@ -38,29 +38,10 @@ export async function* signedSets(
   for (const [name, node] of zone.nodes) if (isBelowCut(zone, name)) yield* node.values() // glue
 }
 
-function nsecTo(name: string, next: string, types: readonly number[], ttl: number): WireRRset {
-  const bitmap = typeBitmap([...types, dnsTypes.RRSIG, dnsTypes.NSEC])
-  const rdata = [Buffer.concat([encodeName(next), bitmap])]
-  return { owner: name, type: dnsTypes.NSEC, ttl, rdata, wildcard: null }
-}
-
 /** The names that have sets of the zone's own, in canonical order (RFC 4034 §6.1). */
 function authoritativeNames(zone: CompiledZone): string[] {
-  return [...zone.nodes]
-    .filter(([name, node]) => node.size > 0 && !isBelowCut(zone, name))
-    .map(([name]) => ({ name, labels: labelsOf(name).toReversed() }))
-    .sort((one, other) => compareLabels(one.labels, other.labels))
-    .map(({ name }) => name)
-}
-
-function compareLabels(one: readonly Buffer[], other: readonly Buffer[]): number {
-  for (const [index, label] of one.entries()) {
-    const theirs = other[index]
-    if (theirs === undefined) return 1
-    const order = Buffer.compare(label, theirs)
-    if (order !== 0) return order
-  }
-  return one.length - other.length
+  const own = [...zone.nodes].filter(([name, node]) => node.size > 0 && !isBelowCut(zone, name))
+  return sortNames(own.map(([name]) => name))
 }
 
 function isBelowCut(zone: CompiledZone, name: string): boolean {

@@ -1,10 +1,9 @@
 /** The messages of a zone transfer (RFC 5936): SOA, everything else, SOA; as many records in each as fit. */
-
 import type { WireRRset } from '../../../domains/zones/zone-answer.ts'
 import {
   dnsClasses,
   dnsTypes,
-  encodeQuestion,
+  encodeMessage,
   encodeRecord,
   flagBits,
   headerBytes,
@@ -73,23 +72,17 @@ export function singleMessage(
 }
 
 function createFinisher(request: WireMessage, signature: TransferSignature | null) {
-  const [question] = request.questions
   const hasEdns = request.additional.some(({ type }) => type === dnsTypes.OPT)
   let priorMac = signature?.requestMac ?? null
   let isContinuation = false
   return (records: readonly Buffer[]): Buffer => {
-    const header = Buffer.alloc(headerBytes)
-    header.writeUInt16BE(request.id, 0)
-    header.writeUInt16BE(flagBits.response | flagBits.authoritative | (request.flags & 0x7900), 2)
-    header.writeUInt16BE(question === undefined ? 0 : 1, 4)
-    header.writeUInt16BE(records.length, 6)
-    header.writeUInt16BE(hasEdns ? 1 : 0, 10)
-    const message = Buffer.concat([
-      header,
-      ...(question === undefined ? [] : [encodeQuestion(question)]),
-      ...records,
-      ...(hasEdns ? [opt] : []),
-    ])
+    const message = encodeMessage({
+      id: request.id,
+      flags: flagBits.response | flagBits.authoritative | (request.flags & 0x7900),
+      questions: request.questions.slice(0, 1),
+      answers: records,
+      additional: hasEdns ? [opt] : [],
+    })
     if (signature === null) return message
     const { key, nowSeconds } = signature
     const signed = signMessage(message, key, { priorMac, isContinuation, nowSeconds: nowSeconds() })

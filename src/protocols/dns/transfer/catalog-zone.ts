@@ -26,6 +26,8 @@ export function startCatalogZone(platform: Platform, onChanged: (name: string) =
   const { config, bus, log } = platform
   const name = catalogName(config)
   let kept: Catalog | null = null
+  /** Whether nothing is known to have changed since the reading that gave what is kept began. */
+  let isCurrent = false
   let reading: Promise<Catalog | null> | null = null
   let timer: NodeJS.Timeout | null = null
   let gatherMs = gatherMsMin
@@ -33,9 +35,15 @@ export function startCatalogZone(platform: Platform, onChanged: (name: string) =
 
   const read = (): Promise<Catalog | null> => {
     reading ??= (async () => {
+      isCurrent = true // what changes while it is read makes it old again
       const startedAt = performance.now()
       const before = kept?.serial
-      kept = await readCatalog(platform)
+      try {
+        kept = await readCatalog(platform)
+      } catch (error) {
+        isCurrent = false
+        throw error
+      }
       gatherMs = Math.max(gatherMsMin, (performance.now() - startedAt) * restOfReading)
       if (kept !== null && before !== kept.serial) onChanged(kept.name)
       return kept
@@ -49,12 +57,17 @@ export function startCatalogZone(platform: Platform, onChanged: (name: string) =
     if ((await knownSecondaries(platform)).all.length > 0) await read()
   }
   const stopListening = bus.subscribe(({ type }) => {
-    if (stopped || name === null || timer !== null || !isOfMembership(type)) return
+    if (stopped || name === null || !isOfMembership(type)) return
+    isCurrent = false
+    if (timer !== null) return
     timer = setTimeout(() => {
       timer = null
       readIfWanted().catch((cause: unknown) => log.warn({ event: 'dns.catalog_not_read', cause }))
     }, gatherMs)
     timer.unref()
+  })
+  bus.subscribeDoubt(() => {
+    isCurrent = false
   })
   const toZone = (catalog: Catalog): TransferZone => ({
     name: catalog.name,
@@ -71,7 +84,7 @@ export function startCatalogZone(platform: Platform, onChanged: (name: string) =
   return {
     name,
     async zone() {
-      const catalog = timer === null && kept !== null ? kept : await read()
+      const catalog = isCurrent && kept !== null ? kept : await read()
       return catalog === null ? null : toZone(catalog)
     },
     async stop() {

@@ -36,11 +36,11 @@ export function startNotifier(platform: Platform, source: TransferSource): Notif
 
   const tell = async (secondaryId: string, name: string): Promise<boolean> => {
     const secondary = told.get(secondaryId)?.secondary
-    const zone = await source.zone(name)
-    if (secondary === undefined || zone === null) return true // nothing to tell
-    // Told too early, the secondary would find nothing new, and come back in an hour.
-    if (zone.serial < (announced.get(name) ?? 0)) return false
     try {
+      const zone = await source.zone(name)
+      if (secondary === undefined || zone === null) return true // nothing to tell
+      // Told too early, the secondary would find nothing new, and come back in an hour.
+      if (zone.serial < (announced.get(name) ?? 0)) return false
       const rcode = await sendNotify(secondary, zone, nowSeconds)
       // NOTAUTH: it does not know the zone (yet), which a catalog will tell it. To insist would not help.
       if (rcode !== rcodes.NOERROR) {

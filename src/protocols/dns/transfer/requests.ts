@@ -60,7 +60,18 @@ export function createTransfers(platform: Platform, source: TransferSource): Tra
     async *answer(request) {
       const message = parseMessage(request.bytes)
       if (message === null || message.isResponse) return
-      yield* checked({ platform, source, slots, request, message })
+      let hasBegun = false
+      try {
+        for await (const reply of checked({ platform, source, slots, request, message })) {
+          hasBegun = true
+          yield reply
+        }
+      } catch (cause) {
+        const type = message.questions[0]?.type
+        platform.log.error({ event: 'dns.request_failed', opcode: message.opcode, type, cause })
+        if (hasBegun) throw cause // the connection ends, so that nobody takes a part for a whole
+        yield codeOnly(message, rcodes.SERVFAIL)
+      }
     },
   }
 }

@@ -4,6 +4,7 @@ import { signedSets } from '../../../domains/zones/dnssec/sign-zone.ts'
 import type { ZoneStore } from '../../../domains/zones/store.ts'
 import type { WireRRset } from '../../../domains/zones/zone-answer.ts'
 import { dnsTypes, rcodes } from '../../../platform/dns-wire/message.ts'
+import { isWithin } from '../../../platform/dns-wire/names.ts'
 import type { Platform } from '../../../platform/platform.ts'
 import { finishMessage } from '../finish-message.ts'
 import type { HandleOther } from '../other-requests.ts'
@@ -25,8 +26,7 @@ export type RunningTransfers = {
 export function startTransfers(platform: Platform, store: Pick<ZoneStore, 'find'>): RunningTransfers {
   const catalog = startCatalogZone(platform, (name) => notifier.changed(name))
   const source: TransferSource = {
-    isPrivate: (name) =>
-      catalog.name !== null && (name === catalog.name || name.endsWith(`.${catalog.name}`)),
+    isPrivate: (name) => catalog.name !== null && isWithin(name, catalog.name),
     zone: (apex) => (apex === catalog.name ? catalog.zone() : servedZone(platform, store, apex)),
   }
   const notifier = startNotifier(platform, source)

@@ -20,6 +20,7 @@ import {
   signMessage,
   type TsigKey,
 } from '../../../platform/dns-wire/tsig.ts'
+import { newId } from '../../../platform/ids.ts'
 import type { SecondaryKey } from '../../../testing/dns-secondaries.ts'
 import { requireProgram } from '../../../testing/programs.ts'
 import {
@@ -28,6 +29,7 @@ import {
   type TestDnsServer,
   testDnsZone,
 } from '../../../testing/test-dns-server.ts'
+import { createTransfers } from './requests.ts'
 
 let t: TestDnsServer
 let key: SecondaryKey & { id: string }
@@ -207,33 +209,53 @@ test('the catalog names the zones, and the platform’s own has all DKIM keys', 
   assert.match(listed, new RegExp(`^version\\.${catalog}\\.\\s+0\\s+IN\\s+TXT\\s+"2"`, 'm'))
   assert.match(listed, new RegExp(`\\.zones\\.${catalog}\\.\\s+0\\s+IN\\s+PTR\\s+${zone}\\.`))
   assert.match(listed, new RegExp(`PTR\\s+${testDnsZone}\\.`))
+  const { id: domainId } = await t.platform.db
+    .selectFrom('domains')
+    .select('id')
+    .where('name', '=', zone)
+    .executeTakeFirstOrThrow()
+  const now = t.platform.clock.now()
+  // A retired one is there for mail that is on its way, as it is in our own answers.
+  const keys = [
+    { selector: 'mwe1', state: 'retired', public_key: 'AAAA' },
+    { selector: 'mwe2', state: 'active', public_key: 'BBBB' },
+  ] as const
   await t.platform.db
     .insertInto('dkim_keys')
-    .values({
-      id: '00000000-0000-7000-8000-00000000000a',
-      domain_id: (
-        await t.platform.db
-          .selectFrom('domains')
-          .select('id')
-          .where('name', '=', zone)
-          .executeTakeFirstOrThrow()
-      ).id,
-      algorithm: 'ed25519-sha256',
-      selector: 'mwe1',
-      public_key: 'AAAA',
-      sealed_private_key: Buffer.alloc(0),
-      key_id: t.platform.vault.keyId,
-      state: 'active',
-      created_at: t.platform.clock.now(),
-      activated_at: t.platform.clock.now(),
-    })
+    .values(
+      keys.map((one) => ({
+        ...one,
+        id: newId(),
+        domain_id: domainId,
+        algorithm: 'ed25519-sha256' as const,
+        sealed_private_key: Buffer.alloc(0),
+        key_id: t.platform.vault.keyId,
+        created_at: now,
+        activated_at: now,
+      })),
+    )
     .execute()
   const own = await dig('-y', y(key), 'AXFR', testDnsZone)
-  assert.match(
-    own,
-    /mwe1\.[0-9a-f]{32}\.dkim\.mw\.example\.\s+3600\s+IN\s+TXT\s+"v=DKIM1; k=ed25519; p=AAAA"/,
-  )
+  for (const { selector, public_key: point } of keys) {
+    const name = `${selector}\\.[0-9a-f]{32}\\.dkim\\.mw\\.example\\.`
+    assert.match(own, new RegExp(`${name}\\s+3600\\s+IN\\s+TXT\\s+"v=DKIM1; k=ed25519; p=${point}"`))
+  }
   assert.equal(own.match(/\sSOA\s/g)?.length, 2)
+})
+
+test('what cannot be read now is SERVFAIL, and no silence', async () => {
+  const away = () => Promise.reject(new Error('the database is away'))
+  const transfers = createTransfers(t.platform, { zone: away, isPrivate: () => false })
+  const query = encodeMessage({
+    id: 78,
+    flags: 0,
+    questions: [{ name: zone, type: dnsTypes.AXFR, class: dnsClasses.IN }],
+  })
+  const { message: bytes } = signMessage(query, tsigKey(key), { nowSeconds: nowSeconds() })
+  const rcodesOf: (number | undefined)[] = []
+  const answer = transfers.answer({ bytes, transport: 'tcp', address: '192.0.2.1', answerPlain: away })
+  for await (const reply of answer) rcodesOf.push(parseMessage(reply)?.rcode)
+  assert.deepEqual(rcodesOf, [rcodes.SERVFAIL])
 })
 
 test('by address alone, where the operator allowed that', async (context) => {
