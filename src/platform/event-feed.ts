@@ -25,15 +25,16 @@ export type EventFeedOptions = {
   log: Logger
   nodeId: string
   connectionString: string
+  pollIntervalMs?: number
 }
 
 const channel = 'mailwright_events'
 const announceDelayMs = 20
-const pollIntervalMs = 1000
+const usualPollIntervalMs = 1000
 const batchMax = 1000
 
 export async function startEventFeed(options: EventFeedOptions): Promise<EventFeed> {
-  const { db, log, nodeId } = options
+  const { db, log, nodeId, pollIntervalMs = usualPollIntervalMs } = options
   const reader = await createReader(options)
   let stopped = false
   let announcing: NodeJS.Timeout | null = null
