@@ -64,7 +64,7 @@ const failing = (kind: string, words: RegExp) => (error: unknown) => {
   assert.ok(error instanceof DnsHostError, String(error))
   assert.equal(error.kind, kind, error.message)
   assert.match(error.message, words)
-  assert.doesNotMatch(error.message, new RegExp(key.secret.slice(0, 8)))
+  assert.ok(!error.message.includes(key.secret.slice(0, 8)))
   return true
 }
 
