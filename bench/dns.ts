@@ -75,7 +75,7 @@ async function answers(directory: string): Promise<Row[]> {
 async function start(directory: string): Promise<Row[]> {
   await prepare(directory, manyZones)
   const startedAt = performance.now()
-  await using server = await startChildServer(directory, environment)
+  await using server = await startChildServer(directory, { ...environment, MAILWRIGHT_LOG_LEVEL: 'debug' })
   const ms = performance.now() - startedAt
   const loadedMs = Number(/"event":"zones.loaded".*?"ms":(\d+)/.exec(server.output())?.[1] ?? Number.NaN)
   const { rcode } = await ask(`www.zone${manyZones}.example`, 'A', { server: server.endpoints.dns ?? '' })

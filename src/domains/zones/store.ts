@@ -119,7 +119,7 @@ export async function startZoneStore(platform: Platform, options: ZoneStoreOptio
   await own.readChallenges()
   await loadAll(db, put)
   refresher.start()
-  log.info({ event: 'zones.loaded', zones: index.size, ms: Math.round(performance.now() - startedAt) })
+  log.debug({ event: 'zones.loaded', zones: index.size, ms: Math.round(performance.now() - startedAt) })
 
   const contentOf = ({ row, challenges }: Entry): Zone =>
     zoneContent(config, row, keysOf(row), recordsOf(row), challenges)
