@@ -1,4 +1,6 @@
 /** Every folder's migrations, in one list. */
+
+import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
 import { limitsMigrations } from './delivery/limits/schema.ts'
@@ -15,8 +17,14 @@ import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
+import { mailboxCredentialsMigrations } from './mailboxes/credentials-schema.ts'
+import { enginesMigrations } from './mailboxes/engines/schema.ts'
+import { identitiesMigrations } from './mailboxes/identities-schema.ts'
+import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
+import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { messagesMigrations } from './messages/schema.ts'
+import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
 import { platformMigrations } from './platform/schema.ts'
 
@@ -32,6 +40,13 @@ export const migrations = mergeMigrations(
   zonesMigrations,
   dnsHostsMigrations,
   mailboxesMigrations,
+  mailboxLifeMigrations,
+  mailboxCredentialsMigrations,
+  mailboxRequestsMigrations,
+  enginesMigrations,
+  identitiesMigrations,
+  membersMigrations,
+  auditMigrations,
   messagesMigrations,
   deliveryMigrations,
   outboundMigrations,

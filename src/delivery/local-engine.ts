@@ -7,7 +7,7 @@ const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies
 /** @param store the engine that runs the mailboxes. */
 export function withDelivery(store: MailboxEngine): MailboxEngine {
   return {
-    provision: store.provision,
+    ...store,
     async purge(platform, tx, mailboxId) {
       // The store first: its folder locks wait for deliveries that are under way, and these write contacts.
       await store.purge(platform, tx, mailboxId)

@@ -5,6 +5,7 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
 
@@ -73,6 +74,7 @@ export async function changePassword(
       data: { mailbox_id: mailbox.id, address: mailbox.address },
     },
   ])
+  await tellEngines(platform, tx, [mailbox], 'password')
   return { username: mailbox.address, password, ...clientSettings(platform) }
 }
 

@@ -1,14 +1,36 @@
 /**
- * Engines: who runs the mailboxes of a service. The local engine is the mail store, which stands on a floor
- * above, so that the composition root hands it in.
+ * Engines: who runs the mailboxes of a service. The local engine is the mail store, which stands on a floor above, so
+ * that the composition root hands it in. Those of other services keep a desired state here and bring it there by jobs
+ * (DESIGN section 1, rule 5).
  */
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Service } from './tables.ts'
 
+/** What of a mailbox has changed that its service may have to be told of. */
+export type EngineChange = 'state' | 'details' | 'address' | 'aliases' | 'password' | 'picture'
+
+/** What a service can do by its interface. What it cannot is a step for an operator, and is shown as one. */
+export type EngineCapabilities = {
+  rename: boolean
+  aliases: boolean
+  picture: boolean
+  /** Days in which a deleted mailbox comes back; 0: it does not. */
+  restoreDays: number
+  /** Whether clients log in with the mailbox's password, or its app passwords. */
+  passwords: boolean
+  appPasswords: boolean
+  totp: boolean
+}
+
 export type MailboxEngine = {
+  capabilities: EngineCapabilities
+  /** Whether a mailbox is active as soon as its domain is; else it is provisioning until the service has it. */
+  isImmediate: boolean
   /** Makes what new mailboxes need, in the transaction that makes them. */
   provision(platform: Platform, tx: Tx, mailboxIds: readonly string[]): Promise<void>
+  /** Takes note of a change, in the transaction that makes it. */
+  changed(platform: Platform, tx: Tx, mailboxIds: readonly string[], change: EngineChange): Promise<void>
   /** Removes everything that the mailbox held, for good. */
   purge(platform: Platform, tx: Tx, mailboxId: string): Promise<void>
 }
@@ -23,4 +45,17 @@ export function setEngines(platform: Platform, byService: ReadonlyMap<Service, M
 /** @returns null when the service is not set up on this platform. */
 export function engineOf(platform: Platform, service: Service): MailboxEngine | null {
   return engines.get(platform)?.get(service) ?? null
+}
+
+/** Tells the services of mailboxes that something of theirs has changed, in the transaction that changes it. */
+export async function tellEngines(
+  platform: Platform,
+  tx: Tx,
+  mailboxes: readonly { id: string; service: Service }[],
+  change: EngineChange,
+): Promise<void> {
+  for (const service of new Set(mailboxes.map((mailbox) => mailbox.service))) {
+    const ids = mailboxes.filter((mailbox) => mailbox.service === service).map(({ id }) => id)
+    await engineOf(platform, service)?.changed(platform, tx, ids, change)
+  }
 }

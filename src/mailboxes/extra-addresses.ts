@@ -8,6 +8,7 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
+import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox } from './mailboxes.ts'
 import type { AddressesTable } from './tables.ts'
 import { requireTargets } from './targets.ts'
@@ -43,7 +44,10 @@ export async function addAlias(
   const existing = await addressesOf(tx, 'alias').where('mailbox_id', '=', mailbox.id).execute()
   if (existing.length >= aliasesPerMailboxMax) throw new Refusal('address_limit_reached')
   const mailboxId = mailbox.id
-  return await insertAddress(platform, tx, domain, { address: address.address, kind: 'alias', mailboxId })
+  const alias = { address: address.address, kind: 'alias' as const, mailboxId }
+  const row = await insertAddress(platform, tx, domain, alias)
+  await tellEngines(platform, tx, [mailbox], 'aliases')
+  return row
 }
 
 /** Takes an alias away. @throws Refusal mailbox_not_found, address_not_found, forbidden. */
@@ -68,6 +72,7 @@ export async function removeAlias(
     : []
   if (!row) throw new Refusal('address_not_found')
   await announce(platform, tx, 'address.deleted', mailbox.organization_id, row)
+  await tellEngines(platform, tx, [mailbox], 'aliases')
 }
 
 /** The forwards of a domain, in order, from behind `after` on. @throws Refusal domain_not_found. */

@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
+import { tellEngines } from './engines.ts'
 import { type MailboxState, mailboxRestoreDays, mayMoveMailbox } from './lifecycle.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
@@ -145,6 +146,7 @@ export async function updateMailbox(
       data: { mailbox_id: mailbox.id, address: mailbox.address },
     },
   ])
+  await tellEngines(platform, tx, [mailbox], 'details')
   return mailbox
 }
 
@@ -261,6 +263,7 @@ async function moveMailbox(
       data: { mailbox_id: mailbox.id, address: mailbox.address, from: before.state, to },
     },
   ])
+  await tellEngines(platform, tx, [mailbox], 'state')
   return mailbox
 }
 

@@ -14,6 +14,7 @@ import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { engineOf } from './engines.ts'
+import type { MailboxState } from './lifecycle.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, Service } from './tables.ts'
@@ -207,7 +208,7 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
     workspace_id: scope.workspaceId,
     domain_id: domain.id,
     address: address.address,
-    state: mailboxesOn(domain.state) === 'served' ? 'active' : 'waiting_domain',
+    state: firstState(platform, domain, item.service),
     service: item.service,
     ...people,
     tags: [...new Set(item.tags)],
@@ -220,7 +221,22 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
     state_before_deletion: null,
     purge_at: null,
     deleted_with_domain: false,
+    notes: null,
+    signature_text: null,
+    signature_html: null,
+    custom_fields: {},
+    recovery_email: null,
+    recovery_phone: null,
+    period: 'monthly',
+    next_period: null,
+    period_ends_at: null,
+    cancel_at_period_end: false,
   }
+}
+
+function firstState(platform: Platform, domain: Domain, service: Service): MailboxState {
+  if (mailboxesOn(domain.state) !== 'served') return 'waiting_domain'
+  return engineOf(platform, service)?.isImmediate === true ? 'active' : 'provisioning'
 }
 
 /** Takes the addresses that are free. @returns those that are ours now. */

@@ -1,9 +1,12 @@
 /** The tables of mailboxes. */
-import type { Generated } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 import type { MailboxState } from './lifecycle.ts'
 
 /** Who runs a mailbox: this platform, or a tenant elsewhere. */
 export type Service = 'local' | 'google' | 'microsoft'
+
+/** For how long a mailbox is paid at a time. */
+export type MailboxPeriod = 'monthly' | 'yearly'
 
 export type MailboxesTable = {
   id: string
@@ -30,6 +33,18 @@ export type MailboxesTable = {
   purge_at: Date | null
   /** Whether its deletion is its domain's, and is taken back with it. */
   deleted_with_domain: Generated<boolean>
+  /** For those who run it; its owner does not see them. */
+  notes: Generated<string | null>
+  signature_text: Generated<string | null>
+  signature_html: Generated<string | null>
+  custom_fields: ColumnType<Record<string, string>, string | undefined, string>
+  recovery_email: Generated<string | null>
+  recovery_phone: Generated<string | null>
+  period: Generated<MailboxPeriod>
+  /** What the next period will be, where it is another. */
+  next_period: Generated<MailboxPeriod | null>
+  period_ends_at: Generated<Date | null>
+  cancel_at_period_end: Generated<boolean>
 }
 
 /** The single namespace of addresses: RCPT TO is one look-up here. */
@@ -43,6 +58,12 @@ export type AddressesTable = {
   mailbox_id: string | null
   /** Of a forward, and of a catch-all without a mailbox: the addresses that it goes to. */
   targets: Generated<string[]>
+  /** Of an alias: what it is for. */
+  description: Generated<string | null>
+  /** Of an alias: whether its mail is taken. What is not is refused, and does not reach a catch-all. */
+  enabled: Generated<boolean>
+  /** When an alias goes that a rename left; null: never. */
+  expires_at: Generated<Date | null>
   created_at: Date
 }
 
@@ -78,6 +99,15 @@ export type MailboxPasswordsTable = {
   sealed_password: Buffer
   /** What SCRAM-SHA-256 proofs are checked by (RFC 5802 §3), sealed; null until one is needed. */
   sealed_scram_verifier: Generated<Buffer | null>
+  /** Of an app password; null for the primary one. */
+  id: Generated<string | null>
+  /** What it may be used for; null: everything. */
+  scopes: Generated<string[] | null>
+  /** Where it may be used from, in CIDR form; null: anywhere. */
+  networks: Generated<string[] | null>
+  expires_at: Generated<Date | null>
+  last_used_at: Generated<Date | null>
+  last_used_from: Generated<string | null>
   created_at: Date
 }
 

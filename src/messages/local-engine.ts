@@ -22,7 +22,18 @@ const tables = [
 ] as const
 
 export const localEngine: MailboxEngine = {
+  capabilities: {
+    rename: true,
+    aliases: true,
+    picture: true,
+    restoreDays: Number.POSITIVE_INFINITY, // as long as the mailbox itself
+    passwords: true,
+    appPasswords: true,
+    totp: true,
+  },
+  isImmediate: true,
   provision: createStandardFolders,
+  changed: async () => undefined, // the rows that changed are what it works with
   async purge(platform, tx, mailboxId) {
     // The folders go first: a delivery that is under way has locked its folder, and what it stores is seen by the
     // statements after this one. One that comes later finds no folder.

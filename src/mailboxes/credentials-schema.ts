@@ -1,0 +1,35 @@
+/** The schema of app passwords, second factors and the guard against guessing. */
+import { type Migrations, sqlMigration } from '../platform/migrations.ts'
+
+export const mailboxCredentialsMigrations: Migrations = {
+  '0035_app_passwords': sqlMigration(
+    // Of an app password; the primary one has none of these. scopes null: all.
+    `alter table mailbox_passwords add column id uuid unique, add column scopes text[], add column networks cidr[],
+      add column expires_at timestamptz, add column last_used_at timestamptz, add column last_used_from inet`,
+    `create table login_guards (
+      subject text primary key,
+      failures integer not null,
+      last_failure_at timestamptz not null,
+      locked_until timestamptz
+    )`,
+    'create index login_guards_last_failure_at on login_guards (last_failure_at)',
+  ),
+  '0036_mailbox_totp': sqlMigration(
+    `create table mailbox_totp (
+      mailbox_id uuid primary key,
+      workspace_id uuid not null,
+      sealed_private_key bytea not null,
+      key_id text not null,
+      enabled_at timestamptz,
+      last_step bigint,
+      created_at timestamptz not null
+    )`,
+    'create index mailbox_totp_key_id on mailbox_totp (key_id)',
+    `create table mailbox_recovery_codes (
+      mailbox_id uuid not null,
+      digest bytea not null,
+      used_at timestamptz,
+      primary key (mailbox_id, digest)
+    )`,
+  ),
+}
