@@ -39,7 +39,7 @@ import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
 import { indexFolder, scheduleIndexing } from './messages/search/search-index-jobs.ts'
 import { sweepBodies } from './messages/sweep.ts'
 import { pruneFolderTombstones, pruneOldTombstones } from './messages/tombstones.ts'
-import { deleteOldEvents } from './platform/events.ts'
+import { deleteOldAudit, deleteOldEvents } from './platform/events.ts'
 import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
 import type { JobHandlers, JobSchedule } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
@@ -128,6 +128,7 @@ export const jobHandlers: JobHandlers = {
   'outbound.expire': (platform) => repeat(expireOutbound, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
+    await repeat(deleteOldAudit, platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
     await repeat(deleteExpiredSuppressions, platform)

@@ -20,7 +20,8 @@ let own: Record<
   | 'domainBatch'
   | 'order'
   | 'contact'
-  | 'dnsHost',
+  | 'dnsHost'
+  | 'auditEntry',
   string
 >
 
@@ -58,6 +59,7 @@ before(async () => {
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
     dnsHost: await dnsHost(),
+    auditEntry: textAt((await api.call('GET', '/v1/audit-log')).json, 'data', 0, 'id'),
     ...(await registered()),
   }
 })
@@ -221,6 +223,7 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/domains/${ref}/aliases/demo.test`],
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
+  ['GET', (ref) => `/v1/audit-log/${ref}`],
   ['GET', (ref) => `/v1/suppressions/${ref}`],
   ['DELETE', (ref) => `/v1/suppressions/${ref}`],
   ['GET', (ref) => `/v1/relays/${ref}`],
@@ -240,6 +243,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
+  if (path.startsWith('/v1/audit-log')) return [[own.auditEntry, unknownId]]
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
   if (path.startsWith('/v1/contacts')) return [[own.contact, unknownId]]
@@ -302,6 +306,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/dns-hosts',
       '/v1/contacts',
       '/v1/domain-orders',
+      '/v1/audit-log?action=mailbox.',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -12,6 +12,7 @@ import type { Platform } from '../platform/platform.ts'
 import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
+import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
@@ -177,6 +178,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   meRoutes(app)
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
+  auditLogRoutes(app, platform)
   logoutRoute(app, platform)
   newDomainsRoute(app, platform)
   domainRoutes(app, platform)

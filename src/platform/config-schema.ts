@@ -276,6 +276,11 @@ export const configSchema = {
     { default: null, min: 0, max: 3650 },
     'Days after which messages that POP3 has retrieved are removed, likewise.',
   ),
+  auditDays: setting.integer(
+    'MAILWRIGHT_AUDIT_DAYS',
+    { default: 365, min: 1, max: 3650 },
+    'Days that the audit log is kept.',
+  ),
   imapUnauthenticate: setting.choice(
     'MAILWRIGHT_IMAP_UNAUTHENTICATE',
     ['on', 'off'],

@@ -97,6 +97,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     junkDays: read(configSchema.junkDays),
     restoreDays: read(configSchema.restoreDays),
     pop3KeepDays: read(configSchema.pop3KeepDays),
+    auditDays: read(configSchema.auditDays),
     imapUnauthenticate: read(configSchema.imapUnauthenticate),
     testClock: read(configSchema.testClock),
     logLevel: read(configSchema.logLevel),

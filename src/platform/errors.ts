@@ -26,6 +26,7 @@ export const errorCatalogue = {
   workspace_not_found: { status: 404, title: 'Workspace not found' },
   workspace_not_empty: { status: 409, title: 'The workspace still has domains' },
   workspace_is_default: { status: 409, title: 'The default workspace cannot be deleted' },
+  audit_entry_not_found: { status: 404, title: 'Entry of the audit log not found' },
   api_key_not_found: { status: 404, title: 'API key not found' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
