@@ -1,5 +1,5 @@
 /** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
-import { requireWrite, type Scope } from '../accounts/principals.ts'
+import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import { type MailServer, mailServers } from '../domains/mail-servers.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -28,6 +28,7 @@ export async function viewCredentials(
   ref: string,
 ): Promise<Credentials> {
   requireWrite(scope)
+  requireCredentialsRight(scope)
   const mailbox = await getMailbox(platform, scope, ref, tx)
   const stored = await tx
     .selectFrom('mailbox_passwords')
@@ -58,6 +59,7 @@ export async function changePassword(
   ref: string,
   chosen: string | null,
 ): Promise<Credentials> {
+  requireCredentialsRight(scope)
   const mailbox = await lockMailbox(platform, tx, scope, ref)
   if (chosen !== null) requireStrongPassword(chosen, mailbox.address)
   const password = chosen ?? generatePassword()

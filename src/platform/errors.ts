@@ -85,6 +85,10 @@ export const errorCatalogue = {
   address_repeated: { status: 422, title: 'The address occurs twice in the request' },
   service_unavailable: { status: 422, title: 'The service is not set up on this platform' },
   password_too_weak: { status: 422, title: 'The password is too weak' },
+  app_password_not_found: { status: 404, title: 'App password not found' },
+  app_password_taken: { status: 409, title: 'The mailbox has an app password of that name' },
+  app_password_limit_reached: { status: 409, title: 'The mailbox has as many app passwords as it may have' },
+  app_passwords_unsupported: { status: 409, title: 'The service of the mailbox has no app passwords here' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
   batch_not_found: { status: 404, title: 'Batch not found' },
   // Addresses, forwards and filters
