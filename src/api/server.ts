@@ -66,6 +66,7 @@ import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -202,6 +203,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
+  totpRoutes(app, platform)
   aliasRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)

@@ -25,6 +25,8 @@ export const mailboxCredentialsMigrations: Migrations = {
       key_id text not null,
       enabled_at timestamptz,
       last_step bigint,
+      failures integer not null default 0,
+      paused_until timestamptz,
       created_at timestamptz not null
     )`,
     'create index mailbox_totp_key_id on mailbox_totp (key_id)',

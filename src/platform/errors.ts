@@ -89,6 +89,11 @@ export const errorCatalogue = {
   app_password_taken: { status: 409, title: 'The mailbox has an app password of that name' },
   app_password_limit_reached: { status: 409, title: 'The mailbox has as many app passwords as it may have' },
   app_passwords_unsupported: { status: 409, title: 'The service of the mailbox has no app passwords here' },
+  totp_unsupported: { status: 422, title: 'The mailbox’s service has two-factor authentication of its own' },
+  totp_state_conflict: { status: 409, title: 'Two-factor authentication is not in a state that allows this' },
+  totp_secret_invalid: { status: 422, title: 'The TOTP secret is not valid' },
+  totp_code_wrong: { status: 422, title: 'The code is not right' },
+  totp_paused: { status: 429, title: 'Too many wrong codes' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
   batch_not_found: { status: 404, title: 'Batch not found' },
   // Addresses, forwards and filters
