@@ -1,4 +1,5 @@
 /** The schema of app passwords, second factors and the guard against guessing. */
+import { loginGuardStatements } from '../accounts/login-guard-schema.ts'
 import { type Migrations, sqlMigration } from '../platform/migrations.ts'
 
 export const mailboxCredentialsMigrations: Migrations = {
@@ -9,13 +10,7 @@ export const mailboxCredentialsMigrations: Migrations = {
       add column last_used_at timestamptz, add column last_used_from inet`,
     `create index mailbox_passwords_expires_at on mailbox_passwords (expires_at)
       where expires_at is not null and not is_expiry_told`,
-    `create table login_guards (
-      subject text primary key,
-      failures integer not null,
-      last_failure_at timestamptz not null,
-      locked_until timestamptz
-    )`,
-    'create index login_guards_last_failure_at on login_guards (last_failure_at)',
+    ...loginGuardStatements,
   ),
   '0036_mailbox_totp': sqlMigration(
     `create table mailbox_totp (
