@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { sql } from 'kysely'
-import { transaction } from '../platform/database.ts'
+import { type Tx, transaction } from '../platform/database.ts'
 import { createVault, newMasterKey } from '../platform/vault.ts'
+import { tryLogin } from '../testing/log-in.ts'
 import { masterKeyOf } from '../testing/test-node.ts'
 import { startTestPlatform, type TestMailbox } from '../testing/test-platform.ts'
 import { appCode, startNextStep } from '../testing/test-totp.ts'
@@ -18,7 +19,7 @@ after(() => t[Symbol.asyncDispose]())
 const { platform, scope } = t
 const { db, clock } = platform
 
-type Enrolled = TestMailbox & { recoveryCodes: string[]; code(steps?: number): string }
+type Enrolled = TestMailbox & { recoveryCodes: string[]; appPassword: string; code(steps?: number): string }
 
 /** A mailbox with its second factor on; the code that turned it on was that of the step before. */
 async function enrolled(): Promise<Enrolled> {
@@ -28,7 +29,7 @@ async function enrolled(): Promise<Enrolled> {
   startNextStep(platform)
   const enabled = await transaction(db, (tx) => confirmTotp(platform, tx, scope, mailbox.mailboxId, code(-1)))
   assert.ok(enabled)
-  return { ...mailbox, recoveryCodes: enabled.recoveryCodes, code }
+  return { ...mailbox, recoveryCodes: enabled.recoveryCodes, appPassword: enabled.password, code }
 }
 
 async function check(mailbox: TestMailbox, code: string): Promise<SecondFactorCheck> {
@@ -114,6 +115,27 @@ test('a recovery code is its mailbox’s own, and void when new ones are made', 
   assert.deepEqual(await check(ann, renewed[9] ?? ''), recovered)
 })
 
+test('who came by an app password manages no second factor, and who may only read changes none', async () => {
+  const { mailboxId: ref, code } = await enrolled()
+  const byAppPassword = { ...scope, actor: 'app_password:1' }
+  for (const by of [byAppPassword, { ...scope, access: 'read' as const }]) {
+    const calls = [
+      (tx: Tx) => enrolTotp(platform, tx, by, ref, null),
+      (tx: Tx) => confirmTotp(platform, tx, by, ref, code()),
+      (tx: Tx) => renewRecoveryCodes(platform, tx, by, ref),
+      (tx: Tx) => disableTotp(platform, tx, by, ref),
+    ]
+    for (const call of calls) {
+      await assert.rejects(
+        transaction(db, async (tx) => void (await call(tx))),
+        { code: 'forbidden' },
+      )
+    }
+  }
+  const look = transaction(db, (tx) => viewTotp(platform, tx, byAppPassword, ref))
+  await assert.rejects(look, { code: 'forbidden' })
+})
+
 test('letters that look like digits are read as them', () => {
   assert.equal(normalizedRecoveryCode(' O0Il-1abc '), '00111abc')
   for (const code of generateRecoveryCodes()) {
@@ -121,6 +143,21 @@ test('letters that look like digits are read as them', () => {
     assert.equal(normalizedRecoveryCode(code), code.replaceAll('-', ''))
   }
 })
+
+for (const protocol of ['imap', 'pop3', 'smtp'] as const) {
+  test(`the primary password does not log in to ${protocol} while it is on; the app password does`, async () => {
+    const mailbox = await t.createMailbox()
+    await transaction(db, (tx) => enrolTotp(platform, tx, scope, mailbox.mailboxId, null))
+    assert.ok(await tryLogin(platform, protocol, mailbox.address, mailbox.password), 'not confirmed yet')
+    const other = await enrolled()
+    assert.equal(await tryLogin(platform, protocol, other.address, other.password), null)
+    assert.ok(await tryLogin(platform, protocol, other.address, other.appPassword))
+    await transaction(db, (tx) => disableTotp(platform, tx, scope, other.mailboxId))
+    for (const password of [other.password, other.appPassword]) {
+      assert.ok(await tryLogin(platform, protocol, other.address, password))
+    }
+  })
+}
 
 test('without a factor that is on there is nothing to check', async () => {
   const mailbox = await t.createMailbox()
