@@ -1,4 +1,5 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
+import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
@@ -28,6 +29,7 @@ import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
+import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
@@ -84,6 +86,8 @@ export const jobHandlers: JobHandlers = {
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
+  'accounts.forget_login_failures': (platform) => repeat(deleteOldGuards, platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -149,6 +153,8 @@ export const jobSchedule: JobSchedule = {
   'registrations.renew_due': '21 * * * *',
   'registrations.expire': '*/10 * * * *',
   'registrations.observe': '31 * * * *',
+  'mailbox.expire_app_passwords': '* * * * *',
+  'accounts.forget_login_failures': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',
   'search.schedule': '*/2 * * * *',

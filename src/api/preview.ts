@@ -26,6 +26,7 @@ export const PreviewView = Type.Object(
       Type.Object({ action: Type.String(), name: Type.String(), type: Type.String(), value: Type.String() }),
     ),
     objects: Type.Array(PreviewObject, { description: 'What would be made or touched.' }),
+    notes: Type.Optional(Type.Array(Type.String(), { description: 'What else would be different.' })),
     problems: Type.Optional(
       Type.Array(Type.Object({ index: Type.Integer(), problem: ProblemRef }), {
         description: 'The items of a batch that would fail.',
@@ -52,6 +53,7 @@ export type DnsChange = PreviewBody['dns_changes'][number]
 export type Preview = {
   dnsChanges?: DnsChange[]
   objects: TouchedObject[]
+  notes?: string[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
   /** What it would cost; nothing when it is left out. */
   charge?: Money
@@ -69,7 +71,7 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
+  const { objects, notes, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
@@ -77,6 +79,7 @@ export async function preview(
     charge: charge ?? { amount: 0, currency: 'USD' },
     dns_changes: dnsChanges,
     objects,
+    ...(notes === undefined ? {} : { notes }),
     ...(problems === undefined ? {} : { problems }),
   }
 }

@@ -13,6 +13,7 @@ import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { auditLogRoutes } from './audit-log.ts'
+import { appPasswordRoutes } from './app-passwords.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
@@ -45,6 +46,7 @@ import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
+import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
@@ -67,6 +69,7 @@ import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -168,7 +171,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
-    requireCaller(asking, options.authenticator, options.requestsPerMinute)
+    requireCaller(asking, platform, options.authenticator, options.requestsPerMinute)
     callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
   })
   routes.push(...addMissingMethods())
@@ -204,6 +207,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
+  totpRoutes(app, platform)
+  appPasswordRoutes(app, platform)
+  loginLockRoutes(app, platform)
   aliasRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)

@@ -140,7 +140,8 @@ function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): Add
   }
   if (item.password !== null) {
     try {
-      requireStrongPassword(item.password, address.value.address)
+      const names = [item.displayName, item.firstName, item.lastName]
+      requireStrongPassword(item.password, address.value.address, names)
     } catch (error) {
       if (error instanceof Refusal) return error
       throw error

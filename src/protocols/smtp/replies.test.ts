@@ -26,6 +26,8 @@ const made = {
   bareLineEnds: replies.bareLineEnds(),
   parameterInvalid: replies.parameterInvalid('is wrong'),
   heldForLocal: replies.heldForLocal(),
+  loginLocked: replies.loginLocked(),
+  loginOver: replies.loginOver(),
   cannotStore: replies.cannotStore(),
   cannotAnswer: replies.cannotAnswer(),
 } satisfies Record<keyof typeof replies, Error>
