@@ -28,6 +28,7 @@ import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
+import { expireAliases } from './mailboxes/aliases.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
@@ -84,6 +85,7 @@ export const jobHandlers: JobHandlers = {
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'mailbox.expire_aliases': (platform) => repeat(expireAliases, platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -142,6 +144,7 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
+  'mailbox.expire_aliases': '*/10 * * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',

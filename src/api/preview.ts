@@ -8,11 +8,13 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox']),
-  action: OneOf(['create', 'update', 'renew', 'delete', 'purge']),
-  id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
-  name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
-  state: Type.String({ description: 'The state that it would be in.' }),
+  type: OneOf(['domain', 'mailbox', 'alias']),
+  action: OneOf(['create', 'update', 'rename', 'suspend', 'resume', 'renew', 'delete', 'restore', 'purge']),
+  id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet, and for an alias.'),
+  name: Type.String({ description: 'The name of a domain, the address of a mailbox or an alias.' }),
+  state: Type.String({
+    description: 'The state that it would be in; of an alias: enabled, disabled or deleted.',
+  }),
 })
 
 export const PreviewView = Type.Object(
