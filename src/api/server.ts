@@ -46,7 +46,9 @@ import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRenameRoute } from './mailbox-rename.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
+import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -201,11 +203,13 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
+  mailboxRenameRoute(app, platform)
   credentialRoutes(app, platform)
   aliasRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
+  mailboxSettingsRoutes(app, platform)
   senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)

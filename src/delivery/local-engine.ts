@@ -1,5 +1,8 @@
 /** The local engine with what delivery keeps of a mailbox: delivery stands above the mail store, which cannot name it. */
 import type { MailboxEngine } from '../mailboxes/engines.ts'
+import type { Tx } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { cancelOutbound, outboundIds } from './outbound/control.ts'
 
 /** What delivery keeps under a mailbox alone. Sender lists and counters, which domains have too, are forgotten by jobs. */
 const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies', 'autoreply_sent'] as const
@@ -13,6 +16,21 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
       await store.purge(platform, tx, mailboxId)
       for (const table of ownTables) await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
       await tx.deleteFrom('delivery_policies').where('scope_id', '=', mailboxId).execute()
+      await cancelHeld(platform, tx, mailboxId)
     },
+  }
+}
+
+const cancelledPerStatement = 500
+
+/**
+ * What the mailbox sent and is queued goes on to its recipients, for the queue's lifetime at most, and its body goes
+ * after the last of them. What is held would keep its body until someone releases it, and nobody is left who would.
+ */
+async function cancelHeld(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
+  for (;;) {
+    const ids = await outboundIds(tx, null, { mailboxId, state: 'held' }, cancelledPerStatement)
+    await cancelOutbound(platform, tx, null, ids, 'platform', 'the mailbox was purged')
+    if (ids.length < cancelledPerStatement) return
   }
 }
