@@ -10,6 +10,7 @@ const call = (method: string, path: string, body?: unknown) =>
 before(async () => {
   api = await startTestApi()
   await api.connectActiveDomain('real.example')
+  await api.createMailbox('taken@demo.test')
 })
 after(() => api[Symbol.asyncDispose]())
 
@@ -80,6 +81,38 @@ describe('rename', () => {
     assert.deepEqual(second.json, first.json)
   })
 
+  test('what forwards to it follows, and the preview names it', async () => {
+    await api.createMailbox('goal@demo.test')
+    await api.createMailbox('sender@demo.test')
+    const forwards = '/v1/domains/demo.test/forwards'
+    await call('POST', forwards, { address: 'one@demo.test', targets: ['goal@demo.test', 'taken@demo.test'] })
+    await call('POST', '/v1/mailboxes/goal@demo.test/aliases', { address: 'goal2@demo.test' })
+    await call('POST', forwards, { address: 'two@demo.test', targets: ['goal@demo.test', 'goal2@demo.test'] })
+    await call('PUT', '/v1/mailboxes/sender@demo.test/forwarding', {
+      targets: ['goal@demo.test', 'goal2@demo.test'],
+      keep_copy: false,
+    })
+    const wanted = { address: 'goal2@demo.test', alias_days: 0 }
+    const path = '/v1/mailboxes/goal@demo.test/rename'
+    assert.deepEqual(touched(await call('POST', path, { ...wanted, preview: true })).toSorted(), [
+      'rename mailbox goal2@demo.test: active',
+      'update forward one@demo.test: enabled',
+      'update forward two@demo.test: enabled',
+      'update mailbox sender@demo.test: active',
+    ])
+    assert.equal((await call('POST', path, wanted)).status, 200)
+    const { json } = await call('GET', forwards)
+    assert.deepEqual(
+      [0, 1].map((index) => at(json, 'data', index, 'targets')),
+      [['goal2@demo.test', 'taken@demo.test'], ['goal2@demo.test']],
+    )
+    assert.deepEqual((await call('GET', '/v1/mailboxes/sender@demo.test/forwarding')).json, {
+      targets: ['goal2@demo.test'],
+      keep_copy: false,
+    })
+    assert.deepEqual(at(await lastEvent('mailbox.forwarding_changed'), 'targets'), ['goal2@demo.test'])
+  })
+
   const refused: [what: string, body: unknown, want: string][] = [
     ['no address', {}, '400 invalid_request'],
     ['an unknown field', { address: 'x@demo.test', alias: true }, '400 invalid_request'],
@@ -91,7 +124,6 @@ describe('rename', () => {
     ['elsewhere', { address: 'x@gmail.com' }, '404 domain_not_found'],
   ]
   test('refused', async () => {
-    await api.createMailbox('taken@demo.test')
     await api.createMailbox('refused@demo.test')
     for (const [what, body, want] of refused) {
       assert.equal(refusal(await call('POST', '/v1/mailboxes/refused@demo.test/rename', body)), want, what)

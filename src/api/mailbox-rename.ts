@@ -40,7 +40,7 @@ export function mailboxRenameRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Rename a mailbox',
         description:
-          'It stays the same mailbox, with all that it holds and its passwords. Clients log in with the new address from then on; sessions that are open go on. The old address stays an alias, which may be the address again.',
+          'It stays the same mailbox, with all that it holds and its passwords. Clients log in with the new address from then on; sessions that are open go on. The old address stays an alias, which may be the address again. Forwards of the workspace that lead to it follow.',
         tags: ['mailboxes'],
         params: MailboxPath,
         body: RenameBody,
@@ -82,12 +82,26 @@ function renameOf({ address, alias_days: aliasDays }: Static<typeof RenameBody>)
   return { address, ...(aliasDays === undefined ? {} : { aliasDays }) }
 }
 
-function touched({ mailbox, alias }: Renamed): Preview {
+function touched({ mailbox, alias, followers }: Renamed): Preview {
   const { id, address, state } = mailbox
   return {
     objects: [
       { type: 'mailbox', action: 'rename', id, name: address, state },
       ...(alias === null ? [] : [aliasObject(alias, 'create')]),
+      ...followers.addresses.map((row) => ({
+        type: 'forward' as const,
+        action: 'update' as const,
+        id: null,
+        name: row.address,
+        state: 'enabled',
+      })),
+      ...followers.mailboxes.map((one) => ({
+        type: 'mailbox' as const,
+        action: 'update' as const,
+        id: one.id,
+        name: one.address,
+        state: one.state,
+      })),
     ],
   }
 }

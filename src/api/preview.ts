@@ -8,12 +8,15 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox', 'alias']),
+  type: OneOf(['domain', 'mailbox', 'alias', 'forward']),
   action: OneOf(['create', 'update', 'rename', 'suspend', 'resume', 'renew', 'delete', 'restore', 'purge']),
-  id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet, and for an alias.'),
-  name: Type.String({ description: 'The name of a domain, the address of a mailbox or an alias.' }),
+  id: Nullable(
+    Type.String({ format: 'uuid' }),
+    'Null for what does not exist yet, and for an alias or a forward.',
+  ),
+  name: Type.String({ description: 'The name of a domain, the address of anything else.' }),
   state: Type.String({
-    description: 'The state that it would be in; of an alias: enabled, disabled or deleted.',
+    description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',
   }),
 })
 

@@ -14,6 +14,7 @@ import { announceAddresses, type ExtraAddress, lockAddressDomain, requireAddress
 import { requireRoomForAlias } from './aliases.ts'
 import { addActivation } from './domain-activation.ts'
 import { engineOf, tellEngines } from './engines.ts'
+import { type Followers, followRename } from './follow-rename.ts'
 import { lockMailbox, subject } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
@@ -26,7 +27,7 @@ export type Rename = {
 }
 
 /** `alias`: what became of the old address; null when it went at once, or nothing was renamed. */
-export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null }
+export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null; followers: Followers }
 
 /**
  * Gives a mailbox another address. To the one that it has, nothing is done. An alias of its own may become its address.
@@ -43,7 +44,9 @@ export async function renameMailbox(
   requireWorkspace(scope)
   const before = await lockMailbox(platform, tx, scope, ref)
   const { address, domain: name } = requireAddress(text)
-  if (address === before.address) return { mailbox: before, alias: null }
+  if (address === before.address) {
+    return { mailbox: before, alias: null, followers: { addresses: [], mailboxes: [] } }
+  }
   if (before.state === 'deletion_scheduled') {
     throw new Refusal('mailbox_state_conflict', 'It is deleted: restore it first.')
   }
@@ -71,7 +74,7 @@ export async function renameMailbox(
   if (mailbox.state === 'waiting_domain' && mailboxesOn(domain.state) === 'served') {
     await addActivation(tx, domain.id)
   }
-  return { mailbox, alias }
+  return { mailbox, alias, followers: await followRename(platform, tx, mailbox, before.address) }
 }
 
 function requireRenamingService(platform: Platform, { service }: Mailbox): void {
