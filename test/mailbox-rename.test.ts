@@ -24,9 +24,11 @@ async function scram(username: string, password: string): Promise<string> {
   client.send(`${scramClient.final(challenge).toString('base64')}\r\n`)
   const next = await client.line()
   if (!next.startsWith('+ ')) return next.slice(2)
-  assert.ok(scramClient.verifies(Buffer.from(next.slice(2), 'base64')))
+  const isProved = scramClient.verifies(Buffer.from(next.slice(2), 'base64'))
   client.send('\r\n')
-  return (await client.answer('s')).tagged
+  const { tagged } = await client.answer('s')
+  assert.equal(isProved, tagged.startsWith('OK'))
+  return tagged
 }
 
 test('an open session goes on and hears of mail to both addresses; the new address logs in, by SCRAM too', async () => {
