@@ -1,6 +1,7 @@
 /** The local engine with what delivery keeps of a mailbox: delivery stands above the mail store, which cannot name it. */
 import type { MailboxEngine } from '../mailboxes/engines.ts'
 import type { Tx } from '../platform/database.ts'
+import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { cancelOutbound, outboundIds } from './outbound/control.ts'
 
@@ -11,6 +12,11 @@ const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies
 export function withDelivery(store: MailboxEngine): MailboxEngine {
   return {
     ...store,
+    async changed(platform, tx, mailboxIds, change) {
+      await store.changed(platform, tx, mailboxIds, change)
+      // What a pause of the old domain held would wait for a resume there, which looks for it no more.
+      if (change === 'address') await addJobs(tx, mailboxIds.map(settling))
+    },
     async purge(platform, tx, mailboxId) {
       // The store first: its folder locks wait for deliveries that are under way, and these write contacts.
       await store.purge(platform, tx, mailboxId)
@@ -19,6 +25,10 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
       await cancelHeld(platform, tx, mailboxId)
     },
   }
+}
+
+function settling(mailboxId: string): NewJob {
+  return { name: 'limits.settle', payload: { scope_id: mailboxId }, key: `limits.settle:${mailboxId}` }
 }
 
 const cancelledPerStatement = 500
