@@ -30,6 +30,7 @@ import { expireRegistrations, observeRegistrations, renewDueRegistrations } from
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
+import { expireAliases } from './mailboxes/aliases.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
@@ -88,6 +89,7 @@ export const jobHandlers: JobHandlers = {
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
   'accounts.forget_login_failures': (platform) => repeat(deleteOldGuards, platform),
+  'mailbox.expire_aliases': (platform) => repeat(expireAliases, platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -147,6 +149,7 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
+  'mailbox.expire_aliases': '*/10 * * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',

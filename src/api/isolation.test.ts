@@ -134,6 +134,9 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/resume`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/restore`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`, { preview: true }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/rename`, { address: 'renamed@demo.test' }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/rename`, { address: 'renamed@demo.test', preview: true }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/policy`],
   ['PUT', (ref) => `/v1/mailboxes/${ref}/policy`, { trash_days: 1 }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/sender-lists`],
@@ -209,7 +212,9 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/contacts/${ref}`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/aliases`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/aliases`, { address: 'x@demo.test' }],
+  ['PATCH', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`, { enabled: false }],
   ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test?preview=true`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/forwarding`],
   ['PUT', (ref) => `/v1/mailboxes/${ref}/forwarding`, { targets: [], keep_copy: true }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/autoreply`],
@@ -243,6 +248,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
   ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
   ['PUT', (ref) => `/v1/workspaces/${ref}/policy`, { trash_days: 1 }],
+  ['GET', (ref) => `/v1/workspaces/${ref}/mailbox-settings`],
+  ['PUT', (ref) => `/v1/workspaces/${ref}/mailbox-settings`, { restore_days: 1 }],
 ]
 
 /** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */

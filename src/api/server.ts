@@ -49,7 +49,9 @@ import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRenameRoute } from './mailbox-rename.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
+import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -206,6 +208,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
+  mailboxRenameRoute(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)
   appPasswordRoutes(app, platform)
@@ -214,6 +217,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
+  mailboxSettingsRoutes(app, platform)
   senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)

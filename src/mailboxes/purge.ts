@@ -18,6 +18,20 @@ declare module '../platform/jobs.ts' {
 
 const dueMax = 500
 
+/** The row stays, for what names its id; of the person only the address stays in it. */
+const nothingKnown = {
+  display_name: null,
+  first_name: null,
+  last_name: null,
+  tags: [],
+  notes: null,
+  signature_text: null,
+  signature_html: null,
+  custom_fields: '{}',
+  recovery_email: null,
+  recovery_phone: null,
+}
+
 /** Adds a purge for each mailbox whose days of grace are over. */
 export async function purgeDueMailboxes(platform: Platform): Promise<void> {
   const due = await platform.db
@@ -56,6 +70,8 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx
       .updateTable('mailboxes')
       .set({
+        ...nothingKnown,
+        search_text: mailbox.address,
         state: 'deleted',
         purge_at: null,
         state_before_deletion: null,

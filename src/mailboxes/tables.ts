@@ -146,12 +146,17 @@ type AddressEvent = {
   domain_id: string
   mailbox_id: string | null
   targets: readonly string[]
+  description: string | null
+  enabled: boolean
+  expires_at: string | null
 }
 
 declare module '../platform/events.ts' {
   interface EventTypes {
     'mailbox.created': { mailbox_id: string; address: string; state: MailboxState }
     'mailbox.updated': { mailbox_id: string; address: string }
+    /** `alias_until`: how long `from` stays as an alias. Null: for ever; the moment of the rename: it went at once. */
+    'mailbox.renamed': { mailbox_id: string; from: string; to: string; alias_until: string | null }
     'mailbox.state_changed': { mailbox_id: string; address: string; from: MailboxState; to: MailboxState }
     'mailbox.password_changed': { mailbox_id: string; address: string }
     'mailbox.credentials_viewed': {

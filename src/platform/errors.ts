@@ -85,6 +85,7 @@ export const errorCatalogue = {
   address_taken: { status: 409, title: 'The address is already in use' },
   address_repeated: { status: 422, title: 'The address occurs twice in the request' },
   service_unavailable: { status: 422, title: 'The service is not set up on this platform' },
+  service_cannot: { status: 409, title: 'The service of the mailbox cannot do this by its interface' },
   password_too_weak: { status: 422, title: 'The password is too weak' },
   app_password_not_found: { status: 404, title: 'App password not found' },
   app_password_taken: { status: 409, title: 'The mailbox has an app password of that name' },

@@ -5,6 +5,7 @@ import { hasEnhancedCode, replies } from './replies.ts'
 const made = {
   unknownRecipient: replies.unknownRecipient(),
   recipientUnavailable: replies.recipientUnavailable(),
+  recipientDisabled: replies.recipientDisabled(),
   mailboxFull: replies.mailboxFull(),
   largerThanQuota: replies.largerThanQuota(),
   recipientInvalid: replies.recipientInvalid('has no @'),

@@ -26,6 +26,8 @@ export const replies = {
     fault('client', 550, '5.3.3', 'A message that is held for later cannot go to a mailbox here'),
   tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
+  // RFC 3463 §3.3, X.2.1. A restore does not bring back what was sent before it: the sender hears at once.
+  recipientDisabled: () => fault('client', 550, '5.2.1', 'The mailbox does not accept mail'),
   // RFC 3463 §3.3: whoever owns the mailbox may make room before the sender gives up.
   mailboxFull: () => fault('client', 452, '4.2.2', 'The mailbox is full'),
   largerThanQuota: () => fault('client', 552, '5.2.2', 'The message is larger than the quota of the mailbox'),

@@ -188,6 +188,8 @@ function faultOf(recipient: Recipient, role: SmtpRole, mailFrom: string): SmtpFa
       return replies.unknownRecipient()
     case 'unavailable':
       return replies.recipientUnavailable()
+    case 'disabled':
+      return replies.recipientDisabled()
     case 'full':
       return replies.mailboxFull()
     case 'too-large':
