@@ -1,4 +1,5 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
+import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
@@ -130,6 +131,7 @@ export const jobHandlers: JobHandlers = {
     await deleteOldEvents(platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
+    await deleteOldInvitations(platform)
     await repeat(deleteExpiredSuppressions, platform)
   },
 }

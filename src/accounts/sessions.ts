@@ -1,5 +1,5 @@
 /** Sessions: a person's login, as a bearer token of limited life. */
-import { transaction } from '../platform/database.ts'
+import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
@@ -13,12 +13,14 @@ export type NewSession = { token: string; expiresAt: Date }
 
 /**
  * Logs a person in.
+ * @param organizationId of a person who is a member of several, the one that the session is for; null: the first.
  * @throws Refusal login_failed, after the same work whether the address or the password is wrong.
  */
 export async function createSession(
   platform: Platform,
   email: string,
   password: string,
+  organizationId: string | null = null,
 ): Promise<NewSession> {
   if (Buffer.byteLength(password) > passwordBytesMax) throw new Refusal('login_failed')
   const user = await platform.db
@@ -26,6 +28,9 @@ export async function createSession(
     .innerJoin('members', 'members.user_id', 'users.id')
     .select(['users.id', 'users.password_hash', 'members.organization_id'])
     .where('users.email', '=', email.toLowerCase())
+    .$if(organizationId !== null, (query) =>
+      query.where('members.organization_id', '=', organizationId ?? ''),
+    )
     .orderBy('members.created_at')
     .executeTakeFirst()
   if (!user) await hashPassword(password) // an unknown address must take as long as a wrong password
@@ -65,6 +70,30 @@ export async function endSession(
       },
     ])
   })
+}
+
+/** Ends all sessions of a user with an organization. */
+export async function endSessionsOf(
+  platform: Platform,
+  tx: Tx,
+  { organizationId, userId }: { organizationId: string; userId: string },
+): Promise<void> {
+  const ended = await tx
+    .deleteFrom('sessions')
+    .where('user_id', '=', userId)
+    .where('organization_id', '=', organizationId)
+    .returning('id')
+    .execute()
+  await appendEvents(
+    platform,
+    tx,
+    ended.map(({ id }) => ({
+      type: 'session.ended' as const,
+      organizationId,
+      workspaceId: null,
+      data: { session_id: id },
+    })),
+  )
 }
 
 export async function deleteOldSessions(platform: Platform): Promise<void> {

@@ -8,10 +8,12 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox']),
+  type: OneOf(['domain', 'mailbox', 'identity', 'member', 'invitation']),
   action: OneOf(['create', 'update', 'renew', 'delete', 'purge']),
   id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
-  name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
+  name: Type.String({
+    description: 'A domain’s name, a mailbox’s address, an identity’s handle, a person’s e-mail.',
+  }),
   state: Type.String({ description: 'The state that it would be in.' }),
 })
 

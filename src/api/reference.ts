@@ -19,7 +19,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
       openapi: '3.1.0',
       info: { title: 'Mailwright API', version: '1', description },
       tags: [
-        { name: 'account', description: 'Workspaces, keys and sessions' },
+        { name: 'account', description: 'Workspaces, members, keys and sessions' },
         {
           name: 'domains',
           description: 'Connected or registered, their settings and what mail of theirs may do',

@@ -42,6 +42,8 @@ import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
+import { acceptInvitationRoute } from './invitation-acceptance.ts'
+import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
@@ -49,6 +51,7 @@ import { mailboxActionRoutes } from './mailbox-actions.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
+import { memberRoutes } from './members.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
@@ -162,6 +165,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   healthRoutes(app, platform, options.isReady)
   acmeChallengeRoutes(app, platform)
   loginRoute(app, platform)
+  acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
   referenceRoutes(app)
@@ -177,6 +181,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   meRoutes(app)
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
+  memberRoutes(app, platform)
+  invitationRoutes(app, platform)
   logoutRoute(app, platform)
   newDomainsRoute(app, platform)
   domainRoutes(app, platform)

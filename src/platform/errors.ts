@@ -27,6 +27,13 @@ export const errorCatalogue = {
   workspace_not_empty: { status: 409, title: 'The workspace still has domains' },
   workspace_is_default: { status: 409, title: 'The default workspace cannot be deleted' },
   api_key_not_found: { status: 404, title: 'API key not found' },
+  member_not_found: { status: 404, title: 'Member not found' },
+  member_exists: { status: 409, title: 'The person is a member already' },
+  member_limit_reached: { status: 409, title: 'The organization has as many members as it may have' },
+  last_owner: { status: 409, title: 'The organization would be without an owner' },
+  email_taken: { status: 409, title: 'There is a user with this e-mail address' },
+  invitation_not_found: { status: 404, title: 'There is no such invitation' },
+  invitation_ended: { status: 409, title: 'The invitation is not open any more' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
   domain_invalid: { status: 422, title: 'The domain name is not valid' },
