@@ -26,6 +26,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         },
         { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
+        { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'outbound', description: 'What leaves, and what became of it' },

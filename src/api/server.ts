@@ -42,6 +42,7 @@ import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
+import { identityRoutes } from './identities.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
@@ -209,6 +210,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxActionRoutes(app, platform)
   credentialRoutes(app, platform)
   aliasRoutes(app, platform)
+  identityRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)

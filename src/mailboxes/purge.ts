@@ -6,6 +6,7 @@ import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
+import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
 
 declare module '../platform/jobs.ts' {
@@ -45,6 +46,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .executeTakeFirst()
     if (!mailbox) return
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await revokeMailboxKeys(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)

@@ -94,6 +94,11 @@ export const errorCatalogue = {
   password_too_weak: { status: 422, title: 'The password is too weak' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
   batch_not_found: { status: 404, title: 'Batch not found' },
+  // Identities
+  identity_not_found: { status: 404, title: 'Identity not found' },
+  handle_invalid: { status: 422, title: 'The handle is not valid' },
+  handle_taken: { status: 409, title: 'The handle is already in use' },
+  identity_exists: { status: 409, title: 'The mailbox has an identity' },
   // Addresses, forwards and filters
   address_not_found: { status: 404, title: 'There is no such address' },
   address_limit_reached: { status: 409, title: 'There are as many of these addresses as there may be' },
