@@ -115,9 +115,10 @@ export async function updateInvitation(
   const role = changes.role ?? before.role
   const kept = isBindable(role) ? before.workspace_ids : null
   const wanted = changes.workspaceIds === undefined ? kept : changes.workspaceIds
+  const workspaceIds = wanted === kept ? kept : await bindingOf(tx, principal.organizationId, role, wanted)
   const invitation = await tx
     .updateTable('invitations')
-    .set({ role, workspace_ids: await bindingOf(tx, principal.organizationId, role, wanted) })
+    .set({ role, workspace_ids: workspaceIds })
     .where('id', '=', before.id)
     .returning(columns)
     .executeTakeFirstOrThrow()

@@ -128,10 +128,13 @@ export function requireUnbound(principal: Principal): void {
  */
 export function requireOrganization(principal: Principal): void {
   requireUnbound(principal)
-  const { role } = principal
-  if (role !== null && !may(role, 'manage_organization')) {
-    throw new Refusal('forbidden', `Only an owner or an admin may do this, and you are a ${role}.`)
-  }
+  if (managesOrganization(principal)) return
+  throw new Refusal('forbidden', `Only an owner or an admin may do this, and you are a ${principal.role}.`)
+}
+
+/** Whether its role, if it has one, reaches what is the whole organization's. Of a key its binding and access decide. */
+export function managesOrganization({ role }: Principal): boolean {
+  return role === null || may(role, 'manage_organization')
 }
 
 /**

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
+import { createIdentity } from '../mailboxes/identities.ts'
+import { drawsMax } from '../mailboxes/new-address.ts'
 import { transaction } from '../platform/database.ts'
 import { addJob } from '../platform/jobs.ts'
 import {
@@ -144,6 +146,29 @@ test('of creations of one handle at the same moment, one is made, and the others
   assert.deepEqual(outcomes, [201, ...Array.from({ length: 7 }, () => 409)])
   const { json } = await api.call('GET', '/v1/mailboxes?search=race')
   assert.equal(at(json, 'data', 1), undefined)
+})
+
+test('a random handle that is taken is drawn again, so often and no more', async () => {
+  await create({ handle: 'drawn-1' })
+  const make = (draw: () => string) =>
+    transaction(api.platform.db, (tx) =>
+      createIdentity(api.platform, tx, api.scope, {
+        handle: null,
+        displayName: null,
+        description: null,
+        owner: `api_key:${unknownId}`,
+        mailbox: null,
+        draw,
+      }),
+    )
+  let draws = 0
+  assert.equal((await make(() => `drawn-${Math.min(2, ++draws)}`)).handle, 'drawn-2')
+  draws = 0
+  await assert.rejects(
+    make(() => `drawn-${1 + (++draws % 2)}`),
+    { code: 'handle_taken' },
+  )
+  assert.equal(draws, drawsMax)
 })
 
 test('of creations for one mailbox at the same moment, one is made', async () => {

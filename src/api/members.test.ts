@@ -154,6 +154,10 @@ test('a member of some workspaces reaches those, and what is in them', async () 
   assert.equal(at((await key({ workspace_id: third })).json, 'workspace_id'), third)
   assert.equal(refusal(await key({ workspace_id: api.scope.workspaceId })), '404 workspace_not_found')
   assert.equal(refusal(await key({ workspace_id: null })), '403 forbidden')
+  const named = { key: both.key, body: { name: 'k' }, headers: { 'mailwright-workspace': third } }
+  assert.equal(at((await api.call('POST', '/v1/api-keys', named)).json, 'workspace_id'), third)
+  const unbound = await as(people.member, 'POST', '/v1/api-keys', { name: 'k' })
+  assert.equal(at(unbound.json, 'workspace_id'), api.scope.workspaceId)
   // What they are left with when one of the two is gone, and when both are.
   await api.call('DELETE', `/v1/workspaces/${third}`)
   assert.equal(refusal(await into(third)), '404 workspace_not_found')

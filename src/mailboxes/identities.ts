@@ -20,7 +20,7 @@ import { type Mailbox, provisionMailbox } from './provision.ts'
 
 export type Identity = Selectable<IdentitiesTable> & {
   address: string
-  /** Its mailbox's, and what mail from it is signed with. */
+  /** Its mailbox's. */
   display_name: string | null
   state: MailboxState
   purge_at: Date | null
@@ -38,6 +38,8 @@ export type NewIdentity = {
   owner: string
   /** Null: a random address in the workspace's oldest active domain. */
   mailbox: IdentityMailbox | null
+  /** Where random handles come from; `randomName` if nothing is said. */
+  draw?: () => string
 }
 
 /**
@@ -66,7 +68,7 @@ export async function createIdentity(
     created_at: now,
     updated_at: now,
   }
-  const taken = await insertIdentity(tx, row, handle)
+  const taken = await insertIdentity(tx, row, handle, wanted.draw)
   await announce(platform, tx, 'identity.created', mailbox, { id: row.id, handle: taken })
   return await getIdentity(platform, scope, row.id, tx)
 }
@@ -128,9 +130,10 @@ async function insertIdentity(
   tx: Tx,
   row: Omit<IdentitiesTable, 'handle' | 'version'>,
   asked: string | null,
+  draw: () => string = randomName,
 ): Promise<string> {
   for (let draws = 0; draws < (asked === null ? drawsMax : 1); draws++) {
-    const handle = asked ?? randomName()
+    const handle = asked ?? draw()
     const inserted = await tx
       .insertInto('identities')
       .values({ ...row, handle })
