@@ -13,7 +13,7 @@ import { hashPassword } from './passwords.ts'
 import { type Principal, requireUnbound } from './principals.ts'
 import { isBindable, may, type Role } from './roles.ts'
 import { endSessionsOf } from './sessions.ts'
-import { canonicalEmail, insertUser, requirePersonalPassword } from './users.ts'
+import { canonicalEmail, deleteFormerUser, insertUser, requirePersonalPassword } from './users.ts'
 
 export type Member = {
   /** The user's. */
@@ -138,8 +138,8 @@ export async function updateMember(
 }
 
 /**
- * Removes a member: its sessions end at once, and so do open invitations that it made. Its user stays, who may be a
- * member elsewhere. Anyone may leave.
+ * Removes a member: its sessions end at once, and so do open invitations that it made. Who is a member of nothing else
+ * is no user any more. Anyone may leave.
  * @returns who it was.
  * @throws Refusal member_not_found, last_owner, forbidden.
  */
@@ -166,6 +166,7 @@ export async function removeMember(
   await appendEvents(platform, tx, [
     { type: 'member.removed', organizationId, workspaceId: null, data: { user_id: member.id } },
   ])
+  await deleteFormerUser(platform, tx, organizationId, member.id)
   return member
 }
 

@@ -1,6 +1,6 @@
 /** The rows that make a user a member of an organization, and what holds for all of them. */
 import { sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
+import { type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -14,7 +14,7 @@ export type NewMembership = {
   workspaceIds: readonly string[] | null
 }
 
-/** @throws Refusal member_exists. */
+/** @throws Refusal member_exists, login_failed for a user who was deleted a moment ago. */
 export async function insertMember(platform: Platform, tx: Tx, wanted: NewMembership): Promise<void> {
   const { organizationId, userId, role, workspaceIds } = wanted
   const { numInsertedOrUpdatedRows: inserted } = await tx
@@ -28,6 +28,10 @@ export async function insertMember(platform: Platform, tx: Tx, wanted: NewMember
     })
     .onConflict((conflict) => conflict.columns(['organization_id', 'user_id']).doNothing())
     .executeTakeFirstOrThrow()
+    .catch((error: unknown) => {
+      if (violatedConstraint(error) !== 'members_user_id_fkey') throw error
+      throw new Refusal('login_failed', undefined, { cause: error })
+    })
   if (inserted !== 1n) throw new Refusal('member_exists')
   await appendEvents(platform, tx, [
     { type: 'member.added', organizationId, workspaceId: null, data: { user_id: userId, role } },

@@ -1,5 +1,5 @@
 /** Sessions: a person's login, as a bearer token of limited life. */
-import { type Tx, transaction } from '../platform/database.ts'
+import { type Tx, transaction, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
@@ -50,6 +50,11 @@ export async function createSession(
         created_at: now,
       })
       .execute()
+      .catch((error: unknown) => {
+        // Removed and deleted while the password was checked.
+        if (violatedConstraint(error) !== 'sessions_user_id_fkey') throw error
+        throw new Refusal('login_failed', undefined, { cause: error })
+      })
   })
   return { token: token.token, expiresAt }
 }

@@ -96,6 +96,7 @@ declare module '../platform/events.ts' {
     'api_key.revoked': { api_key_id: string }
     'session.ended': { session_id: string }
     'user.created': { user_id: string }
+    'user.deleted': { user_id: string }
     'member.added': { user_id: string; role: Role }
     'member.updated': { user_id: string; role: Role }
     'member.removed': { user_id: string }

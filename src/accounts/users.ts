@@ -75,3 +75,30 @@ export async function insertUser(
   ])
   return user
 }
+
+/**
+ * Deletes a user who is a member of nothing any more: nobody could log in as them, and their address is free for who is
+ * invited or made a member anew. Does nothing for a member of another organization.
+ * @param organizationId the one that they were a member of last.
+ */
+export async function deleteFormerUser(
+  platform: Platform,
+  tx: Tx,
+  organizationId: string,
+  userId: string,
+): Promise<void> {
+  // Whoever is just making them a member elsewhere, or logging them in, is waited for or waits for this.
+  await tx.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute()
+  const membership = await tx
+    .selectFrom('members')
+    .select('user_id')
+    .where('user_id', '=', userId)
+    .limit(1)
+    .executeTakeFirst()
+  if (membership) return
+  await tx.deleteFrom('sessions').where('user_id', '=', userId).execute()
+  await tx.deleteFrom('users').where('id', '=', userId).execute()
+  await appendEvents(platform, tx, [
+    { type: 'user.deleted', organizationId, workspaceId: null, data: { user_id: userId } },
+  ])
+}

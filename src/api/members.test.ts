@@ -232,12 +232,21 @@ test('create, get by id and address, list, change, remove', async () => {
   assert.equal(refusal(await api.call('GET', '/v1/me', { key })), '401 unauthenticated')
   assert.equal(refusal(await api.call('GET', `/v1/members/${id}`)), '404 member_not_found')
   await assert.rejects(createSession(api.platform, body.email, body.password), { code: 'login_failed' })
-  assert.equal(refusal(await as(people.admin, 'POST', '/v1/members', body)), '409 email_taken')
+  // The address is free: they may come again, as someone new.
+  const again = await as(people.admin, 'POST', '/v1/members', body)
+  assert.equal(again.status, 201)
+  assert.notEqual(at(again.json, 'id'), id)
   const { rows } = await sql<{ type: string }>`select type from events
     where data ->> 'user_id' = ${id} order by events.xid, events.id`.execute(api.platform.db)
   assert.deepEqual(
     rows.map(({ type }) => type),
-    ['user.created', 'member.added', ...Array.from({ length: 4 }, () => 'member.updated'), 'member.removed'],
+    [
+      'user.created',
+      'member.added',
+      ...Array.from({ length: 4 }, () => 'member.updated'),
+      'member.removed',
+      'user.deleted',
+    ],
   )
 })
 
@@ -381,4 +390,19 @@ test('what a member loses is lost on every node', async () => {
   await until(async () => (await elsewhere.authenticate(someone.key))?.access === 'read')
   await as(people.admin, 'DELETE', `/v1/members/${someone.id}`)
   await until(async () => (await elsewhere.authenticate(someone.key)) === null)
+})
+
+test('logging in and being removed at the same moment leaves a refusal or a session that ends', async () => {
+  for (let round = 0; round < 4; round++) {
+    const { id, email, password } = await loggedIn(api, 'member')
+    const [login, removal] = await Promise.all([
+      api.call('POST', '/v1/sessions', { key: null, body: { email, password } }),
+      as(people.admin, 'DELETE', `/v1/members/${id}`),
+    ])
+    assert.equal(removal.status, 204, removal.text)
+    if (login.status === 201) {
+      const me = await api.call('GET', '/v1/me', { key: textAt(login.json, 'token') })
+      assert.equal(refusal(me), '401 unauthenticated')
+    } else assert.equal(refusal(login), '401 login_failed')
+  }
 })

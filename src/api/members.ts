@@ -175,7 +175,7 @@ function removeRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Remove a member',
         description:
-          'Their sessions end at once, and so do their open invitations. API keys that they made stay. Anyone may leave: with their own id.',
+          'Their sessions end at once, and so do their open invitations; who is a member of nothing else is no user any more. API keys that they made stay. Anyone may leave: with their own id.',
         tags,
         params: MemberPath,
         querystring: PreviewQuery,
