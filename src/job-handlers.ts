@@ -1,4 +1,6 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
+
+import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -137,6 +139,7 @@ export const jobHandlers: JobHandlers = {
     await repeat(deleteOldAudit, platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
+    await deleteOldInvitations(platform)
     await repeat(deleteExpiredSuppressions, platform)
   },
 }

@@ -32,8 +32,10 @@ function principal(more: Partial<Principal> = {}): Principal {
     id: newId(),
     organizationId: scope.organizationId,
     workspaceId: null,
+    otherWorkspaceIds: [],
     mailboxId: null,
     access: 'write',
+    role: null,
     userId: null,
     expiresAt: null,
     ...more,
@@ -88,7 +90,14 @@ const rows: [what: string, asker: Principal, key: Partial<NewApiKey>, allowed: b
   ['an hour -> two hours', principal({ expiresAt: inAnHour }), { expiresAt: inTwoHours }, false],
   ['an hour -> an hour', principal({ expiresAt: inAnHour }), { expiresAt: inAnHour }, true],
   ['two hours -> an hour', principal({ expiresAt: inTwoHours }), { expiresAt: inAnHour }, true],
-  ['a session -> for ever', principal({ kind: 'session', expiresAt: inAnHour }), {}, true],
+  ['a session -> for ever', principal({ kind: 'session', role: 'admin', expiresAt: inAnHour }), {}, true],
+  ['a member’s session -> everything', principal({ kind: 'session', role: 'member' }), {}, false],
+  [
+    'a member’s session -> a workspace',
+    principal({ kind: 'session', role: 'member' }),
+    { workspaceId: scope.workspaceId },
+    true,
+  ],
 ]
 for (const [what, asker, key, allowed] of rows) {
   test(`${what} is ${allowed ? 'allowed' : 'forbidden'}`, async () => {

@@ -8,7 +8,15 @@ import { isId, newId } from '../platform/ids.ts'
 import type { Page, PageRequest } from '../platform/pages.ts'
 import { toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Access, type Principal, requireCredentialsRight, requireWrite } from './principals.ts'
+import {
+  type Access,
+  type Principal,
+  reaches,
+  requireAdmin,
+  requireCredentialsRight,
+  requireWrite,
+  workspacesOf,
+} from './principals.ts'
 import type { ApiKeysTable } from './tables.ts'
 import { apiKeyPrefix, type NewToken, newToken } from './tokens.ts'
 import { holdWorkspace } from './workspaces.ts'
@@ -56,10 +64,13 @@ export async function createApiKey(
     (wanted.expiresAt === null || wanted.expiresAt > principal.expiresAt)
   const outside =
     outlives ||
-    (principal.workspaceId !== null && wanted.workspaceId !== principal.workspaceId) ||
+    !(wanted.workspaceId === null
+      ? workspacesOf(principal) === null
+      : reaches(principal, wanted.workspaceId)) ||
     (principal.mailboxId !== null && wanted.mailboxId !== principal.mailboxId)
   if (outside)
     throw new Refusal('forbidden', 'A key cannot make one that reaches further than itself or lives longer.')
+  if (wanted.workspaceId === null) requireAdmin(principal)
   if (wanted.expiresAt && wanted.expiresAt <= platform.clock.now()) {
     throw new Refusal('invalid_request', 'The key would have expired already.', {
       fields: [{ pointer: '/expires_at', detail: 'must lie in the future' }],
@@ -145,6 +156,7 @@ export async function revokeApiKey(
   requireWrite(principal)
   requireCredentialsRight(principal)
   const key = await getApiKey(platform, principal, id, tx)
+  if (key.workspace_id === null) requireAdmin(principal)
   await revoke(platform, tx, 'id', key.id)
 }
 
@@ -174,13 +186,12 @@ async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', v
 }
 
 function manageable(db: Db, principal: Principal) {
+  const ids = workspacesOf(principal)
   return db
     .selectFrom('api_keys')
     .select(columns)
     .where('organization_id', '=', principal.organizationId)
-    .$if(principal.workspaceId !== null, (query) =>
-      query.where(sql<boolean>`workspace_id = ${principal.workspaceId}::uuid`),
-    )
+    .$if(ids !== null, (query) => query.where(sql<boolean>`workspace_id = any(${ids}::uuid[])`))
     .$if(principal.mailboxId !== null, (query) =>
       query.where(sql<boolean>`mailbox_id = ${principal.mailboxId}::uuid`),
     )

@@ -64,8 +64,10 @@ test('the bootstrap key is the whole organization’s', async () => {
     kind: 'api_key',
     organizationId: scope.organizationId,
     workspaceId: null,
+    otherWorkspaceIds: [],
     mailboxId: null,
     access: 'write',
+    role: null,
     userId: null,
     expiresAt: null,
   })

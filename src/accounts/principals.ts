@@ -7,6 +7,7 @@ import { type Cache, createCache } from '../platform/cache.ts'
 import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { may, type Role } from './roles.ts'
 import { sessionPrefix, tokenDigest } from './tokens.ts'
 
 export type Access = 'read' | 'write'
@@ -16,11 +17,15 @@ export type Principal = {
   kind: 'api_key' | 'session' | 'app_password'
   id: string
   organizationId: string
-  /** Null: every workspace of the organization. */
+  /** What it means when it names no workspace: its own. Null: it reaches every workspace of the organization. */
   workspaceId: string | null
+  /** Of a member who is bound to several workspaces: the others that it reaches. */
+  otherWorkspaceIds: readonly string[]
   /** Set: this mailbox only. */
   mailboxId: string | null
   access: Access
+  /** Of a session: the member's role. Null: an API key. */
+  role: Role | null
   userId: string | null
   expiresAt: Date | null
 }
@@ -32,7 +37,7 @@ export type Scope = {
   /** Set: of the workspace, only this mailbox. */
   mailboxId: string | null
   access: Access
-  /** Who it is, for the audit log: `api_key:ID`, `session:ID` or `app_password:ID`. */
+  /** Who it is, for the audit log: `user:ID`, `api_key:ID` or `app_password:ID`. */
   actor: string
 }
 
@@ -52,7 +57,13 @@ const cachedPrincipalsMax = 10_000
 const cacheTtlMs = 30_000
 const lastUseIntervalMs = 60_000
 const tokenLengthMax = 512
-const revocations = new Set(['api_key.revoked', 'session.ended', 'workspace.deleted'])
+const revocations = new Set([
+  'api_key.revoked',
+  'session.ended',
+  'workspace.deleted',
+  'member.updated',
+  'member.removed',
+])
 
 /** Starts the authenticator of a node: it caches for seconds and forgets at once what the log revokes. */
 export function startAuthenticator(platform: Platform): Authenticator {
@@ -83,7 +94,7 @@ export function startAuthenticator(platform: Platform): Authenticator {
         workspaceId: id,
         mailboxId: principal.mailboxId,
         access: principal.access,
-        actor: `${principal.kind}:${principal.id}`,
+        actor: partyOf(principal),
       }
     },
     async stop() {
@@ -104,8 +115,8 @@ export function requireWorkspace(scope: { mailboxId: string | null }): void {
   if (scope.mailboxId !== null) throw new Refusal('forbidden', 'This key is bound to one mailbox.')
 }
 
-/** @throws Refusal forbidden for a key that is bound to a workspace or a mailbox. */
-export function requireOrganization(principal: Principal): void {
+/** @throws Refusal forbidden for whoever is bound to workspaces or a mailbox. */
+export function requireUnbound(principal: Principal): void {
   if (principal.workspaceId !== null || principal.mailboxId !== null) {
     throw new Refusal('forbidden', 'Only a key of the whole organization may do this.')
   }
@@ -118,6 +129,48 @@ export function requireOrganization(principal: Principal): void {
 export function requireCredentialsRight(who: Pick<Scope, 'actor'> | Pick<Principal, 'kind'>): void {
   const isAppPassword = 'kind' in who ? who.kind === 'app_password' : who.actor.startsWith('app_password:')
   if (isAppPassword) throw new Refusal('forbidden', 'An app password may not manage credentials.')
+}
+
+/**
+ * For what is the whole organization's.
+ * @throws Refusal forbidden for a key that is bound to a workspace or a mailbox, and for a session whose role does not
+ * manage the organization.
+ */
+export function requireOrganization(principal: Principal): void {
+  requireUnbound(principal)
+  if (managesOrganization(principal)) return
+  throw new Refusal('forbidden', `Only an owner or an admin may do this, and you are a ${principal.role}.`)
+}
+
+/** Whether its role, if it has one, reaches what is the whole organization's. Of a key its binding and access decide. */
+export function managesOrganization({ role }: Principal): boolean {
+  return role === null || may(role, 'manage_organization')
+}
+
+/**
+ * For changes of what is the whole organization's, its members and its keys. A key of the whole organization that may
+ * write counts as an admin.
+ * @throws Refusal forbidden.
+ */
+export function requireAdmin(principal: Principal): void {
+  requireWrite(principal)
+  requireOrganization(principal)
+}
+
+/** Who it is beyond this call, as it is written down: `user:ID`, however they logged in, else the key or app password. */
+export function partyOf(principal: Principal): string {
+  return principal.userId === null ? `${principal.kind}:${principal.id}` : `user:${principal.userId}`
+}
+
+/** Whether a workspace of its organization is within its reach. */
+export function reaches(principal: Principal, workspaceId: string): boolean {
+  const ids = workspacesOf(principal)
+  return ids === null || ids.includes(workspaceId)
+}
+
+/** The workspaces that it is bound to, or null for all of its organization's. */
+export function workspacesOf({ workspaceId, otherWorkspaceIds }: Principal): readonly string[] | null {
+  return workspaceId === null ? null : [workspaceId, ...otherWorkspaceIds]
 }
 
 async function cachedPrincipal(
@@ -147,27 +200,42 @@ async function apiKeyPrincipal(platform: Platform, digest: Buffer): Promise<Prin
     id: row.id,
     organizationId: row.organization_id,
     workspaceId: row.workspace_id,
+    otherWorkspaceIds: [],
     mailboxId: row.mailbox_id,
     access: row.access,
+    role: null,
     userId: null,
     expiresAt: row.expires_at,
   }
 }
 
+/** What a session may comes from the member's role. One that is bound to workspaces of which none is left is nobody's. */
 async function sessionPrincipal(platform: Platform, digest: Buffer): Promise<Principal | null> {
   const row = await platform.db
     .selectFrom('sessions')
-    .select(['id', 'organization_id', 'user_id', 'expires_at'])
+    .innerJoin('members', (join) =>
+      join
+        .onRef('members.user_id', '=', 'sessions.user_id')
+        .onRef('members.organization_id', '=', 'sessions.organization_id'),
+    )
+    .select(['sessions.id', 'sessions.organization_id', 'sessions.user_id', 'expires_at', 'role'])
+    .select(sql<boolean>`members.workspace_ids is null`.as('reaches_all'))
+    .select(
+      sql<string[]>`array(select id from workspaces
+        where id = any(members.workspace_ids) and deleted_at is null order by id)`.as('workspace_ids'),
+    )
     .where('token_sha256', '=', digest)
     .executeTakeFirst()
-  if (!row) return null
+  if (!row || (!row.reaches_all && row.workspace_ids.length === 0)) return null
   return {
     kind: 'session',
     id: row.id,
     organizationId: row.organization_id,
-    workspaceId: null,
+    workspaceId: row.workspace_ids[0] ?? null,
+    otherWorkspaceIds: row.workspace_ids.slice(1),
     mailboxId: null,
-    access: 'write',
+    access: may(row.role, 'write') ? 'write' : 'read',
+    role: row.role,
     userId: row.user_id,
     expiresAt: row.expires_at,
   }
@@ -181,7 +249,7 @@ async function reachableWorkspace(
 ): Promise<string | null> {
   if (asked !== null && !isId(asked)) return null
   const wanted = asked?.toLowerCase() ?? principal.workspaceId
-  if (principal.workspaceId !== null && wanted !== principal.workspaceId) return null
+  if (wanted !== null && !reaches(principal, wanted)) return null
   return await cache.load(`${principal.organizationId} ${wanted ?? 'default'}`, async () => {
     const row = await platform.db
       .selectFrom('workspaces')

@@ -79,6 +79,6 @@ test('an address is one user’s', async () => {
         role: 'member',
       }),
     ),
-    { code: '23505' },
+    { code: 'email_taken' },
   )
 })

@@ -1,6 +1,6 @@
 /** Sessions: a person's login, as a bearer token of limited life. */
 import { type RawBuilder, sql } from 'kysely'
-import { transaction } from '../platform/database.ts'
+import { type Tx, transaction, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
@@ -17,6 +17,7 @@ export type NewSession = { token: string; expiresAt: Date }
 /**
  * Logs a person in.
  * @param remoteAddress the client's, for the guard against guessing.
+ * @param organizationId of a person who is a member of several, the one that the session is for; null: the first.
  * @throws Refusal login_failed, after the same work whether the address or the password is wrong; rate_limited after too
  * many wrong passwords, with none looked at.
  */
@@ -25,13 +26,14 @@ export async function createSession(
   email: string,
   password: string,
   remoteAddress: string,
+  organizationId: string | null = null,
 ): Promise<NewSession> {
   if (Buffer.byteLength(password) > passwordBytesMax) throw new Refusal('login_failed')
   const address = /\p{Cc}/u.test(email) ? '' : email.toLowerCase()
   const outcome = await guardLogin<Person | null, Person>(platform, {
     attempt: { kind: 'user', address, remoteAddress },
     guess: password,
-    read: (guards) => readPerson(platform, address, guards),
+    read: (guards) => readPerson(platform, { email: address, organizationId }, guards),
     async verify(person) {
       if (person) return (await verifyPassword(password, person.password_hash)) ? person : null
       await hashPassword(password) // an unknown address must take as long as a wrong password
@@ -56,6 +58,11 @@ export async function createSession(
         created_at: now,
       })
       .execute()
+      .catch((error: unknown) => {
+        // Removed and deleted while the password was checked.
+        if (violatedConstraint(error) !== 'sessions_user_id_fkey') throw error
+        throw new Refusal('login_failed', undefined, { cause: error })
+      })
   })
   return { token: token.token, expiresAt }
 }
@@ -64,14 +71,15 @@ type Person = { id: string; password_hash: string; organization_id: string }
 
 async function readPerson(
   platform: Platform,
-  email: string,
+  { email, organizationId }: { email: string; organizationId: string | null },
   guards: RawBuilder<GuardRow[]>,
 ): Promise<{ guards: readonly GuardRow[]; candidate: Person | null }> {
   const { rows } = await sql<{ guards: GuardRow[] } & (Person | { id: null })>`
     select counted.guards, found.* from (select ${guards} as guards) as counted left join (
       select users.id, users.password_hash, members.organization_id
       from users join members on members.user_id = users.id
-      where users.email = ${email} order by members.created_at limit 1
+      where users.email = ${email} and (${organizationId}::uuid is null or members.organization_id = ${organizationId}::uuid)
+      order by members.created_at limit 1
     ) as found on true`.execute(platform.db)
   const [row] = rows
   return { guards: row?.guards ?? [], candidate: row && row.id !== null ? row : null }
@@ -93,6 +101,30 @@ export async function endSession(
       },
     ])
   })
+}
+
+/** Ends all sessions of a user with an organization. */
+export async function endSessionsOf(
+  platform: Platform,
+  tx: Tx,
+  { organizationId, userId }: { organizationId: string; userId: string },
+): Promise<void> {
+  const ended = await tx
+    .deleteFrom('sessions')
+    .where('user_id', '=', userId)
+    .where('organization_id', '=', organizationId)
+    .returning('id')
+    .execute()
+  await appendEvents(
+    platform,
+    tx,
+    ended.map(({ id }) => ({
+      type: 'session.ended' as const,
+      organizationId,
+      workspaceId: null,
+      data: { session_id: id },
+    })),
+  )
 }
 
 export async function deleteOldSessions(platform: Platform): Promise<void> {

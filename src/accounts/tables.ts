@@ -1,5 +1,6 @@
 /** The tables of accounts. */
 import type { Generated } from 'kysely'
+import type { Role } from './roles.ts'
 
 export type OrganizationsTable = { id: string; name: string; created_at: Date }
 
@@ -25,7 +26,25 @@ export type UsersTable = {
 export type MembersTable = {
   organization_id: string
   user_id: string
-  role: 'owner' | 'member'
+  role: Role
+  /** The workspaces that the member reaches; null: all of the organization's. */
+  workspace_ids: Generated<string[] | null>
+  created_at: Date
+}
+
+export type InvitationsTable = {
+  id: string
+  organization_id: string
+  /** In lower case. */
+  email: string
+  role: Role
+  workspace_ids: string[] | null
+  token_sha256: Buffer
+  /** `user:ID` or `api_key:ID`. */
+  invited_by: string
+  expires_at: Date
+  accepted_at: Date | null
+  revoked_at: Date | null
   created_at: Date
 }
 
@@ -62,6 +81,7 @@ declare module '../platform/database.ts' {
     workspaces: WorkspacesTable
     users: UsersTable
     members: MembersTable
+    invitations: InvitationsTable
     api_keys: ApiKeysTable
     sessions: SessionsTable
   }
@@ -76,5 +96,13 @@ declare module '../platform/events.ts' {
     'api_key.revoked': { api_key_id: string }
     'session.ended': { session_id: string }
     'user.created': { user_id: string }
+    'user.deleted': { user_id: string }
+    'member.added': { user_id: string; role: Role }
+    'member.updated': { user_id: string; role: Role }
+    'member.removed': { user_id: string }
+    'invitation.created': { invitation_id: string; role: Role }
+    'invitation.updated': { invitation_id: string; role: Role }
+    'invitation.accepted': { invitation_id: string; user_id: string }
+    'invitation.revoked': { invitation_id: string }
   }
 }

@@ -28,8 +28,10 @@ const admin: Principal = {
   id: newId(),
   organizationId: scope.organizationId,
   workspaceId: null,
+  otherWorkspaceIds: [],
   mailboxId: null,
   access: 'write',
+  role: null,
   userId: null,
   expiresAt: null,
 }

@@ -1,12 +1,18 @@
 /** Workspaces: the tenants within an organization. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Principal, requireOrganization, requireWorkspace, requireWrite } from './principals.ts'
+import {
+  type Principal,
+  requireOrganization,
+  requireWorkspace,
+  requireWrite,
+  workspacesOf,
+} from './principals.ts'
 import type { WorkspacesTable } from './tables.ts'
 
 export type Workspace = Selectable<WorkspacesTable>
@@ -145,10 +151,11 @@ export async function holdWorkspace(tx: Tx, organizationId: string, id: string):
 }
 
 function reachable(db: Db, principal: Principal) {
+  const ids = workspacesOf(principal)
   return db
     .selectFrom('workspaces')
     .selectAll()
     .where('organization_id', '=', principal.organizationId)
     .where('deleted_at', 'is', null)
-    .$if(principal.workspaceId !== null, (query) => query.where('id', '=', principal.workspaceId ?? ''))
+    .$if(ids !== null, (query) => query.where(sql<boolean>`id = any(${ids}::uuid[])`))
 }

@@ -8,7 +8,7 @@ import {
   type NewApiKey,
   revokeApiKey,
 } from '../accounts/api-keys.ts'
-import type { Authenticator, Scope } from '../accounts/principals.ts'
+import { type Authenticator, managesOrganization, type Scope } from '../accounts/principals.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -55,7 +55,10 @@ const ApiKeyBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax }),
     workspace_id: Type.Optional(
-      Nullable(Id, 'Bind it to a workspace. Default: as far as the caller reaches.'),
+      Nullable(
+        Id,
+        'Bind it to a workspace. Default: as far as the caller reaches; for a member, the request’s workspace.',
+      ),
     ),
     mailbox_id: Type.Optional(
       Nullable(Id, 'Bind it to one mailbox of that workspace, or of the request’s own.'),
@@ -149,7 +152,8 @@ async function workspaceOf(
   { principal, scope }: Caller,
   body: Static<typeof ApiKeyBody>,
 ): Promise<Scope | null> {
-  const asked = body.workspace_id === undefined ? principal.workspaceId : body.workspace_id
+  const own = managesOrganization(principal) ? principal.workspaceId : scope.workspaceId
+  const asked = body.workspace_id === undefined ? own : body.workspace_id
   if (asked !== null) return await authenticator.scopeOf(principal, asked)
   return (body.mailbox_id ?? null) === null ? null : scope
 }

@@ -28,7 +28,7 @@ const AuditEntryView = Type.Object(
     id: Id,
     workspace_id: Nullable(Id),
     mailbox_id: Nullable(Id),
-    actor: Type.String({ description: 'Who: `api_key:ID` or `session:ID`.' }),
+    actor: Type.String({ description: 'Who: `user:ID`, `api_key:ID` or `app_password:ID`.' }),
     action: Type.String({ description: 'The type of the event, such as `mailbox.created`.' }),
     data: Type.Unsafe<unknown>({
       type: 'object',

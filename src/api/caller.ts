@@ -89,8 +89,10 @@ async function mailboxPrincipal(
     id: appPasswordId,
     organizationId,
     workspaceId,
+    otherWorkspaceIds: [],
     mailboxId,
     access: 'write',
+    role: null,
     userId: null,
     expiresAt: null,
   }

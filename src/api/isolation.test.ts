@@ -5,6 +5,7 @@ import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { transaction } from '../platform/database.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
+import { loggedIn } from '../testing/test-members.ts'
 import { addresses, submit } from '../testing/test-sending.ts'
 
 let api: TestApi
@@ -21,7 +22,10 @@ let own: Record<
   | 'order'
   | 'contact'
   | 'dnsHost'
-  | 'auditEntry',
+  | 'auditEntry'
+  | 'identity'
+  | 'invitation'
+  | 'member',
   string
 >
 
@@ -60,10 +64,23 @@ before(async () => {
     relay: textAt(relay.json, 'id'),
     dnsHost: await dnsHost(),
     auditEntry: textAt((await api.call('GET', '/v1/audit-log')).json, 'data', 0, 'id'),
+    ...(await named()),
     ...(await registered()),
   }
 })
 after(() => api[Symbol.asyncDispose]())
+
+/** An identity of the first tenant, someone invited and someone who is a member. */
+async function named(): Promise<Record<'identity' | 'invitation' | 'member', string>> {
+  const identity = await api.call('POST', '/v1/identities', { body: { handle: 'first-agent' } })
+  const person = { email: 'guest@people.example', role: 'member' }
+  const invitation = await api.call('POST', '/v1/invitations', { body: person })
+  return {
+    identity: textAt(identity.json, 'id'),
+    invitation: textAt(invitation.json, 'id'),
+    member: (await loggedIn(api, 'viewer')).id,
+  }
+}
 
 /** A connection of the first tenant, made past the API, which would ask the host. */
 async function dnsHost(): Promise<string> {
@@ -248,6 +265,13 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
   ['GET', (ref) => `/v1/audit-log/${ref}`],
+  ['GET', (ref) => `/v1/identities/${ref}`],
+  ['PATCH', (ref) => `/v1/identities/${ref}`, { description: 'x' }],
+  ['PATCH', (ref) => `/v1/identities/${ref}`, { handle: 'other-agent', preview: true }],
+  ['DELETE', (ref) => `/v1/identities/${ref}`],
+  ['DELETE', (ref) => `/v1/identities/${ref}?purge=true`],
+  ['DELETE', (ref) => `/v1/identities/${ref}?preview=true`],
+  ['POST', (ref) => `/v1/identities/${ref}/restore`, {}],
   ['GET', (ref) => `/v1/suppressions/${ref}`],
   ['DELETE', (ref) => `/v1/suppressions/${ref}`],
   ['GET', (ref) => `/v1/relays/${ref}`],
@@ -270,6 +294,12 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/audit-log')) return [[own.auditEntry, unknownId]]
+  if (path.startsWith('/v1/identities')) {
+    return [
+      [own.identity, unknownId],
+      ['first-agent', 'no-such-agent'],
+    ]
+  }
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
   if (path.startsWith('/v1/contacts')) return [[own.contact, unknownId]]
@@ -319,6 +349,23 @@ test('API keys of another organization or another workspace', async () => {
   }
 })
 
+test('members and invitations of another organization, and those that a bound key may not see', async () => {
+  for (const { name, key } of strangers.slice(0, 2)) {
+    for (const [path, foreign, unknown] of [
+      ['/v1/members', own.member, unknownId],
+      ['/v1/members', 'viewer1@people.example', 'nobody@people.example'],
+      ['/v1/invitations', own.invitation, unknownId],
+    ] as const) {
+      for (const [method, body] of [['GET'], ['PATCH', { role: 'viewer' }], ['DELETE']] as const) {
+        const seen = await api.call(method, `${path}/${foreign}`, { key, body })
+        const missing = await api.call(method, `${path}/${unknown}`, { key, body })
+        assert.equal(missing.status, key === other.key ? 404 : 403, `${name}: ${method} ${path}`)
+        assert.deepEqual(comparable(seen, foreign), comparable(missing, unknown))
+      }
+    }
+  }
+})
+
 test('lists have nothing of another’s', async () => {
   for (const { name, key, headers } of strangers) {
     for (const path of [
@@ -329,6 +376,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/suppressions',
       '/v1/outbound',
       '/v1/relays',
+      '/v1/identities',
       '/v1/dns-hosts',
       '/v1/contacts',
       '/v1/domain-orders',
@@ -338,9 +386,12 @@ test('lists have nothing of another’s', async () => {
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)
     }
   }
-  for (const path of ['/v1/workspaces', '/v1/api-keys']) {
+  for (const path of ['/v1/workspaces', '/v1/api-keys', '/v1/members', '/v1/invitations']) {
     const { text } = await api.call('GET', path, { key: other.key })
-    assert.doesNotMatch(text, new RegExp(`${api.scope.workspaceId}|${own.apiKey}`))
+    assert.doesNotMatch(
+      text,
+      new RegExp(`${api.scope.workspaceId}|${own.apiKey}|${own.member}|${own.invitation}`),
+    )
   }
 })
 
@@ -355,6 +406,9 @@ test('mailboxes cannot be made on another’s domain, nor does its existence sho
 })
 
 test('nothing of it had an effect', async () => {
+  assert.equal(textAt((await api.call('GET', '/v1/identities/first-agent')).json, 'version'), '1')
+  assert.equal((await api.call('GET', `/v1/members/${own.member}`)).status, 200)
+  assert.equal(textAt((await api.call('GET', `/v1/invitations/${own.invitation}`)).json, 'state'), 'open')
   const mailbox = await api.call('GET', '/v1/mailboxes/ann@demo.test')
   assert.equal(textAt(mailbox.json, 'version'), '1')
   assert.equal((await api.call('GET', `/v1/api-keys/${own.apiKey}`)).text.includes('"revoked_at":null'), true)

@@ -26,8 +26,7 @@ export const apiLimits = {
   /** Callers whose rates are remembered; past it, the one that was idle longest is forgotten. */
   rateEntriesMax: 20_000,
   nameLengthMax: 200,
-  /** Of an alias. */
-  descriptionLengthMax: 500,
+  descriptionLengthMax: 2000,
   /** Far above what an address may have, so that the core can say what is wrong with each one of a batch. */
   addressLengthMax: 1000,
   passwordLengthMax: 1000,
@@ -36,6 +35,7 @@ export const apiLimits = {
   secondFactorLengthMax: 100,
   tagsMax: 50,
   tagLengthMax: 100,
+  workspacesPerMemberMax: 200,
   searchLengthMax: 200,
   /** A new version of the reference page is seen after this at the latest. */
   referenceCacheSeconds: 3600,

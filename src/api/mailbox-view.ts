@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
+import { Refusal } from '../platform/errors.ts'
 import { apiLimits } from './limits.ts'
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
@@ -37,7 +38,14 @@ const Tags = Type.Array(Type.String({ minLength: 1, maxLength: apiLimits.tagLeng
 })
 
 const newMailboxFields = {
-  address: Type.String({ minLength: 1, maxLength: apiLimits.addressLengthMax }),
+  address: Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.addressLengthMax })),
+  domain: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: apiLimits.addressLengthMax,
+      description: 'Instead of an address: a domain’s name. The local part is random.',
+    }),
+  ),
   display_name: Type.Optional(Name),
   first_name: Type.Optional(Name),
   last_name: Type.Optional(Name),
@@ -106,9 +114,10 @@ export const MailboxChangesBody = Type.Object(
 
 export const MailboxPath = Type.Object({ mailbox: Type.String({ description: 'Its id or its address.' }) })
 
-export function toNewMailbox(item: Static<typeof NewMailboxItem>): NewMailbox {
+/** @throws Refusal invalid_request for an item without an address or a domain, or with both. */
+export function toNewMailbox(item: Static<typeof NewMailboxItem>, index?: number): NewMailbox {
   return {
-    address: item.address,
+    address: addressOrDomain(item, index === undefined ? '' : `/mailboxes/${index}`),
     displayName: item.display_name ?? null,
     firstName: item.first_name ?? null,
     lastName: item.last_name ?? null,
@@ -116,6 +125,17 @@ export function toNewMailbox(item: Static<typeof NewMailboxItem>): NewMailbox {
     tags: item.tags ?? [],
     service: item.service ?? 'local',
   }
+}
+
+function addressOrDomain(
+  { address, domain }: Static<typeof NewMailboxItem>,
+  pointer: string,
+): NewMailbox['address'] {
+  if (address !== undefined && domain === undefined) return address
+  if (address === undefined && domain !== undefined) return { domain }
+  throw new Refusal('invalid_request', 'A mailbox is made with either an address or a domain.', {
+    fields: [{ pointer: `${pointer}/address`, detail: 'must be given, unless domain is' }],
+  })
 }
 
 export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {

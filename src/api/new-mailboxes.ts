@@ -34,7 +34,7 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Create one mailbox or many',
         description:
-          'One object makes one mailbox. With `mailboxes`, up to 10,000 are made in one call, and an item that ' +
+          'One object makes one mailbox, with an `address`, or with a random local part in a `domain`. With `mailboxes`, up to 10,000 are made in one call, and an item that ' +
           'cannot be made does not keep the others from being made.',
         tags: ['mailboxes'],
         body: NewMailboxesBody,
@@ -58,7 +58,7 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { body } = request
       const scope = scopeOf(request)
-      const many = body.mailboxes?.map(toNewMailbox)
+      const many = body.mailboxes?.map((item, index) => toNewMailbox(item, index))
       const one = body.mailboxes === undefined ? toNewMailbox(body) : null
       if (body.preview === true) {
         return preview(platform, reply, (tx) =>

@@ -8,13 +8,16 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox', 'alias', 'forward']),
+  type: OneOf(['domain', 'mailbox', 'alias', 'forward', 'identity', 'member', 'invitation']),
   action: OneOf(['create', 'update', 'rename', 'suspend', 'resume', 'renew', 'delete', 'restore', 'purge']),
   id: Nullable(
     Type.String({ format: 'uuid' }),
     'Null for what does not exist yet, and for an alias or a forward.',
   ),
-  name: Type.String({ description: 'The name of a domain, the address of anything else.' }),
+  name: Type.String({
+    description:
+      'The name of a domain, the handle of an identity, a person’s e-mail, the address of anything else.',
+  }),
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',
   }),

@@ -19,13 +19,14 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
       openapi: '3.1.0',
       info: { title: 'Mailwright API', version: '1', description },
       tags: [
-        { name: 'account', description: 'Workspaces, keys and sessions' },
+        { name: 'account', description: 'Workspaces, members, keys and sessions' },
         {
           name: 'domains',
           description: 'Connected or registered, their settings and what mail of theirs may do',
         },
         { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
+        { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'outbound', description: 'What leaves, and what became of it' },

@@ -44,6 +44,9 @@ import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
+import { identityRoutes } from './identities.ts'
+import { acceptInvitationRoute } from './invitation-acceptance.ts'
+import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
@@ -54,6 +57,7 @@ import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
+import { memberRoutes } from './members.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
@@ -168,6 +172,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   healthRoutes(app, platform, options.isReady)
   acmeChallengeRoutes(app, platform)
   loginRoute(app, platform)
+  acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
   referenceRoutes(app)
@@ -184,6 +189,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
   auditLogRoutes(app, platform)
+  memberRoutes(app, platform)
+  invitationRoutes(app, platform)
   logoutRoute(app, platform)
   newDomainsRoute(app, platform)
   domainRoutes(app, platform)
@@ -214,6 +221,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   appPasswordRoutes(app, platform)
   loginLockRoutes(app, platform)
   aliasRoutes(app, platform)
+  identityRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)

@@ -7,12 +7,15 @@ import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { problems, writeProblems } from './problem-view.ts'
 import { createRateLimiter } from './rate-limit.ts'
-import { type Api, closed, Moment, noStore } from './schemas.ts'
+import { type Api, closed, Id, Moment, Nullable, noStore } from './schemas.ts'
 
 const LoginBody = Type.Object(
   {
     email: Type.String({ minLength: 1, maxLength: 254 }),
     password: Type.String({ minLength: 1, maxLength: apiLimits.passwordLengthMax }),
+    organization_id: Type.Optional(
+      Nullable(Id, 'For members of several organizations. Default: the one that they joined first.'),
+    ),
   },
   closed,
 )
@@ -58,8 +61,8 @@ export function loginRoute(app: Api, platform: Platform): void {
         void reply.header('retry-after', rate.resetSeconds)
         throw new Refusal('rate_limited', 'Too many failed logins from this address.')
       }
-      const { email, password } = request.body
-      const session: NewSession = await createSession(platform, email, password, request.ip)
+      const { email, password, organization_id: organizationId = null } = request.body
+      const session: NewSession = await createSession(platform, email, password, request.ip, organizationId)
       failures.giveBack(request.ip)
       void reply.code(201).headers(noStore)
       return { token: session.token, expires_at: session.expiresAt.toISOString() }

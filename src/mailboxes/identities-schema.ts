@@ -8,7 +8,6 @@ export const identitiesMigrations: Migrations = {
       organization_id uuid not null references organizations,
       workspace_id uuid not null references workspaces,
       handle text not null,
-      display_name text,
       description text,
       owner text not null,
       mailbox_id uuid not null,

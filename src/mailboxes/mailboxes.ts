@@ -11,6 +11,7 @@ import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
 import { tellEngines } from './engines.ts'
+import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
@@ -168,6 +169,7 @@ export async function deleteMailbox(
   if (options.purge) {
     const mailbox = await moveMailbox(platform, tx, before, 'deleted', { purge_at: platform.clock.now() })
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await removeIdentityOf(platform, tx, mailbox.id)
     await addJob(tx, 'mailbox.purge', { mailbox_id: mailbox.id }, { key: `mailbox.purge:${mailbox.id}` })
     return mailbox
   }

@@ -12,9 +12,9 @@ import { type ErrorCode, Refusal } from '../platform/errors.ts'
 import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Address, parseAddress } from './address.ts'
 import { engineOf } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
+import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, Service } from './tables.ts'
@@ -22,7 +22,8 @@ import type { MailboxesTable, Service } from './tables.ts'
 export type Mailbox = Selectable<MailboxesTable>
 
 export type NewMailbox = {
-  address: string
+  /** Or in which domain it gets a random local part. */
+  address: string | RandomAddress
   displayName: string | null
   firstName: string | null
   lastName: string | null
@@ -96,7 +97,7 @@ export async function provisionMailbox(
   return result.mailbox
 }
 
-type Candidate = { index: number; item: NewMailbox; address: Address; domain: Domain }
+type Candidate = NewAddress & { index: number; item: NewMailbox; domain: Domain }
 type Fail = (index: number, refusal: Refusal) => void
 
 /** The items that are right in themselves and whose domain takes mailboxes. */
@@ -109,10 +110,13 @@ async function checkItems(
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
   const seen = new Set<string>()
-  for (const [index, item] of items.entries()) {
+  const entries = [...items.entries()]
+  const isNamed = ([, { address }]: [number, NewMailbox]): boolean => typeof address === 'string'
+  // The random ones last: none may take what another item asks for.
+  for (const [index, item] of [...entries.filter(isNamed), ...entries.filter((entry) => !isNamed(entry))]) {
     const checked = checkItem(platform, item, seen)
     if (checked instanceof Refusal) fail(index, checked)
-    else addressed.push({ index, item, address: checked })
+    else addressed.push({ index, item, ...checked })
   }
   const names = [...new Set(addressed.map(({ address }) => address.domain))]
   const domains = new Map((await lockDomainsByName(tx, scope, names)).map((domain) => [domain.name, domain]))
@@ -129,26 +133,24 @@ async function checkItems(
   })
 }
 
-function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): Address | Refusal {
-  const address = parseAddress(item.address)
-  if (!address.ok) return new Refusal('address_invalid', `"${item.address}" ${address.problem}.`)
-  if (seen.has(address.value.address)) {
-    return new Refusal('address_repeated', `${address.value.address} occurs twice.`)
-  }
+function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): NewAddress | Refusal {
+  const addressed = newAddress(item.address, seen)
+  if (addressed instanceof Refusal) return addressed
+  const { address } = addressed.address
   if (!engineOf(platform, item.service)) {
     return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
   }
   if (item.password !== null) {
     try {
       const names = [item.displayName, item.firstName, item.lastName]
-      requireStrongPassword(item.password, address.value.address, names)
+      requireStrongPassword(item.password, address, names)
     } catch (error) {
       if (error instanceof Refusal) return error
       throw error
     }
   }
-  seen.add(address.value.address)
-  return address.value
+  seen.add(address)
+  return addressed
 }
 
 async function insertCandidates(
@@ -160,19 +162,12 @@ async function insertCandidates(
   results: Map<number, ProvisionResult>,
   fail: Fail,
 ): Promise<void> {
-  const made = candidates.map((candidate) => ({
-    candidate,
-    row: mailboxRow(platform, scope, candidate, batchId),
-  }))
-  const won = await claimAddresses(
+  const winners = await claim(
     tx,
-    made.map(({ row }) => row),
+    candidates,
+    (candidate) => mailboxRow(platform, scope, candidate, batchId),
+    fail,
   )
-  const winners = made.filter(({ candidate, row }) => {
-    if (won.has(row.address)) return true
-    fail(candidate.index, new Refusal('address_taken', `${row.address} is already in use.`))
-    return false
-  })
   const rows = winners.map(({ row }) => row)
   if (rows.length === 0) return
   await together(tx, [
@@ -238,6 +233,35 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
 function firstState(platform: Platform, domain: Domain, service: Service): MailboxState {
   if (mailboxesOn(domain.state) !== 'served') return 'waiting_domain'
   return engineOf(platform, service)?.isImmediate === true ? 'active' : 'provisioning'
+}
+
+type Claimed = { candidate: Candidate; row: Mailbox }
+
+/** Takes the address of each, and draws a random one that is taken again. @returns those that have theirs. */
+async function claim(
+  tx: Tx,
+  candidates: readonly Candidate[],
+  toRow: (candidate: Candidate) => Mailbox,
+  fail: Fail,
+): Promise<Claimed[]> {
+  const winners: Claimed[] = []
+  let open = candidates
+  for (let draws = 1; open.length > 0; draws++) {
+    const made = open.map((candidate) => ({ candidate, row: toRow(candidate) }))
+    const won = await claimAddresses(
+      tx,
+      made.map(({ row }) => row),
+    )
+    winners.push(...made.filter(({ row }) => won.has(row.address)))
+    open = made.flatMap(({ candidate, row }) => {
+      if (won.has(row.address)) return []
+      const address = draws < drawsMax ? (candidate.redraw?.() ?? null) : null
+      if (address !== null) return [{ ...candidate, address }]
+      fail(candidate.index, new Refusal('address_taken', `${row.address} is already in use.`))
+      return []
+    })
+  }
+  return winners
 }
 
 /** Takes the addresses that are free. @returns those that are ours now. */

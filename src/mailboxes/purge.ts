@@ -7,6 +7,7 @@ import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
+import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
 import { deleteTotp } from './totp.ts'
 
@@ -61,6 +62,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .executeTakeFirst()
     if (!mailbox) return
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)

@@ -3,7 +3,7 @@ import type { Tx } from './database.ts'
 
 const actors = new WeakMap<Tx, string>()
 
-/** Says so of a transaction, before it writes. @param actor as a Scope has it: `api_key:ID`, `session:ID`. */
+/** Says so of a transaction, before it writes. @param actor as a Scope has it: `user:ID`, `api_key:ID`. */
 export function nameActor(tx: Tx, actor: string): void {
   actors.set(tx, actor)
 }

@@ -28,6 +28,13 @@ export const errorCatalogue = {
   workspace_is_default: { status: 409, title: 'The default workspace cannot be deleted' },
   audit_entry_not_found: { status: 404, title: 'Entry of the audit log not found' },
   api_key_not_found: { status: 404, title: 'API key not found' },
+  member_not_found: { status: 404, title: 'Member not found' },
+  member_exists: { status: 409, title: 'The person is a member already' },
+  member_limit_reached: { status: 409, title: 'The organization has as many members as it may have' },
+  last_owner: { status: 409, title: 'The organization would be without an owner' },
+  email_taken: { status: 409, title: 'There is a user with this e-mail address' },
+  invitation_not_found: { status: 404, title: 'There is no such invitation' },
+  invitation_ended: { status: 409, title: 'The invitation is not open any more' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
   domain_invalid: { status: 422, title: 'The domain name is not valid' },
@@ -98,6 +105,11 @@ export const errorCatalogue = {
   totp_paused: { status: 429, title: 'Too many wrong codes' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
   batch_not_found: { status: 404, title: 'Batch not found' },
+  // Identities
+  identity_not_found: { status: 404, title: 'Identity not found' },
+  handle_invalid: { status: 422, title: 'The handle is not valid' },
+  handle_taken: { status: 409, title: 'The handle is already in use' },
+  identity_exists: { status: 409, title: 'The mailbox has an identity' },
   // Addresses, forwards and filters
   address_not_found: { status: 404, title: 'There is no such address' },
   address_limit_reached: { status: 409, title: 'There are as many of these addresses as there may be' },

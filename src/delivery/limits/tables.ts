@@ -23,7 +23,7 @@ export type SendingStatesTable = {
   first_sent_at: Date | null
   paused_at: Date | null
   pause_reason: string | null
-  /** `api_key:ID`, `session:ID`, or `platform` for an automatic pause. */
+  /** `user:ID`, `api_key:ID`, or `platform` for an automatic pause. */
   paused_by: string | null
   /** What happened before that counts for no automatic pause. */
   resumed_at: Date | null

@@ -183,6 +183,19 @@ async function tell(
   ])
 }
 
+/** @returns the mode of each mailbox that has one set; the others are open. */
+export async function senderListModesOf(
+  db: Db,
+  mailboxIds: readonly string[],
+): Promise<ReadonlyMap<string, SenderListMode>> {
+  const rows = await db
+    .selectFrom('sender_list_modes')
+    .select(['mailbox_id', 'mode'])
+    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
+    .execute()
+  return new Map(rows.map(({ mailbox_id, mode }) => [mailbox_id, mode]))
+}
+
 export async function senderListModeOf(db: Db, mailboxId: string): Promise<SenderListMode> {
   const row = await db
     .selectFrom('sender_list_modes')

@@ -1,0 +1,155 @@
+/** How an identity looks in JSON, coming and going. */
+import { type Static, Type } from 'typebox'
+import { senderListModesOf } from '../delivery/spam/sender-list-changes.ts'
+import type { SenderListMode } from '../delivery/spam/tables.ts'
+import type { Identity, IdentityChanges, IdentityMailbox } from '../mailboxes/identities.ts'
+import { mailboxStates } from '../mailboxes/lifecycle.ts'
+import type { Db } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { apiLimits } from './limits.ts'
+import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+
+const mailRules = ['anyone', 'allow_list'] as const
+export type MailRule = (typeof mailRules)[number]
+
+/** The mail rule of an identity in the words of its mailbox's sender lists. */
+export const modeOfRule = {
+  anyone: 'open',
+  allow_list: 'allow_list',
+} as const satisfies Record<MailRule, SenderListMode>
+
+export const IdentityView = Type.Object(
+  {
+    id: Id,
+    handle: Type.String(),
+    display_name: Nullable(Type.String(), 'Its mailbox’s.'),
+    description: Nullable(Type.String()),
+    owner: Type.String({ description: '`user:ID` or `api_key:ID`: who answers for it.' }),
+    workspace_id: Id,
+    mailbox_id: Id,
+    address: Type.String(),
+    state: OneOf(mailboxStates, 'Its mailbox’s: the identity is deleted, restored and purged with it.'),
+    mail_rule: OneOf(mailRules, 'Whom its mailbox hears: anyone, or whom its sender lists allow.'),
+    links: Type.Object({
+      mailbox: Type.String(),
+      sender_lists: Type.String({ description: 'Whom it always hears, and whom never.' }),
+      mail_rule: Type.String({ description: 'Where the mail rule is changed.' }),
+    }),
+    version: Type.Integer({ description: 'Rises with every change of it or its mailbox; the ETag has it.' }),
+    created_at: Moment,
+    updated_at: Moment,
+    purge_at: Nullable(Moment, 'When what is deleted goes for good, and its handle is free.'),
+  },
+  { title: 'Identity' },
+)
+
+const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
+const HandleField = Type.String({
+  minLength: 1,
+  maxLength: apiLimits.addressLengthMax,
+  description: '2 to 63 of a-z, 0-9, dot, hyphen, underscore; once on the whole platform.',
+})
+const DisplayName = Nullable(Type.String({ maxLength: apiLimits.nameLengthMax }))
+const Description = Nullable(Type.String({ maxLength: apiLimits.descriptionLengthMax }))
+const place = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.addressLengthMax, description }))
+
+export const NewIdentityBody = Type.Object(
+  {
+    handle: Type.Optional(Nullable(HandleField, 'Default: a random one.')),
+    display_name: Type.Optional(DisplayName),
+    description: Type.Optional(Description),
+    address: place('The address of its new mailbox.'),
+    domain: place(
+      'Or in which domain its new mailbox gets a random address. Default: the workspace’s oldest active one.',
+    ),
+    mailbox: place('Or the id or address of a mailbox that has no identity.'),
+    mail_rule: Type.Optional(OneOf(mailRules, 'Default: anyone, or as the mailbox has it.')),
+    preview: Preview,
+  },
+  { ...closed, title: 'NewIdentity' },
+)
+
+export const IdentityChangesBody = Type.Object(
+  {
+    handle: Type.Optional(HandleField),
+    display_name: Type.Optional(DisplayName),
+    description: Type.Optional(Description),
+    owner: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: '`user:ID` or `api_key:ID` of who reaches the workspace.',
+      }),
+    ),
+    preview: Preview,
+  },
+  { ...closed, minProperties: 1 },
+)
+
+export const IdentityPath = Type.Object({
+  identity: Type.String({ description: 'Its id, or its handle with or without an @.' }),
+})
+
+/** @throws Refusal invalid_request when more than one place is named. */
+export function toIdentityMailbox(body: Static<typeof NewIdentityBody>): IdentityMailbox | null {
+  const { address, domain, mailbox } = body
+  const places: IdentityMailbox[] = [
+    ...(address === undefined ? [] : [{ address }]),
+    ...(domain === undefined ? [] : [{ domain }]),
+    ...(mailbox === undefined ? [] : [{ mailbox }]),
+  ]
+  const [place = null, second] = places
+  if (second === undefined) return place
+  throw new Refusal(
+    'invalid_request',
+    'An identity gets one mailbox: name an address, a domain or a mailbox.',
+    {
+      fields: [
+        { pointer: `/${Object.keys(second).join()}`, detail: 'goes together with none of the others' },
+      ],
+    },
+  )
+}
+
+export function toIdentityChanges(body: Static<typeof IdentityChangesBody>): IdentityChanges {
+  return {
+    ...(body.handle === undefined ? {} : { handle: body.handle }),
+    ...(body.display_name === undefined ? {} : { displayName: body.display_name }),
+    ...(body.description === undefined ? {} : { description: body.description }),
+    ...(body.owner === undefined ? {} : { owner: body.owner }),
+  }
+}
+
+/** The views of identities, with their mail rules read in one go. @param db the transaction, inside one. */
+export async function identityViews(
+  db: Db,
+  identities: readonly Identity[],
+): Promise<Static<typeof IdentityView>[]> {
+  const modes = await senderListModesOf(
+    db,
+    identities.map((identity) => identity.mailbox_id),
+  )
+  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id) ?? 'open'))
+}
+
+function identityView(identity: Identity, mode: SenderListMode): Static<typeof IdentityView> {
+  const mailbox = `/v1/mailboxes/${identity.mailbox_id}`
+  return {
+    id: identity.id,
+    handle: identity.handle,
+    display_name: identity.display_name,
+    description: identity.description,
+    owner: identity.owner,
+    workspace_id: identity.workspace_id,
+    mailbox_id: identity.mailbox_id,
+    address: identity.address,
+    state: identity.state,
+    mail_rule: mode === 'allow_list' ? 'allow_list' : 'anyone',
+    links: { mailbox, sender_lists: `${mailbox}/sender-lists`, mail_rule: `${mailbox}/sender-lists/mode` },
+    version: identity.version,
+    created_at: identity.created_at.toISOString(),
+    updated_at: identity.updated_at.toISOString(),
+    purge_at: momentOrNull(identity.purge_at),
+  }
+}

@@ -1,0 +1,78 @@
+/** Handles that nobody gets: who had one would be taken for whoever runs the platform, or for the platform itself. */
+
+export const reservedHandles: ReadonlySet<string> = new Set([
+  // RFC 2142: the mailbox names of services, roles and functions
+  ...['info', 'marketing', 'sales', 'support', 'abuse', 'noc', 'security', 'postmaster', 'hostmaster'],
+  ...['usenet', 'news', 'webmaster', 'www', 'uucp', 'ftp'],
+  // Programs and accounts of mail and of systems
+  ...['mailer-daemon', 'daemon', 'noreply', 'no-reply', 'donotreply', 'do-not-reply', 'bounce', 'bounces'],
+  ...['root', 'nobody', 'system', 'admin', 'administrator', 'operator', 'sysadmin', 'localhost'],
+  // CA/Browser Forum Baseline Requirements §3.2.2.4.4 has admin, administrator, webmaster, hostmaster, postmaster;
+  // these are what people take for the same.
+  ...[
+    'ssl',
+    'ssladmin',
+    'ssl-admin',
+    'dns',
+    'dnsadmin',
+    'mail',
+    'email',
+    'smtp',
+    'imap',
+    'pop',
+    'pop3',
+    'mx',
+  ],
+  // Who speaks for the platform, and words of its addresses
+  ...[
+    'mailwright',
+    'official',
+    'staff',
+    'team',
+    'help',
+    'helpdesk',
+    'service',
+    'contact',
+    'billing',
+    'payments',
+  ],
+  ...[
+    'invoice',
+    'invoices',
+    'legal',
+    'privacy',
+    'trust',
+    'safety',
+    'moderator',
+    'owner',
+    'account',
+    'accounts',
+  ],
+  ...[
+    'api',
+    'app',
+    'docs',
+    'status',
+    'dashboard',
+    'console',
+    'webhook',
+    'webhooks',
+    'oauth',
+    'login',
+    'logout',
+  ],
+  ...[
+    'signup',
+    'signin',
+    'register',
+    'password',
+    'verify',
+    'verification',
+    'self',
+    'me',
+    'new',
+    'all',
+    'any',
+  ],
+  ...['everyone', 'anyone', 'default', 'null', 'undefined', 'true', 'false', 'test', 'example', 'unknown'],
+])
