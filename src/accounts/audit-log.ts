@@ -11,7 +11,7 @@ import { type Principal, requireOrganization, requireWorkspace, type Scope } fro
 export type AuditEntry = Selectable<AuditLogTable>
 
 export type AuditFilter = {
-  /** As a Scope has it: `api_key:ID` or `session:ID`. */
+  /** As a Scope has it: `user:ID`, `api_key:ID` or `app_password:ID`. */
   actor: string | null
   /** An event's type, or its beginning with a dot: `mailbox.`. */
   action: string | null
