@@ -56,8 +56,9 @@ export function isLocalNetwork(address: string): boolean {
  */
 export function canonicalNetwork(text: string): string | null {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text.trim())
-  const bytes = addressBytes(match?.[1] ?? '')
-  if (bytes === null) return null
+  const read = addressBytes(match?.[1] ?? '')
+  if (read === null) return null
+  const bytes = isMapped(read) ? read.subarray(12) : read
   const bits = bytes.length * 8
   const prefix = match?.[2] === undefined ? bits : Number(match[2])
   if (prefix > bits) return null
@@ -66,6 +67,11 @@ export function canonicalNetwork(text: string): string | null {
     bytes[at] = byte & (0xff << (8 - kept))
   }
   return `${addressText(bytes)}/${prefix}`
+}
+
+/** RFC 4291 §2.5.5.2. */
+function isMapped(bytes: Buffer): boolean {
+  return bytes.length === 16 && bytes.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'))
 }
 
 function addressText(bytes: Buffer): string {
