@@ -17,6 +17,20 @@ declare module '../platform/jobs.ts' {
 
 const dueMax = 500
 
+/** The row stays, for what names its id; of the person only the address stays in it. */
+const nothingKnown = {
+  display_name: null,
+  first_name: null,
+  last_name: null,
+  tags: [],
+  notes: null,
+  signature_text: null,
+  signature_html: null,
+  custom_fields: '{}',
+  recovery_email: null,
+  recovery_phone: null,
+}
+
 /** Adds a purge for each mailbox whose days of grace are over. */
 export async function purgeDueMailboxes(platform: Platform): Promise<void> {
   const due = await platform.db
@@ -46,6 +60,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     if (!mailbox) return
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
+    await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await revokeMailboxKeys(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)
     if (!engine)
@@ -54,11 +69,15 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx
       .updateTable('mailboxes')
       .set({
+        ...nothingKnown,
+        search_text: mailbox.address,
         state: 'deleted',
         purge_at: null,
         state_before_deletion: null,
         state_changed_at: now,
         updated_at: now,
+        picture_sha256: null,
+        picture_updated_at: null,
       })
       .where('id', '=', mailbox.id)
       .execute()

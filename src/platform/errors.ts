@@ -84,8 +84,13 @@ export const errorCatalogue = {
   address_taken: { status: 409, title: 'The address is already in use' },
   address_repeated: { status: 422, title: 'The address occurs twice in the request' },
   service_unavailable: { status: 422, title: 'The service is not set up on this platform' },
+  service_cannot: { status: 409, title: 'The service of the mailbox cannot do this by its interface' },
   password_too_weak: { status: 422, title: 'The password is too weak' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
+  mailbox_details_invalid: { status: 422, title: 'A detail of the mailbox is not valid' },
+  picture_not_found: { status: 404, title: 'The mailbox has no picture' },
+  picture_invalid: { status: 422, title: 'The picture cannot be used' },
+  pictures_busy: { status: 503, title: 'Too many pictures are being worked on' },
   batch_not_found: { status: 404, title: 'Batch not found' },
   // Addresses, forwards and filters
   address_not_found: { status: 404, title: 'There is no such address' },
