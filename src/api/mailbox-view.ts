@@ -3,6 +3,13 @@ import { type Static, Type } from 'typebox'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
 import { apiLimits } from './limits.ts'
+import {
+  detailChangeFields,
+  detailsView,
+  detailViewFields,
+  newDetailFields,
+  toDetailChanges,
+} from './mailbox-details-view.ts'
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
@@ -21,6 +28,7 @@ export const MailboxView = Type.Object(
     first_name: Nullable(Type.String()),
     last_name: Nullable(Type.String()),
     tags: Type.Array(Type.String()),
+    ...detailViewFields,
     batch_id: Nullable(Id, 'The call that made it with others.'),
     version: Type.Integer({ description: 'Rises with every change; the ETag has it.' }),
     created_at: Moment,
@@ -49,6 +57,7 @@ const newMailboxFields = {
   ),
   tags: Type.Optional(Tags),
   service: Type.Optional(OneOf(services, 'Default: local.')),
+  ...newDetailFields,
 } as const
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
@@ -100,6 +109,8 @@ export const MailboxChangesBody = Type.Object(
     first_name: Type.Optional(Name),
     last_name: Type.Optional(Name),
     tags: Type.Optional(Tags),
+    ...detailChangeFields,
+    preview: Preview,
   },
   { ...closed, minProperties: 1 },
 )
@@ -115,6 +126,8 @@ export function toNewMailbox(item: Static<typeof NewMailboxItem>): NewMailbox {
     password: item.password ?? null,
     tags: item.tags ?? [],
     service: item.service ?? 'local',
+    details: toDetailChanges(item),
+    ...(item.period === undefined ? {} : { period: item.period }),
   }
 }
 
@@ -131,6 +144,7 @@ export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
     first_name: mailbox.first_name,
     last_name: mailbox.last_name,
     tags: mailbox.tags,
+    ...detailsView(mailbox),
     batch_id: mailbox.batch_id,
     version: mailbox.version,
     created_at: mailbox.created_at.toISOString(),

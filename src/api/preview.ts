@@ -13,6 +13,9 @@ const PreviewObject = Type.Object({
   id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
   name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
   state: Type.String({ description: 'The state that it would be in.' }),
+  at: Type.Optional(
+    Type.String({ format: 'date-time', description: 'When, where it would not be at once.' }),
+  ),
 })
 
 export const PreviewView = Type.Object(
