@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { activateWaitingMailboxes } from '../mailboxes/domain-activation.ts'
-import { beginMissingPeriods, endDuePeriods } from '../mailboxes/period-ends.ts'
+import { beginMissingPeriods } from '../mailboxes/period-ends.ts'
 import { addDuration } from '../platform/clock.ts'
 import { transaction } from '../platform/database.ts'
 import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { handlersWith } from '../testing/test-jobs.ts'
 
 let api: TestApi
 before(async () => {
@@ -32,10 +33,7 @@ async function pass(duration: string): Promise<void> {
   await runPeriods()
 }
 
-async function runPeriods(): Promise<void> {
-  while ((await beginMissingPeriods(api.platform)) > 0);
-  while ((await endDuePeriods(api.platform)) > 0);
-}
+const runPeriods = (): Promise<void> => handlersWith({})['mailbox.end_periods'](api.platform, {})
 
 const periodOf = (json: unknown): unknown[] =>
   ['state', 'period', 'next_period', 'period_ends_at', 'cancel_at_period_end'].map((name) => at(json, name))
