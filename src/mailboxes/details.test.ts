@@ -33,6 +33,9 @@ const refused: [what: string, changes: DetailChanges, pointer: string][] = [
       '/custom_fields',
     ],
   ),
+  ['long notes', { notes: 'x'.repeat(10_001) }, '/notes'],
+  ['a long signature', { signature: { text: 'x'.repeat(10_001) } }, '/signature/text'],
+  ['a long signature in HTML', { signature: { html: 'x'.repeat(20_001) } }, '/signature/html'],
   ['a long value', { customFields: { a: 'x'.repeat(1001) } }, '/custom_fields/a'],
   ['51 fields', { customFields: many(51) }, '/custom_fields'],
   ['more than 16 KiB', { customFields: many(20, '€'.repeat(300)) }, '/custom_fields'],
@@ -73,6 +76,12 @@ test('what is left out stays, null clears, fields are merged', () => {
     change({ notes: null, signature: null, customFields: null, recovery: null }, full),
     noDetails,
   )
+})
+
+test('lengths are counted in characters', () => {
+  const notes = '😀'.repeat(10_000)
+  assert.equal(change({ notes }).notes, notes)
+  assert.throws(() => change({ notes: `${notes}x` }), Refusal)
 })
 
 test('the bounds hold for what there will be, not for what is named', () => {

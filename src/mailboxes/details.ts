@@ -4,7 +4,7 @@ import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import { type Address, parseAddress, withoutDetail } from './address.ts'
 import type { MailboxesTable } from './tables.ts'
 
-/** Lengths are in UTF-16 units, as JSON Schema and the database's callers count them. */
+/** Lengths are in characters (code points), as JSON Schema counts them. */
 export const detailBounds = {
   notesLengthMax: 10_000,
   signatureTextLengthMax: 10_000,
@@ -49,12 +49,21 @@ export const noDetails: Details = {
  */
 export function changedDetails(before: Details, changes: DetailChanges, address: Address): Details {
   const { notes, signature, customFields, recovery } = changes
+  requireShort('/notes', notes, detailBounds.notesLengthMax)
+  requireShort('/signature/text', signature?.text, detailBounds.signatureTextLengthMax)
+  requireShort('/signature/html', signature?.html, detailBounds.signatureHtmlLengthMax)
   return {
     notes: notes === undefined ? before.notes : notes,
     ...changedSignature(before, signature),
     custom_fields: customFields === undefined ? before.custom_fields : mergeFields(before, customFields),
     ...changedRecovery(before, recovery, address),
   }
+}
+
+function requireShort(pointer: string, text: string | null | undefined, lengthMax: number): void {
+  // A character has one or two of what a string is made of: most texts need not be counted.
+  if (typeof text === 'string' && text.length > lengthMax && [...text].length > lengthMax)
+    throw invalid(pointer, `has more than ${lengthMax} characters`)
 }
 
 type Signature = Pick<Details, 'signature_text' | 'signature_html'>
@@ -72,8 +81,7 @@ function mergeFields(before: Details, changes: NonNullable<DetailChanges['custom
   for (const [name, value] of Object.entries(changes)) {
     if (!customFieldName.test(name))
       throw invalid('/custom_fields', 'has a name that is not 1 to 64 of a-z, 0-9 and _, or begins with _')
-    if (value !== null && value.length > detailBounds.customFieldLengthMax)
-      throw invalid(`/custom_fields/${name}`, `has more than ${detailBounds.customFieldLengthMax} characters`)
+    requireShort(`/custom_fields/${name}`, value, detailBounds.customFieldLengthMax)
   }
   // From entries, which no name of a field can turn into anything else.
   const merged = new Map<string, string | null>([
