@@ -29,7 +29,7 @@ export async function large(): Promise<Row[]> {
     const [address = ''] = await makeMailboxes(server, 'reader', 1)
     const others = await makeMailboxes(server, 'user', smtpMailboxes)
     await server.stop()
-    await withPlatform(dataDir, (platform) => fill(platform, address))
+    await withPlatform(dataDir, (platform) => fillMailbox(platform, address, messageCount))
     await using again = await startChildServer(dataDir)
     const client = await logIn(again, address)
     const cold = await milliseconds(() => client.run('SELECT INBOX'))
@@ -58,8 +58,8 @@ async function logIn(server: ChildServer, username: string): Promise<ImapLoadCli
   return await connectImapLoad({ ...addressOf(server.endpoints.imap), username, password })
 }
 
-/** A thousand messages by the store, and copies of their rows. */
-async function fill(platform: Platform, address: string): Promise<void> {
+/** A thousand messages by the store, and copies of their rows. @param count a multiple of a thousand. */
+export async function fillMailbox(platform: Platform, address: string, count: number): Promise<void> {
   const { id: mailboxId } = await platform.db
     .selectFrom('mailboxes')
     .select('id')
@@ -88,10 +88,10 @@ async function fill(platform: Platform, address: string): Promise<void> {
       thread_id, saved_at)
     select mailbox_id, folder_id, uid + copy * ${bodyCount}::int, gen_random_uuid(), modseq,
       case when (uid + copy) % 50 = 0 then 0 else 1 end, keywords, internal_date, size_bytes, body_id, thread_id, saved_at
-    from messages, generate_series(1, ${messageCount / bodyCount - 1}::int) as copy
+    from messages, generate_series(1, ${count / bodyCount - 1}::int) as copy
     where folder_id = ${folderId}::uuid`.execute(platform.db)
   await sql`
-    update folders set uidnext = ${messageCount + 1}::bigint, message_count = counted.messages,
+    update folders set uidnext = ${count + 1}::bigint, message_count = counted.messages,
       unseen_count = counted.unseen, size_bytes = counted.bytes
     from (
       select count(*) as messages, count(*) filter (where flags = 0) as unseen, sum(size_bytes)::bigint as bytes

@@ -9,6 +9,7 @@ import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
 import { large } from './large.ts'
+import { mailboxes } from './mailboxes.ts'
 import { memory } from './memory.ts'
 import { outbound, queue } from './outbound.ts'
 import { pages } from './pages.ts'
@@ -19,6 +20,7 @@ import { printTable, type Row } from './table.ts'
 
 const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> = {
   provision,
+  mailboxes,
   smtp,
   inbound,
   memory,

@@ -1,4 +1,5 @@
 /** Every job of the core with what it does, and when those run that nobody asks for. */
+import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
@@ -28,6 +29,8 @@ import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
 import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
+import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
+import { expireAliases } from './mailboxes/aliases.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
@@ -40,7 +43,7 @@ import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
 import { indexFolder, scheduleIndexing } from './messages/search/search-index-jobs.ts'
 import { sweepBodies } from './messages/sweep.ts'
 import { pruneFolderTombstones, pruneOldTombstones } from './messages/tombstones.ts'
-import { deleteOldEvents } from './platform/events.ts'
+import { deleteOldAudit, deleteOldEvents } from './platform/events.ts'
 import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
 import type { JobHandlers, JobSchedule } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
@@ -89,6 +92,9 @@ export const jobHandlers: JobHandlers = {
   },
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
+  'accounts.forget_login_failures': (platform) => repeat(deleteOldGuards, platform),
+  'mailbox.expire_aliases': (platform) => repeat(expireAliases, platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -133,6 +139,7 @@ export const jobHandlers: JobHandlers = {
   'outbound.expire': (platform) => repeat(expireOutbound, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
+    await repeat(deleteOldAudit, platform)
     await deleteOldIdempotencyKeys(platform)
     await deleteOldSessions(platform)
     await repeat(deleteExpiredSuppressions, platform)
@@ -148,12 +155,15 @@ export const jobSchedule: JobSchedule = {
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.end_periods': '*/5 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
+  'mailbox.expire_aliases': '*/10 * * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',
   'registrations.renew_due': '21 * * * *',
   'registrations.expire': '*/10 * * * *',
   'registrations.observe': '31 * * * *',
+  'mailbox.expire_app_passwords': '* * * * *',
+  'accounts.forget_login_failures': '*/10 * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',
   'search.schedule': '*/2 * * * *',

@@ -14,6 +14,7 @@ import { startCertificates } from './domains/certificates/serve.ts'
 import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
 import { startZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
+import { startLastUses } from './mailboxes/last-uses.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
 import type { Config } from './platform/config.ts'
@@ -61,6 +62,8 @@ export async function startServer(config: Config): Promise<Server> {
     const outbound = await startOutbound(platform)
     stack.defer(() => outbound.stop())
   }
+  const uses = startLastUses(platform)
+  stack.defer(() => uses.stop())
   const tls = stack.use(await startCertificates(platform)).tls
   await startDns(platform, stack)
   await startMail(platform, tls, stack)

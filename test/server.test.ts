@@ -166,7 +166,10 @@ test('a new master key opens what the old one sealed, and seals anew', async () 
   await before.stop()
   const { code, stdout } = await mailwright(['vault', 'rotate'], { MAILWRIGHT_DATA_DIR: directory })
   assert.equal(code, 0)
-  assert.match(stdout, /^Sealed 1 passwords and \d private keys under the key [0-9a-f]{8}\.\n$/)
+  assert.match(
+    stdout,
+    /^Sealed 1 passwords, \d private keys and 0 TOTP secrets under the key [0-9a-f]{8}\.\n$/,
+  )
   assert.equal((await readFile(join(directory, 'master.key'), 'utf8')).trim().split('\n').length, 2)
   await using after = await startChildServer(directory)
   assert.equal((await callApi<{ password: string }>(after, 'GET', path)).password, password)

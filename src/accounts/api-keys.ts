@@ -8,7 +8,7 @@ import { isId, newId } from '../platform/ids.ts'
 import type { Page, PageRequest } from '../platform/pages.ts'
 import { toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Access, type Principal, requireWrite } from './principals.ts'
+import { type Access, type Principal, requireCredentialsRight, requireWrite } from './principals.ts'
 import type { ApiKeysTable } from './tables.ts'
 import { apiKeyPrefix, type NewToken, newToken } from './tokens.ts'
 import { holdWorkspace } from './workspaces.ts'
@@ -48,6 +48,7 @@ export async function createApiKey(
   wanted: NewApiKey,
 ): Promise<{ apiKey: ApiKey; token: string }> {
   requireWrite(principal)
+  requireCredentialsRight(principal)
   const isKey = principal.kind === 'api_key'
   const outlives =
     isKey &&
@@ -142,6 +143,7 @@ export async function revokeApiKey(
   id: string,
 ): Promise<void> {
   requireWrite(principal)
+  requireCredentialsRight(principal)
   const key = await getApiKey(platform, principal, id, tx)
   await revoke(platform, tx, 'id', key.id)
 }

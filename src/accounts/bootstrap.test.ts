@@ -44,7 +44,7 @@ test('the first start, also of several nodes at once, makes one of each and tell
   assert.equal(first.email, 'admin@localhost')
   assert.ok(Buffer.from(first.password, 'base64url').length >= 16)
   assert.ok(await isKnown(first.apiKey))
-  assert.ok(await createSession(platform, first.email, first.password))
+  assert.ok(await createSession(platform, first.email, first.password, '127.0.0.1'))
   for (const table of ['organizations', 'workspaces', 'users', 'members', 'api_keys'] as const) {
     assert.equal(await countOf(table), 1, table)
   }
@@ -84,7 +84,7 @@ test('what the variables give is used, and not told again', async () => {
   })
   assert.deepEqual(await bootstrap(given), { apiKey: null, email: 'Root@Example.test', password: null })
   assert.ok(await isKnown('mw_given_at_first_0123456789'))
-  assert.ok(await createSession(platform, 'root@example.test', 'a chosen password'))
+  assert.ok(await createSession(platform, 'root@example.test', 'a chosen password', '127.0.0.1'))
 })
 
 test('an operator key on an empty database makes the first accounts', async () => {

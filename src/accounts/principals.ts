@@ -12,7 +12,8 @@ import { sessionPrefix, tokenDigest } from './tokens.ts'
 export type Access = 'read' | 'write'
 
 export type Principal = {
-  kind: 'api_key' | 'session'
+  /** `app_password`: of a mailbox; the API's face finds out who that is. */
+  kind: 'api_key' | 'session' | 'app_password'
   id: string
   organizationId: string
   /** Null: every workspace of the organization. */
@@ -31,7 +32,7 @@ export type Scope = {
   /** Set: of the workspace, only this mailbox. */
   mailboxId: string | null
   access: Access
-  /** Who it is, for the audit log: `api_key:ID` or `session:ID`. */
+  /** Who it is, for the audit log: `api_key:ID`, `session:ID` or `app_password:ID`. */
   actor: string
 }
 
@@ -108,6 +109,15 @@ export function requireOrganization(principal: Principal): void {
   if (principal.workspaceId !== null || principal.mailboxId !== null) {
     throw new Refusal('forbidden', 'Only a key of the whole organization may do this.')
   }
+}
+
+/**
+ * @throws Refusal forbidden for who came by an app password: it must show and make no other credential, which might
+ * reach further or live longer.
+ */
+export function requireCredentialsRight(who: Pick<Scope, 'actor'> | Pick<Principal, 'kind'>): void {
+  const isAppPassword = 'kind' in who ? who.kind === 'app_password' : who.actor.startsWith('app_password:')
+  if (isAppPassword) throw new Refusal('forbidden', 'An app password may not manage credentials.')
 }
 
 async function cachedPrincipal(

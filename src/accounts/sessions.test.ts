@@ -15,7 +15,7 @@ stack.defer(() => authenticator.stop())
 const password = 'a password for tests'
 
 test('the right password makes a session of the whole organization', async () => {
-  const { token, expiresAt } = await createSession(platform, 'ann@example.test', password)
+  const { token, expiresAt } = await createSession(platform, 'ann@example.test', password, '127.0.0.1')
   assert.match(token, /^mws_[\w-]{43}$/)
   const principal = await authenticator.authenticate(token)
   assert.equal(principal?.kind, 'session')
@@ -27,7 +27,7 @@ test('the right password makes a session of the whole organization', async () =>
 })
 
 test('the case of the address does not matter', async () => {
-  assert.ok(await createSession(platform, 'ANN@EXAMPLE.TEST', password))
+  assert.ok(await createSession(platform, 'ANN@EXAMPLE.TEST', password, '127.0.0.1'))
 })
 
 const refused: [email: string, password: string][] = [
@@ -39,14 +39,14 @@ const refused: [email: string, password: string][] = [
 ]
 for (const [email, wrong] of refused) {
   test(`${email || 'nobody'} with ${JSON.stringify(wrong.slice(0, 20))} is refused`, async () => {
-    await assert.rejects(createSession(platform, email, wrong), { code: 'login_failed' })
+    await assert.rejects(createSession(platform, email, wrong, '127.0.0.1'), { code: 'login_failed' })
   })
 }
 
 test('a session ends at once when it is ended, and only that one', async () => {
   const [one, two] = [
-    await createSession(platform, 'ann@example.test', password),
-    await createSession(platform, 'ann@example.test', password),
+    await createSession(platform, 'ann@example.test', password, '127.0.0.1'),
+    await createSession(platform, 'ann@example.test', password, '127.0.0.1'),
   ]
   const principal = await authenticator.authenticate(one.token)
   assert.ok(principal)
@@ -57,10 +57,10 @@ test('a session ends at once when it is ended, and only that one', async () => {
 })
 
 test('a session ends by itself, and its row is swept', async () => {
-  const { token } = await createSession(platform, 'ann@example.test', password)
+  const { token } = await createSession(platform, 'ann@example.test', password, '127.0.0.1')
   platform.clock.advance?.(`PT${sessionHours - 1}H`)
   assert.ok(await authenticator.authenticate(token))
-  const { token: later } = await createSession(platform, 'ann@example.test', password)
+  const { token: later } = await createSession(platform, 'ann@example.test', password, '127.0.0.1')
   platform.clock.advance?.('PT61M')
   assert.equal(await authenticator.authenticate(token), null)
   await deleteOldSessions(platform)

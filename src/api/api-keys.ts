@@ -11,7 +11,6 @@ import {
 import type { Authenticator, Scope } from '../accounts/principals.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Tx } from '../platform/database.ts'
-import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Caller, callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -30,6 +29,7 @@ import {
   pageQuery,
   pageRequest,
   pageView,
+  readMomentOrNull,
 } from './schemas.ts'
 
 const apiKeyFields = {
@@ -168,18 +168,8 @@ async function newApiKey(
     workspaceId: workspace?.workspaceId ?? null,
     mailboxId: mailbox?.id ?? null,
     access: body.access ?? 'write',
-    expiresAt: expiry(body.expires_at ?? null),
+    expiresAt: readMomentOrNull(body.expires_at, '/expires_at'),
   }
-}
-
-function expiry(text: string | null): Date | null {
-  if (text === null) return null
-  const at = new Date(text)
-  if (!Number.isNaN(at.getTime())) return at
-  // A leap second is a date-time (RFC 3339 §5.7), and none that a Date can hold.
-  throw new Refusal('invalid_request', undefined, {
-    fields: [{ pointer: '/expires_at', detail: 'is no such moment' }],
-  })
 }
 
 function apiKeyView(apiKey: ApiKey) {

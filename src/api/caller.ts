@@ -1,7 +1,9 @@
 /** Who calls: the bearer token and the workspace header become a principal and a scope, before anything is read. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Authenticator, Principal, Scope } from '../accounts/principals.ts'
+import { logIn } from '../mailboxes/login.ts'
 import { Refusal } from '../platform/errors.ts'
+import type { Platform } from '../platform/platform.ts'
 import { apiLimits } from './limits.ts'
 import { createRateLimiter } from './rate-limit.ts'
 
@@ -17,12 +19,13 @@ declare module 'fastify' {
 /** Asks for a key or a session on every route of this scope, and counts its requests. */
 export function requireCaller(
   app: FastifyInstance,
+  platform: Platform,
   authenticator: Authenticator,
   requestsPerMinute: number = apiLimits.requestsPerMinute,
 ): void {
   const rates = createRateLimiter({ perMinute: requestsPerMinute, entriesMax: apiLimits.rateEntriesMax })
   app.addHook('onRequest', async (request, reply) => {
-    const principal = await authenticate(authenticator, request)
+    const principal = await authenticate(platform, authenticator, request)
     const rate = rates.take(principal.id)
     // draft-ietf-httpapi-ratelimit-headers-03 §3
     void reply.header('ratelimit-limit', rates.perMinute)
@@ -37,9 +40,17 @@ export function requireCaller(
   })
 }
 
-async function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<Principal> {
-  const token = bearerToken(request.headers.authorization)
-  const principal = token === null ? null : await authenticator.authenticate(token)
+async function authenticate(
+  platform: Platform,
+  authenticator: Authenticator,
+  request: FastifyRequest,
+): Promise<Principal> {
+  const { authorization } = request.headers
+  const token = bearerToken(authorization)
+  const principal =
+    token === null
+      ? await mailboxPrincipal(platform, request.ip, authorization ?? '')
+      : await authenticator.authenticate(token)
   if (!principal) throw new Refusal('unauthenticated')
   return principal
 }
@@ -49,6 +60,40 @@ const bearer = /^bearer +([\w.~+/=-]+)$/i
 
 function bearerToken(header: string | undefined): string | null {
   return header === undefined ? null : (bearer.exec(header)?.[1] ?? null)
+}
+
+// RFC 7617 §2.
+const basic = /^basic +([\w+/]+=*)$/i
+
+/**
+ * An app password, with the mailbox's address as the user's name, is a key that is bound to the mailbox. The primary
+ * password is not: it shows and changes credentials nowhere.
+ * @throws Refusal rate_limited when the mailbox is locked for this client.
+ */
+async function mailboxPrincipal(
+  platform: Platform,
+  remoteAddress: string,
+  authorization: string,
+): Promise<Principal | null> {
+  const text = Buffer.from(basic.exec(authorization)?.[1] ?? '', 'base64').toString()
+  const colon = text.indexOf(':')
+  if (colon < 1) return null
+  const source = { protocol: 'api', remoteAddress } as const
+  const outcome = await logIn(platform, source, text.slice(0, colon), text.slice(colon + 1))
+  if (outcome.kind === 'locked')
+    throw new Refusal('rate_limited', 'Too many wrong passwords; try again later.')
+  if (outcome.kind === 'refused' || outcome.login.appPasswordId === null) return null
+  const { appPasswordId, organizationId, workspaceId, mailboxId } = outcome.login
+  return {
+    kind: 'app_password',
+    id: appPasswordId,
+    organizationId,
+    workspaceId,
+    mailboxId,
+    access: 'write',
+    userId: null,
+    expiresAt: null,
+  }
 }
 
 function workspaceHeader(request: FastifyRequest): string | null {

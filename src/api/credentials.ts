@@ -1,6 +1,6 @@
 /** GET /v1/mailboxes/{mailbox}/credentials and POST …/password: the only replies that hold a password. */
-import { Type } from 'typebox'
-import { changePassword, viewCredentials } from '../mailboxes/credentials.ts'
+import { type Static, Type } from 'typebox'
+import { type Credentials, changePassword, viewCredentials } from '../mailboxes/credentials.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -20,6 +20,10 @@ const CredentialsView = Type.Object(
   {
     username: Type.String(),
     password: Type.String(),
+    password_usable: Type.Boolean({
+      description:
+        'Whether mail clients log in with this password. When it is false they need an app password.',
+    }),
     imap: ServerSettings,
     smtp: ServerSettings,
     pop3: ServerSettings,
@@ -55,8 +59,8 @@ export function credentialRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        const body = await viewCredentials(platform, tx, scopeOf(request), request.params.mailbox)
-        return { status: 200, body, headers: noStore }
+        const seen = await viewCredentials(platform, tx, scopeOf(request), request.params.mailbox)
+        return { status: 200, body: credentialsView(seen), headers: noStore }
       }),
   )
   app.post(
@@ -75,8 +79,12 @@ export function credentialRoutes(app: Api, platform: Platform): void {
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
         const chosen = request.body.password ?? null
-        const body = await changePassword(platform, tx, scopeOf(request), request.params.mailbox, chosen)
-        return { status: 200, body, headers: noStore }
+        const changed = await changePassword(platform, tx, scopeOf(request), request.params.mailbox, chosen)
+        return { status: 200, body: credentialsView(changed), headers: noStore }
       }),
   )
+}
+
+function credentialsView({ passwordUsable, ...rest }: Credentials): Static<typeof CredentialsView> {
+  return { ...rest, password_usable: passwordUsable }
 }

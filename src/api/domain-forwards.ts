@@ -1,9 +1,9 @@
 /** /v1/domains/{domain}/forwards and /catch-all: addresses without a mailbox of their own. */
 import { type Static, Type } from 'typebox'
+import type { ExtraAddress } from '../mailboxes/address-rows.ts'
 import {
   addForward,
   type CatchAllGoal,
-  type ExtraAddress,
   getCatchAll,
   listForwards,
   putCatchAll,

@@ -20,7 +20,8 @@ let own: Record<
   | 'domainBatch'
   | 'order'
   | 'contact'
-  | 'dnsHost',
+  | 'dnsHost'
+  | 'auditEntry',
   string
 >
 
@@ -58,6 +59,7 @@ before(async () => {
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
     dnsHost: await dnsHost(),
+    auditEntry: textAt((await api.call('GET', '/v1/audit-log')).json, 'data', 0, 'id'),
     ...(await registered()),
   }
 })
@@ -120,6 +122,15 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/mailboxes/${ref}?preview=true`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/credentials`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/password`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/totp`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp`, { preview: true }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp/verify`, { code: '123456' }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp/verify`, { code: '123456', preview: true }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp/check`, { code: '123456' }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/totp/recovery-codes`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}/totp`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}/totp?preview=true`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/resume`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/restore`],
@@ -131,6 +142,9 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/mailboxes/${ref}/picture`],
   ['PUT', (ref) => `/v1/mailboxes/${ref}/picture`, { content_base64: 'AAAA' }],
   ['DELETE', (ref) => `/v1/mailboxes/${ref}/picture`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/suspend`, { preview: true }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/rename`, { address: 'renamed@demo.test' }],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/rename`, { address: 'renamed@demo.test', preview: true }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/policy`],
   ['PUT', (ref) => `/v1/mailboxes/${ref}/policy`, { trash_days: 1 }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/sender-lists`],
@@ -206,7 +220,9 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/contacts/${ref}`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/aliases`],
   ['POST', (ref) => `/v1/mailboxes/${ref}/aliases`, { address: 'x@demo.test' }],
+  ['PATCH', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`, { enabled: false }],
   ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test`],
+  ['DELETE', (ref) => `/v1/mailboxes/${ref}/aliases/x@demo.test?preview=true`],
   ['GET', (ref) => `/v1/mailboxes/${ref}/forwarding`],
   ['PUT', (ref) => `/v1/mailboxes/${ref}/forwarding`, { targets: [], keep_copy: true }],
   ['GET', (ref) => `/v1/mailboxes/${ref}/autoreply`],
@@ -229,6 +245,7 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/domains/${ref}/aliases/demo.test`],
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
+  ['GET', (ref) => `/v1/audit-log/${ref}`],
   ['GET', (ref) => `/v1/suppressions/${ref}`],
   ['DELETE', (ref) => `/v1/suppressions/${ref}`],
   ['GET', (ref) => `/v1/relays/${ref}`],
@@ -239,6 +256,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['PATCH', (ref) => `/v1/workspaces/${ref}`, { name: 'x' }],
   ['GET', (ref) => `/v1/workspaces/${ref}/policy`],
   ['PUT', (ref) => `/v1/workspaces/${ref}/policy`, { trash_days: 1 }],
+  ['GET', (ref) => `/v1/workspaces/${ref}/mailbox-settings`],
+  ['PUT', (ref) => `/v1/workspaces/${ref}/mailbox-settings`, { restore_days: 1 }],
 ]
 
 /** Pairs of what is the first tenant's and what does not exist, for the noun that a path is about. */
@@ -248,6 +267,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
+  if (path.startsWith('/v1/audit-log')) return [[own.auditEntry, unknownId]]
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
   if (path.startsWith('/v1/contacts')) return [[own.contact, unknownId]]
@@ -310,6 +330,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/dns-hosts',
       '/v1/contacts',
       '/v1/domain-orders',
+      '/v1/audit-log?action=mailbox.',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -28,9 +28,14 @@ export const apiLimits = {
   /** Callers whose rates are remembered; past it, the one that was idle longest is forgotten. */
   rateEntriesMax: 20_000,
   nameLengthMax: 200,
+  /** Of an alias. */
+  descriptionLengthMax: 500,
   /** Far above what an address may have, so that the core can say what is wrong with each one of a batch. */
   addressLengthMax: 1000,
   passwordLengthMax: 1000,
+  /** 512 bits in base32, with room for spaces. */
+  totpSecretLengthMax: 200,
+  secondFactorLengthMax: 100,
   tagsMax: 50,
   tagLengthMax: 100,
   searchLengthMax: 200,

@@ -6,8 +6,9 @@ import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
 import { MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
+import { OrPreview, PreviewView, preview } from './preview.ts'
 import { postProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject } from './schemas.ts'
+import { AnyOf, type Api, closed, emptyBodyIsObject } from './schemas.ts'
 
 const actions = [
   { name: 'restore', run: restoreMailbox, summary: 'Restore a deleted mailbox' },
@@ -19,6 +20,11 @@ const actions = [
   { name: 'resume', run: resumeMailbox, summary: 'Take a suspension back' },
 ] as const
 
+const ActionBody = Type.Object(
+  { preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })) },
+  closed,
+)
+
 export function mailboxActionRoutes(app: Api, platform: Platform): void {
   for (const { name, run, summary } of actions) {
     app.post(
@@ -29,15 +35,28 @@ export function mailboxActionRoutes(app: Api, platform: Platform): void {
           summary,
           tags: ['mailboxes'],
           params: MailboxPath,
-          body: Type.Object({}, closed),
-          response: { 200: MailboxView, ...postProblems('mailbox_not_found', 'mailbox_state_conflict') },
+          body: ActionBody,
+          response: {
+            200: OrPreview(MailboxView),
+            ...postProblems('mailbox_not_found', 'mailbox_state_conflict'),
+          },
         },
+        config: { documented: { replies: { 200: AnyOf(MailboxView, PreviewView) } } },
       },
-      async (request, reply) =>
-        mutate(platform, request, reply, async (tx) => {
-          const mailbox = await run(platform, tx, scopeOf(request), request.params.mailbox)
+      async (request, reply) => {
+        const scope = scopeOf(request)
+        const { mailbox: ref } = request.params
+        if (request.body.preview === true) {
+          return preview(platform, reply, async (tx) => {
+            const { id, address, state } = await run(platform, tx, scope, ref)
+            return { objects: [{ type: 'mailbox', action: name, id, name: address, state }] }
+          })
+        }
+        return mutate(platform, request, reply, async (tx) => {
+          const mailbox = await run(platform, tx, scope, ref)
           return { status: 200, body: mailboxView(mailbox), headers: { etag: etagOf(mailbox) } }
-        }),
+        })
+      },
     )
   }
 }

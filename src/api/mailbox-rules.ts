@@ -13,7 +13,7 @@ import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, Moment, momentOrNull, Nullable } from './schemas.ts'
+import { type Api, closed, Moment, momentOrNull, Nullable, readMomentOrNull } from './schemas.ts'
 
 const ForwardingView = Type.Object(
   {
@@ -134,13 +134,12 @@ function forwardingView({ targets, keepCopy }: Forwarding): Static<typeof Forwar
 }
 
 function settingsOf(body: Static<typeof AutoreplyBody>): AutoreplySettings {
-  const moment = (text: string | null | undefined): Date | null => (text ? new Date(text) : null)
   return {
     enabled: body.enabled,
     subject: body.subject ?? null,
     text: body.text,
-    starts_at: moment(body.starts_at),
-    ends_at: moment(body.ends_at),
+    starts_at: readMomentOrNull(body.starts_at, '/starts_at'),
+    ends_at: readMomentOrNull(body.ends_at, '/ends_at'),
     days: body.days ?? 7,
   }
 }

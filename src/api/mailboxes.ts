@@ -185,7 +185,7 @@ function deleteRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Delete a mailbox',
         description:
-          'It can be restored for 30 days, and its address stays taken; a purge is at once and for good.',
+          'It can be restored for `restore_days` of the workspace’s mailbox settings, and its addresses stay taken; a purge is at once and for good.',
         tags,
         params: MailboxPath,
         querystring: DeleteQuery,

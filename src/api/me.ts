@@ -5,7 +5,7 @@ import { readProblems } from './problem-view.ts'
 import { type Api, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
 const MeView = Type.Object({
-  type: OneOf(['api_key', 'session']),
+  type: OneOf(['api_key', 'session', 'app_password']),
   id: Id,
   organization_id: Id,
   workspace_id: Type.String({ format: 'uuid', description: 'The workspace that this request was about.' }),

@@ -1,5 +1,6 @@
 /** Calls that change something: one transaction each, made at most once for an Idempotency-Key, or only tried. */
 import type { FastifyRequest } from 'fastify'
+import { nameActor } from '../platform/actors.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { fingerprintOf, isIdempotencyKey, runIdempotently } from '../platform/idempotency.ts'
@@ -32,11 +33,15 @@ export async function mutate<T>(
   work: (tx: Tx) => Promise<Outcome<T>>,
 ): Promise<T> {
   const key = idempotencyKey(request)
-  if (key === null) return settle(reply, await transaction(platform.db, work))
+  const named = (tx: Tx): Promise<Outcome<T>> => {
+    if (request.caller !== null) nameActor(tx, request.caller.scope.actor)
+    return work(tx)
+  }
+  if (key === null) return settle(reply, await transaction(platform.db, named))
   const { principal } = callerOf(request)
   const identity = { scopeId: principal.organizationId, key, fingerprint: fingerprint(request) }
   const { reply: stored, replayed } = await runIdempotently(platform, identity, async (tx) => {
-    const { status, ...rest } = await work(tx)
+    const { status, ...rest } = await named(tx)
     return { status, body: JSON.stringify(rest) }
   })
   if (replayed) reply.headers({ 'idempotency-replayed': 'true' })

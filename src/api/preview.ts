@@ -8,11 +8,16 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox']),
-  action: OneOf(['create', 'update', 'renew', 'delete', 'purge']),
-  id: Nullable(Type.String({ format: 'uuid' }), 'Null for what does not exist yet.'),
-  name: Type.String({ description: 'The name of a domain, the address of a mailbox.' }),
-  state: Type.String({ description: 'The state that it would be in.' }),
+  type: OneOf(['domain', 'mailbox', 'alias', 'forward']),
+  action: OneOf(['create', 'update', 'rename', 'suspend', 'resume', 'renew', 'delete', 'restore', 'purge']),
+  id: Nullable(
+    Type.String({ format: 'uuid' }),
+    'Null for what does not exist yet, and for an alias or a forward.',
+  ),
+  name: Type.String({ description: 'The name of a domain, the address of anything else.' }),
+  state: Type.String({
+    description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',
+  }),
   at: Type.Optional(
     Type.String({ format: 'date-time', description: 'When, where it would not be at once.' }),
   ),
@@ -29,6 +34,7 @@ export const PreviewView = Type.Object(
       Type.Object({ action: Type.String(), name: Type.String(), type: Type.String(), value: Type.String() }),
     ),
     objects: Type.Array(PreviewObject, { description: 'What would be made or touched.' }),
+    notes: Type.Optional(Type.Array(Type.String(), { description: 'What else would be different.' })),
     problems: Type.Optional(
       Type.Array(Type.Object({ index: Type.Integer(), problem: ProblemRef }), {
         description: 'The items of a batch that would fail.',
@@ -55,6 +61,7 @@ export type DnsChange = PreviewBody['dns_changes'][number]
 export type Preview = {
   dnsChanges?: DnsChange[]
   objects: TouchedObject[]
+  notes?: string[]
   problems?: { index: number; problem: Static<typeof ProblemRef> }[]
   /** What it would cost; nothing when it is left out. */
   charge?: Money
@@ -72,7 +79,7 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
+  const { objects, notes, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
@@ -80,6 +87,7 @@ export async function preview(
     charge: charge ?? { amount: 0, currency: 'USD' },
     dns_changes: dnsChanges,
     objects,
+    ...(notes === undefined ? {} : { notes }),
     ...(problems === undefined ? {} : { problems }),
   }
 }

@@ -39,9 +39,15 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a session’s token.' },
+          basic: {
+            type: 'http',
+            scheme: 'basic',
+            description:
+              'A mailbox’s address and one of its app passwords: a key that is bound to the mailbox.',
+          },
         },
       },
-      security: [{ bearer: [] }],
+      security: [{ bearer: [] }, { basic: [] }],
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `schema-${i}`) },
     transform: ({ schema, url, route }) => ({ schema: documentedSchema(schema, route), url }),

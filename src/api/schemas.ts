@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
+import { Refusal } from '../platform/errors.ts'
 import {
   decodeCursor,
   type Page,
@@ -92,6 +93,22 @@ export function pageView<Row, View>(
 
 export function momentOrNull(at: Date | null): string | null {
   return at === null ? null : at.toISOString()
+}
+
+/**
+ * A Moment of a request.
+ * @param pointer where it stood, for the problem (RFC 6901).
+ * @throws Refusal invalid_request for one that a Date cannot hold: a leap second is a date-time, too (RFC 3339 §5.7).
+ */
+export function readMoment(text: string, pointer: string): Date {
+  const at = new Date(text)
+  if (!Number.isNaN(at.getTime())) return at
+  throw new Refusal('invalid_request', undefined, { fields: [{ pointer, detail: 'is no such moment' }] })
+}
+
+/** The same where it may be missing or null. */
+export function readMomentOrNull(text: string | null | undefined, pointer: string): Date | null {
+  return text === null || text === undefined ? null : readMoment(text, pointer)
 }
 
 /** For replies with a secret, which are nobody's to keep (RFC 9111 §5.2.2.5). */

@@ -15,7 +15,7 @@ import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems } from './problem-view.ts'
-import { type Api, closed, Id, Moment, OneOf } from './schemas.ts'
+import { type Api, closed, Id, Moment, OneOf, readMomentOrNull } from './schemas.ts'
 
 const People = Type.Array(Type.String({ maxLength: apiLimits.addressLengthMax }), {
   maxItems: submissionLimits.recipientsMax,
@@ -142,7 +142,7 @@ function toSubmission(body: Static<typeof MessageBody>): Submission {
     html: body.html ?? null,
     headers: body.headers ?? {},
     attachments: (body.attachments ?? []).map((one, index) => toAttachment(one, index, problems)),
-    sendAt: body.send_at === undefined ? null : new Date(body.send_at),
+    sendAt: readMomentOrNull(body.send_at, '/send_at'),
   }
   if (Object.keys(submission.headers).length > submissionLimits.headersMax) {
     problems.push({ pointer: '/headers', detail: `has more than ${submissionLimits.headersMax} fields` })

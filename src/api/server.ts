@@ -12,6 +12,8 @@ import type { Platform } from '../platform/platform.ts'
 import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
+import { appPasswordRoutes } from './app-passwords.ts'
+import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
@@ -44,10 +46,13 @@ import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
+import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
 import { mailboxPeriodRoutes } from './mailbox-periods.ts'
+import { mailboxRenameRoute } from './mailbox-rename.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
+import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { watchMethods } from './method-not-allowed.ts'
@@ -68,6 +73,7 @@ import { sendingRoutes } from './sending.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -169,7 +175,7 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
-    requireCaller(asking, options.authenticator, options.requestsPerMinute)
+    requireCaller(asking, platform, options.authenticator, options.requestsPerMinute)
     callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
   })
   routes.push(...addMissingMethods())
@@ -179,6 +185,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   meRoutes(app)
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
+  auditLogRoutes(app, platform)
   logoutRoute(app, platform)
   newDomainsRoute(app, platform)
   domainRoutes(app, platform)
@@ -205,11 +212,16 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxActionRoutes(app, platform)
   mailboxPeriodRoutes(app, platform)
   pictureRoutes(app, platform)
+  mailboxRenameRoute(app, platform)
   credentialRoutes(app, platform)
+  totpRoutes(app, platform)
+  appPasswordRoutes(app, platform)
+  loginLockRoutes(app, platform)
   aliasRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
+  mailboxSettingsRoutes(app, platform)
   senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)

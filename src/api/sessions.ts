@@ -58,7 +58,8 @@ export function loginRoute(app: Api, platform: Platform): void {
         void reply.header('retry-after', rate.resetSeconds)
         throw new Refusal('rate_limited', 'Too many failed logins from this address.')
       }
-      const session: NewSession = await createSession(platform, request.body.email, request.body.password)
+      const { email, password } = request.body
+      const session: NewSession = await createSession(platform, email, password, request.ip)
       failures.giveBack(request.ip)
       void reply.code(201).headers(noStore)
       return { token: session.token, expires_at: session.expiresAt.toISOString() }

@@ -33,6 +33,7 @@ import {
   pageQuery,
   pageRequest,
   pageView,
+  readMomentOrNull,
 } from './schemas.ts'
 
 const SuppressionView = Type.Object(
@@ -189,10 +190,15 @@ function newRoute(app: Api, platform: Platform): void {
       const scope = scopeOf(request)
       return mutate<Static<typeof AnyView>>(platform, request, reply, async (tx) => {
         if (body.suppressions !== undefined) {
-          const results = await importSuppressions(platform, tx, scope, body.suppressions.map(toItem))
+          const results = await importSuppressions(
+            platform,
+            tx,
+            scope,
+            body.suppressions.map((one, index) => toItem(one, `/suppressions/${index}/expires_at`)),
+          )
           return { status: 200, body: importView(results) }
         }
-        const [result] = await importSuppressions(platform, tx, scope, [toItem(body)])
+        const [result] = await importSuppressions(platform, tx, scope, [toItem(body, '/expires_at')])
         if (result?.status === 'failed') throw new Refusal('address_invalid', result.detail)
         if (result?.status === 'added') {
           const { suppression } = result
@@ -213,8 +219,11 @@ const AnyView = Type.Unsafe<Static<typeof ImportView> | Static<typeof Suppressio
   else: SuppressionView,
 })
 
-function toItem({ address, reason = 'manual', detail = null, expires_at = null }: One): ImportItem {
-  return { address, reason, detail, expiresAt: expires_at === null ? null : new Date(expires_at) }
+function toItem(
+  { address, reason = 'manual', detail = null, expires_at = null }: One,
+  pointer: string,
+): ImportItem {
+  return { address, reason, detail, expiresAt: readMomentOrNull(expires_at, pointer) }
 }
 
 function importView(results: readonly ImportResult[]): Static<typeof ImportView> {

@@ -1,7 +1,7 @@
 /** `mailwright vault rotate`: a new master key, and everything that is kept sealed again under it. */
 import { readFile } from 'node:fs/promises'
 import { resealPrivateKeys } from '../domains/reseal.ts'
-import { resealPasswords } from '../mailboxes/reseal.ts'
+import { resealPasswords, resealTotpSecrets } from '../mailboxes/reseal.ts'
 import { masterKeyFile, openPlatform } from '../open-platform.ts'
 import type { Config } from '../platform/config.ts'
 import { writeFileDurably } from '../platform/data-directory.ts'
@@ -20,8 +20,11 @@ export async function rotateMasterKey(config: Config): Promise<void> {
   await using opened = await openPlatform(config)
   const passwords = await resealPasswords(opened.platform)
   const keys = await resealPrivateKeys(opened.platform)
+  const secrets = await resealTotpSecrets(opened.platform)
   const under = `under the key ${opened.platform.vault.keyId}`
-  process.stdout.write(`Sealed ${passwords} passwords and ${keys} private keys ${under}.\n`)
+  process.stdout.write(
+    `Sealed ${passwords} passwords, ${keys} private keys and ${secrets} TOTP secrets ${under}.\n`,
+  )
 }
 
 async function openAndClose(config: Config): Promise<void> {

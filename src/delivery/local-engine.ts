@@ -1,5 +1,9 @@
 /** The local engine with what delivery keeps of a mailbox: delivery stands above the mail store, which cannot name it. */
 import type { MailboxEngine } from '../mailboxes/engines.ts'
+import type { Tx } from '../platform/database.ts'
+import { addJobs, type NewJob } from '../platform/jobs.ts'
+import type { Platform } from '../platform/platform.ts'
+import { cancelOutbound, outboundIds } from './outbound/control.ts'
 
 /** What delivery keeps under a mailbox alone. Sender lists and counters, which domains have too, are forgotten by jobs. */
 const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies', 'autoreply_sent'] as const
@@ -8,11 +12,35 @@ const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies
 export function withDelivery(store: MailboxEngine): MailboxEngine {
   return {
     ...store,
+    async changed(platform, tx, mailboxIds, change) {
+      await store.changed(platform, tx, mailboxIds, change)
+      // What a pause of the old domain held would wait for a resume there, which looks for it no more.
+      if (change === 'address') await addJobs(tx, mailboxIds.map(settling))
+    },
     async purge(platform, tx, mailboxId) {
       // The store first: its folder locks wait for deliveries that are under way, and these write contacts.
       await store.purge(platform, tx, mailboxId)
       for (const table of ownTables) await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
       await tx.deleteFrom('delivery_policies').where('scope_id', '=', mailboxId).execute()
+      await cancelHeld(platform, tx, mailboxId)
     },
+  }
+}
+
+function settling(mailboxId: string): NewJob {
+  return { name: 'limits.settle', payload: { scope_id: mailboxId }, key: `limits.settle:${mailboxId}` }
+}
+
+const cancelledPerStatement = 500
+
+/**
+ * What the mailbox sent and is queued goes on to its recipients, for the queue's lifetime at most, and its body goes
+ * after the last of them. What is held would keep its body until someone releases it, and nobody is left who would.
+ */
+async function cancelHeld(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
+  for (;;) {
+    const ids = await outboundIds(tx, null, { mailboxId, state: 'held' }, cancelledPerStatement)
+    await cancelOutbound(platform, tx, null, ids, 'platform', 'the mailbox was purged')
+    if (ids.length < cancelledPerStatement) return
   }
 }

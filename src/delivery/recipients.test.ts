@@ -81,14 +81,14 @@ test('a suspended mailbox is unavailable at once, and back at once', async () =>
   assert.equal(await kindOf(address), 'local')
 })
 
-test('a deleted mailbox is unavailable while it can be restored, and unknown after', async () => {
+test('a deleted mailbox is disabled while it can be restored, and unknown after', async () => {
   const [kept, purged] = [await t.createMailbox(), await t.createMailbox()]
   assert.deepEqual([await kindOf(kept.address), await kindOf(purged.address)], ['local', 'local'])
   await transaction(t.platform.db, async (tx) => {
     await deleteMailbox(t.platform, tx, t.scope, kept.address, { purge: false })
     await deleteMailbox(t.platform, tx, t.scope, purged.address, { purge: true })
   })
-  assert.deepEqual([await kindOf(kept.address), await kindOf(purged.address)], ['unavailable', 'unknown'])
+  assert.deepEqual([await kindOf(kept.address), await kindOf(purged.address)], ['disabled', 'unknown'])
 })
 
 test('a mailbox that is made where a detail was delivered before gets its own mail', async () => {

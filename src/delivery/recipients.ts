@@ -24,6 +24,8 @@ export type Recipient =
   | { kind: 'unknown' }
   /** The mailbox is there and takes no mail now. */
   | { kind: 'unavailable' }
+  /** A deleted mailbox, or an alias that is turned off: to come again is of no use. */
+  | { kind: 'disabled' }
   /** Its quota leaves no room now. */
   | { kind: 'full' }
   /** The message alone is larger than its quota. */
@@ -100,6 +102,7 @@ async function refusedFor(
 
 const routingEvents = new Set([
   'mailbox.state_changed',
+  'mailbox.renamed',
   'mailbox.purged',
   'domain.state_changed',
   'address.updated',
@@ -174,6 +177,7 @@ async function foundOf(platform: Platform, { address, domain }: Address, route: 
       ? forwardingOf(route.address, domain, route, route.targets)
       : { kind: 'unavailable' }
   }
+  if (isDisabled(route)) return { kind: 'disabled' }
   const folderId = takesMail(route) ? await findInboxId(platform, route.mailboxId) : null
   if (folderId === null) return { kind: 'unavailable' }
   const { organizationId, workspaceId, mailboxId, domainId } = route
@@ -188,6 +192,11 @@ function forwardingOf(
 ): Forwarding {
   const owner = { organizationId, workspaceId, mailboxId: domainId }
   return { kind: 'forwarding', forwarder: { address, domain, owner }, targets, bouncesOnly: false }
+}
+
+// What is deleted with its domain waits as the domain does.
+function isDisabled({ enabled, mailboxState, domainState }: MailboxRoute): boolean {
+  return !enabled || (mailboxState === 'deletion_scheduled' && domainState === 'active')
 }
 
 function takesMail(route: MailboxRoute): boolean {

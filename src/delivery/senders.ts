@@ -10,7 +10,8 @@ import type { Platform } from '../platform/platform.ts'
 import type { ArrivalRefusal } from './inbound/arrival.ts'
 
 /**
- * The mailbox's own address and its aliases, each with a detail or in a domain alias.
+ * The mailbox's own address and its aliases, each with a detail or in a domain alias. An alias that is turned off is not
+ * sent with. After a rename that is decided by what the addresses are now, also for a login that is older.
  * The null reverse path is that of anyone who may send: receipts and reports are sent with it (RFC 5321 §4.5.5).
  */
 export async function ownsSender(
@@ -22,8 +23,9 @@ export async function ownsSender(
   const address = parseAddress(mailFrom)
   if (!address.ok) return false
   const route = await findRoute(platform, address.value)
+  if (route === null || route.mailboxId !== owner.mailboxId) return false
   // A catch-all gives its mailbox what is sent to any address, but not the right to speak for them.
-  if (route === null || route.mailboxId !== owner.mailboxId || route.kind === 'catch_all') return false
+  if (route.kind === 'catch_all' || !route.enabled) return false
   return isServed(route.mailboxState) && allowsSending(route.domainState) // the login may be older than a suspension
 }
 

@@ -1,18 +1,16 @@
 /** The schema of app passwords, second factors and the guard against guessing. */
+import { loginGuardStatements } from '../accounts/login-guard-schema.ts'
 import { type Migrations, sqlMigration } from '../platform/migrations.ts'
 
 export const mailboxCredentialsMigrations: Migrations = {
   '0035_app_passwords': sqlMigration(
     // Of an app password; the primary one has none of these. scopes null: all.
     `alter table mailbox_passwords add column id uuid unique, add column scopes text[], add column networks cidr[],
-      add column expires_at timestamptz, add column last_used_at timestamptz, add column last_used_from inet`,
-    `create table login_guards (
-      subject text primary key,
-      failures integer not null,
-      last_failure_at timestamptz not null,
-      locked_until timestamptz
-    )`,
-    'create index login_guards_last_failure_at on login_guards (last_failure_at)',
+      add column expires_at timestamptz, add column is_expiry_told boolean not null default false,
+      add column last_used_at timestamptz, add column last_used_from inet`,
+    `create index mailbox_passwords_expires_at on mailbox_passwords (expires_at)
+      where expires_at is not null and not is_expiry_told`,
+    ...loginGuardStatements,
   ),
   '0036_mailbox_totp': sqlMigration(
     `create table mailbox_totp (
@@ -22,6 +20,8 @@ export const mailboxCredentialsMigrations: Migrations = {
       key_id text not null,
       enabled_at timestamptz,
       last_step bigint,
+      failures integer not null default 0,
+      paused_until timestamptz,
       created_at timestamptz not null
     )`,
     'create index mailbox_totp_key_id on mailbox_totp (key_id)',

@@ -1,17 +1,21 @@
 /** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
-import { requireWrite, type Scope } from '../accounts/principals.ts'
+import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import { type MailServer, mailServers } from '../domains/mail-servers.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { tellEngines } from './engines.ts'
+import { engineOf, tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
+import type { Mailbox } from './provision.ts'
+import { hasSecondFactor } from './second-factor.ts'
 
 export type Credentials = {
   username: string
   password: string
+  /** Whether mail clients log in with the password; else they need an app password. */
+  passwordUsable: boolean
   imap: MailServer | null
   smtp: MailServer | null
   pop3: MailServer | null
@@ -28,6 +32,7 @@ export async function viewCredentials(
   ref: string,
 ): Promise<Credentials> {
   requireWrite(scope)
+  requireCredentialsRight(scope)
   const mailbox = await getMailbox(platform, scope, ref, tx)
   const stored = await tx
     .selectFrom('mailbox_passwords')
@@ -44,7 +49,7 @@ export async function viewCredentials(
     },
   ])
   const password = openPassword(platform.vault, mailbox.id, stored.sealed_password)
-  return { username: mailbox.address, password, ...clientSettings(platform) }
+  return await credentialsOf(platform, tx, mailbox, password)
 }
 
 /**
@@ -58,8 +63,10 @@ export async function changePassword(
   ref: string,
   chosen: string | null,
 ): Promise<Credentials> {
+  requireCredentialsRight(scope)
   const mailbox = await lockMailbox(platform, tx, scope, ref)
-  if (chosen !== null) requireStrongPassword(chosen, mailbox.address)
+  const names = [mailbox.display_name, mailbox.first_name, mailbox.last_name]
+  if (chosen !== null) requireStrongPassword(chosen, mailbox.address, names)
   const password = chosen ?? generatePassword()
   await tx
     .updateTable('mailbox_passwords')
@@ -75,7 +82,22 @@ export async function changePassword(
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'password')
-  return { username: mailbox.address, password, ...clientSettings(platform) }
+  return await credentialsOf(platform, tx, mailbox, password)
+}
+
+async function credentialsOf(
+  platform: Platform,
+  tx: Tx,
+  mailbox: Mailbox,
+  password: string,
+): Promise<Credentials> {
+  const isTaken = engineOf(platform, mailbox.service)?.capabilities.passwords !== false
+  return {
+    username: mailbox.address,
+    password,
+    passwordUsable: isTaken && !(await hasSecondFactor(tx, mailbox.id)),
+    ...clientSettings(platform),
+  }
 }
 
 /** Where clients connect, first choice of each. */

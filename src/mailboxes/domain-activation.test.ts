@@ -1,10 +1,10 @@
 /** A domain of the real world: what its owner is told, what is seen, and when it and its mailboxes become active. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { tryLogin } from '../testing/log-in.ts'
 import { at, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { startTestDns, type TestDns } from '../testing/test-dns.ts'
 import { runJobs } from '../testing/test-jobs.ts'
-import { logIn } from './login.ts'
 
 let dns: TestDns
 let api: TestApi
@@ -110,7 +110,7 @@ test('it becomes active with ownership and MX, and the mailboxes that waited can
   await runJobs(api.platform)
   const ann = await api.call('GET', '/v1/mailboxes/ann@life.example')
   assert.equal(textAt(ann.json, 'state'), 'active')
-  assert.ok(await logIn(api.platform, 'imap', 'bob@life.example', 'correct horse battery'))
+  assert.ok(await tryLogin(api.platform, 'imap', 'bob@life.example', 'correct horse battery'))
   const events = await api.platform.db
     .selectFrom('events')
     .select(['type', 'data'])

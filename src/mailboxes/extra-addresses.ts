@@ -1,79 +1,24 @@
-/** Addresses beside a mailbox's own: aliases of mailboxes, forwards and the catch-all of a domain. */
-import { type Selectable, sql } from 'kysely'
+/** Addresses of a domain that are no mailbox's own: forwards and the catch-all. aliases.ts has those of mailboxes. */
+import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
-import { type Domain, getDomain, lockDomainsByName } from '../domains/domains.ts'
-import { mailboxesOn } from '../domains/lifecycle.ts'
-import type { Db, Tx } from '../platform/database.ts'
+import { type Domain, getDomain } from '../domains/domains.ts'
+import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Address, parseAddress } from './address.ts'
-import { tellEngines } from './engines.ts'
-import { getMailbox, lockMailbox } from './mailboxes.ts'
-import type { AddressesTable } from './tables.ts'
+import { parseAddress } from './address.ts'
+import {
+  addressesOf,
+  announceAddresses,
+  type ExtraAddress,
+  insertAddress,
+  lockAddressDomain,
+  requireAddress,
+} from './address-rows.ts'
+import { lockMailbox } from './mailboxes.ts'
 import { requireTargets } from './targets.ts'
 
-export type ExtraAddress = Selectable<AddressesTable>
-
-export const aliasesPerMailboxMax = 200
 export const forwardsPerDomainMax = 5000
 export const targetsMax = 50
-
-/** The aliases of a mailbox, in order. @throws Refusal mailbox_not_found. */
-export async function listAliases(platform: Platform, scope: Scope, ref: string): Promise<ExtraAddress[]> {
-  const { id } = await getMailbox(platform, scope, ref)
-  return await addressesOf(platform.db, 'alias').where('mailbox_id', '=', id).execute()
-}
-
-/**
- * Gives a mailbox another address, in any domain of the workspace.
- * @throws Refusal mailbox_not_found, address_invalid, address_taken, address_limit_reached, domain_not_found,
- * domain_not_usable, forbidden.
- */
-export async function addAlias(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  ref: string,
-  text: string,
-): Promise<ExtraAddress> {
-  requireWorkspace(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
-  const address = requireAddress(text)
-  const domain = await lockDomain(tx, scope, address.domain)
-  const existing = await addressesOf(tx, 'alias').where('mailbox_id', '=', mailbox.id).execute()
-  if (existing.length >= aliasesPerMailboxMax) throw new Refusal('address_limit_reached')
-  const mailboxId = mailbox.id
-  const alias = { address: address.address, kind: 'alias' as const, mailboxId }
-  const row = await insertAddress(platform, tx, domain, alias)
-  await tellEngines(platform, tx, [mailbox], 'aliases')
-  return row
-}
-
-/** Takes an alias away. @throws Refusal mailbox_not_found, address_not_found, forbidden. */
-export async function removeAlias(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  ref: string,
-  text: string,
-): Promise<void> {
-  requireWorkspace(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
-  const parsed = parseAddress(text)
-  const [row] = parsed.ok
-    ? await tx
-        .deleteFrom('addresses')
-        .where('kind', '=', 'alias')
-        .where('mailbox_id', '=', mailbox.id)
-        .where('address', '=', parsed.value.address)
-        .returningAll()
-        .execute()
-    : []
-  if (!row) throw new Refusal('address_not_found')
-  await announce(platform, tx, 'address.deleted', mailbox.organization_id, row)
-  await tellEngines(platform, tx, [mailbox], 'aliases')
-}
 
 /** The forwards of a domain, in order, from behind `after` on. @throws Refusal domain_not_found. */
 export async function listForwards(
@@ -197,58 +142,10 @@ function forwarding(domain: Domain, address: string) {
   return { address, domain: domain.name, workspaceId: domain.workspace_id }
 }
 
-function requireAddress(text: string): Address {
-  const parsed = parseAddress(text)
-  if (!parsed.ok) throw new Refusal('address_invalid', `"${text}" ${parsed.problem}.`)
-  return parsed.value
-}
-
 async function lockDomainOf(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Domain> {
   requireWrite(scope)
   requireWorkspace(scope)
-  return await lockDomain(tx, scope, (await getDomain(platform, scope, ref, tx)).name)
-}
-
-async function lockDomain(tx: Tx, scope: Scope, name: string): Promise<Domain> {
-  const [domain] = await lockDomainsByName(tx, scope, [name])
-  if (!domain) throw new Refusal('domain_not_found', `${name} is not connected.`)
-  if (mailboxesOn(domain.state) !== 'refused') return domain
-  throw new Refusal('domain_not_usable', `${domain.name} is ${domain.state}.`)
-}
-
-function addressesOf(db: Db, kind: ExtraAddress['kind']) {
-  return db.selectFrom('addresses').selectAll().where('kind', '=', kind).orderBy('address')
-}
-
-type NewAddress = Pick<ExtraAddress, 'address' | 'kind'> & {
-  mailboxId?: string
-  targets?: readonly string[]
-}
-
-async function insertAddress(
-  platform: Platform,
-  tx: Tx,
-  domain: Domain,
-  { address, kind, mailboxId, targets = [] }: NewAddress,
-  type: 'address.created' | 'address.updated' = 'address.created',
-): Promise<ExtraAddress> {
-  const row = await tx
-    .insertInto('addresses')
-    .values({
-      address,
-      kind,
-      workspace_id: domain.workspace_id,
-      domain_id: domain.id,
-      mailbox_id: mailboxId ?? null,
-      targets: [...targets],
-      created_at: platform.clock.now(),
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returningAll()
-    .executeTakeFirst()
-  if (!row) throw new Refusal('address_taken', `${address} is already in use.`)
-  await announce(platform, tx, type, domain.organization_id, row)
-  return row
+  return await lockAddressDomain(tx, scope, (await getDomain(platform, scope, ref, tx)).name)
 }
 
 async function deleteOf(
@@ -266,24 +163,5 @@ async function deleteOf(
     .returningAll()
     .execute()
   if (!row) throw new Refusal('address_not_found')
-  await announce(platform, tx, 'address.deleted', domain.organization_id, row)
-}
-
-async function announce(
-  platform: Platform,
-  tx: Tx,
-  type: 'address.created' | 'address.updated' | 'address.deleted',
-  organizationId: string,
-  row: ExtraAddress,
-): Promise<void> {
-  const { address, kind, domain_id, mailbox_id, targets } = row
-  await appendEvents(platform, tx, [
-    {
-      type,
-      organizationId,
-      workspaceId: row.workspace_id,
-      mailboxId: mailbox_id,
-      data: { address, kind, domain_id, mailbox_id, targets },
-    },
-  ])
+  await announceAddresses(platform, tx, 'address.deleted', [{ organizationId: domain.organization_id, row }])
 }

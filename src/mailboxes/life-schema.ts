@@ -13,6 +13,9 @@ export const mailboxLifeMigrations: Migrations = {
     `alter table addresses add column description text, add column enabled boolean not null default true,
       add column expires_at timestamptz`,
     'create index addresses_expires_at on addresses (expires_at) where expires_at is not null',
+    // Who leads to an address follows it when it is renamed.
+    `create index addresses_targets on addresses using gin (targets) where targets <> '{}'`,
+    'create index mailbox_forwards_target on mailbox_forwards (target)',
   ),
   '0034_mailbox_details': sqlMigration(
     `alter table mailboxes add column notes text, add column signature_text text, add column signature_html text,

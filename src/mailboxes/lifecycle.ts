@@ -41,6 +41,3 @@ export function mayMoveMailbox(from: MailboxState, to: MailboxState): boolean {
 export function isServed(state: MailboxState): boolean {
   return state === 'active'
 }
-
-/** How long a mailbox can be restored after its deletion. */
-export const mailboxRestoreDays = 30

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { transaction } from '../platform/database.ts'
 import { createVault, newMasterKey } from '../platform/vault.ts'
+import { tryLogin } from '../testing/log-in.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
-import { logIn } from './login.ts'
 import { deleteMailbox, restoreMailbox, resumeMailbox, suspendMailbox } from './mailboxes.ts'
 
 const t = await startTestPlatform()
@@ -14,11 +14,12 @@ const mailbox = await t.createMailbox('ann.lee@demo.test')
 
 test('the right password logs in, whatever the spelling of the address', async () => {
   for (const username of ['ann.lee@demo.test', 'Ann.Lee@DEMO.TEST', '"ann.lee"@demo.test.']) {
-    assert.deepEqual(await logIn(platform, 'imap', username, mailbox.password), {
+    assert.deepEqual(await tryLogin(platform, 'imap', username, mailbox.password), {
       mailboxId: mailbox.mailboxId,
       address: 'ann.lee@demo.test',
       organizationId: scope.organizationId,
       workspaceId: scope.workspaceId,
+      appPasswordId: null,
     })
   }
 })
@@ -36,7 +37,7 @@ const refused: [username: string, password: string][] = [
 ]
 for (const [username, password] of refused) {
   test(`${username || 'nobody'} with ${JSON.stringify(password.slice(0, 20))} is refused`, async () => {
-    assert.equal(await logIn(platform, 'imap', username, password), null)
+    assert.equal(await tryLogin(platform, 'imap', username, password), null)
   })
 }
 
@@ -53,12 +54,12 @@ test('another mailbox’s password does not do', async () => {
     .set({ sealed_password, verifier, key_id })
     .where('mailbox_id', '=', copied.mailboxId)
     .execute()
-  assert.equal(await logIn(platform, 'imap', 'copied@demo.test', other.password), null)
+  assert.equal(await tryLogin(platform, 'imap', 'copied@demo.test', other.password), null)
 })
 
 test('a mailbox that is not served does not log in, until it is again', async () => {
   const isIn = async (): Promise<boolean> =>
-    (await logIn(platform, 'smtp', mailbox.address, mailbox.password)) !== null
+    (await tryLogin(platform, 'smtp', mailbox.address, mailbox.password)) !== null
   const ref = mailbox.mailboxId
   await transaction(db, (tx) => suspendMailbox(platform, tx, scope, ref))
   assert.equal(await isIn(), false)
@@ -75,7 +76,7 @@ test('a mailbox that is not served does not log in, until it is again', async ()
 test('a node without the key says so, and does not call the password wrong', async () => {
   const made = await t.createMailbox()
   const stranger = { ...platform, vault: createVault(newMasterKey()) }
-  await assert.rejects(logIn(stranger, 'imap', made.address, made.password), /master key/)
+  await assert.rejects(tryLogin(stranger, 'imap', made.address, made.password), /master key/)
 })
 
 test('logins are counted by protocol and result', async () => {
@@ -84,8 +85,8 @@ test('logins are counted by protocol and result', async () => {
     (await platform.metrics.logins.get()).values.find(
       ({ labels }) => labels.protocol === 'pop3' && labels.result === result,
     )?.value ?? 0
-  await logIn(platform, 'pop3', made.address, made.password)
-  await logIn(platform, 'pop3', made.address, 'wrong')
-  await logIn(platform, 'pop3', 'nobody@demo.test', 'wrong')
+  await tryLogin(platform, 'pop3', made.address, made.password)
+  await tryLogin(platform, 'pop3', made.address, 'wrong')
+  await tryLogin(platform, 'pop3', 'nobody@demo.test', 'wrong')
   assert.deepEqual([await countOf('accepted'), await countOf('refused')], [1, 2])
 })

@@ -1,90 +1,256 @@
-/** Logging in to a mailbox, the same for every protocol. */
-import type { Selectable } from 'kysely'
-import { allowsLogin } from '../domains/lifecycle.ts'
+/**
+ * Logging in to a mailbox, the same for every protocol. Which of its passwords count is for the protocol, the client's
+ * network and the time to say; the login guard stands before all of them.
+ */
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type GuardedOutcome, guardLogin } from '../accounts/login-guard.ts'
+import { type GuardRow, guardRows, type LoginLock } from '../accounts/login-guard-rows.ts'
+import { allowsLogin, type DomainState } from '../domains/lifecycle.ts'
+import type { Tx } from '../platform/database.ts'
 import type { PublishedEvent } from '../platform/event-bus.ts'
+import { appendEvents } from '../platform/events.ts'
+import { networkList } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
-import { isServed, mailboxStates } from './lifecycle.ts'
+import { appPasswordAsShown } from './app-password-text.ts'
+import { noteUse } from './last-uses.ts'
+import { isServed, type MailboxState, mailboxStates } from './lifecycle.ts'
 import { verifyMailboxPassword } from './passwords.ts'
-import type { MailboxPasswordsTable } from './tables.ts'
+import type { AppPasswordScope, MailboxPasswordsTable } from './tables.ts'
 
 export type MailboxLogin = {
   mailboxId: string
   address: string
   organizationId: string
   workspaceId: string
+  /** The app password that it was; null for the primary one. The login ends with it. */
+  appPasswordId: string | null
 }
 
-export type LoginProtocol = 'imap' | 'pop3' | 'smtp'
+export type LoginProtocol = AppPasswordScope
+
+/** Where a login comes from. */
+export type LoginSource = {
+  protocol: LoginProtocol
+  /** The client's, in whatever form its socket tells. */
+  remoteAddress: string
+}
+
+declare module '../platform/events.ts' {
+  interface EventTypes {
+    /** After wrong passwords, a network is not let in to the mailbox for a time. */
+    'mailbox.login_locked': { mailbox_id: string; address: string; until: string; network: string }
+  }
+}
 
 /** What a protocol does after a refused login before it answers, so that guessing is slow, in ms. */
 export const loginFailureDelayMs = 1000
 /** After so many refused logins a connection is closed. */
 export const loginFailuresMax = 3
 
-/** A mailbox that somebody may log in to, and what it is checked by. */
-export type LoginCandidate = { login: MailboxLogin; passwords: Selectable<MailboxPasswordsTable>[] }
+export type MailboxPassword = Selectable<MailboxPasswordsTable>
 
-/** @returns null for a wrong address or password, and for a mailbox that is not served: callers cannot tell which. */
+/** `locked`: nobody looked at the password. */
+export type LoginOutcome =
+  | { kind: 'accepted'; login: MailboxLogin }
+  | { kind: 'refused' }
+  | { kind: 'locked' }
+
+/**
+ * Logs in with a password that was sent as it is. `refused` is the same for a wrong address, a wrong password, one that
+ * does not count here and a mailbox that is not served: callers cannot tell which.
+ */
 export async function logIn(
   platform: Platform,
-  protocol: LoginProtocol,
+  source: LoginSource,
   username: string,
   password: string,
-): Promise<MailboxLogin | null> {
-  const found = await findLogin(platform, username)
-  const isRight = (stored: Selectable<MailboxPasswordsTable>): boolean =>
-    found !== null && verifyMailboxPassword(platform.vault, found.login.mailboxId, stored, password)
-  const login = found?.passwords.some(isRight) ? found.login : null
-  reportLogin(platform, protocol, username, login)
-  return login
+): Promise<LoginOutcome> {
+  const outcome = await logInBy(platform, source, username, {
+    guess: password,
+    prove: async (passwords) => {
+      const typed = appPasswordAsShown(password)
+      const found = passwords.find((stored) => {
+        const candidate = stored.id === null ? password : typed
+        return (
+          candidate !== null && verifyMailboxPassword(platform.vault, stored.mailbox_id, stored, candidate)
+        )
+      })
+      return found === undefined ? null : { password: found }
+    },
+  })
+  return outcome.kind === 'accepted' ? { kind: 'accepted', login: outcome.login.login } : outcome
 }
 
-/** The mailbox of that address with all its passwords; null when there is none, or it or its domain is not served. */
-export async function findLogin(platform: Platform, username: string): Promise<LoginCandidate | null> {
-  const address = parseAddress(username)
-  if (!address.ok) return null
-  const rows = await platform.db
-    .selectFrom('addresses')
-    .innerJoin('mailboxes', 'mailboxes.id', 'addresses.mailbox_id')
-    .innerJoin('domains', 'domains.id', 'mailboxes.domain_id')
-    .innerJoin('mailbox_passwords', 'mailbox_passwords.mailbox_id', 'mailboxes.id')
-    .selectAll('mailbox_passwords')
-    .select(['mailboxes.address', 'mailboxes.state', 'mailboxes.organization_id', 'mailboxes.workspace_id'])
-    .select('domains.state as domain_state')
-    .where('addresses.address', '=', address.value.address)
-    .where('addresses.kind', '=', 'mailbox')
-    .execute()
+/** How a client proves that it has a password. */
+export type LoginProof<Proof> = {
+  /** What a guess that is repeated is known by; null where that cannot be said. */
+  guess: string | null
+  /** @returns which of the passwords it was. Takes as long when there are none. */
+  prove(passwords: readonly MailboxPassword[]): Promise<Proof | null>
+}
+
+/** The same for any kind of proof. */
+export async function logInBy<Proof extends { password: Pick<MailboxPassword, 'id'> }>(
+  platform: Platform,
+  source: LoginSource,
+  username: string,
+  { guess, prove }: LoginProof<Proof>,
+): Promise<GuardedOutcome<{ login: MailboxLogin; proof: Proof }>> {
+  const parsed = parseAddress(username)
+  const address = parsed.ok ? parsed.value.address : ''
+  const outcome = await guardLogin<LoginRows, { login: MailboxLogin; proof: Proof }>(platform, {
+    attempt: { kind: 'mailbox', address, remoteAddress: source.remoteAddress },
+    guess,
+    read: (guards) => readLogin(platform, address, guards),
+    async verify(rows) {
+      const candidate = candidateOf(platform, source, rows)
+      const proof = await prove(candidate?.passwords ?? [])
+      if (candidate === null || proof === null) return null
+      return { login: { ...candidate.mailbox, appPasswordId: proof.password.id }, proof }
+    },
+    locked: (tx, rows, lock) => announceLock(platform, tx, rows, lock),
+  })
+  if (outcome.kind === 'accepted') {
+    const { appPasswordId } = outcome.login.login
+    if (appPasswordId !== null) noteUse(platform, appPasswordId, source.remoteAddress)
+  }
+  reportLogin(platform, source.protocol, username, outcome.kind)
+  return outcome
+}
+
+export type LoginCandidate = {
+  mailbox: Omit<MailboxLogin, 'appPasswordId'>
+  /** Those that count for this client. */
+  passwords: readonly MailboxPassword[]
+}
+
+/** Whom one may log in to by that address; null when there is nobody, or the mailbox or its domain is not served. */
+export async function findLogin(
+  platform: Platform,
+  source: LoginSource,
+  username: string,
+): Promise<LoginCandidate | null> {
+  const parsed = parseAddress(username)
+  if (!parsed.ok) return null
+  const { candidate } = await readLogin(platform, parsed.value.address, guardRows([]))
+  return candidateOf(platform, source, candidate)
+}
+
+type LoginRow = MailboxPassword & {
+  address: string
+  state: MailboxState
+  organization_id: string
+  workspace_id: string
+  domain_state: DomainState
+  has_totp: boolean
+}
+/** A row for each password of the mailbox; none where there is no mailbox. */
+type LoginRows = readonly LoginRow[]
+
+async function readLogin(
+  { db }: Platform,
+  address: string,
+  guards: RawBuilder<GuardRow[]>,
+): Promise<{ guards: readonly GuardRow[]; candidate: LoginRows }> {
+  const { rows } = await sql<
+    { guards: GuardRow[] } & (LoginRow | { mailbox_id: null })
+  >`/* prepared find_login */
+    select counted.guards, found.* from (select ${guards} as guards) as counted left join (
+      select mailbox_passwords.*, mailboxes.address, mailboxes.state, mailboxes.organization_id,
+        mailboxes.workspace_id, domains.state as domain_state, exists (
+          select 1 from mailbox_totp where mailbox_totp.mailbox_id = mailboxes.id and enabled_at is not null
+        ) as has_totp
+      from addresses
+        join mailboxes on mailboxes.id = addresses.mailbox_id
+        join domains on domains.id = mailboxes.domain_id
+        join mailbox_passwords on mailbox_passwords.mailbox_id = mailboxes.id
+      where addresses.address = ${address} and addresses.kind = 'mailbox'
+    ) as found on true`.execute(db)
+  return {
+    guards: rows[0]?.guards ?? [],
+    candidate: rows.flatMap((row) => (row.mailbox_id === null ? [] : [row])),
+  }
+}
+
+function candidateOf(platform: Platform, source: LoginSource, rows: LoginRows): LoginCandidate | null {
   const [first] = rows
   if (!first || !isServed(first.state) || !allowsLogin(first.domain_state)) return null
-  const login = {
-    mailboxId: first.mailbox_id,
-    address: first.address,
-    organizationId: first.organization_id,
-    workspaceId: first.workspace_id,
+  const now = platform.clock.now()
+  return {
+    mailbox: {
+      mailboxId: first.mailbox_id,
+      address: first.address,
+      organizationId: first.organization_id,
+      workspaceId: first.workspace_id,
+    },
+    passwords: rows.filter((row) => counts(row, source, now)),
   }
-  return { login, passwords: rows }
 }
 
-/** Counts a login by its outcome; a refused one is logged. `login` is null for a refused one. */
+function counts(row: LoginRow, { protocol, remoteAddress }: LoginSource, now: Date): boolean {
+  // The primary one has a second factor where there is one, which no mail protocol asks for.
+  if (row.id === null) return protocol !== 'api' && !row.has_totp
+  const { scopes, networks, expires_at: expiresAt } = row
+  return (
+    (scopes === null || scopes.includes(protocol)) &&
+    (networks === null || networkList(networks).has(remoteAddress.replace(/%.*$/, ''))) &&
+    (expiresAt === null || expiresAt > now)
+  )
+}
+
+async function announceLock(
+  platform: Platform,
+  tx: Tx,
+  [row]: LoginRows,
+  { until, network }: LoginLock,
+): Promise<void> {
+  if (!row) return
+  const { mailbox_id, address } = row
+  await appendEvents(platform, tx, [
+    {
+      type: 'mailbox.login_locked',
+      organizationId: row.organization_id,
+      workspaceId: row.workspace_id,
+      mailboxId: mailbox_id,
+      data: { mailbox_id, address, until: until.toISOString(), network },
+    },
+  ])
+}
+
+/** Counts a login by its outcome; one that did not succeed is logged. */
 export function reportLogin(
   { metrics, log }: Platform,
   protocol: LoginProtocol,
   username: string,
-  login: MailboxLogin | null,
+  result: LoginOutcome['kind'],
 ): void {
-  metrics.logins.inc({ protocol, result: login ? 'accepted' : 'refused' })
-  if (!login) log.info({ event: 'login.refused', protocol, username: username.slice(0, 254) })
+  metrics.logins.inc({ protocol, result })
+  if (result !== 'accepted')
+    log.info({ event: `login.${result}`, protocol, username: username.slice(0, 254) })
 }
 
-/** Why whoever is logged in to the event's mailbox is so no longer; null for events that do not end a login. */
-export function whyLoginsEnd({ type, data }: PublishedEvent): string | null {
-  if (type === 'mailbox.password_changed') return 'The password was changed'
+const endsAppPassword: Readonly<Record<string, string>> = {
+  'mailbox.app_password_revoked': 'The app password was revoked',
+  'mailbox.app_password_expired': 'The time of the app password is over',
+  'mailbox.app_password_updated': 'The app password was changed',
+}
+
+/** Why whoever is logged in so is so no longer; null for events that do not end this login. */
+export function whyLoginsEnd(
+  { type, data }: PublishedEvent,
+  { appPasswordId }: Pick<MailboxLogin, 'appPasswordId'>,
+): string | null {
+  if (type === 'mailbox.password_changed') return appPasswordId === null ? 'The password was changed' : null
   if (type === 'mailbox.logins_ended') return 'The domain is suspended'
-  if (type !== 'mailbox.state_changed') return null
   // Of another node, and perhaps of another version of this program.
-  const to =
-    typeof data === 'object' && data !== null ? Object.entries(data).find(([key]) => key === 'to')?.[1] : null
-  const served = mailboxStates.some((state) => state === to && isServed(state))
+  const fields = new Map(typeof data === 'object' && data !== null ? Object.entries(data) : [])
+  const ofAppPassword = endsAppPassword[type]
+  if (ofAppPassword !== undefined) {
+    const isIts = appPasswordId !== null && fields.get('app_password_id') === appPasswordId
+    return isIts && fields.get('ends_logins') !== false ? ofAppPassword : null
+  }
+  if (type !== 'mailbox.state_changed') return null
+  const served = mailboxStates.some((state) => state === fields.get('to') && isServed(state))
   return served ? null : 'The mailbox is not available any more'
 }

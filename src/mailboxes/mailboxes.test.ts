@@ -8,7 +8,6 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { hasNoMailboxes } from './domain-removal.ts'
-import { mailboxRestoreDays } from './lifecycle.ts'
 import {
   deleteMailbox,
   getMailbox,
@@ -20,11 +19,13 @@ import {
   updateMailbox,
 } from './mailboxes.ts'
 import { type Mailbox, type NewMailbox, provisionMailbox } from './provision.ts'
+import { defaultMailboxSettings } from './workspace-settings.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())
 const { platform, scope } = t
 const { db } = platform
+const restoreDays = defaultMailboxSettings.restore_days
 
 async function inTx<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
   return await transaction(db, work)
@@ -184,7 +185,7 @@ test('a deleted mailbox keeps its address and can be restored to what it was', a
   const deleted = await remove(mailbox.id)
   assert.equal(deleted.state, 'deletion_scheduled')
   const days = ((deleted.purge_at?.getTime() ?? 0) - platform.clock.now().getTime()) / 86_400_000
-  assert.ok(Math.abs(days - mailboxRestoreDays) < 0.01)
+  assert.ok(Math.abs(days - restoreDays) < 0.01)
   await assert.rejects(make('back@demo.test'), { code: 'address_taken' })
   await assert.rejects(remove(mailbox.id), { code: 'mailbox_state_conflict' })
   await assert.rejects(suspend(mailbox.id), { code: 'mailbox_state_conflict' })

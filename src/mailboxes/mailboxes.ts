@@ -12,11 +12,12 @@ import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
 import { tellEngines } from './engines.ts'
-import { type MailboxState, mailboxRestoreDays, mayMoveMailbox } from './lifecycle.ts'
+import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import { changedPeriod, restartPeriods } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxPeriod } from './tables.ts'
+import { mailboxSettingsOf } from './workspace-settings.ts'
 
 /**
  * @param ref the id or the address.
@@ -196,8 +197,8 @@ export function seenBy(scope: Scope, mailbox: Mailbox): Mailbox {
 }
 
 /**
- * Deletes a mailbox. Its address stays taken and everything stays restorable for `mailboxRestoreDays`, unless
- * `purge` asks for its removal now, which cannot be taken back.
+ * Deletes a mailbox. Its addresses stay taken and everything stays restorable for the days that its workspace says
+ * (workspace-settings.ts), unless `purge` asks for its removal now, which cannot be taken back.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, forbidden.
  */
 export async function deleteMailbox(
@@ -217,7 +218,8 @@ export async function deleteMailbox(
   }
   if (before.state === 'deletion_scheduled')
     throw new Refusal('mailbox_state_conflict', 'It is deleted already.')
-  const purgeAt = new Date(platform.clock.now().getTime() + mailboxRestoreDays * 24 * 3600 * 1000)
+  const { restore_days: days } = await mailboxSettingsOf(tx, before.workspace_id)
+  const purgeAt = new Date(platform.clock.now().getTime() + days * 24 * 3600 * 1000)
   return await moveMailbox(platform, tx, before, 'deletion_scheduled', {
     purge_at: purgeAt,
     state_before_deletion: before.state,

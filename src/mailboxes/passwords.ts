@@ -4,6 +4,7 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { Refusal } from '../platform/errors.ts'
+import { passwordProblem } from '../platform/password-strength.ts'
 import type { Vault } from '../platform/vault.ts'
 
 export type StoredPassword = {
@@ -15,29 +16,22 @@ export type StoredPassword = {
 }
 
 const generatedBytes = 18 // 144 bits, above the 128 that a fast check needs
-const charactersMin = 8 // NIST SP 800-63B §5.1.1.2
 const bytesMax = 256
-
-/** Words that guessing begins with; the strength check of issue 6 brings a real list. */
-const tooCommon =
-  /^(?:password|passwort|qwerty|letmein|welcome|changeme|iloveyou|mailwright|1234567890)\W*\d*\W*$/i
 
 export function generatePassword(): string {
   return randomBytes(generatedBytes).toString('base64url')
 }
 
-/** @throws Refusal password_too_weak for a password that is short, common, or the address itself. */
-export function requireStrongPassword(password: string, address: string): void {
-  const problem =
-    [...password].length < charactersMin
-      ? `The password needs at least ${charactersMin} characters.`
-      : Buffer.byteLength(password) > bytesMax
-        ? `The password may have at most ${bytesMax} bytes.`
-        : /\p{Cc}/u.test(password)
-          ? 'The password has control characters, which clients cannot send.'
-          : tooCommon.test(password) || /^(.)\1*$/u.test(password) || address.startsWith(`${password}@`)
-            ? 'The password is among the first that anyone would guess.'
-            : null
+/**
+ * @param known what else is known of the mailbox's owner: names.
+ * @throws Refusal password_too_weak for a password that is short, common, a pattern, or made of the address or names.
+ */
+export function requireStrongPassword(
+  password: string,
+  address: string,
+  known: readonly (string | null)[] = [],
+): void {
+  const problem = passwordProblem(password, { bytesMax, known: [address, ...known] })
   if (problem !== null) throw new Refusal('password_too_weak', problem)
 }
 

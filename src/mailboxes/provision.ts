@@ -151,7 +151,10 @@ function checkItem(
     return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
   }
   try {
-    if (item.password !== null) requireStrongPassword(item.password, address.value.address)
+    if (item.password !== null) {
+      const names = [item.displayName, item.firstName, item.lastName]
+      requireStrongPassword(item.password, address.value.address, names)
+    }
     const details = item.details ? changedDetails(noDetails, item.details, address.value) : noDetails
     seen.add(address.value.address)
     return { address: address.value, details }

@@ -5,14 +5,15 @@ import { insertApiKey } from '../accounts/api-keys.ts'
 import { apiKeyPrefix, newToken } from '../accounts/tokens.ts'
 import { transaction } from '../platform/database.ts'
 import { startTestPlatform, type TestMailbox } from '../testing/test-platform.ts'
-import { mailboxRestoreDays } from './lifecycle.ts'
 import { deleteMailbox, restoreMailbox } from './mailboxes.ts'
 import { purgeDueMailboxes, purgeMailbox } from './purge.ts'
+import { defaultMailboxSettings } from './workspace-settings.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())
 const { platform, scope } = t
 const { db } = platform
+const restoreDays = defaultMailboxSettings.restore_days
 
 const holding = ['addresses', 'mailbox_passwords', 'folders'] as const
 
@@ -102,7 +103,7 @@ test('a living mailbox, one in its days of grace and one that was restored are l
   await remove(deleted, false)
   await remove(restored, false)
   await transaction(db, (tx) => restoreMailbox(platform, tx, scope, restored.mailboxId))
-  platform.clock.advance?.(`P${mailboxRestoreDays - 1}D`)
+  platform.clock.advance?.(`P${restoreDays - 1}D`)
   await purgeDueMailboxes(platform)
   for (const mailbox of [living, deleted, restored]) {
     assert.equal(await jobsFor(mailbox), 0)

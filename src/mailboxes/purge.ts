@@ -7,6 +7,7 @@ import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
 import { subject } from './mailboxes.ts'
+import { deleteTotp } from './totp.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -61,6 +62,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
+    await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)
     if (!engine)

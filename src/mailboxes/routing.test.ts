@@ -47,6 +47,7 @@ test('a route says whose it is and whether it is served', async () => {
   assert.deepEqual(await routeOf('ann@demo.test'), {
     kind: 'mailbox',
     address: 'ann@demo.test',
+    enabled: true,
     domainId: (await getDomain(platform, scope, 'demo.test')).id,
     mailboxId: ann.mailboxId,
     organizationId: scope.organizationId,

@@ -12,6 +12,8 @@ type RouteBase = {
   kind: AddressKind
   /** Of the table: without the detail that was asked with, and `@domain` for a catch-all. */
   address: string
+  /** Of an alias: whether its mail is taken, and it may be sent with. True for all other kinds. */
+  enabled: boolean
   /** Of the address. */
   domainId: string
   organizationId: string
@@ -86,7 +88,7 @@ async function lookUp(db: Db, address: Address): Promise<Route | null> {
   const base = withoutDetail(address)
   const wanted = [address.address, ...(base === null ? [] : [base]), `@${address.domain}`]
   const { rows } = await sql<RouteRow>`/* prepared find_route */
-    select addresses.kind, addresses.address, mailboxes.id as "mailboxId", addresses.domain_id as "domainId",
+    select addresses.kind, addresses.address, addresses.enabled, mailboxes.id as "mailboxId", addresses.domain_id as "domainId",
       domains.organization_id as "organizationId", domains.workspace_id as "workspaceId", service,
       mailboxes.state as "mailboxState", domains.state as "domainState", targets
     from addresses join domains on domains.id = addresses.domain_id

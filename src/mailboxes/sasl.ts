@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { ChannelBindings } from '../platform/channel-bindings.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type LoginProtocol, logIn, type MailboxLogin } from './login.ts'
+import { type LoginSource, logIn, type MailboxLogin } from './login.ts'
 import { type ScramMechanism, startScram } from './scram.ts'
 
 /** Strongest first; -PLUS needs TLS (RFC 5802 §6). */
@@ -15,7 +15,12 @@ export type SaslMechanism = (typeof saslMechanisms)[number]
 /** What SASL needs to know of the connection's TLS; null without TLS. */
 export type SaslTls = { channelBindings(): ChannelBindings } | null
 
-export type SaslOptions = { protocol: LoginProtocol; mechanism: string; tls: SaslTls }
+export type SaslOptions = LoginSource & { mechanism: string; tls: SaslTls }
+
+/**
+ * `authorization`: who may log in wants to be somebody else. `locked`: after too many wrong passwords, none is looked at.
+ */
+export type SaslFailure = 'credentials' | 'authorization' | 'locked'
 
 export type SaslStep =
   /** To be sent; the client's answer goes to next(). Empty where the client speaks first and has not. */
@@ -25,8 +30,7 @@ export type SaslStep =
    * says whether the login is still good.
    */
   | { kind: 'success'; bytes: Buffer | null; login: MailboxLogin; confirm: () => Promise<boolean> }
-  /** `authorization`: who may log in wants to be somebody else. */
-  | { kind: 'failure'; bytes: Buffer | null; reason: 'credentials' | 'authorization' }
+  | { kind: 'failure'; bytes: Buffer | null; reason: SaslFailure }
   | { kind: 'malformed'; text: string }
 
 export type SaslExchange = {
@@ -43,15 +47,16 @@ export function saslMechanismsOn(tls: SaslTls): readonly SaslMechanism[] {
 /** @returns null for a mechanism that is not offered here. `mechanism` in upper case. */
 export function startSasl(
   platform: Platform,
-  { protocol, mechanism, tls }: SaslOptions,
+  { protocol, remoteAddress, mechanism, tls }: SaslOptions,
 ): SaslExchange | null {
   const offered = saslMechanismsOn(tls).find((one) => one === mechanism)
   if (offered === undefined) return null
+  const source = { protocol, remoteAddress }
   const channelBindings: ChannelBindings = tls?.channelBindings() ?? new Map()
   return clientFirst(
     offered === 'PLAIN'
-      ? (message) => plain(platform, protocol, message)
-      : scram(platform, protocol, offered, channelBindings),
+      ? (message) => plain(platform, source, message)
+      : scram(platform, source, offered, channelBindings),
   )
 }
 
@@ -65,7 +70,7 @@ export type SaslAnswer =
 
 export type SaslOutcome =
   | { kind: 'success'; login: MailboxLogin }
-  | { kind: 'failure'; reason: 'credentials' | 'authorization' }
+  | { kind: 'failure'; reason: SaslFailure }
   | Exclude<SaslAnswer, { kind: 'response' }>
 
 /**
@@ -107,11 +112,11 @@ function clientFirst(receive: (message: Buffer) => Promise<SaslStep>): SaslExcha
 
 function scram(
   platform: Platform,
-  protocol: LoginProtocol,
+  source: LoginSource,
   mechanism: ScramMechanism,
   channelBindings: ChannelBindings,
 ): (message: Buffer) => Promise<SaslStep> {
-  const exchange = startScram(platform, { protocol, mechanism, channelBindings })
+  const exchange = startScram(platform, { ...source, mechanism, channelBindings })
   return async (message) => {
     const step = await exchange.receive(message)
     switch (step.kind) {
@@ -127,7 +132,7 @@ function scram(
 }
 
 /** RFC 4616 §2: [authzid] NUL authcid NUL passwd, in UTF-8. */
-async function plain(platform: Platform, protocol: LoginProtocol, message: Buffer): Promise<SaslStep> {
+async function plain(platform: Platform, source: LoginSource, message: Buffer): Promise<SaslStep> {
   const [authorizationId, username, password, ...rest] = message.toString('utf8').split('\0')
   if (authorizationId === undefined || !username || !password || rest.length > 0 || !isUtf8(message)) {
     return { kind: 'malformed', text: 'Malformed PLAIN message' }
@@ -136,8 +141,13 @@ async function plain(platform: Platform, protocol: LoginProtocol, message: Buffe
   if (authorizationId !== '' && authorizationId !== username) {
     return { kind: 'failure', bytes: null, reason: 'authorization' }
   }
-  const login = await logIn(platform, protocol, username, password)
-  return login === null
-    ? { kind: 'failure', bytes: null, reason: 'credentials' }
-    : { kind: 'success', bytes: null, login, confirm: async () => true }
+  const outcome = await logIn(platform, source, username, password)
+  switch (outcome.kind) {
+    case 'accepted':
+      return { kind: 'success', bytes: null, login: outcome.login, confirm: async () => true }
+    case 'refused':
+      return { kind: 'failure', bytes: null, reason: 'credentials' }
+    case 'locked':
+      return { kind: 'failure', bytes: null, reason: 'locked' }
+  }
 }

@@ -20,7 +20,7 @@ export type ScramSalt = { salt: Buffer; iterations: number }
 /** What is read of a password to check a proof against it. */
 export type ScramPassword = Pick<
   Selectable<MailboxPasswordsTable>,
-  'mailbox_id' | 'name' | 'verifier' | 'sealed_password' | 'sealed_scram_verifier'
+  'mailbox_id' | 'id' | 'name' | 'verifier' | 'sealed_password' | 'sealed_scram_verifier'
 >
 
 /**
@@ -52,12 +52,10 @@ export async function findProven(
     if (kept === null) made.push({ password, keys })
     if (isProof(keys, proof, authMessage)) proven = { password, keys }
   }
-  if (proven === null) {
-    // A wrong proof costs one derivation, whether there are passwords, kept verifiers, or nothing at all.
-    if (made.length === 0) await deriveKeys('', salt)
-    return null
-  }
+  // Also after a wrong proof: a mailbox may have fifty passwords, and each is derived once and not at each guess.
   for (const { password, keys } of made) await keepVerifier(platform, password, salt, keys)
+  // A wrong proof costs one derivation, whether there are passwords, kept verifiers, or nothing at all.
+  if (proven === null && made.length === 0) await deriveKeys('', salt)
   return proven
 }
 

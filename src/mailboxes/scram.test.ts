@@ -27,6 +27,7 @@ async function attempt(
   const scram = createScramClient(options)
   const exchange = startScram(platform, {
     protocol: 'imap',
+    remoteAddress: '127.0.0.1',
     mechanism: 'SCRAM-SHA-256',
     channelBindings: new Map(),
     ...server,
@@ -114,6 +115,7 @@ test('what is altered on the way is refused', async () => {
     const client = createScramClient({ username: mailbox.address, password: mailbox.password })
     const exchange = startScram(platform, {
       protocol: 'imap',
+      remoteAddress: '127.0.0.1',
       mechanism: 'SCRAM-SHA-256',
       channelBindings: new Map(),
     })
@@ -130,6 +132,7 @@ test('an address that nobody has gets a salt that stays, and nonces differ', asy
   const challengeOf = async (username: string): Promise<RegExpExecArray> => {
     const exchange = startScram(platform, {
       protocol: 'imap',
+      remoteAddress: '127.0.0.1',
       mechanism: 'SCRAM-SHA-256',
       channelBindings: new Map(),
     })
@@ -154,8 +157,6 @@ test('a verifier is made when first needed, kept sealed, and gone with its passw
   const as = (password: string): Promise<string> => attempt({ username: own.address, password })
   assert.equal(await sealedVerifier(own), null)
   await as('a wrong password')
-  assert.equal(await sealedVerifier(own), null)
-  await as(own.password)
   const kept = await sealedVerifier(own)
   assert.ok(kept)
   await as(own.password)
@@ -209,6 +210,7 @@ test('a verifier under an older master key is made again', async () => {
     const client = createScramClient({ username: own.address, password: own.password })
     const exchange = startScram(onNode, {
       protocol: 'imap',
+      remoteAddress: '127.0.0.1',
       mechanism: 'SCRAM-SHA-256',
       channelBindings: new Map(),
     })

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { ChannelBindings } from '../platform/channel-bindings.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
-import { findLogin, type LoginProtocol, type MailboxLogin, reportLogin } from './login.ts'
+import { findLogin, type LoginSource, logInBy, type MailboxLogin, reportLogin } from './login.ts'
 import { saslPrep } from './saslprep.ts'
 import {
   type ClientFinal,
@@ -23,8 +23,7 @@ import { findProven, hmac, type ScramSalt, scramSaltOf } from './scram-verifiers
 
 export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS'
 
-export type ScramOptions = {
-  protocol: LoginProtocol
+export type ScramOptions = LoginSource & {
   mechanism: ScramMechanism
   /** Of the connection's TLS; empty without TLS. */
   channelBindings: ChannelBindings
@@ -37,7 +36,7 @@ export type ScramStep =
    * what it proved is still so.
    */
   | { kind: 'done'; bytes: Buffer; login: MailboxLogin; confirm: () => Promise<boolean> }
-  | { kind: 'refused'; bytes: Buffer; reason: 'credentials' | 'authorization' }
+  | { kind: 'refused'; bytes: Buffer; reason: 'credentials' | 'authorization' | 'locked' }
   | { kind: 'malformed'; text: string }
 
 export type ScramExchange = {
@@ -67,7 +66,7 @@ export function startScram(platform: Platform, options: ScramOptions): ScramExch
     username: string,
     reason: 'credentials' | 'authorization' = 'credentials',
   ): ScramStep => {
-    reportLogin(platform, options.protocol, username, null)
+    reportLogin(platform, options.protocol, username, 'refused')
     return { kind: 'refused', bytes: encodeServerError(error), reason }
   }
 
@@ -105,21 +104,26 @@ export function startScram(platform: Platform, options: ScramOptions): ScramExch
       return refuse('channel-bindings-dont-match', username)
     }
     const authMessage = `${first.bare},${serverFirst},${final.withoutProof}`
-    const found = await findLogin(platform, username)
-    const passwords = found?.passwords ?? []
-    const proven = await findProven(platform, passwords, { salt, proof: final.proof, authMessage })
-    if (found === null || proven === null) return refuse('invalid-proof', username)
-    const { login } = found
-    reportLogin(platform, options.protocol, username, login)
+    const outcome = await logInBy(platform, options, username, {
+      guess: null, // a wrong proof does not say of which password it is
+      prove: (passwords) => findProven(platform, passwords, { salt, proof: final.proof, authMessage }),
+    })
+    if (outcome.kind === 'locked') {
+      return { kind: 'refused', bytes: encodeServerError('other-error'), reason: 'locked' }
+    }
+    if (outcome.kind === 'refused') {
+      return { kind: 'refused', bytes: encodeServerError('invalid-proof'), reason: 'credentials' }
+    }
+    const { login, proof } = outcome.login
     return {
       kind: 'done',
-      bytes: encodeServerFinal(hmac(proven.keys.serverKey, authMessage)),
+      bytes: encodeServerFinal(hmac(proof.keys.serverKey, authMessage)),
       login,
       async confirm() {
-        const now = await findLogin(platform, username)
-        const { name, verifier } = proven.password
+        const now = await findLogin(platform, options, username)
+        const { name, verifier } = proof.password
         const isThere = now?.passwords.some((one) => one.name === name && one.verifier.equals(verifier))
-        return now?.login.mailboxId === login.mailboxId && isThere === true
+        return now?.mailbox.mailboxId === login.mailboxId && isThere === true
       },
     }
   }

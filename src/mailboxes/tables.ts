@@ -98,6 +98,10 @@ export type MailboxForwardsTable = {
   created_at: Date
 }
 
+/** What an app password may be used for. */
+export const appPasswordScopes = ['imap', 'pop3', 'smtp', 'api'] as const
+export type AppPasswordScope = (typeof appPasswordScopes)[number]
+
 export type MailboxPasswordsTable = {
   mailbox_id: string
   /** 'primary', or the name of an app password. */
@@ -114,10 +118,12 @@ export type MailboxPasswordsTable = {
   /** Of an app password; null for the primary one. */
   id: Generated<string | null>
   /** What it may be used for; null: everything. */
-  scopes: Generated<string[] | null>
+  scopes: Generated<AppPasswordScope[] | null>
   /** Where it may be used from, in CIDR form; null: anywhere. */
   networks: Generated<string[] | null>
   expires_at: Generated<Date | null>
+  /** Whether those who came by it were told that its time is over. */
+  is_expiry_told: Generated<boolean>
   last_used_at: Generated<Date | null>
   last_used_from: Generated<string | null>
   created_at: Date
@@ -153,15 +159,26 @@ type AddressEvent = {
   domain_id: string
   mailbox_id: string | null
   targets: readonly string[]
+  description: string | null
+  enabled: boolean
+  expires_at: string | null
 }
 
 declare module '../platform/events.ts' {
   interface EventTypes {
     'mailbox.created': { mailbox_id: string; address: string; state: MailboxState }
     'mailbox.updated': { mailbox_id: string; address: string }
+    /** `alias_until`: how long `from` stays as an alias. Null: for ever; the moment of the rename: it went at once. */
+    'mailbox.renamed': { mailbox_id: string; from: string; to: string; alias_until: string | null }
     'mailbox.state_changed': { mailbox_id: string; address: string; from: MailboxState; to: MailboxState }
     'mailbox.password_changed': { mailbox_id: string; address: string }
-    'mailbox.credentials_viewed': { mailbox_id: string; address: string; by: string }
+    'mailbox.credentials_viewed': {
+      mailbox_id: string
+      address: string
+      by: string
+      /** Of an app password; without it, the look was at the primary one. */
+      app_password_id?: string
+    }
     'mailbox.purged': { mailbox_id: string; address: string }
     'mailbox.forwarding_changed': { mailbox_id: string; targets: readonly string[]; keep_copy: boolean }
     'address.created': AddressEvent

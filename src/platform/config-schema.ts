@@ -276,6 +276,30 @@ export const configSchema = {
     { default: null, min: 0, max: 3650 },
     'Days after which messages that POP3 has retrieved are removed, likewise.',
   ),
+  auditDays: setting.integer(
+    'MAILWRIGHT_AUDIT_DAYS',
+    { default: 365, min: 1, max: 3650 },
+    'Days that the audit log is kept.',
+  ),
+  loginFailuresMax: setting.integer(
+    'MAILWRIGHT_LOGIN_FAILURES_MAX',
+    { default: 10, min: 3, max: 1000 },
+    'Wrong passwords for one address from one network (IPv4 address, IPv6 /64), after which that network is not let in to it for a time.',
+  ),
+  loginLock: setting.duration(
+    'MAILWRIGHT_LOGIN_LOCK',
+    '15m',
+    'How long that time is; each wrong password after it doubles it, up to 32 times.',
+  ),
+  loginNetworkFailuresMax: setting.integer(
+    'MAILWRIGHT_LOGIN_NETWORK_FAILURES_MAX',
+    { default: 100, min: 3, max: 1_000_000 },
+    'Wrong passwords from one network for whatever addresses, after which it is not let in at all for the same time; ten times as many from the /24 or /48 around it.',
+  ),
+  loginTrustedNetworks: setting.networks(
+    'MAILWRIGHT_LOGIN_TRUSTED_NETWORKS',
+    'Networks beside loopback that are not locked as a whole, because many people come from them: a webmail server, a proxy.',
+  ),
   imapUnauthenticate: setting.choice(
     'MAILWRIGHT_IMAP_UNAUTHENTICATE',
     ['on', 'off'],

@@ -3,6 +3,7 @@
  * audit log, IDLE and the other nodes' caches all read this log; decision 0009 has its order.
  */
 import { type RawBuilder, sql } from 'kysely'
+import { actorOf } from './actors.ts'
 import { afterCommit, type Db, type Tx } from './database.ts'
 import { newId } from './ids.ts'
 import type { Platform } from './platform.ts'
@@ -45,13 +46,34 @@ export function eventsStatement(
     mailbox_id: event.mailboxId ?? null,
     data: event.data,
   }))
-  return sql`/* prepared insert_events */
-    insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
-    select id, ${platform.nodeId}::uuid, type, organization_id, workspace_id, mailbox_id, data,
-      ${platform.clock.now()}::timestamptz
-    from json_to_recordset(${JSON.stringify(rows)}::json) as new (
+  const news = sql`json_to_recordset(${JSON.stringify(rows)}::json) as new (
       id uuid, type text, organization_id uuid, workspace_id uuid, mailbox_id uuid, data jsonb
     )`
+  const now = platform.clock.now()
+  const actor = actorOf(tx)
+  if (actor === null || !events.some(isAudited)) {
+    return sql`/* prepared insert_events */
+      insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
+      select id, ${platform.nodeId}::uuid, type, organization_id, workspace_id, mailbox_id, data, ${now}::timestamptz
+      from ${news}`
+  }
+  return sql`/* prepared insert_audited_events */
+    with news as materialized (select * from ${news}),
+    audited as (
+      insert into audit_log (id, organization_id, workspace_id, mailbox_id, actor, action, data, created_at)
+      select id, organization_id, workspace_id, mailbox_id, ${actor}::text, type, data, ${now}::timestamptz
+      from news where not (type like any (${unaudited.map((prefix) => `${prefix}%`)}::text[]))
+    )
+    insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)
+    select id, ${platform.nodeId}::uuid, type, organization_id, workspace_id, mailbox_id, data, ${now}::timestamptz
+    from news`
+}
+
+/** Work with mail is in the event log alone: it is much, and the folders show it. */
+const unaudited = ['message.', 'folder.'] as const
+
+function isAudited({ type }: NewEvent): boolean {
+  return !unaudited.some((prefix) => type.startsWith(prefix))
 }
 
 /**
@@ -101,6 +123,16 @@ export async function deleteOldEvents(platform: Platform): Promise<number> {
     total += deleted
     if (deleted < deletionsPerStatement) return total
   }
+}
+
+/** Deletes what the audit log has kept for long enough. @returns how many rows. */
+export async function deleteOldAudit({ db, clock, config }: Platform): Promise<number> {
+  const before = new Date(clock.now().getTime() - config.auditDays * 24 * 3600 * 1000)
+  const { numAffectedRows } = await sql`
+    delete from audit_log where id in (
+      select id from audit_log where created_at < ${before} limit ${deletionsPerStatement}
+    )`.execute(db)
+  return Number(numAffectedRows ?? 0)
 }
 
 /**

@@ -26,8 +26,14 @@ export function createMetrics() {
     }),
     logins: new Counter({
       name: 'mailwright_logins_total',
-      help: 'Mailbox logins by protocol and result.',
+      help: 'Mailbox logins by protocol and result; locked are those whose password was not looked at.',
       labelNames: ['protocol', 'result'],
+      registers,
+    }),
+    loginLocks: new Counter({
+      name: 'mailwright_login_locks_total',
+      help: 'Locks after wrong passwords by what was locked: an account for one network (pair), a network, the area around it.',
+      labelNames: ['subject'],
       registers,
     }),
     inboundMessages: new Counter({

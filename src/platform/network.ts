@@ -1,5 +1,6 @@
 /** Facts of network addresses. */
 import { BlockList, isIPv6 } from 'node:net'
+import { addressBytes } from './address-bytes.ts'
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
@@ -46,4 +47,30 @@ const local = networkList([
 /** Whether an address is of a loopback, private, link-local or multicast network (RFC 6890), IPv4-mapped forms included. */
 export function isLocalNetwork(address: string): boolean {
   return address === '' || local.has(address)
+}
+
+/**
+ * A network in CIDR form (RFC 4632, RFC 4291 §2.3), bits beyond its prefix cleared; an address alone is a network of
+ * one. IPv4 addresses that are mapped into IPv6 are IPv4 addresses, and have its prefix lengths.
+ * @returns null for anything else.
+ */
+export function canonicalNetwork(text: string): string | null {
+  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text.trim())
+  const bytes = addressBytes(match?.[1] ?? '')
+  if (bytes === null) return null
+  const bits = bytes.length * 8
+  const prefix = match?.[2] === undefined ? bits : Number(match[2])
+  if (prefix > bits) return null
+  for (const [at, byte] of bytes.entries()) {
+    const kept = Math.min(8, Math.max(0, prefix - at * 8))
+    bytes[at] = byte & (0xff << (8 - kept))
+  }
+  return `${addressText(bytes)}/${prefix}`
+}
+
+function addressText(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.')
+  const groups: string[] = []
+  for (let at = 0; at < bytes.length; at += 2) groups.push(bytes.readUInt16BE(at).toString(16))
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1) // RFC 5952
 }

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type SecondaryKey, type SecondaryServer, startNameServer } from './dns-secondaries.ts'
-import { freePorts } from './pebble.ts'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 export type PrimaryProgram = 'named' | 'knotd'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as dnsPacket from 'dns-packet'
 import { type DnsServer, exchangeUdp } from '../platform/dns-wire/client.ts'
-import { freePorts } from './pebble.ts'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 export type SecondaryKey = { name: string; algorithm: string; secret: string }

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSelfSignedCertificate } from '../platform/self-signed-certificate.ts'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 export type Pebble = {
@@ -88,23 +88,6 @@ export async function startPebble(stack: AsyncDisposableStack, options: PebbleOp
     root: await get(`${managementPort}/roots/0`),
     stop,
   }
-}
-
-/** Ports that were free a moment ago: for programs that cannot be told to take any. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  return servers.map((server) => {
-    const address = server.address()
-    server.close()
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has no port')
-    return address.port
-  })
 }
 
 function getText(url: string, ca: string): Promise<string> {

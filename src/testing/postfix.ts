@@ -1,10 +1,10 @@
 /** A real Postfix of a test's own: its configuration, queue and data under a temporary directory, started as root. */
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 const run = promisify(execFile)
@@ -17,7 +17,7 @@ export async function startPostfix(stack: AsyncDisposableStack, nextPort: number
   if (!config || !queue || !data) throw new Error('three names give three paths')
   for (const path of [config, queue, data]) await mkdir(path)
   await run('chown', ['postfix', data])
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   await writeFile(join(config, 'main.cf'), mainCf({ directory, queue, data, nextPort }))
   await writeFile(join(config, 'master.cf'), masterCf(port))
   await run('postfix', ['-c', config, 'start'])
@@ -73,13 +73,4 @@ function masterCf(port: number): string {
     'postlog unix-dgram n - n - 1 postlogd',
     '',
   ].join('\n')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { freePorts } from './pebble.ts'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 const run = promisify(execFile)

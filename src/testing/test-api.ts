@@ -145,6 +145,13 @@ export function textAt(json: unknown, ...path: (string | number)[]): string {
   return String(at(json, ...path))
 }
 
+/** The same where a list must be. */
+export function listAt(json: unknown, ...path: (string | number)[]): unknown[] {
+  const found = at(json, ...path)
+  if (!Array.isArray(found)) throw new Error(`no list at ${path.join('.')} of ${JSON.stringify(json)}`)
+  return found
+}
+
 /** What a caller learns of a refusal, without what differs in every request. */
 export function refusal(reply: Reply): string {
   return `${reply.status} ${textAt(reply.json, 'code')}`

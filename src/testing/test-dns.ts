@@ -2,9 +2,9 @@
  * A name server for tests: it answers from a zone that the test writes, over UDP and TCP, and remembers what it was
  * asked. Names that are not in the zone do not exist; nothing ever leaves the machine.
  */
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import * as dnsPacket from 'dns-packet'
 
 /** `{ 'demo.example': { MX: [[10, 'mx.demo.example']], TXT: ['v=spf1 -all'] } }`; TXT texts are cut up as needed. */
@@ -67,16 +67,13 @@ export async function serveDns(
   wantedPort: number,
   reply: (bytes: Buffer, bytesMax: number) => Buffer | null,
 ): Promise<{ port: number; stop(): Promise<void> }> {
-  const udp = createSocket('udp4')
-  udp.bind(wantedPort, host)
-  await once(udp, 'listening')
-  const { port } = udp.address()
+  const { udp, tcp, port } = await bindBoth(host, wantedPort)
   udp.on('message', (bytes, from) => {
     const answered = reply(bytes, 1232)
     if (answered) udp.send(answered, from.port, from.address)
   })
   const sockets = new Set<Socket>()
-  const tcp = createServer((socket) => {
+  tcp.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.once('close', () => sockets.delete(socket))
@@ -94,8 +91,6 @@ export async function serveDns(
       }
     })
   })
-  tcp.listen(port, host)
-  await once(tcp, 'listening')
   return {
     port,
     async stop() {
@@ -103,6 +98,30 @@ export async function serveDns(
       await new Promise<void>((resolve) => tcp.close(() => resolve()))
       await new Promise<void>((resolve) => udp.close(() => resolve()))
     },
+  }
+}
+
+const bindAttemptsMax = 20
+
+/** One port for both. Any port that is free for the one may be somebody's for the other. */
+async function bindBoth(
+  host: string,
+  wantedPort: number,
+): Promise<{ udp: UdpSocket; tcp: Server; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const udp = createSocket('udp4')
+    udp.bind(wantedPort, host)
+    await once(udp, 'listening')
+    const { port } = udp.address()
+    const tcp = createServer()
+    tcp.listen(port, host)
+    try {
+      await once(tcp, 'listening')
+      return { udp, tcp, port }
+    } catch (error) {
+      udp.close()
+      if (wantedPort !== 0 || attempt === bindAttemptsMax) throw error
+    }
   }
 }
 

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { freePorts } from './free-ports.ts'
 import { temporaryDirectory } from './test-database.ts'
 
 export type RspamdRequest = { path: string; headers: IncomingHttpHeaders; body: string }
@@ -98,7 +99,7 @@ export async function startRealRspamd(
   const database = join(directory, 'db')
   await mkdir(database)
   for (const path of [directory, database]) await chmod(path, 0o777) // it gives up root
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   const file = join(directory, 'rspamd.conf')
   await writeFile(file, configuration({ directory, database, port, password }))
   // --insecure: as root, where it finds no user of its own.
@@ -128,15 +129,6 @@ async function end(child: ChildProcess): Promise<void> {
   const hard = setTimeout(() => child.kill('SIGKILL'), 10_000)
   await ended
   clearTimeout(hard)
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function configuration(of: { directory: string; database: string; port: number; password: string }): string {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
+import { renameMailbox } from '../../mailboxes/rename.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
 import { eventsOf, inTransaction } from '../../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../testing/test-platform.ts'
@@ -176,4 +177,28 @@ test('what comes back to the queue while its sender is paused is held by the pas
   )
   await settlePaused(t.platform)
   assert.deepEqual(await states(box.mailboxId), { held: 1, queued: 1 })
+})
+
+test('a mailbox that is renamed out of a paused domain sends again, and one into it does no more', async () => {
+  const { box, domain } = await senderOf(3)
+  const other = await senderOf(2)
+  const pausedBy = { by: 'test', reason: 'for a while' }
+  await inTransaction(t.platform, (tx) => pauseSending(t.platform, tx, domain, pausedBy))
+  await runJobs(t.platform)
+  assert.deepEqual(await states(box.mailboxId), { held: 3 })
+  const domainOf = ({ address }: TestMailbox): string => address.slice(address.indexOf('@'))
+  const move = (who: TestMailbox, to: string) =>
+    inTransaction(t.platform, (tx) =>
+      renameMailbox(t.platform, tx, t.scope, who.mailboxId, { address: to, aliasDays: 0 }),
+    )
+  await move(other.box, `other${domainOf(box)}`)
+  await move(box, `moved${domainOf(other.box)}`)
+  await runJobs(t.platform)
+  await settlePaused(t.platform)
+  assert.deepEqual(
+    [await states(box.mailboxId), await states(other.box.mailboxId)],
+    [{ queued: 3 }, { held: 2 }],
+  )
+  assert.equal(await admission(box), 'admitted')
+  assert.match(await admission(other.box), /^450 4\.7\.1 .*for a while/)
 })

@@ -106,7 +106,7 @@ export type Memory = {
 const cachedMax = 100_000
 /** What other nodes queue is seen this late. */
 const usageTtlMs = 2_000
-/** A mailbox never changes its domain. */
+/** A mailbox changes its domain by a rename only, which is heard of. */
 const domainTtlMs = 3_600_000
 const memories = new WeakMap<Platform, Memory>()
 
@@ -118,7 +118,8 @@ export function memoryOf(platform: Platform): Memory {
     reservations: createReservations(),
     domains: createCache({ entriesMax: cachedMax, ttlMs: domainTtlMs }),
   }
-  platform.bus.subscribe(({ type }) => {
+  platform.bus.subscribe(({ type, mailboxId }) => {
+    if (type === 'mailbox.renamed' && mailboxId !== null) memory.domains.delete(mailboxId)
     if (type === 'sending.paused' || type === 'sending.resumed') memory.usages.clear()
   })
   memories.set(platform, memory)

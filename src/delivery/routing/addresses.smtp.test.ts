@@ -2,16 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { connectDomain } from '../../domains/domains.ts'
+import { addAlias, removeAlias } from '../../mailboxes/aliases.ts'
 import { addDomainAlias, removeDomainAlias } from '../../mailboxes/domain-aliases.ts'
 import { removeDomain } from '../../mailboxes/domain-removal.ts'
-import {
-  addAlias,
-  addForward,
-  putCatchAll,
-  removeAlias,
-  removeCatchAll,
-  removeForward,
-} from '../../mailboxes/extra-addresses.ts'
+import { addForward, putCatchAll, removeCatchAll, removeForward } from '../../mailboxes/extra-addresses.ts'
 import { deleteMailbox, suspendMailbox } from '../../mailboxes/mailboxes.ts'
 import type { Tx } from '../../platform/database.ts'
 import { countStatements } from '../../testing/count-statements.ts'

@@ -102,6 +102,7 @@ async function forwardTo(
 const whyNot = {
   unknown: 'There is no such address.',
   unavailable: 'The mailbox does not accept mail now.',
+  disabled: 'The address takes no mail any more.',
   full: 'The mailbox is full.',
   'too-large': 'The message is larger than the quota of the mailbox.',
   report: 'The address takes reports of other mail servers only.',

@@ -48,6 +48,7 @@ export type Found =
   | ReportRecipient
   | { kind: 'unknown' }
   | { kind: 'unavailable' }
+  | { kind: 'disabled' }
   | { kind: 'invalid'; problem: string }
 
 export const forwardDepthMax = 5
@@ -83,6 +84,7 @@ export async function expandForward(
     else if (found.kind === 'remote') targets.set(text, targetOf(forwarder, found))
     else if (found.kind === 'invalid') fail(`The address ${found.problem}.`)
     else if (found.kind === 'unknown') fail('There is no such address.')
+    else if (found.kind === 'disabled') fail('The address takes no mail any more.')
     else if (found.kind === 'report') fail('The address takes reports of other mail servers only.')
     else if (!followed.has(found.forwarder.address)) {
       followed.add(found.forwarder.address)

@@ -1,7 +1,7 @@
 /** What a mailbox's rules make of mail that comes by SMTP: filters, forwarding, autoreplies, as IMAP would show it. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { addAlias } from '../../mailboxes/extra-addresses.ts'
+import { addAlias } from '../../mailboxes/aliases.ts'
 import { putForwarding } from '../../mailboxes/forwarding.ts'
 import { deleteMailbox, suspendMailbox } from '../../mailboxes/mailboxes.ts'
 import { readBodyBytes } from '../../messages/bodies.ts'

@@ -103,6 +103,7 @@ const ruleEvents = new Set([
   'filter.deleted',
   'mailbox.forwarding_changed',
   'mailbox.purged',
+  'mailbox.renamed',
   'autoreply.updated',
   'address.created',
   'address.updated',

@@ -230,6 +230,8 @@ async function judge(platform: Platform, mailbox: Mailbox, text: string): Promis
       return refused(`There is no ${address.value.address} here.`)
     case 'unavailable':
       return refused(`${address.value.address} takes no mail now.`)
+    case 'disabled':
+      return refused(`${address.value.address} takes no mail.`)
     case 'full':
     case 'too-large':
       return refused(`${address.value.address} has no room for it.`)

@@ -2,7 +2,7 @@
  * The session of one connection, RFC 9051 §3:
  *   not-authenticated -> authenticated <-> selected, and from each of them -> logout.
  */
-import { whyLoginsEnd } from '../../mailboxes/login.ts'
+import { type MailboxLogin, whyLoginsEnd } from '../../mailboxes/login.ts'
 import type { SaslTls } from '../../mailboxes/sasl.ts'
 import { fieldOf } from '../../messages/folder-event-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
@@ -93,11 +93,13 @@ export function enter(session: Session, state: SessionState): void {
 }
 
 /** After a login: follows what happens to the mailbox. */
-export function enterMailbox(session: Session, owner: MailboxOwner): void {
+export function enterMailbox(session: Session, login: MailboxLogin): void {
+  const { organizationId, workspaceId, mailboxId } = login
+  const owner: MailboxOwner = { organizationId, workspaceId, mailboxId }
   const origin = Symbol('IMAP session')
   enter(session, { name: 'authenticated', owner: { ...owner, origin } })
   const listener: EventListener = (event) => {
-    const farewell = whyLoginsEnd(event)
+    const farewell = whyLoginsEnd(event, login)
     if (farewell !== null) return session.transport.end(farewell)
     const concerns = isSelected(session) && concernsFolder(event, session.state.view.folderId)
     if (concerns && isNews(event, session.state.view)) session.state.view.stale = true

@@ -74,10 +74,10 @@ export function enter(session: Session, state: SessionState): void {
 }
 
 /** After a login: has the maildrop until the end, and follows what happens to the mailbox. */
-export function enterTransaction(session: Session, { mailboxId }: MailboxLogin, maildrop: Maildrop): void {
+export function enterTransaction(session: Session, login: MailboxLogin, maildrop: Maildrop): void {
   const { platform, transport } = session
-  const unsubscribe = platform.bus.subscribeMailbox(mailboxId, (event) => {
-    const farewell = whyLoginsEnd(event)
+  const unsubscribe = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
+    const farewell = whyLoginsEnd(event, login)
     if (farewell !== null) transport.end(err(farewell, 'AUTH'))
   })
   session.release = async () => {

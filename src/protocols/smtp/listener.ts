@@ -21,6 +21,7 @@ import {
   checkRecipient,
   checkSender,
   type Decision,
+  endLogin,
   mayLogIn,
   recipientsOf,
   reversePathOf,
@@ -110,6 +111,8 @@ function conversationOf(session: SMTPServerSession, name: SmtpListenerName): Con
     failedLogins: 0,
     refusedRecipients: 0,
     login: null,
+    isLoginOver: false,
+    forgetLogin: () => undefined,
     extras: { ret: null, envid: null, requireTls: false, notBefore: null },
     recipients: new Map(),
   }
@@ -138,11 +141,12 @@ function sessionHandlers(platform: Platform, { name }: SmtpListenerOptions): Han
       callback()
     },
     onSecure(_socket, session, callback) {
-      conversationOf(session, name).login = null // RFC 3207 §4.2
+      endLogin(conversationOf(session, name)) // RFC 3207 §4.2
       offerLogin(session)
       callback()
     },
     onClose(session) {
+      endLogin(conversationOf(session, name))
       if (admission.leave(session)) gauge.dec()
     },
     onAuth(auth, session, callback) {

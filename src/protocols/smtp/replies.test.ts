@@ -5,6 +5,7 @@ import { hasEnhancedCode, replies } from './replies.ts'
 const made = {
   unknownRecipient: replies.unknownRecipient(),
   recipientUnavailable: replies.recipientUnavailable(),
+  recipientDisabled: replies.recipientDisabled(),
   mailboxFull: replies.mailboxFull(),
   largerThanQuota: replies.largerThanQuota(),
   recipientInvalid: replies.recipientInvalid('has no @'),
@@ -26,6 +27,8 @@ const made = {
   bareLineEnds: replies.bareLineEnds(),
   parameterInvalid: replies.parameterInvalid('is wrong'),
   heldForLocal: replies.heldForLocal(),
+  loginLocked: replies.loginLocked(),
+  loginOver: replies.loginOver(),
   cannotStore: replies.cannotStore(),
   cannotAnswer: replies.cannotAnswer(),
 } satisfies Record<keyof typeof replies, Error>

@@ -26,6 +26,8 @@ export const replies = {
     fault('client', 550, '5.3.3', 'A message that is held for later cannot go to a mailbox here'),
   tooManyRefusals: () => fault('client', 421, '4.7.0', 'Too many recipients were refused'),
   recipientUnavailable: () => fault('client', 450, '4.2.1', 'The mailbox does not accept mail now'),
+  // RFC 3463 §3.3, X.2.1. A restore does not bring back what was sent before it: the sender hears at once.
+  recipientDisabled: () => fault('client', 550, '5.2.1', 'The mailbox does not accept mail'),
   // RFC 3463 §3.3: whoever owns the mailbox may make room before the sender gives up.
   mailboxFull: () => fault('client', 452, '4.2.2', 'The mailbox is full'),
   largerThanQuota: () => fault('client', 552, '5.2.2', 'The message is larger than the quota of the mailbox'),
@@ -43,6 +45,10 @@ export const replies = {
   loginNeeded: () => fault('client', 530, '5.7.0', 'Log in first'),
   tlsNeeded: () => fault('client', 538, '5.7.11', 'Encryption is needed to log in'), // RFC 4954 §6
   loginRefused: () => fault('client', 535, '5.7.8', 'The user name or the password is wrong'),
+  // RFC 4954 §6: nobody looked at the password, and a client that has the right one comes back with it.
+  loginLocked: () => fault('client', 454, '4.7.0', 'Too many wrong passwords; try again later'),
+  // The connection closes with it: after AUTH there is no other (RFC 4954 §4).
+  loginOver: () => fault('client', 421, '4.7.0', 'The password was changed or taken away; log in again'),
   tooManyLogins: () => fault('client', 421, '4.7.0', 'Too many failed logins'),
   cannotStore: () => fault('server', 451, '4.3.0', 'The message could not be stored; send it again later'),
   cannotAnswer: () => fault('server', 451, '4.3.0', 'The request could not be answered; try again later'),

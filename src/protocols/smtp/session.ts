@@ -19,7 +19,13 @@ import type {
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
 import { refusesSender } from '../../delivery/spam/sender-lists.ts'
-import { logIn, loginFailureDelayMs, loginFailuresMax, type MailboxLogin } from '../../mailboxes/login.ts'
+import {
+  logIn,
+  loginFailureDelayMs,
+  loginFailuresMax,
+  type MailboxLogin,
+  whyLoginsEnd,
+} from '../../mailboxes/login.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { smtpLimits } from './limits.ts'
@@ -39,6 +45,10 @@ export type Conversation = {
   failedLogins: number
   refusedRecipients: number
   login: MailboxLogin | null
+  /** Whether the login is over since; a transaction that is under way is not cut off. */
+  isLoginOver: boolean
+  /** Ends what follows the mailbox that is logged in. */
+  forgetLogin: () => void
   /** What MAIL said. */
   extras: MailExtras
   /** By the text of RCPT TO: what each accepted recipient of this transaction is. */
@@ -60,16 +70,32 @@ export async function authenticate(
   auth: SMTPServerAuthentication,
 ): Promise<Decision<SMTPServerAuthenticationResponse>> {
   if (!mayLogIn(session)) return refused(replies.tlsNeeded())
-  const login = await logIn(platform, 'smtp', auth.username ?? '', auth.password ?? '')
-  if (!login) {
+  const source = { protocol: 'smtp', remoteAddress: session.remoteAddress } as const
+  const outcome = await logIn(platform, source, auth.username ?? '', auth.password ?? '')
+  if (outcome.kind !== 'accepted') {
     conversation.failedLogins += 1
     await new Promise((resolve) => setTimeout(resolve, loginFailureDelayMs))
-    return refused(
-      conversation.failedLogins >= loginFailuresMax ? replies.tooManyLogins() : replies.loginRefused(),
-    )
+    if (conversation.failedLogins >= loginFailuresMax) return refused(replies.tooManyLogins())
+    return refused(outcome.kind === 'locked' ? replies.loginLocked() : replies.loginRefused())
   }
+  followLogin(platform, conversation, outcome.login)
+  return { ok: true, value: { user: outcome.login.address } }
+}
+
+function followLogin(platform: Platform, conversation: Conversation, login: MailboxLogin): void {
+  endLogin(conversation)
   conversation.login = login
-  return { ok: true, value: { user: login.address } }
+  conversation.forgetLogin = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
+    if (whyLoginsEnd(event, login) !== null) conversation.isLoginOver = true
+  })
+}
+
+/** Nobody is logged in any more. */
+export function endLogin(conversation: Conversation): void {
+  conversation.forgetLogin()
+  conversation.forgetLogin = () => undefined
+  conversation.login = null
+  conversation.isLoginOver = false
 }
 
 /** A password may cross the wire only encrypted, or where the wire does not leave this machine. */
@@ -91,9 +117,9 @@ export async function checkSender(
   if (needsSmtputf8(sender.address) && !smtputf8) return refused(replies.smtputf8Needed())
   if (conversation.role !== 'submission') return accepted
   if (!conversation.login) return refused(replies.loginNeeded())
-  return (await ownsSender(platform, conversation.login, sender.address))
-    ? accepted
-    : refused(replies.senderNotOwned())
+  if (!(await ownsSender(platform, conversation.login, sender.address)))
+    return refused(replies.senderNotOwned())
+  return conversation.isLoginOver ? refused(replies.loginOver()) : accepted
 }
 
 export async function checkRecipient(
@@ -162,6 +188,8 @@ function faultOf(recipient: Recipient, role: SmtpRole, mailFrom: string): SmtpFa
       return replies.unknownRecipient()
     case 'unavailable':
       return replies.recipientUnavailable()
+    case 'disabled':
+      return replies.recipientDisabled()
     case 'full':
       return replies.mailboxFull()
     case 'too-large':

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { touchZones } from '../../../domains/zones/serial.ts'
 import { transaction } from '../../../platform/database.ts'
 import { type SecondaryProgram, startSecondary } from '../../../testing/dns-secondaries.ts'
-import { freePorts } from '../../../testing/pebble.ts'
+import { freePorts } from '../../../testing/free-ports.ts'
 import { requireProgram } from '../../../testing/programs.ts'
 import {
   outputOf,

@@ -8,7 +8,7 @@ import { dnssecKeyOf, enableDnssec, makeDnssecKey } from '../../../domains/zones
 import { renewSignedZones } from '../../../domains/zones/dnssec/renew.ts'
 import { transaction } from '../../../platform/database.ts'
 import { startSecondary } from '../../../testing/dns-secondaries.ts'
-import { freePorts } from '../../../testing/pebble.ts'
+import { freePorts } from '../../../testing/free-ports.ts'
 import { requireProgram } from '../../../testing/programs.ts'
 import { temporaryDirectory } from '../../../testing/test-database.ts'
 import { outputOf, startTestDnsServer, type TestDnsServer } from '../../../testing/test-dns-server.ts'

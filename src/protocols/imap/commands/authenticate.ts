@@ -1,11 +1,11 @@
 /** AUTHENTICATE, RFC 9051 §6.2.2, with the initial response of RFC 4959; the mechanisms are the core's. */
-import { runSasl, type SaslAnswer, startSasl } from '../../../mailboxes/sasl.ts'
+import { runSasl, type SaslAnswer, type SaslFailure, startSasl } from '../../../mailboxes/sasl.ts'
 import { mayLogIn } from '../capabilities.ts'
 import { bad, no, type Reply } from '../reply.ts'
 import type { Session } from '../session.ts'
 import type { CommandOf } from '../syntax/commands.ts'
 import { parseSaslLine } from '../syntax/parse-session-commands.ts'
-import { loginAccepted, loginRefused, tlsNeeded } from './login.ts'
+import { loginAccepted, loginLocked, loginRefused, tlsNeeded, wrongPassword } from './login.ts'
 
 export async function authenticate(
   session: Session,
@@ -13,19 +13,19 @@ export async function authenticate(
 ): Promise<Reply | null> {
   const { platform, transport } = session
   if (!mayLogIn(session)) return tlsNeeded
-  const exchange = startSasl(platform, { protocol: 'imap', mechanism, tls: transport.tls })
+  const exchange = startSasl(platform, {
+    protocol: 'imap',
+    remoteAddress: transport.remoteAddress,
+    mechanism,
+    tls: transport.tls,
+  })
   if (exchange === null) return no('CANNOT', 'Unknown authentication mechanism')
   const outcome = await runSasl(exchange, initialResponse, (challenge) => ask(session, challenge))
   switch (outcome.kind) {
     case 'success':
       return loginAccepted(session, outcome.login)
     case 'failure':
-      return await loginRefused(
-        session,
-        outcome.reason === 'authorization'
-          ? no('AUTHORIZATIONFAILED', 'Log in as yourself')
-          : no('AUTHENTICATIONFAILED', 'Wrong address or password'),
-      )
+      return await loginRefused(session, refusals[outcome.reason])
     case 'malformed':
       return bad(outcome.text)
     case 'cancelled':
@@ -33,6 +33,12 @@ export async function authenticate(
     case 'closed':
       return null
   }
+}
+
+const refusals: Readonly<Record<SaslFailure, Reply>> = {
+  authorization: no('AUTHORIZATIONFAILED', 'Log in as yourself'),
+  credentials: wrongPassword,
+  locked: loginLocked,
 }
 
 async function ask({ transport }: Session, challenge: Buffer): Promise<SaslAnswer> {

@@ -8,20 +8,29 @@ import type { CommandOf } from '../syntax/commands.ts'
 
 export async function login(session: Session, { username, password }: CommandOf<'LOGIN'>): Promise<Reply> {
   if (!mayLogIn(session)) return tlsNeeded
-  const found = await logIn(session.platform, 'imap', username, password)
-  return found === null
-    ? await loginRefused(session, no('AUTHENTICATIONFAILED', 'Wrong address or password'))
-    : loginAccepted(session, found)
+  const { platform, transport } = session
+  const source = { protocol: 'imap', remoteAddress: transport.remoteAddress } as const
+  const outcome = await logIn(platform, source, username, password)
+  switch (outcome.kind) {
+    case 'accepted':
+      return loginAccepted(session, outcome.login)
+    case 'refused':
+      return await loginRefused(session, wrongPassword)
+    case 'locked':
+      return await loginRefused(session, loginLocked)
+  }
 }
+
+/** RFC 5530 §3: a client asks its owner for another password. */
+export const wrongPassword = no('AUTHENTICATIONFAILED', 'Wrong address or password')
+/** RFC 5530 §3: nobody looked at the password, and a client that has the right one keeps it and comes back. */
+export const loginLocked = no('UNAVAILABLE', 'Too many wrong passwords; try again later')
 
 /** RFC 5530 §3. */
 export const tlsNeeded = no('PRIVACYREQUIRED', 'Use STARTTLS before you log in')
 
-export function loginAccepted(
-  session: Session,
-  { organizationId, workspaceId, mailboxId }: MailboxLogin,
-): Reply {
-  enterMailbox(session, { organizationId, workspaceId, mailboxId })
+export function loginAccepted(session: Session, found: MailboxLogin): Reply {
+  enterMailbox(session, found)
   return ok('Logged in', `CAPABILITY ${capabilitiesOf(session)}`)
 }
 

@@ -11,17 +11,19 @@ export async function auth(session: AuthorizationSession, command: CommandOf<'AU
   if (!mayLogIn(session)) return tlsNeeded
   const tls = saslTlsOf(session)
   if (command.mechanism === null) return await listMechanisms(session, saslMechanismsOn(tls))
-  const exchange = startSasl(session.platform, { protocol: 'pop3', mechanism: command.mechanism, tls })
+  const exchange = startSasl(session.platform, {
+    protocol: 'pop3',
+    remoteAddress: session.transport.remoteAddress,
+    mechanism: command.mechanism,
+    tls,
+  })
   if (exchange === null) return err('There is no such mechanism')
   const outcome = await runSasl(exchange, command.initialResponse, (bytes) => challenge(session, bytes))
   switch (outcome.kind) {
     case 'success':
       return await enterMaildrop(session, outcome.login)
     case 'failure':
-      return await refuseLogin(
-        session,
-        outcome.reason === 'authorization' ? 'Log in as yourself' : 'Wrong address or password',
-      )
+      return await refuseLogin(session, outcome.reason)
     case 'cancelled':
       return err('AUTH was cancelled')
     case 'malformed':

@@ -11,7 +11,14 @@ export async function pass(session: AuthorizationSession, { password }: CommandO
   const { username } = session.state
   if (username === null) return bad('USER comes first')
   enter(session, { name: 'authorization', username: null }) // after a refusal USER begins again
-  const login = await logIn(session.platform, 'pop3', username, password)
-  if (login === null) return await refuseLogin(session, 'Wrong address or password')
-  return await enterMaildrop(session, login)
+  const source = { protocol: 'pop3', remoteAddress: session.transport.remoteAddress } as const
+  const outcome = await logIn(session.platform, source, username, password)
+  switch (outcome.kind) {
+    case 'accepted':
+      return await enterMaildrop(session, outcome.login)
+    case 'refused':
+      return await refuseLogin(session, 'credentials')
+    case 'locked':
+      return await refuseLogin(session, 'locked')
+  }
 }

@@ -1,0 +1,106 @@
+/**
+ * The guard against guessing (NIST SP 800-63B §5.2.2): every login, of a person or to a mailbox, goes through it. It
+ * looks at what was counted before the password is looked at, so that a right one is refused like a wrong one while it
+ * is locked, and an address that nobody has is treated like the others.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RawBuilder } from 'kysely'
+import { type Tx, transaction } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { delayAfter, type GuardSubject, guardSubjects, type LoginAttempt } from './login-guard-policy.ts'
+import { countFailure, forgetPair, type GuardRow, guardRows, type LoginLock } from './login-guard-rows.ts'
+
+export type GuardedLogin<Candidate, Login> = {
+  attempt: LoginAttempt
+  /** What a guess that is repeated is known by; null where that cannot be said: then each one counts. */
+  guess: string | null
+  /** Looks the account up, and in the same statement what was counted. */
+  read(guards: RawBuilder<GuardRow[]>): Promise<{ guards: readonly GuardRow[]; candidate: Candidate }>
+  /** Checks the password; takes as long where there is no account. */
+  verify(candidate: Candidate): Promise<Login | null>
+  /** Called in the transaction that counts a failure, when it locks the account for the client's network. */
+  locked?(tx: Tx, candidate: Candidate, lock: LoginLock): Promise<void>
+}
+
+export type GuardedOutcome<Login> =
+  | { kind: 'accepted'; login: Login }
+  | { kind: 'refused' }
+  /** Nobody looked at the password. */
+  | { kind: 'locked'; until: Date }
+
+/** Runs one login: those to one account from one network run one after another, or many at once would not be counted. */
+export async function guardLogin<Candidate, Login>(
+  platform: Platform,
+  login: GuardedLogin<Candidate, Login>,
+): Promise<GuardedOutcome<Login>> {
+  const subjects = guardSubjects(platform.config, login.attempt)
+  const key = subjects.map((subject) => subject.key).join(' ')
+  return await inTurn(platform, key, () => runLogin(platform, subjects, login))
+}
+
+async function runLogin<Candidate, Login>(
+  platform: Platform,
+  subjects: readonly GuardSubject[],
+  { attempt, guess, read, verify, locked }: GuardedLogin<Candidate, Login>,
+): Promise<GuardedOutcome<Login>> {
+  const { guards, candidate } = await read(guardRows(subjects))
+  const now = platform.clock.now()
+  const until = lockedUntil(guards, now)
+  if (until !== null) return { kind: 'locked', until }
+  // Before the answer, whatever it will be: who does not wait for it has not learned anything.
+  const delayMs = delayOf(subjects, guards, now)
+  if (delayMs > 0) await sleep(delayMs)
+  const found = await verify(candidate)
+  if (found !== null) {
+    const isPair = guards.some(({ subject }) => subject.startsWith('pair '))
+    if (isPair) await forgetPair(platform, subjects)
+    return { kind: 'accepted', login: found }
+  }
+  const seen = guess === null ? null : guessMark(platform, attempt, guess)
+  await transaction(platform.db, async (tx) => {
+    const locks = await countFailure(tx, subjects, seen, now)
+    for (const [{ name, network }, lockedTo] of locks) {
+      platform.metrics.loginLocks.inc({ subject: name })
+      if (name !== 'pair' || network === null) {
+        platform.log.warn({ event: 'login.locked', subject: name, network, until: lockedTo })
+      } else await locked?.(tx, candidate, { network, until: lockedTo })
+    }
+  })
+  return { kind: 'refused' }
+}
+
+function lockedUntil(guards: readonly GuardRow[], now: Date): Date | null {
+  const times = guards.flatMap(({ locked_until: until }) => (until === null ? [] : [new Date(until)]))
+  const latest = times.toSorted((a, b) => b.getTime() - a.getTime())[0]
+  return latest && latest > now ? latest : null
+}
+
+function delayOf(subjects: readonly GuardSubject[], guards: readonly GuardRow[], now: Date): number {
+  const delays = subjects.map(({ key, rule }) => {
+    const row = guards.find(({ subject }) => subject === key)
+    if (!row) return 0
+    const idleSeconds = (now.getTime() - new Date(row.last_failure_at).getTime()) / 1000
+    return delayAfter(row.failures - Math.floor(Math.max(0, idleSeconds) / rule.forgetSeconds), rule)
+  })
+  return Math.max(...delays)
+}
+
+/** 31 bits under the vault's key: enough to know a guess again, and too few to say what it was. */
+function guessMark({ vault }: Platform, { kind, address }: LoginAttempt, guess: string): number {
+  return vault.digest(`${kind}:${address}\0${guess}`, 'login_guess').readUInt32BE() >>> 1
+}
+
+const turns = new WeakMap<Platform, Map<string, Promise<unknown>>>()
+
+async function inTurn<T>(platform: Platform, key: string, work: () => Promise<T>): Promise<T> {
+  const last = turns.get(platform) ?? new Map<string, Promise<unknown>>()
+  turns.set(platform, last)
+  const before = last.get(key)
+  const mine = before === undefined ? work() : before.then(work, work)
+  last.set(key, mine)
+  try {
+    return await mine
+  } finally {
+    if (last.get(key) === mine) last.delete(key)
+  }
+}
