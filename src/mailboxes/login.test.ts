@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { transaction } from '../platform/database.ts'
 import { createVault, newMasterKey } from '../platform/vault.ts'
+import { countStatements } from '../testing/count-statements.ts'
 import { tryLogin } from '../testing/log-in.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { deleteMailbox, restoreMailbox, resumeMailbox, suspendMailbox } from './mailboxes.ts'
@@ -77,6 +78,11 @@ test('a node without the key says so, and does not call the password wrong', asy
   const made = await t.createMailbox()
   const stranger = { ...platform, vault: createVault(newMasterKey()) }
   await assert.rejects(tryLogin(stranger, 'imap', made.address, made.password), /master key/)
+})
+
+test('a right login costs one statement', async () => {
+  const made = await t.createMailbox()
+  assert.equal(await countStatements(() => tryLogin(platform, 'imap', made.address, made.password)), 1)
 })
 
 test('logins are counted by protocol and result', async () => {

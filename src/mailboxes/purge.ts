@@ -1,6 +1,7 @@
 /** Purging: what is deleted for good, now or when its days of grace are over. */
 import { sql } from 'kysely'
 import { revokeMailboxKeys } from '../accounts/api-keys.ts'
+import { forgetFailures } from '../accounts/login-guard-rows.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
@@ -64,6 +65,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)
+    await forgetFailures(tx, { kind: 'mailbox', address: mailbox.address })
     const engine = engineOf(platform, mailbox.service)
     if (!engine)
       throw new Error(`the service ${mailbox.service}, which runs the mailbox ${mailbox.id}, is not set up`)

@@ -11,8 +11,8 @@ export type TestImap = AsyncDisposable & {
   test: TestPlatform
   mailbox: TestMailbox
   listener: ImapListener
-  /** A connection whose greeting was read. */
-  connect(): Promise<RawClient>
+  /** A connection whose greeting was read. @param from an address of this machine, such as 127.0.0.2. */
+  connect(from?: string): Promise<RawClient>
   /** A connection that has logged in to `mailbox`, or to the one that is given. */
   logIn(mailbox?: TestMailbox): Promise<RawClient>
 }
@@ -31,8 +31,8 @@ export async function startTestImap(
   stack.defer(() => {
     for (const client of clients) client.close()
   })
-  const connect = async (): Promise<RawClient> => {
-    const client = await connectRaw(listener.port, name === 'imaps')
+  const connect = async (from = '127.0.0.1'): Promise<RawClient> => {
+    const client = await connectRaw(listener.port, name === 'imaps', from)
     clients.push(client)
     await client.line()
     return client
@@ -90,10 +90,11 @@ export type RawClient = {
 
 const patienceMs = 5_000
 
-async function connectRaw(port: number, tls: boolean): Promise<RawClient> {
+/** @param localAddress an address of this machine, such as 127.0.0.2. */
+export async function connectRaw(port: number, tls: boolean, localAddress: string): Promise<RawClient> {
   let socket: Socket = tls
-    ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+    ? connectTls({ socket: connectTcp({ port, host: '127.0.0.1', localAddress }), rejectUnauthorized: false })
+    : connectTcp({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true })
   await once(socket, tls ? 'secureConnect' : 'connect')
   let text = ''
   let over = false

@@ -120,10 +120,15 @@ export type Pop3Client = {
 
 const patienceMs = 5_000
 
-export async function connectPop3(port: number, tls = false): Promise<Pop3Client> {
+/** @param localAddress an address of this machine, such as 127.0.0.2. */
+export async function connectPop3(
+  port: number,
+  tls = false,
+  localAddress = '127.0.0.1',
+): Promise<Pop3Client> {
   let socket: Socket = tls
-    ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+    ? connectTls({ socket: connectTcp({ port, host: '127.0.0.1', localAddress }), rejectUnauthorized: false })
+    : connectTcp({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true })
   await once(socket, tls ? 'secureConnect' : 'connect')
   let text = ''
   let over = false

@@ -26,12 +26,21 @@ export type SmtpClient = Disposable & {
 const replyMsMax = 5000
 const lastLine = /^(\d{3})(?: .*)?\r\n/m
 
-/** Connects and reads the greeting. @param options.first bytes to send before anything else: a PROXY header. */
+/**
+ * Connects and reads the greeting.
+ * @param options.first bytes to send before anything else: a PROXY header.
+ * @param options.from an address of this machine, such as 127.0.0.2.
+ */
 export async function connectSmtp(
   port: number,
-  options: { tls?: boolean; first?: string | Buffer } = {},
+  options: { tls?: boolean; first?: string | Buffer; from?: string } = {},
 ): Promise<SmtpClient> {
-  let socket: net.Socket = net.connect({ host: '127.0.0.1', port, noDelay: true })
+  let socket: net.Socket = net.connect({
+    host: '127.0.0.1',
+    port,
+    localAddress: options.from ?? '127.0.0.1',
+    noDelay: true,
+  })
   if (options.first !== undefined) socket.write(options.first)
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   let received = ''
