@@ -36,6 +36,7 @@ import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
+import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -87,6 +88,10 @@ export const jobHandlers: JobHandlers = {
   'registrations.expire': (platform) => expireRegistrations(platform, addActivation),
   'registrations.observe': (platform) => observeRegistrations(platform),
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
+  'mailbox.end_periods': async (platform) => {
+    await repeat(beginMissingPeriods, platform)
+    await repeat(endDuePeriods, platform)
+  },
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
@@ -151,6 +156,7 @@ export const jobSchedule: JobSchedule = {
   'domains.end_mta_sts': '51 * * * *',
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
+  'mailbox.end_periods': '*/5 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'mailbox.expire_aliases': '*/10 * * * *',
   'domains.remove_due': '*/10 * * * *',

@@ -13,6 +13,7 @@ import { jobHandlers } from '../src/job-handlers.ts'
 import { addAlias } from '../src/mailboxes/aliases.ts'
 import { putForwarding } from '../src/mailboxes/forwarding.ts'
 import { deleteMailbox, updateMailbox } from '../src/mailboxes/mailboxes.ts'
+import { setPicture } from '../src/mailboxes/pictures.ts'
 import { findFolder } from '../src/messages/folders.ts'
 import { indexFolder } from '../src/messages/search/search-index-jobs.ts'
 import type { Tx } from '../src/platform/database.ts'
@@ -58,6 +59,7 @@ async function fill(): Promise<void> {
     await sql`update mailboxes set notes = ${secret}, signature_text = ${secret}, signature_html = ${secret},
       custom_fields = ${JSON.stringify({ [secret]: secret })}::jsonb, recovery_email = ${`${secret}@far.example`},
       recovery_phone = ${secret} where id = ${box.mailboxId}`.execute(tx)
+    await setPicture(platform, tx, scope, box.mailboxId, Buffer.from(secret))
     await addAlias(platform, tx, scope, box.mailboxId, 'also@sender.example')
     await putForwarding(platform, tx, scope, box.mailboxId, { targets: ['on@far.example'], keepCopy: true })
     const script = `require "vacation"; # ${secret}\r\nkeep;`
@@ -173,6 +175,7 @@ test('what a mailbox holds is nowhere after its purge and the sweep, but for wha
     'mailboxes.search_text',
     'mailboxes.notes',
     'mailboxes.custom_fields',
+    'mailbox_pictures.jpeg',
   ]) {
     assert.ok(before.includes(place), `${place} is not among ${before.join(', ')}`)
   }

@@ -7,6 +7,8 @@ export const apiLimits = {
   batchBodyBytesMax: 16 * 1024 ** 2,
   /** Of a message that is sent: in base64 its attachments are a third larger. */
   messageBodyBytesMax: 36 * 1024 ** 2,
+  /** Of a picture that is sent in base64. */
+  pictureBodyBytesMax: 14 * 1024 ** 2,
   /** Of one path segment as it is sent: an address of 254 bytes, each percent-encoded, and then some. */
   pathSegmentLengthMax: 1024,
   /** How long a client may take to send a whole request. */

@@ -4,6 +4,13 @@ import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
 import { Refusal } from '../platform/errors.ts'
 import { apiLimits } from './limits.ts'
+import {
+  detailChangeFields,
+  detailsView,
+  detailViewFields,
+  newDetailFields,
+  toDetailChanges,
+} from './mailbox-details-view.ts'
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
@@ -22,6 +29,7 @@ export const MailboxView = Type.Object(
     first_name: Nullable(Type.String()),
     last_name: Nullable(Type.String()),
     tags: Type.Array(Type.String()),
+    ...detailViewFields,
     batch_id: Nullable(Id, 'The call that made it with others.'),
     version: Type.Integer({ description: 'Rises with every change; the ETag has it.' }),
     created_at: Moment,
@@ -57,6 +65,7 @@ const newMailboxFields = {
   ),
   tags: Type.Optional(Tags),
   service: Type.Optional(OneOf(services, 'Default: local.')),
+  ...newDetailFields,
 } as const
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
@@ -108,6 +117,8 @@ export const MailboxChangesBody = Type.Object(
     first_name: Type.Optional(Name),
     last_name: Type.Optional(Name),
     tags: Type.Optional(Tags),
+    ...detailChangeFields,
+    preview: Preview,
   },
   { ...closed, minProperties: 1 },
 )
@@ -124,6 +135,8 @@ export function toNewMailbox(item: Static<typeof NewMailboxItem>, index?: number
     password: item.password ?? null,
     tags: item.tags ?? [],
     service: item.service ?? 'local',
+    details: toDetailChanges(item),
+    ...(item.period === undefined ? {} : { period: item.period }),
   }
 }
 
@@ -151,6 +164,7 @@ export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
     first_name: mailbox.first_name,
     last_name: mailbox.last_name,
     tags: mailbox.tags,
+    ...detailsView(mailbox),
     batch_id: mailbox.batch_id,
     version: mailbox.version,
     created_at: mailbox.created_at.toISOString(),

@@ -1,19 +1,24 @@
 /** /v1/mailboxes: list, get, edit and delete. new-mailboxes.ts makes them, mailbox-actions.ts moves them. */
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
+import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import {
   deleteMailbox,
   getMailbox,
   listMailboxes,
   type MailboxChanges,
+  type MailboxFilter,
+  seenBy,
   updateMailbox,
 } from '../mailboxes/mailboxes.ts'
+import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
 import { etagOf, versionsOfIfMatch } from './etag.ts'
 import { apiLimits } from './limits.ts'
+import { toDetailChanges } from './mailbox-details-view.ts'
 import { MailboxChangesBody, MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview } from './preview.ts'
@@ -31,10 +36,17 @@ const MailboxesQuery = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: apiLimits.searchLengthMax,
-        description: 'Part of the address or of a name.',
+        description: 'Part of the address, of a name or of a custom field’s value.',
       }),
     ),
     tag: Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.tagLengthMax })),
+    field: Type.Optional(
+      Type.String({
+        pattern: '^[a-z0-9][a-z0-9_]{0,63}:',
+        maxLength: 65 + detailBounds.customFieldLengthMax,
+        description: 'A custom field with exactly this value: `name:value`.',
+      }),
+    ),
   },
   closed,
 )
@@ -61,10 +73,11 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request) => {
-      const { domain = null, state = null, search = null, tag = null } = request.query
-      const filter = { domain, state, search, tag }
-      const page = await listMailboxes(platform, scopeOf(request), filter, pageRequest(request.query))
-      return pageView(page, mailboxView)
+      const scope = scopeOf(request)
+      const { domain = null, state = null, search = null, tag = null, field } = request.query
+      const filter = { domain, state, search, tag, customField: toFieldFilter(field) }
+      const page = await listMailboxes(platform, scope, filter, pageRequest(request.query))
+      return pageView(page, (mailbox) => mailboxView(seenBy(scope, mailbox)))
     },
   )
   app.get(
@@ -78,13 +91,20 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request, reply) => {
-      const mailbox = await getMailbox(platform, scopeOf(request), request.params.mailbox)
+      const scope = scopeOf(request)
+      const mailbox = await getMailbox(platform, scope, request.params.mailbox)
       void reply.header('etag', etagOf(mailbox))
-      return mailboxView(mailbox)
+      return mailboxView(seenBy(scope, mailbox))
     },
   )
   editRoute(app, platform)
   deleteRoute(app, platform)
+}
+
+function toFieldFilter(text: string | undefined): NonNullable<MailboxFilter['customField']> | null {
+  if (text === undefined) return null
+  const at = text.indexOf(':')
+  return { name: text.slice(0, at), value: text.slice(at + 1) }
 }
 
 function editRoute(app: Api, platform: Platform): void {
@@ -93,20 +113,37 @@ function editRoute(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Edit a mailbox',
+        description: 'What is left out stays; null clears.',
         tags,
         params: MailboxPath,
         body: MailboxChangesBody,
-        response: { 200: MailboxView, ...writeProblems('mailbox_not_found', 'edit_conflict') },
+        response: {
+          200: OrPreview(MailboxView),
+          ...writeProblems(
+            'mailbox_not_found',
+            'mailbox_details_invalid',
+            'mailbox_state_conflict',
+            'edit_conflict',
+          ),
+        },
       },
-      config: { documented: { headers: EditHeaders } },
+      config: { documented: { headers: EditHeaders, replies: { 200: AnyOf(MailboxView, PreviewView) } } },
     },
     async (request, reply) => {
       const scope = scopeOf(request)
       const { mailbox: ref } = request.params
       const version = await versionToEdit(platform, scope, ref, request.headers['if-match'])
+      const update = (tx: Tx) => updateMailbox(platform, tx, scope, ref, toChanges(request.body), version)
+      if (request.body.preview === true) {
+        return preview(platform, reply, async (tx) => {
+          const { id, address, state } = await update(tx)
+          return { objects: [{ type: 'mailbox', action: 'update', id, name: address, state }] }
+        })
+      }
       return mutate(platform, request, reply, async (tx) => {
-        const mailbox = await updateMailbox(platform, tx, scope, ref, toChanges(request.body), version)
-        return { status: 200, body: mailboxView(mailbox), headers: { etag: etagOf(mailbox) } }
+        const mailbox = await update(tx)
+        const body = mailboxView(seenBy(scope, mailbox))
+        return { status: 200, body, headers: { etag: etagOf(mailbox) } }
       })
     },
   )
@@ -136,6 +173,8 @@ function toChanges(body: Static<typeof MailboxChangesBody>): MailboxChanges {
     ...(body.first_name === undefined ? {} : { firstName: body.first_name }),
     ...(body.last_name === undefined ? {} : { lastName: body.last_name }),
     ...(body.tags === undefined ? {} : { tags: body.tags }),
+    ...(body.period === undefined ? {} : { period: body.period }),
+    ...toDetailChanges(body),
   }
 }
 

@@ -47,6 +47,7 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
             'address_invalid',
             'address_taken',
             'password_too_weak',
+            'mailbox_details_invalid',
             'service_unavailable',
           ),
         },
@@ -96,7 +97,7 @@ async function createMany(
 
 function resultView(result: ProvisionResult, index: number): Static<typeof BatchResultView>['data'][number] {
   return result.status === 'failed'
-    ? { index, status: result.status, problem: problemOf(result.code, result.detail) }
+    ? { index, status: result.status, problem: problemOf(result.code, result.detail, result.fields) }
     : { index, status: result.status, mailbox: mailboxView(result.mailbox) }
 }
 
@@ -114,7 +115,9 @@ async function previewMany(
   return {
     objects: results.flatMap((result) => (result.status === 'failed' ? [] : [created(result.mailbox)])),
     problems: results.flatMap((result, index) =>
-      result.status === 'failed' ? [{ index, problem: problemOf(result.code, result.detail) }] : [],
+      result.status === 'failed'
+        ? [{ index, problem: problemOf(result.code, result.detail, result.fields) }]
+        : [],
     ),
   }
 }

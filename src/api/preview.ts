@@ -21,6 +21,9 @@ const PreviewObject = Type.Object({
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',
   }),
+  at: Type.Optional(
+    Type.String({ format: 'date-time', description: 'When, where it would not be at once.' }),
+  ),
 })
 
 export const PreviewView = Type.Object(

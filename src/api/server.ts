@@ -52,6 +52,7 @@ import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxPeriodRoutes } from './mailbox-periods.ts'
 import { mailboxRenameRoute } from './mailbox-rename.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxSettingsRoutes } from './mailbox-settings.ts'
@@ -63,6 +64,7 @@ import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { outboundRoutes } from './outbound.ts'
+import { pictureRoutes } from './pictures.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
 import { collectReference, referenceRoutes } from './reference.ts'
@@ -215,6 +217,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
+  mailboxPeriodRoutes(app, platform)
+  pictureRoutes(app, platform)
   mailboxRenameRoute(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)

@@ -7,6 +7,7 @@ import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
+import { beginPeriods } from './period-changes.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -59,6 +60,10 @@ async function activateSome(platform: Platform, tx: Tx, domainId: string): Promi
       order by id limit ${mailboxesPerTransaction} for update
     )
     returning id, organization_id, workspace_id, address`.execute(tx)
+  await beginPeriods(
+    tx,
+    rows.map(({ id }) => id),
+  )
   await appendEvents(
     platform,
     tx,

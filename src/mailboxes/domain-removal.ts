@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { addActivation } from './domain-activation.ts'
 import type { MailboxState } from './lifecycle.ts'
+import { restartPeriods } from './period-changes.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -142,6 +143,11 @@ async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promis
     from chosen where chosen.id = mailboxes.id
     returning mailboxes.id, organization_id, workspace_id, address, 'deletion_scheduled' as "from",
       mailboxes.state as "to"`.execute(tx)
+  await restartPeriods(
+    tx,
+    rows.map(({ id }) => id),
+    now,
+  )
   await tellMoves(platform, tx, rows)
   return rows.length
 }

@@ -20,17 +20,21 @@ export const mailboxLifeMigrations: Migrations = {
   '0034_mailbox_details': sqlMigration(
     `alter table mailboxes add column notes text, add column signature_text text, add column signature_html text,
       add column custom_fields jsonb not null default '{}', add column recovery_email text, add column recovery_phone text`,
-    // When a period ends, the next begins as what next_period says, or the mailbox goes.
+    `create index mailboxes_custom_fields on mailboxes using gin (custom_fields jsonb_path_ops) where custom_fields <> '{}'`,
+    // When a period ends, the next begins as what next_period says, or the mailbox goes. Before the first there is no end.
     `alter table mailboxes add column period text not null default 'monthly' check (period in ('monthly', 'yearly')),
-      add column next_period text check (next_period in ('monthly', 'yearly')),
+      add column next_period text check (next_period in ('monthly', 'yearly')), add column period_anchor_at timestamptz,
       add column period_ends_at timestamptz, add column cancel_at_period_end boolean not null default false`,
-    `create index mailboxes_period_ends_at on mailboxes (period_ends_at) where state not in ('deleted', 'deletion_scheduled')`,
+    `create index mailboxes_period_ends_at on mailboxes (period_ends_at)
+      where period_ends_at is not null and state not in ('deleted', 'deletion_scheduled')`,
+    `create index mailboxes_without_period on mailboxes (id)
+      where period_ends_at is null and state in ('active', 'suspended')`,
+    // The list shows whether there is a picture without a look into the table of pictures.
+    'alter table mailboxes add column picture_sha256 bytea, add column picture_updated_at timestamptz',
     `create table mailbox_pictures (
       mailbox_id uuid primary key,
       workspace_id uuid not null,
-      sha256 bytea not null,
-      content_type text not null,
-      content bytea not null,
+      jpeg bytea not null,
       updated_at timestamptz not null
     )`,
   ),

@@ -9,12 +9,15 @@ import { isId } from '../platform/ids.ts'
 import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { parseAddress } from './address.ts'
+import { type Address, parseAddress } from './address.ts'
+import { changedDetails, type DetailChanges } from './details.ts'
 import { tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
+import { changedPeriod, restartPeriods } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
+import type { MailboxPeriod } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
 /**
@@ -75,6 +78,8 @@ export type MailboxFilter = {
   /** Part of the address or of a name. */
   search: string | null
   tag: string | null
+  /** A custom field with exactly this value. */
+  customField?: { name: string; value: string } | null
 }
 
 /** The workspace's mailboxes, oldest first. @throws Refusal domain_not_found for an unknown domain. */
@@ -85,11 +90,16 @@ export async function listMailboxes(
   page: PageRequest,
 ): Promise<Page<Mailbox>> {
   const domain = filter.domain === null ? null : await getDomain(platform, scope, filter.domain)
-  const { state, search, tag } = filter
+  const { state, search, tag, customField = null } = filter
+  const fields = customField === null ? '' : JSON.stringify({ [customField.name]: customField.value })
   const rows = await livingMailboxes(platform.db, scope)
     .$if(domain !== null, (query) => query.where(sql<boolean>`domain_id = ${domain?.id}::uuid`))
     .$if(state !== null, (query) => query.where(sql<boolean>`state = ${state}`))
     .$if(tag !== null, (query) => query.where(sql<boolean>`tags @> array[${tag}]::text[]`))
+    .$if(customField !== null, (query) =>
+      // The index has only mailboxes that have fields.
+      query.where(sql<boolean>`custom_fields <> '{}' and custom_fields @> ${fields}::jsonb`),
+    )
     .$if(search !== null, (query) => query.where(sql<boolean>`search_text like ${likePattern(search ?? '')}`))
     .$if(page.after !== null, (query) => query.where(sql<boolean>`id > ${page.after}::uuid`))
     .orderBy('id')
@@ -102,17 +112,19 @@ function likePattern(search: string): string {
   return `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
 }
 
-export type MailboxChanges = {
+export type MailboxChanges = DetailChanges & {
   displayName?: string | null
   firstName?: string | null
   lastName?: string | null
   tags?: readonly string[]
+  /** From the end of the present period on. */
+  period?: MailboxPeriod
 }
 
 /**
- * Changes what is said of a mailbox.
+ * Changes what is said of a mailbox. Notes and the period are not for keys that are bound to it.
  * @param version what the caller last saw (If-Match), or null to change whatever is there.
- * @throws Refusal mailbox_not_found, edit_conflict, forbidden.
+ * @throws Refusal mailbox_not_found, mailbox_details_invalid, mailbox_state_conflict, edit_conflict, forbidden.
  */
 export async function updateMailbox(
   platform: Platform,
@@ -122,6 +134,7 @@ export async function updateMailbox(
   changes: MailboxChanges,
   version: number | null,
 ): Promise<Mailbox> {
+  if (changes.notes !== undefined || changes.period !== undefined) requireWorkspace(scope)
   const before = await lockMailbox(platform, tx, scope, ref)
   if (version !== null && version !== before.version) throw new Refusal('edit_conflict')
   const people = {
@@ -129,12 +142,18 @@ export async function updateMailbox(
     first_name: changes.firstName === undefined ? before.first_name : changes.firstName,
     last_name: changes.lastName === undefined ? before.last_name : changes.lastName,
   }
+  const { custom_fields, ...details } = changedDetails(before, changes, addressOf(before))
+  if (details.recovery_email !== null && details.recovery_email !== before.recovery_email)
+    await requireElsewhere(tx, before.id, details.recovery_email)
   const mailbox = await tx
     .updateTable('mailboxes')
     .set({
       ...people,
+      ...details,
+      ...(changes.period === undefined ? {} : changedPeriod(before, changes.period)),
+      custom_fields: JSON.stringify(custom_fields),
       tags: [...new Set(changes.tags ?? before.tags)],
-      search_text: searchTextOf({ address: before.address, ...people }),
+      search_text: searchTextOf({ address: before.address, ...people, custom_fields }),
       version: before.version + 1,
       updated_at: platform.clock.now(),
     })
@@ -150,6 +169,32 @@ export async function updateMailbox(
   ])
   await tellEngines(platform, tx, [mailbox], 'details')
   return mailbox
+}
+
+function addressOf(mailbox: Mailbox): Address {
+  const parsed = parseAddress(mailbox.address)
+  if (!parsed.ok) throw new Error(`the mailbox ${mailbox.id} has an address that ${parsed.problem}`)
+  return parsed.value
+}
+
+/** An alias of the mailbox is no way back into it. @throws Refusal mailbox_details_invalid. */
+async function requireElsewhere(tx: Tx, mailboxId: string, recoveryEmail: string): Promise<void> {
+  const own = await tx
+    .selectFrom('addresses')
+    .select('address')
+    .where('address', '=', recoveryEmail)
+    .where('mailbox_id', '=', mailboxId)
+    .executeTakeFirst()
+  if (!own) return
+  const fields = [{ pointer: '/recovery/email', detail: 'is an alias of the mailbox itself' }]
+  throw new Refusal('mailbox_details_invalid', 'The recovery address is an alias of the mailbox itself.', {
+    fields,
+  })
+}
+
+/** The mailbox as the caller may see it: notes are for those who run it, not for whoever has it. */
+export function seenBy(scope: Scope, mailbox: Mailbox): Mailbox {
+  return scope.mailboxId === null ? mailbox : { ...mailbox, notes: null }
 }
 
 /**
@@ -207,6 +252,7 @@ export async function restoreMailbox(
       'Its domain is deleted: restore that, and the mailbox comes with it.',
     )
   }
+  await restartPeriods(tx, [before.id], platform.clock.now())
   return await moveMailbox(platform, tx, before, before.state_before_deletion, {
     purge_at: null,
     state_before_deletion: null,
@@ -287,7 +333,7 @@ export async function lockMailbox(platform: Platform, tx: Tx, scope: Scope, ref:
 }
 
 /** Whose event it is. */
-export function subject(mailbox: Mailbox): {
+export function subject(mailbox: Pick<Mailbox, 'id' | 'organization_id' | 'workspace_id'>): {
   organizationId: string
   workspaceId: string
   mailboxId: string

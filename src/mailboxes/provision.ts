@@ -8,16 +8,18 @@ import type { Domain } from '../domains/domains.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
 import { type Tx, together } from '../platform/database.ts'
-import { type ErrorCode, Refusal } from '../platform/errors.ts'
+import { type ErrorCode, type FieldProblem, Refusal } from '../platform/errors.ts'
 import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { changedDetails, type DetailChanges, type Details, noDetails } from './details.ts'
 import { engineOf } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
+import { periodAfter } from './periods.ts'
 import { searchTextOf } from './search-text.ts'
-import type { MailboxesTable, Service } from './tables.ts'
+import type { MailboxesTable, MailboxPeriod, Service } from './tables.ts'
 
 export type Mailbox = Selectable<MailboxesTable>
 
@@ -31,11 +33,14 @@ export type NewMailbox = {
   password: string | null
   tags: readonly string[]
   service: Service
+  details?: DetailChanges
+  /** Default: monthly. */
+  period?: MailboxPeriod
 }
 
 export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
-  | { status: 'failed'; code: ErrorCode; detail: string }
+  | { status: 'failed'; code: ErrorCode; detail: string; fields?: readonly FieldProblem[] }
 
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
@@ -59,7 +64,8 @@ export async function provisionMailboxes(
   requireWorkspace(scope)
   const results = new Map<number, ProvisionResult>()
   const fail = (index: number, refusal: Refusal): void => {
-    results.set(index, { status: 'failed', code: refusal.code, detail: refusal.detail })
+    const { code, detail, fields } = refusal
+    results.set(index, { status: 'failed', code, detail, fields })
   }
   const candidates = await checkItems(platform, tx, scope, items, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
@@ -93,11 +99,13 @@ export async function provisionMailbox(
   item: NewMailbox,
 ): Promise<Mailbox> {
   const [result] = await provisionMailboxes(platform, tx, scope, [item])
-  if (!result || result.status === 'failed') throw new Refusal(result?.code ?? 'internal', result?.detail)
+  if (!result) throw new Error('the item has no result')
+  if (result.status === 'failed')
+    throw new Refusal(result.code, result.detail, { fields: result.fields ?? [] })
   return result.mailbox
 }
 
-type Candidate = NewAddress & { index: number; item: NewMailbox; domain: Domain }
+type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
 type Fail = (index: number, refusal: Refusal) => void
 
 /** The items that are right in themselves and whose domain takes mailboxes. */
@@ -133,24 +141,29 @@ async function checkItems(
   })
 }
 
-function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): NewAddress | Refusal {
+function checkItem(
+  platform: Platform,
+  item: NewMailbox,
+  seen: Set<string>,
+): (NewAddress & { details: Details }) | Refusal {
   const addressed = newAddress(item.address, seen)
   if (addressed instanceof Refusal) return addressed
   const { address } = addressed.address
   if (!engineOf(platform, item.service)) {
     return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
   }
-  if (item.password !== null) {
-    try {
+  try {
+    if (item.password !== null) {
       const names = [item.displayName, item.firstName, item.lastName]
       requireStrongPassword(item.password, address, names)
-    } catch (error) {
-      if (error instanceof Refusal) return error
-      throw error
     }
+    const details = item.details ? changedDetails(noDetails, item.details, addressed.address) : noDetails
+    seen.add(address)
+    return { ...addressed, details }
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
   }
-  seen.add(address)
-  return addressed
 }
 
 async function insertCandidates(
@@ -162,10 +175,11 @@ async function insertCandidates(
   results: Map<number, ProvisionResult>,
   fail: Fail,
 ): Promise<void> {
+  const now = platform.clock.now()
   const winners = await claim(
     tx,
     candidates,
-    (candidate) => mailboxRow(platform, scope, candidate, batchId),
+    (candidate) => mailboxRow(platform, scope, candidate, batchId, now),
     fail,
   )
   const rows = winners.map(({ row }) => row)
@@ -194,21 +208,28 @@ async function insertCandidates(
   }
 }
 
-function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batchId: string | null): Mailbox {
-  const { item, address, domain } = candidate
-  const now = platform.clock.now()
+function mailboxRow(
+  platform: Platform,
+  scope: Scope,
+  candidate: Candidate,
+  batchId: string | null,
+  now: Date,
+): Mailbox {
+  const { item, address, details, domain } = candidate
   const people = { display_name: item.displayName, first_name: item.firstName, last_name: item.lastName }
+  const state = firstState(platform, domain, item.service)
+  const period = item.period ?? 'monthly'
   return {
     id: newId(),
     organization_id: scope.organizationId,
     workspace_id: scope.workspaceId,
     domain_id: domain.id,
     address: address.address,
-    state: firstState(platform, domain, item.service),
+    state,
     service: item.service,
     ...people,
     tags: [...new Set(item.tags)],
-    search_text: searchTextOf({ address: address.address, ...people }),
+    search_text: searchTextOf({ address: address.address, ...people, ...details }),
     batch_id: batchId,
     version: 1,
     created_at: now,
@@ -217,16 +238,14 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
     state_before_deletion: null,
     purge_at: null,
     deleted_with_domain: false,
-    notes: null,
-    signature_text: null,
-    signature_html: null,
-    custom_fields: {},
-    recovery_email: null,
-    recovery_phone: null,
-    period: 'monthly',
+    ...details,
+    period,
     next_period: null,
-    period_ends_at: null,
+    period_anchor_at: state === 'active' ? now : null,
+    period_ends_at: state === 'active' ? periodAfter(now, period, now) : null,
     cancel_at_period_end: false,
+    picture_sha256: null,
+    picture_updated_at: null,
   }
 }
 
@@ -278,17 +297,48 @@ async function claimAddresses(tx: Tx, rows: readonly Mailbox[]): Promise<Set<str
 }
 
 function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown> {
-  // As JSON, because tags is an array of its own in each row. Times are the same in all rows of a call.
-  const columns = rows.map(({ created_at, updated_at, state_changed_at, ...row }) => row)
+  // As JSON, because tags is an array of its own in each row. Times are the same in all rows of a call. What no new
+  // mailbox has is left out, and so are details where there are none, which is the rule.
+  const columns = rows.map((row) => ({
+    id: row.id,
+    organization_id: row.organization_id,
+    workspace_id: row.workspace_id,
+    domain_id: row.domain_id,
+    address: row.address,
+    state: row.state,
+    service: row.service,
+    display_name: row.display_name,
+    first_name: row.first_name,
+    last_name: row.last_name,
+    tags: row.tags,
+    search_text: row.search_text,
+    batch_id: row.batch_id,
+    version: row.version,
+    period: row.period,
+    period_anchor_at: row.period_anchor_at,
+    period_ends_at: row.period_ends_at,
+    notes: row.notes ?? undefined,
+    signature_text: row.signature_text ?? undefined,
+    signature_html: row.signature_html ?? undefined,
+    custom_fields: row.custom_fields,
+    recovery_email: row.recovery_email ?? undefined,
+    recovery_phone: row.recovery_phone ?? undefined,
+  }))
   const at = rows[0]?.created_at
   return sql`/* prepared insert_mailboxes */
     insert into mailboxes (id, organization_id, workspace_id, domain_id, address, state, service, display_name,
-      first_name, last_name, tags, search_text, batch_id, version, created_at, updated_at, state_changed_at)
+      first_name, last_name, tags, search_text, batch_id, version, created_at, updated_at, state_changed_at,
+      period, period_anchor_at, period_ends_at, notes, signature_text, signature_html, custom_fields, recovery_email,
+      recovery_phone)
     select id, organization_id, workspace_id, domain_id, address, state, service, display_name,
-      first_name, last_name, tags, search_text, batch_id, version, ${at}, ${at}, ${at}
+      first_name, last_name, tags, search_text, batch_id, version, ${at}, ${at}, ${at},
+      period, period_anchor_at, period_ends_at, notes, signature_text, signature_html, custom_fields, recovery_email,
+      recovery_phone
     from json_to_recordset(${JSON.stringify(columns)}::json) as new (id uuid, organization_id uuid,
       workspace_id uuid, domain_id uuid, address text, state text, service text, display_name text,
-      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer)`
+      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer,
+      period text, period_anchor_at timestamptz, period_ends_at timestamptz, notes text, signature_text text,
+      signature_html text, custom_fields jsonb, recovery_email text, recovery_phone text)`
 }
 
 function passwordsStatement(

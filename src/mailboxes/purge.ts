@@ -64,6 +64,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
+    await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)
     await forgetFailures(tx, { kind: 'mailbox', address: mailbox.address })
@@ -81,6 +82,8 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
         state_before_deletion: null,
         state_changed_at: now,
         updated_at: now,
+        picture_sha256: null,
+        picture_updated_at: null,
       })
       .where('id', '=', mailbox.id)
       .execute()

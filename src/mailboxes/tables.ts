@@ -43,8 +43,20 @@ export type MailboxesTable = {
   period: Generated<MailboxPeriod>
   /** What the next period will be, where it is another. */
   next_period: Generated<MailboxPeriod | null>
+  /** When the first period began: the day and the time of day of every end. */
+  period_anchor_at: Generated<Date | null>
+  /** Null until the first period begins, when the mailbox is active. */
   period_ends_at: Generated<Date | null>
   cancel_at_period_end: Generated<boolean>
+  picture_sha256: Generated<Buffer | null>
+  picture_updated_at: Generated<Date | null>
+}
+
+export type MailboxPicturesTable = {
+  mailbox_id: string
+  workspace_id: string
+  jpeg: Buffer
+  updated_at: Date
 }
 
 /** The single namespace of addresses: RCPT TO is one look-up here. */
@@ -135,6 +147,7 @@ declare module '../platform/database.ts' {
     domain_aliases: DomainAliasesTable
     mailbox_forwards: MailboxForwardsTable
     mailbox_passwords: MailboxPasswordsTable
+    mailbox_pictures: MailboxPicturesTable
     mailbox_batches: MailboxBatchesTable
   }
 }

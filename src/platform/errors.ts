@@ -104,6 +104,10 @@ export const errorCatalogue = {
   totp_code_wrong: { status: 422, title: 'The code is not right' },
   totp_paused: { status: 429, title: 'Too many wrong codes' },
   mailbox_state_conflict: { status: 409, title: 'The mailbox is not in a state that allows this' },
+  mailbox_details_invalid: { status: 422, title: 'A detail of the mailbox is not valid' },
+  picture_not_found: { status: 404, title: 'The mailbox has no picture' },
+  picture_invalid: { status: 422, title: 'The picture cannot be used' },
+  pictures_busy: { status: 503, title: 'Too many pictures are being worked on' },
   batch_not_found: { status: 404, title: 'Batch not found' },
   // Identities
   identity_not_found: { status: 404, title: 'Identity not found' },

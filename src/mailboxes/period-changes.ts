@@ -1,0 +1,49 @@
+/** How a mailbox comes to its periods: begun when it is active, begun anew when it comes back, and changed. */
+import { type RawBuilder, sql } from 'kysely'
+import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
+import type { Mailbox } from './provision.ts'
+import type { MailboxPeriod } from './tables.ts'
+
+/**
+ * What a wish for another period changes: nothing before the end of the present one.
+ * @throws Refusal mailbox_state_conflict for a deleted mailbox.
+ */
+export function changedPeriod(
+  mailbox: Mailbox,
+  period: MailboxPeriod,
+): Partial<Pick<Mailbox, 'period' | 'next_period'>> {
+  if (mailbox.state === 'deletion_scheduled') throw new Refusal('mailbox_state_conflict', 'It is deleted.')
+  if (mailbox.period_ends_at === null) return { period }
+  return { next_period: period === mailbox.period ? null : period }
+}
+
+/**
+ * Begins the first period of those of the mailboxes that are active and have none yet, at the moment that they became
+ * so. For whoever makes waiting mailboxes active; the job of period-ends.ts begins what nobody else did.
+ */
+export async function beginPeriods(tx: Tx, mailboxIds: readonly string[]): Promise<void> {
+  await sql`update mailboxes set period_anchor_at = state_changed_at,
+      period_ends_at = ${firstEnd(sql`state_changed_at`, sql`period`)}
+    where id = any(${uuidArray(mailboxIds)}) and period_ends_at is null and state in ('active', 'suspended')`.execute(
+    tx,
+  )
+}
+
+/**
+ * For mailboxes that come back from their deletion: where the old period is over, a new one begins now, and a
+ * cancellation is forgotten.
+ */
+export async function restartPeriods(tx: Tx, mailboxIds: readonly string[], now: Date): Promise<void> {
+  await sql`update mailboxes set period = coalesce(next_period, period), next_period = null, period_anchor_at = ${now},
+      period_ends_at = ${firstEnd(sql`${now}::timestamptz`, sql`coalesce(next_period, period)`)},
+      cancel_at_period_end = false
+    where id = any(${uuidArray(mailboxIds)}) and period_ends_at <= ${now}`.execute(tx)
+}
+
+/** As periodAfter has it: a month that is too short ends on its last day. */
+function firstEnd(anchor: RawBuilder<unknown>, period: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`((${anchor} at time zone 'UTC') + case ${period} when 'yearly' then interval '1 year' else interval '1 month' end)
+    at time zone 'UTC'`
+}
