@@ -6,7 +6,7 @@ import { apiLimits } from './limits.ts'
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
-const services = ['local', 'google', 'microsoft'] as const
+export const mailboxServices = ['local', 'google', 'microsoft'] as const
 
 export const MailboxView = Type.Object(
   {
@@ -16,7 +16,7 @@ export const MailboxView = Type.Object(
     domain_id: Id,
     workspace_id: Id,
     state: OneOf(mailboxStates),
-    service: OneOf(services, 'Who runs it.'),
+    service: OneOf(mailboxServices, 'Who runs it.'),
     display_name: Nullable(Type.String()),
     first_name: Nullable(Type.String()),
     last_name: Nullable(Type.String()),
@@ -48,12 +48,12 @@ const newMailboxFields = {
     ),
   ),
   tags: Type.Optional(Tags),
-  service: Type.Optional(OneOf(services, 'Default: local.')),
+  service: Type.Optional(OneOf(mailboxServices, 'Default: local.')),
 } as const
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 
-const NewMailboxItem = Type.Object(newMailboxFields, closed)
+export const NewMailboxItem = Type.Object(newMailboxFields, closed)
 const OneMailboxBody = Type.Object(
   { ...newMailboxFields, preview: Preview },
   { ...closed, title: 'NewMailbox' },

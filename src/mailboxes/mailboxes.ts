@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
+import { isPending, tellBatches } from './batch-progress.ts'
 import { tellEngines } from './engines.ts'
 import { type MailboxState, mailboxRestoreDays, mayMoveMailbox } from './lifecycle.ts'
 import type { Mailbox } from './provision.ts'
@@ -241,7 +242,8 @@ async function switchState(
   return await moveMailbox(platform, tx, before, to, {})
 }
 
-async function moveMailbox(
+/** Moves a locked mailbox to another state. A move that the table does not allow is our own defect. */
+export async function moveMailbox(
   platform: Platform,
   tx: Tx,
   before: Mailbox,
@@ -264,6 +266,7 @@ async function moveMailbox(
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'state')
+  if (isPending(before.state) !== isPending(to)) await tellBatches(platform, tx, [mailbox.batch_id])
   return mailbox
 }
 

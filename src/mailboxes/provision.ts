@@ -16,6 +16,7 @@ import { type Address, parseAddress } from './address.ts'
 import { engineOf } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
+import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, Service } from './tables.ts'
 
@@ -36,6 +37,9 @@ export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
   | { status: 'failed'; code: ErrorCode; detail: string }
 
+/** Who makes a mailbox usable: its engine, or whoever fulfils a request; until then it is `provisioning`. */
+export type Fulfilment = 'engine' | 'request'
+
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
 
@@ -53,6 +57,7 @@ export async function provisionMailboxes(
   scope: Scope,
   items: readonly NewMailbox[],
   batchId: string | null = null,
+  by: Fulfilment = 'engine',
 ): Promise<ProvisionResult[]> {
   requireWrite(scope)
   requireWorkspace(scope)
@@ -60,7 +65,8 @@ export async function provisionMailboxes(
   const fail = (index: number, refusal: Refusal): void => {
     results.set(index, { status: 'failed', code: refusal.code, detail: refusal.detail })
   }
-  const candidates = await checkItems(platform, tx, scope, items, fail)
+  const usable = await checkItems(platform, tx, scope, items, by, fail)
+  const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
   for (let at = 0; at < candidates.length; at += rowsPerStatement) {
@@ -69,7 +75,7 @@ export async function provisionMailboxes(
       tx,
       scope,
       candidates.slice(at, at + rowsPerStatement),
-      batchId,
+      { batchId, by },
       results,
       fail,
     )
@@ -105,12 +111,13 @@ async function checkItems(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
+  by: Fulfilment,
   fail: Fail,
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
   const seen = new Set<string>()
   for (const [index, item] of items.entries()) {
-    const checked = checkItem(platform, item, seen)
+    const checked = checkItem(platform, item, by, seen)
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, address: checked })
   }
@@ -129,13 +136,18 @@ async function checkItems(
   })
 }
 
-function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): Address | Refusal {
+function checkItem(
+  platform: Platform,
+  item: NewMailbox,
+  by: Fulfilment,
+  seen: Set<string>,
+): Address | Refusal {
   const address = parseAddress(item.address)
   if (!address.ok) return new Refusal('address_invalid', `"${item.address}" ${address.problem}.`)
   if (seen.has(address.value.address)) {
     return new Refusal('address_repeated', `${address.value.address} occurs twice.`)
   }
-  if (!engineOf(platform, item.service)) {
+  if (by === 'engine' && !engineOf(platform, item.service)) {
     return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
   }
   if (item.password !== null) {
@@ -150,18 +162,48 @@ function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): Add
   return address.value
 }
 
+/** Those that no limit stands against. Where one does, what is taken already uses no room of it. */
+async function withRoom(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly Candidate[],
+  fail: Fail,
+): Promise<Candidate[]> {
+  const domainIds = [...new Set(candidates.map(({ domain }) => domain.id))]
+  const room = await mailboxRoom(platform, tx, scope, domainIds)
+  if (room === null) return [...candidates]
+  const addresses = candidates.map(({ address }) => address.address)
+  const { rows } = await sql<{ address: string }>`
+    select address from addresses where address = any(${addresses}::text[])`.execute(tx)
+  const taken = new Set(rows.map((row) => row.address))
+  return candidates.filter(({ index, item, address, domain }) => {
+    const refusal = taken.has(address.address)
+      ? addressTaken(address.address)
+      : room.take(domain, item.service)
+    if (refusal) fail(index, refusal)
+    return refusal === null
+  })
+}
+
+function addressTaken(address: string): Refusal {
+  return new Refusal('address_taken', `${address} is already in use.`)
+}
+
+type Making = { batchId: string | null; by: Fulfilment }
+
 async function insertCandidates(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   candidates: readonly Candidate[],
-  batchId: string | null,
+  making: Making,
   results: Map<number, ProvisionResult>,
   fail: Fail,
 ): Promise<void> {
   const made = candidates.map((candidate) => ({
     candidate,
-    row: mailboxRow(platform, scope, candidate, batchId),
+    row: mailboxRow(platform, scope, candidate, making),
   }))
   const won = await claimAddresses(
     tx,
@@ -169,7 +211,7 @@ async function insertCandidates(
   )
   const winners = made.filter(({ candidate, row }) => {
     if (won.has(row.address)) return true
-    fail(candidate.index, new Refusal('address_taken', `${row.address} is already in use.`))
+    fail(candidate.index, addressTaken(row.address))
     return false
   })
   const rows = winners.map(({ row }) => row)
@@ -192,13 +234,13 @@ async function insertCandidates(
       })),
     ),
   ])
-  await provisionEngines(platform, tx, rows)
+  await provisionEngines(platform, tx, rows, making.by)
   for (const { candidate, row } of winners) {
     results.set(candidate.index, { status: row.state === 'active' ? 'created' : 'pending', mailbox: row })
   }
 }
 
-function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batchId: string | null): Mailbox {
+function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, making: Making): Mailbox {
   const { item, address, domain } = candidate
   const now = platform.clock.now()
   const people = { display_name: item.displayName, first_name: item.firstName, last_name: item.lastName }
@@ -208,12 +250,12 @@ function mailboxRow(platform: Platform, scope: Scope, candidate: Candidate, batc
     workspace_id: scope.workspaceId,
     domain_id: domain.id,
     address: address.address,
-    state: firstState(platform, domain, item.service),
+    state: making.by === 'request' ? 'provisioning' : firstState(platform, domain, item.service),
     service: item.service,
     ...people,
     tags: [...new Set(item.tags)],
     search_text: searchTextOf({ address: address.address, ...people }),
-    batch_id: batchId,
+    batch_id: making.batchId,
     version: 1,
     created_at: now,
     updated_at: now,
@@ -280,8 +322,14 @@ function passwordsStatement(
     ) as new (mailbox_id, verifier, key_id, sealed_password)`
 }
 
-async function provisionEngines(platform: Platform, tx: Tx, rows: readonly Mailbox[]): Promise<void> {
+async function provisionEngines(
+  platform: Platform,
+  tx: Tx,
+  rows: readonly Mailbox[],
+  by: Fulfilment,
+): Promise<void> {
   for (const service of new Set(rows.map((row) => row.service))) {
+    if (by === 'request' && service !== 'local') continue // what is elsewhere is made by whoever fulfils it
     const ids = rows.filter((row) => row.service === service).map((row) => row.id)
     await engineOf(platform, service)?.provision(platform, tx, ids)
   }
