@@ -46,6 +46,8 @@ import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxLimitRoutes } from './mailbox-limits.ts'
+import { mailboxRequestRoutes } from './mailbox-requests.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
@@ -211,6 +213,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  mailboxLimitRoutes(app, platform)
+  mailboxRequestRoutes(app, platform)
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)

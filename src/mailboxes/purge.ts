@@ -7,6 +7,7 @@ import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
 import { subject } from './mailboxes.ts'
+import { endRequestOf } from './request-moves.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -47,10 +48,11 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await revokeMailboxKeys(platform, tx, mailbox.id)
+    const isRequested = await endRequestOf(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)
-    if (!engine)
+    if (!engine && !isRequested)
       throw new Error(`the service ${mailbox.service}, which runs the mailbox ${mailbox.id}, is not set up`)
-    await engine.purge(platform, tx, mailbox.id)
+    await engine?.purge(platform, tx, mailbox.id)
     await tx
       .updateTable('mailboxes')
       .set({
