@@ -104,6 +104,20 @@ export const MailboxChangesBody = Type.Object(
   { ...closed, minProperties: 1 },
 )
 
+/** What a list of mailboxes may be narrowed by. */
+export const mailboxFilterQuery = {
+  domain: Type.Optional(Type.String({ minLength: 1, maxLength: 253, description: 'A domain’s id or name.' })),
+  state: Type.Optional(OneOf(mailboxStates)),
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: apiLimits.searchLengthMax,
+      description: 'Part of the address or of a name.',
+    }),
+  ),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.tagLengthMax })),
+} as const
+
 export const MailboxPath = Type.Object({ mailbox: Type.String({ description: 'Its id or its address.' }) })
 
 export function toNewMailbox(item: Static<typeof NewMailboxItem>): NewMailbox {

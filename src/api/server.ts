@@ -46,6 +46,7 @@ import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxCsvRoutes } from './mailbox-csv.ts'
 import { mailboxLimitRoutes } from './mailbox-limits.ts'
 import { mailboxRequestRoutes } from './mailbox-requests.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
@@ -213,6 +214,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)
   mailboxRequestRoutes(app, platform)
   suppressionRoutes(app, platform)
