@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
-import { addActivation } from '../mailboxes/domain-activation.ts'
+import { activateWaitingMailboxes, addActivation } from '../mailboxes/domain-activation.ts'
 import { transaction } from '../platform/database.ts'
 import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { handlersWith, runJobs } from '../testing/test-jobs.ts'
@@ -73,6 +73,26 @@ test('counts follow the mailboxes, progress is told in sets, and completion once
   assert.ok(
     !Number.isNaN(Date.parse(textAt((await api.call('GET', `/v1/batches/${batch}`)).json, 'completed_at'))),
   )
+})
+
+test('domains that become active at the same moment complete their batch once', async () => {
+  const names = Array.from({ length: 4 }, (_, n) => `same${n}.example`)
+  for (const name of names) await connect(name)
+  const batch = await createBatch(...names.flatMap((name) => [`a@${name}`, `b@${name}`]))
+  const { db } = api.platform
+  const domains = await db
+    .updateTable('domains')
+    .set({ state: 'active' })
+    .where('name', 'in', names)
+    .returning('id')
+    .execute()
+  await Promise.all(domains.map(({ id }) => activateWaitingMailboxes(api.platform, id)))
+  const told = await events(batch)
+  assert.deepEqual(
+    told.filter((one) => one.startsWith('batch.completed')),
+    ['batch.completed 8/0'],
+  )
+  assert.equal(told.length, names.length)
 })
 
 test('a batch without anything pending is completed at once, and one whose last pending mailbox is deleted then', async () => {

@@ -191,7 +191,7 @@ test('previews change nothing, and who may only read cannot', async () => {
   assert.equal((await mailbox('p@demo.test')).status, 404)
   const { id, mailboxId } = await askOne('p@demo.test')
   const moved = await patch(id, { state: 'completed', preview: true })
-  assert.deepEqual([at(moved.json, 'preview'), at(moved.json, 'objects', 0, 'state')], [true, 'completed'])
+  assert.deepEqual([at(moved.json, 'preview'), at(moved.json, 'objects', 0, 'state')], [true, 'active'])
   assert.equal(at((await mailbox('p@demo.test')).json, 'state'), 'provisioning')
   const reader = await api.key({ access: 'read' })
   const bound = await api.key({ workspaceId: api.scope.workspaceId, mailboxId })

@@ -1,8 +1,9 @@
 /** /v1/mailbox-requests: mailboxes that people, or another system, make later. */
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
+import type { MailboxState } from '../mailboxes/lifecycle.ts'
 import { batchItemsMax, type NewMailbox } from '../mailboxes/provision.ts'
-import { requestStates } from '../mailboxes/request-lifecycle.ts'
+import { type RequestState, requestStates } from '../mailboxes/request-lifecycle.ts'
 import { changeRequest, type RequestChanges } from '../mailboxes/request-moves.ts'
 import { createRequests, getRequest, listRequests, type MailboxRequest } from '../mailboxes/requests.ts'
 import type { Tx } from '../platform/database.ts'
@@ -194,7 +195,7 @@ async function previewRequests(
               action: 'create' as const,
               id: null,
               name: result.request.address,
-              state: 'provisioning',
+              state: mailboxStateOf[result.request.state],
             },
           ],
     ),
@@ -232,24 +233,32 @@ function changeRoute(app: Api, platform: Platform): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request)
-      const { request: id } = request.params
+      const { request: ref } = request.params
       const changes = toChanges(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
           const {
-            mailbox_id: mailboxId,
-            address,
+            mailbox_id: id,
+            address: name,
             state,
-          } = await changeRequest(platform, tx, scope, id, changes)
-          return { objects: [{ type: 'mailbox', action: 'update', id: mailboxId, name: address, state }] }
+          } = await changeRequest(platform, tx, scope, ref, changes)
+          return { objects: [{ type: 'mailbox', action: 'update', id, name, state: mailboxStateOf[state] }] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        const changed = await changeRequest(platform, tx, scope, id, changes)
+        const changed = await changeRequest(platform, tx, scope, ref, changes)
         return { status: 200, body: requestView(changed) }
       })
     },
   )
+}
+
+/** What a request's state means for its mailbox. */
+const mailboxStateOf: Readonly<Record<RequestState, MailboxState>> = {
+  pending: 'provisioning',
+  in_progress: 'provisioning',
+  completed: 'active',
+  failed: 'failed',
 }
 
 function toChanges(body: Static<typeof RequestChangesBody>): RequestChanges {

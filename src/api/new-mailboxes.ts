@@ -48,6 +48,7 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
             'address_taken',
             'password_too_weak',
             'service_unavailable',
+            'mailbox_limit_reached',
           ),
         },
       },

@@ -7,6 +7,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { encodeCursor, type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BatchCounts, type BatchItemStatus, batchItemStatus, countBatches } from './batch-progress.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { type Fulfilment, type NewMailbox, type ProvisionResult, provisionMailboxes } from './provision.ts'
@@ -59,7 +60,9 @@ export async function createBatch(
     .values({
       ...row,
       requested: items.length,
-      mailbox_ids: results.map((result) => (result.status === 'failed' ? null : result.mailbox.id)),
+      mailbox_ids: uuidArray(
+        results.map((result) => (result.status === 'failed' ? null : result.mailbox.id)),
+      ),
       failures: JSON.stringify(failuresOf(items, results)),
     })
     .execute()
