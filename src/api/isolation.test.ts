@@ -25,7 +25,9 @@ let own: Record<
   | 'auditEntry'
   | 'identity'
   | 'invitation'
-  | 'member',
+  | 'member'
+  | 'limit'
+  | 'request',
   string
 >
 
@@ -65,6 +67,7 @@ before(async () => {
     dnsHost: await dnsHost(),
     auditEntry: textAt((await api.call('GET', '/v1/audit-log')).json, 'data', 0, 'id'),
     ...(await named()),
+    ...(await limited()),
     ...(await registered()),
   }
 })
@@ -87,6 +90,20 @@ async function dnsHost(): Promise<string> {
   const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
   const { platform, scope } = api
   return (await transaction(platform.db, (tx) => createDnsHost(platform, tx, scope, wanted))).id
+}
+
+/** A limit of the first tenant's workspace, and a mailbox that is asked for. */
+async function limited(): Promise<Record<'limit' | 'request', string>> {
+  const limit = await api.call('PUT', '/v1/mailbox-limits', {
+    body: { per: 'workspace', workspace_id: api.scope.workspaceId, mailboxes_max: 1000 },
+  })
+  const request = await api.call('POST', '/v1/mailbox-requests', {
+    body: { mailboxes: [{ address: 'asked@demo.test' }] },
+  })
+  return {
+    limit: textAt(limit.json, 'id'),
+    request: textAt(request.json, 'data', 0, 'request', 'id'),
+  }
 }
 
 /** What the first tenant has at registrars. */
@@ -280,6 +297,13 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['DELETE', (ref) => `/v1/identities/${ref}?purge=true`],
   ['DELETE', (ref) => `/v1/identities/${ref}?preview=true`],
   ['POST', (ref) => `/v1/identities/${ref}/restore`, {}],
+  ['GET', (ref) => `/v1/batches/${ref}/items`],
+  ['GET', (ref) => `/v1/mailboxes/export?domain=${ref}`],
+  ['DELETE', (ref) => `/v1/mailbox-limits/${ref}`],
+  ['GET', (ref) => `/v1/mailbox-requests?domain=${ref}`],
+  ['GET', (ref) => `/v1/mailbox-requests/${ref}`],
+  ['PATCH', (ref) => `/v1/mailbox-requests/${ref}`, { state: 'completed' }],
+  ['PATCH', (ref) => `/v1/mailbox-requests/${ref}`, { state: 'completed', preview: true }],
   ['GET', (ref) => `/v1/suppressions/${ref}`],
   ['DELETE', (ref) => `/v1/suppressions/${ref}`],
   ['GET', (ref) => `/v1/relays/${ref}`],
@@ -308,6 +332,8 @@ function pairs(path: string): [foreign: string, unknown: string][] {
       ['first-agent', 'no-such-agent'],
     ]
   }
+  if (path.startsWith('/v1/mailbox-limits')) return [[own.limit, unknownId]]
+  if (path.startsWith('/v1/mailbox-requests/')) return [[own.request, unknownId]]
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
   if (path.startsWith('/v1/contacts')) return [[own.contact, unknownId]]
@@ -332,8 +358,8 @@ function pairs(path: string): [foreign: string, unknown: string][] {
 test('by id, by name and by address', async () => {
   for (const stranger of strangers) {
     for (const [method, path, body] of routes) {
-      // The same key sees its organization's workspaces whatever the header says.
-      if (stranger.key === api.apiKey && path('').startsWith('/v1/workspaces')) continue
+      // The same key sees its organization's workspaces and limits whatever the header says.
+      if (stranger.key === api.apiKey && /^\/v1\/(?:workspaces|mailbox-limits)/.test(path(''))) continue
       for (const [foreign, unknown] of pairs(path(''))) {
         const options = { key: stranger.key, headers: stranger.headers, body }
         const seen = await api.call(method, path(foreign), options)
@@ -389,17 +415,29 @@ test('lists have nothing of another’s', async () => {
       '/v1/contacts',
       '/v1/domain-orders',
       '/v1/audit-log?action=mailbox.',
+      '/v1/batches',
+      '/v1/mailbox-requests',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)
     }
   }
-  for (const path of ['/v1/workspaces', '/v1/api-keys', '/v1/members', '/v1/invitations']) {
+  for (const path of [
+    '/v1/workspaces',
+    '/v1/api-keys',
+    '/v1/members',
+    '/v1/invitations',
+    '/v1/mailbox-limits',
+  ]) {
     const { text } = await api.call('GET', path, { key: other.key })
     assert.doesNotMatch(
       text,
-      new RegExp(`${api.scope.workspaceId}|${own.apiKey}|${own.member}|${own.invitation}`),
+      new RegExp(`${api.scope.workspaceId}|${own.apiKey}|${own.member}|${own.invitation}|${own.limit}`),
     )
+  }
+  for (const { key, headers } of strangers) {
+    const { text } = await api.call('GET', '/v1/mailboxes/export', { key, headers })
+    assert.equal(text.trimEnd().split('\r\n').length, 1)
   }
 })
 
@@ -410,6 +448,25 @@ test('mailboxes cannot be made on another’s domain, nor does its existence sho
     const missing = await make('new@none.test')
     assert.equal(missing.status, 404)
     assert.deepEqual(comparable(seen, 'demo.test'), comparable(missing, 'none.test'))
+  }
+})
+
+test('neither are they asked for or imported there', async () => {
+  for (const { key, headers } of strangers) {
+    const ask = async (address: string): Promise<unknown> => {
+      const body = { mailboxes: [{ address }] }
+      const asked = await api.call('POST', '/v1/mailbox-requests', { key, headers, body })
+      const imported = await api.call('POST', '/v1/mailboxes/import?preview=true', {
+        key,
+        headers: { ...headers, 'content-type': 'text/csv' },
+        body: `address\n${address}\n`,
+      })
+      return [
+        textAt(asked.json, 'data', 0, 'problem', 'code'),
+        textAt(imported.json, 'problems', 0, 'problem', 'code'),
+      ]
+    }
+    assert.deepEqual(await ask('new@demo.test'), await ask('new@none.test'))
   }
 })
 

@@ -39,6 +39,9 @@ export const apiLimits = {
   tagLengthMax: 100,
   workspacesPerMemberMax: 200,
   searchLengthMax: 200,
+  requestNoteLengthMax: 2000,
+  /** Of a file of mailboxes; the core bounds its lines. */
+  csvBytesMax: 10 * 1024 ** 2,
   /** A new version of the reference page is seen after this at the latest. */
   referenceCacheSeconds: 3600,
 } as const

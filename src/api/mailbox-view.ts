@@ -1,5 +1,6 @@
 /** How a mailbox looks in JSON, coming and going. Passwords only come. */
 import { type Static, Type } from 'typebox'
+import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -14,7 +15,7 @@ import {
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
-const services = ['local', 'google', 'microsoft'] as const
+export const mailboxServices = ['local', 'google', 'microsoft'] as const
 
 export const MailboxView = Type.Object(
   {
@@ -24,7 +25,7 @@ export const MailboxView = Type.Object(
     domain_id: Id,
     workspace_id: Id,
     state: OneOf(mailboxStates),
-    service: OneOf(services, 'Who runs it.'),
+    service: OneOf(mailboxServices, 'Who runs it.'),
     display_name: Nullable(Type.String()),
     first_name: Nullable(Type.String()),
     last_name: Nullable(Type.String()),
@@ -64,13 +65,13 @@ const newMailboxFields = {
     ),
   ),
   tags: Type.Optional(Tags),
-  service: Type.Optional(OneOf(services, 'Default: local.')),
+  service: Type.Optional(OneOf(mailboxServices, 'Default: local.')),
   ...newDetailFields,
 } as const
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 
-const NewMailboxItem = Type.Object(newMailboxFields, closed)
+export const NewMailboxItem = Type.Object(newMailboxFields, closed)
 const OneMailboxBody = Type.Object(
   { ...newMailboxFields, preview: Preview },
   { ...closed, title: 'NewMailbox' },
@@ -122,6 +123,27 @@ export const MailboxChangesBody = Type.Object(
   },
   { ...closed, minProperties: 1 },
 )
+
+/** What a list of mailboxes may be narrowed by. */
+export const mailboxFilterQuery = {
+  domain: Type.Optional(Type.String({ minLength: 1, maxLength: 253, description: 'A domain’s id or name.' })),
+  state: Type.Optional(OneOf(mailboxStates)),
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: apiLimits.searchLengthMax,
+      description: 'Part of the address, of a name or of a custom field’s value.',
+    }),
+  ),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.tagLengthMax })),
+  field: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9][a-z0-9_]{0,63}:',
+      maxLength: 65 + detailBounds.customFieldLengthMax,
+      description: 'A custom field with exactly this value: `name:value`.',
+    }),
+  ),
+} as const
 
 export const MailboxPath = Type.Object({ mailbox: Type.String({ description: 'Its id or its address.' }) })
 

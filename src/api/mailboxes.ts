@@ -1,8 +1,6 @@
 /** /v1/mailboxes: list, get, edit and delete. new-mailboxes.ts makes them, mailbox-actions.ts moves them. */
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
-import { detailBounds } from '../mailboxes/details.ts'
-import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import {
   deleteMailbox,
   getMailbox,
@@ -17,39 +15,20 @@ import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
 import { etagOf, versionsOfIfMatch } from './etag.ts'
-import { apiLimits } from './limits.ts'
 import { toDetailChanges } from './mailbox-details-view.ts'
-import { MailboxChangesBody, MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
+import {
+  MailboxChangesBody,
+  MailboxPath,
+  MailboxView,
+  mailboxFilterQuery,
+  mailboxView,
+} from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview } from './preview.ts'
 import { readProblems, writeProblems } from './problem-view.ts'
-import { AnyOf, type Api, closed, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
+import { AnyOf, type Api, closed, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
-const MailboxesQuery = Type.Object(
-  {
-    ...pageQuery,
-    domain: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 253, description: 'A domain’s id or name.' }),
-    ),
-    state: Type.Optional(OneOf(mailboxStates)),
-    search: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: apiLimits.searchLengthMax,
-        description: 'Part of the address, of a name or of a custom field’s value.',
-      }),
-    ),
-    tag: Type.Optional(Type.String({ minLength: 1, maxLength: apiLimits.tagLengthMax })),
-    field: Type.Optional(
-      Type.String({
-        pattern: '^[a-z0-9][a-z0-9_]{0,63}:',
-        maxLength: 65 + detailBounds.customFieldLengthMax,
-        description: 'A custom field with exactly this value: `name:value`.',
-      }),
-    ),
-  },
-  closed,
-)
+const MailboxesQuery = Type.Object({ ...pageQuery, ...mailboxFilterQuery }, closed)
 
 const DeleteQuery = Type.Object(
   {

@@ -49,6 +49,7 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
             'password_too_weak',
             'mailbox_details_invalid',
             'service_unavailable',
+            'mailbox_limit_reached',
           ),
         },
       },
@@ -95,7 +96,11 @@ async function createMany(
   return { status: 200, body }
 }
 
-function resultView(result: ProvisionResult, index: number): Static<typeof BatchResultView>['data'][number] {
+/** The result of an item of a batch. */
+export function resultView(
+  result: ProvisionResult,
+  index: number,
+): Static<typeof BatchResultView>['data'][number] {
   return result.status === 'failed'
     ? { index, status: result.status, problem: problemOf(result.code, result.detail, result.fields) }
     : { index, status: result.status, mailbox: mailboxView(result.mailbox) }
@@ -122,6 +127,7 @@ async function previewMany(
   }
 }
 
-function created(mailbox: Mailbox): TouchedObject {
+/** What a preview says of a mailbox that would be made. */
+export function created(mailbox: Mailbox): TouchedObject {
   return { type: 'mailbox', action: 'create', id: null, name: mailbox.address, state: mailbox.state }
 }

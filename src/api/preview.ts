@@ -39,9 +39,15 @@ export const PreviewView = Type.Object(
     objects: Type.Array(PreviewObject, { description: 'What would be made or touched.' }),
     notes: Type.Optional(Type.Array(Type.String(), { description: 'What else would be different.' })),
     problems: Type.Optional(
-      Type.Array(Type.Object({ index: Type.Integer(), problem: ProblemRef }), {
-        description: 'The items of a batch that would fail.',
-      }),
+      Type.Array(
+        Type.Object({
+          index: Type.Integer(),
+          line: Type.Optional(Type.Integer({ description: 'Of a file that is imported.' })),
+          column: Type.Optional(Type.String()),
+          problem: ProblemRef,
+        }),
+        { description: 'The items of a batch that would fail.' },
+      ),
     ),
   },
   { $id: 'Preview', title: 'Preview' },
@@ -65,7 +71,7 @@ export type Preview = {
   dnsChanges?: DnsChange[]
   objects: TouchedObject[]
   notes?: string[]
-  problems?: { index: number; problem: Static<typeof ProblemRef> }[]
+  problems?: NonNullable<PreviewBody['problems']>
   /** What it would cost; nothing when it is left out. */
   charge?: Money
 }

@@ -52,8 +52,11 @@ import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxCsvRoutes } from './mailbox-csv.ts'
+import { mailboxLimitRoutes } from './mailbox-limits.ts'
 import { mailboxPeriodRoutes } from './mailbox-periods.ts'
 import { mailboxRenameRoute } from './mailbox-rename.ts'
+import { mailboxRequestRoutes } from './mailbox-requests.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
@@ -235,6 +238,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
+  mailboxCsvRoutes(app, platform)
+  mailboxLimitRoutes(app, platform)
+  mailboxRequestRoutes(app, platform)
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)

@@ -6,6 +6,7 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { tellBatches } from './batch-progress.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
 import { beginPeriods } from './period-changes.ts'
 
@@ -53,13 +54,14 @@ async function activateSome(platform: Platform, tx: Tx, domainId: string): Promi
     organization_id: string
     workspace_id: string
     address: string
+    batch_id: string | null
   }>`update mailboxes set state = 'active', version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     where id in (
       select id from mailboxes where domain_id = ${domainId}::uuid and state = 'waiting_domain'
         and ${domainIsActive(domainId)}
       order by id limit ${mailboxesPerTransaction} for update
     )
-    returning id, organization_id, workspace_id, address`.execute(tx)
+    returning id, organization_id, workspace_id, address, batch_id`.execute(tx)
   await beginPeriods(
     tx,
     rows.map(({ id }) => id),
@@ -74,6 +76,11 @@ async function activateSome(platform: Platform, tx: Tx, domainId: string): Promi
       mailboxId: row.id,
       data: { mailbox_id: row.id, address: row.address, from: 'waiting_domain', to: 'active' },
     })),
+  )
+  await tellBatches(
+    platform,
+    tx,
+    rows.map((row) => row.batch_id),
   )
   return rows.length
 }

@@ -8,6 +8,7 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { isPending, tellBatches } from './batch-progress.ts'
 import { addActivation } from './domain-activation.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { restartPeriods } from './period-changes.ts'
@@ -61,6 +62,7 @@ export async function hasNoMailboxes(tx: Tx, domainId: string): Promise<boolean>
 /** Aliases of mailboxes elsewhere, forwards and catch-alls go with their domain: its name may be connected anew. */
 async function removeAddresses(tx: Tx, domainId: string): Promise<void> {
   await tx.deleteFrom('addresses').where('domain_id', '=', domainId).execute()
+  await tx.deleteFrom('mailbox_limits').where('domain_id', '=', domainId).execute()
   await tx
     .deleteFrom('domain_aliases')
     .where((where) => where.or([where('domain_id', '=', domainId), where('of_domain_id', '=', domainId)]))
@@ -98,9 +100,8 @@ async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise
       purge_at = chosen.delete_after, deleted_with_domain = true,
       version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
-    returning mailboxes.id, organization_id, workspace_id, address, chosen.state as "from", mailboxes.state as "to"`.execute(
-    tx,
-  )
+    returning mailboxes.id, organization_id, workspace_id, address, batch_id, chosen.state as "from",
+      mailboxes.state as "to"`.execute(tx)
   await tellMoves(platform, tx, rows)
   return rows.length
 }
@@ -141,7 +142,7 @@ async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promis
     update mailboxes set state = chosen.state_before_deletion, state_before_deletion = null, purge_at = null,
       deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
-    returning mailboxes.id, organization_id, workspace_id, address, 'deletion_scheduled' as "from",
+    returning mailboxes.id, organization_id, workspace_id, address, batch_id, 'deletion_scheduled' as "from",
       mailboxes.state as "to"`.execute(tx)
   await restartPeriods(
     tx,
@@ -157,6 +158,7 @@ type MovedMailbox = {
   organization_id: string
   workspace_id: string
   address: string
+  batch_id: string | null
   from: MailboxState
   to: MailboxState
 }
@@ -172,6 +174,12 @@ async function tellMoves(platform: Platform, tx: Tx, rows: readonly MovedMailbox
       mailboxId: row.id,
       data: { mailbox_id: row.id, address: row.address, from: row.from, to: row.to },
     })),
+  )
+  const waited = rows.filter(({ from, to }) => isPending(from) !== isPending(to))
+  await tellBatches(
+    platform,
+    tx,
+    waited.map((row) => row.batch_id),
   )
 }
 

@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
+import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
 import { tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
@@ -291,7 +292,8 @@ async function switchState(
   return await moveMailbox(platform, tx, before, to, {})
 }
 
-async function moveMailbox(
+/** Moves a locked mailbox to another state. A move that the table does not allow is our own defect. */
+export async function moveMailbox(
   platform: Platform,
   tx: Tx,
   before: Mailbox,
@@ -314,6 +316,7 @@ async function moveMailbox(
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'state')
+  if (isPending(before.state) !== isPending(to)) await tellBatches(platform, tx, [mailbox.batch_id])
   return mailbox
 }
 

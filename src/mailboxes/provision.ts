@@ -18,6 +18,7 @@ import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
 import { periodAfter } from './periods.ts'
+import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, MailboxPeriod, Service } from './tables.ts'
 
@@ -42,6 +43,9 @@ export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
   | { status: 'failed'; code: ErrorCode; detail: string; fields?: readonly FieldProblem[] }
 
+/** Who makes a mailbox usable: its engine, or whoever fulfils a request; until then it is `provisioning`. */
+export type Fulfilment = 'engine' | 'request'
+
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
 
@@ -59,6 +63,7 @@ export async function provisionMailboxes(
   scope: Scope,
   items: readonly NewMailbox[],
   batchId: string | null = null,
+  by: Fulfilment = 'engine',
 ): Promise<ProvisionResult[]> {
   requireWrite(scope)
   requireWorkspace(scope)
@@ -67,7 +72,8 @@ export async function provisionMailboxes(
     const { code, detail, fields } = refusal
     results.set(index, { status: 'failed', code, detail, fields })
   }
-  const candidates = await checkItems(platform, tx, scope, items, fail)
+  const usable = await checkItems(platform, tx, scope, items, by, fail)
+  const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
   for (let at = 0; at < candidates.length; at += rowsPerStatement) {
@@ -76,7 +82,7 @@ export async function provisionMailboxes(
       tx,
       scope,
       candidates.slice(at, at + rowsPerStatement),
-      batchId,
+      { batchId, by },
       results,
       fail,
     )
@@ -114,6 +120,7 @@ async function checkItems(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
+  by: Fulfilment,
   fail: Fail,
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
@@ -122,7 +129,7 @@ async function checkItems(
   const isNamed = ([, { address }]: [number, NewMailbox]): boolean => typeof address === 'string'
   // The random ones last: none may take what another item asks for.
   for (const [index, item] of [...entries.filter(isNamed), ...entries.filter((entry) => !isNamed(entry))]) {
-    const checked = checkItem(platform, item, seen)
+    const checked = checkItem(platform, item, by, seen)
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, ...checked })
   }
@@ -144,12 +151,13 @@ async function checkItems(
 function checkItem(
   platform: Platform,
   item: NewMailbox,
+  by: Fulfilment,
   seen: Set<string>,
 ): (NewAddress & { details: Details }) | Refusal {
   const addressed = newAddress(item.address, seen)
   if (addressed instanceof Refusal) return addressed
   const { address } = addressed.address
-  if (!engineOf(platform, item.service)) {
+  if (by === 'engine' && !engineOf(platform, item.service)) {
     return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
   }
   try {
@@ -166,12 +174,44 @@ function checkItem(
   }
 }
 
+/** Those that no limit stands against. Where one does, what is taken already uses no room of it. */
+async function withRoom(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly Candidate[],
+  fail: Fail,
+): Promise<Candidate[]> {
+  const domainIds = [...new Set(candidates.map(({ domain }) => domain.id))]
+  const room = await mailboxRoom(platform, tx, scope, domainIds)
+  if (room === null) return [...candidates]
+  const addresses = candidates.map(({ address }) => address.address)
+  const { rows } = await sql<{ address: string }>`
+    select address from addresses where address = any(${addresses}::text[])`.execute(tx)
+  const taken = new Set(rows.map((row) => row.address))
+  return candidates.filter(({ index, item, address, redraw, domain }) => {
+    // A random one that is taken is drawn again.
+    const refusal =
+      redraw === null && taken.has(address.address)
+        ? addressTaken(address.address)
+        : room.take(domain, item.service)
+    if (refusal) fail(index, refusal)
+    return refusal === null
+  })
+}
+
+function addressTaken(address: string): Refusal {
+  return new Refusal('address_taken', `${address} is already in use.`)
+}
+
+type Making = { batchId: string | null; by: Fulfilment }
+
 async function insertCandidates(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   candidates: readonly Candidate[],
-  batchId: string | null,
+  making: Making,
   results: Map<number, ProvisionResult>,
   fail: Fail,
 ): Promise<void> {
@@ -179,7 +219,7 @@ async function insertCandidates(
   const winners = await claim(
     tx,
     candidates,
-    (candidate) => mailboxRow(platform, scope, candidate, batchId, now),
+    (candidate) => mailboxRow(platform, scope, candidate, making, now),
     fail,
   )
   const rows = winners.map(({ row }) => row)
@@ -202,7 +242,7 @@ async function insertCandidates(
       })),
     ),
   ])
-  await provisionEngines(platform, tx, rows)
+  await provisionEngines(platform, tx, rows, making.by)
   for (const { candidate, row } of winners) {
     results.set(candidate.index, { status: row.state === 'active' ? 'created' : 'pending', mailbox: row })
   }
@@ -212,12 +252,12 @@ function mailboxRow(
   platform: Platform,
   scope: Scope,
   candidate: Candidate,
-  batchId: string | null,
+  { batchId, by }: Making,
   now: Date,
 ): Mailbox {
   const { item, address, details, domain } = candidate
   const people = { display_name: item.displayName, first_name: item.firstName, last_name: item.lastName }
-  const state = firstState(platform, domain, item.service)
+  const state = by === 'request' ? 'provisioning' : firstState(platform, domain, item.service)
   const period = item.period ?? 'monthly'
   return {
     id: newId(),
@@ -276,7 +316,7 @@ async function claim(
       if (won.has(row.address)) return []
       const address = draws < drawsMax ? (candidate.redraw?.() ?? null) : null
       if (address !== null) return [{ ...candidate, address }]
-      fail(candidate.index, new Refusal('address_taken', `${row.address} is already in use.`))
+      fail(candidate.index, addressTaken(row.address))
       return []
     })
   }
@@ -355,8 +395,14 @@ function passwordsStatement(
     ) as new (mailbox_id, verifier, key_id, sealed_password)`
 }
 
-async function provisionEngines(platform: Platform, tx: Tx, rows: readonly Mailbox[]): Promise<void> {
+async function provisionEngines(
+  platform: Platform,
+  tx: Tx,
+  rows: readonly Mailbox[],
+  by: Fulfilment,
+): Promise<void> {
   for (const service of new Set(rows.map((row) => row.service))) {
+    if (by === 'request' && service !== 'local') continue // what is elsewhere is made by whoever fulfils it
     const ids = rows.filter((row) => row.service === service).map((row) => row.id)
     await engineOf(platform, service)?.provision(platform, tx, ids)
   }

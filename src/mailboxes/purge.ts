@@ -9,6 +9,7 @@ import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
+import { endRequestOf } from './request-moves.ts'
 import { deleteTotp } from './totp.ts'
 
 declare module '../platform/jobs.ts' {
@@ -68,10 +69,11 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)
     await forgetFailures(tx, { kind: 'mailbox', address: mailbox.address })
+    const isRequested = await endRequestOf(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)
-    if (!engine)
+    if (!engine && !isRequested)
       throw new Error(`the service ${mailbox.service}, which runs the mailbox ${mailbox.id}, is not set up`)
-    await engine.purge(platform, tx, mailbox.id)
+    await engine?.purge(platform, tx, mailbox.id)
     await tx
       .updateTable('mailboxes')
       .set({

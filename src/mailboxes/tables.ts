@@ -1,5 +1,6 @@
 /** The tables of mailboxes. */
 import type { ColumnType, Generated } from 'kysely'
+import type { ErrorCode } from '../platform/errors.ts'
 import type { MailboxState } from './lifecycle.ts'
 
 /** Who runs a mailbox: this platform, or a tenant elsewhere. */
@@ -134,11 +135,16 @@ export type MailboxBatchesTable = {
   organization_id: string
   workspace_id: string
   requested: number
-  created: number
-  pending: number
-  failed: number
+  /** A mailbox for each item, in their order; null where none was made. */
+  mailbox_ids: (string | null)[]
+  /** Of the items that could not be made; as JSON when it is written. */
+  failures: ColumnType<BatchFailure[], string, never>
+  /** Since when nothing of it is pending any more. */
+  completed_at: Date | null
   created_at: Date
 }
+
+export type BatchFailure = { index: number; address: string; code: ErrorCode; detail: string }
 
 declare module '../platform/database.ts' {
   interface Tables {
@@ -186,12 +192,5 @@ declare module '../platform/events.ts' {
     'address.deleted': AddressEvent
     'domain_alias.created': { domain_id: string; name: string; of_domain_id: string; of: string }
     'domain_alias.deleted': { domain_id: string; name: string }
-    'batch.completed': {
-      batch_id: string
-      requested: number
-      created: number
-      pending: number
-      failed: number
-    }
   }
 }

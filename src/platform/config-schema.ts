@@ -122,6 +122,16 @@ export const configSchema = {
     { default: 10_000, min: 1, max: 10_000_000 },
     'Domains that a workspace may have, those that can be restored included.',
   ),
+  mailboxesPerDomain: setting.limit(
+    'MAILWRIGHT_MAILBOXES_PER_DOMAIN',
+    { default: null, min: 0, max: 10_000_000 },
+    'Mailboxes that a domain may have, where the operator has set no other limit (docs/batches.md).',
+  ),
+  mailboxesPerWorkspace: setting.limit(
+    'MAILWRIGHT_MAILBOXES_PER_WORKSPACE',
+    { default: null, min: 0, max: 10_000_000 },
+    'The same for a workspace.',
+  ),
   domainRestoreDays: setting.integer(
     'MAILWRIGHT_DOMAIN_RESTORE_DAYS',
     { default: 30, min: 1, max: 365 },

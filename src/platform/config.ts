@@ -63,6 +63,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     namecomApiUrl: read(configSchema.namecomApiUrl),
     rdapBootstrapUrl: read(configSchema.rdapBootstrapUrl),
     domainsPerWorkspace: read(configSchema.domainsPerWorkspace),
+    mailboxesPerDomain: read(configSchema.mailboxesPerDomain),
+    mailboxesPerWorkspace: read(configSchema.mailboxesPerWorkspace),
     domainRestoreDays: read(configSchema.domainRestoreDays),
     renewDays: read(configSchema.renewDays),
     expiredDays: read(configSchema.expiredDays),

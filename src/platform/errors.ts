@@ -114,6 +114,15 @@ export const errorCatalogue = {
   handle_invalid: { status: 422, title: 'The handle is not valid' },
   handle_taken: { status: 409, title: 'The handle is already in use' },
   identity_exists: { status: 409, title: 'The mailbox has an identity' },
+  mailbox_limit_reached: { status: 409, title: 'There are as many mailboxes as there may be' },
+  mailbox_limit_not_found: { status: 404, title: 'There is no such limit of mailboxes' },
+  too_many_mailbox_limits: { status: 409, title: 'There are as many limits of mailboxes as there may be' },
+  mailbox_request_not_found: { status: 404, title: 'Mailbox request not found' },
+  mailbox_request_state_conflict: {
+    status: 409,
+    title: 'The mailbox request is not in a state that allows this',
+  },
+  csv_invalid: { status: 422, title: 'The file has lines that cannot be taken' },
   // Addresses, forwards and filters
   address_not_found: { status: 404, title: 'There is no such address' },
   address_limit_reached: { status: 409, title: 'There are as many of these addresses as there may be' },

@@ -1,0 +1,153 @@
+/**
+ * Room: how many more mailboxes the limits allow. Who counts holds the workspace's lock until the transaction ends, so
+ * that two calls never share the last place; without a limit nothing is locked and nothing counted.
+ *
+ * A mailbox counts as long as it holds its address: what is deleted and can be restored does, so that a restore never
+ * lacks room; a failed request has let its address go, and does not.
+ */
+import { sql } from 'kysely'
+import type { Scope } from '../accounts/principals.ts'
+import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { LimitPer } from './limits.ts'
+import type { Service } from './tables.ts'
+
+export type MailboxRoom = {
+  /** Takes the place of one more mailbox. @returns why there is none. */
+  take(domain: { id: string; name: string }, service: Service): Refusal | null
+}
+
+type AppliedLimit = {
+  per: LimitPer
+  domain_id: string | null
+  service: Service | null
+  mailboxes_max: number
+}
+
+/**
+ * @param domainIds those that get mailboxes, of this workspace.
+ * @returns null when nothing limits it.
+ */
+export async function mailboxRoom(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  domainIds: readonly string[],
+): Promise<MailboxRoom | null> {
+  if (domainIds.length === 0) return null
+  const limits = await limitsThatApply(platform, tx, scope, domainIds)
+  if (limits.length === 0) return null
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`mailboxes:${scope.workspaceId}`}, 0))`.execute(
+    tx,
+  )
+  const used = new Map<string, number>()
+  const add = (key: string, count: number): void => void used.set(key, (used.get(key) ?? 0) + count)
+  const applied = new Map<string, readonly AppliedLimit[]>()
+  for (const { place, service, count } of await countHeld(tx, scope, domainIds, limits)) {
+    for (const key of keysOf(place, service)) add(key, count)
+  }
+  const limitsOf = (domainId: string, service: Service): readonly AppliedLimit[] => {
+    const key = `${domainId} ${service}`
+    const known = applied.get(key) ?? limits.filter((limit) => appliesTo(limit, domainId, service))
+    applied.set(key, known)
+    return known
+  }
+  return {
+    take(domain, service) {
+      for (const limit of limitsOf(domain.id, service)) {
+        const place = limit.per === 'domain' ? domain.id : workspacePlace
+        const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
+        if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
+      }
+      for (const place of [domain.id, workspacePlace]) {
+        for (const key of keysOf(place, service)) add(key, 1)
+      }
+      return null
+    },
+  }
+}
+
+const workspacePlace = 'workspace'
+
+/** A mailbox counts among those of its service, and among all. */
+function keysOf(place: string, service: Service): string[] {
+  return [`${place} ${service}`, `${place} *`]
+}
+
+function appliesTo(limit: AppliedLimit, domainId: string, service: Service): boolean {
+  return (
+    (limit.domain_id === null || limit.domain_id === domainId) &&
+    (limit.service === null || limit.service === service)
+  )
+}
+
+/**
+ * Everything that limits the mailboxes of these domains, the smallest first. The one place that they come from: rows, and
+ * the configuration where the operator has set none for all services.
+ */
+async function limitsThatApply(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  domainIds: readonly string[],
+): Promise<AppliedLimit[]> {
+  const { rows } = await sql<AppliedLimit & { set_by: 'operator' | 'organization' }>`
+    select per, domain_id, service, mailboxes_max, set_by from mailbox_limits
+    where organization_id = ${scope.organizationId}::uuid
+      and (workspace_id is null or workspace_id = ${scope.workspaceId}::uuid)
+      and (domain_id is null or domain_id = any(${domainIds}::uuid[]))`.execute(tx)
+  const { mailboxesPerDomain, mailboxesPerWorkspace } = platform.config
+  const general = rows.filter((row) => row.set_by === 'operator' && row.service === null)
+  const defaults: AppliedLimit[] = []
+  if (mailboxesPerWorkspace !== null && !general.some(({ per }) => per === 'workspace')) {
+    defaults.push(defaultLimit('workspace', null, mailboxesPerWorkspace))
+  }
+  if (mailboxesPerDomain !== null && !general.some((row) => row.per === 'domain' && row.domain_id === null)) {
+    const own = new Set(general.map((row) => row.domain_id))
+    const others = own.size === 0 ? [null] : domainIds.filter((id) => !own.has(id))
+    defaults.push(...others.map((id) => defaultLimit('domain', id, mailboxesPerDomain)))
+  }
+  return [...rows, ...defaults].sort((a, b) => a.mailboxes_max - b.mailboxes_max)
+}
+
+function defaultLimit(per: LimitPer, domainId: string | null, max: number): AppliedLimit {
+  return { per, domain_id: domainId, service: null, mailboxes_max: max }
+}
+
+type Held = { place: string; service: Service; count: number }
+
+async function countHeld(
+  tx: Tx,
+  scope: Scope,
+  domainIds: readonly string[],
+  limits: readonly AppliedLimit[],
+): Promise<Held[]> {
+  const held: Held[] = []
+  if (limits.some(({ per }) => per === 'domain')) {
+    const { rows } = await sql<Held>`
+      select domain_id as place, service, count(*)::int as count from mailboxes
+      where domain_id = any(${domainIds}::uuid[]) and ${holdsAddress} group by domain_id, service`.execute(tx)
+    held.push(...rows)
+  }
+  if (limits.some(({ per }) => per === 'workspace')) {
+    const { rows } = await sql<Held>`
+      select ${workspacePlace} as place, service, count(*)::int as count from mailboxes
+      where workspace_id = ${scope.workspaceId}::uuid and ${holdsAddress} group by service`.execute(tx)
+    held.push(...rows)
+  }
+  return held
+}
+
+// The states in which it may have let it go are few rows, so that the others are not looked up one by one.
+const holdsAddress = sql`state <> 'deleted' and (state not in ('failed', 'deletion_scheduled')
+  or exists (select 1 from addresses where addresses.mailbox_id = mailboxes.id and addresses.kind = 'mailbox'))`
+
+function limitReached(limit: AppliedLimit, domainName: string, count: number): Refusal {
+  const what = limit.per === 'domain' ? domainName : 'The workspace'
+  const service = limit.service === null ? '' : ` of the service ${limit.service}`
+  return new Refusal(
+    'mailbox_limit_reached',
+    `${what} may have ${limit.mailboxes_max} mailboxes${service}, and has ${count}; what can be restored counts.`,
+  )
+}
