@@ -102,6 +102,21 @@ test('deleted, restored, and deleted for good', async () => {
   assert.deepEqual(await rows.where('remote_id', '=', user.id).execute(), [])
 })
 
+test('a restore of what is gone there fails, and makes no other user', async () => {
+  await t.create(ann)
+  await t.pass()
+  await change('DELETE', `/v1/mailboxes/${ann}`)
+  await t.pass()
+  t.google.users.clear()
+  await change('POST', `/v1/mailboxes/${ann}/restore`)
+  await t.pass()
+  assert.equal(await t.stateOf(ann), 'provisioning')
+  await t.pass(31 * 60)
+  assert.equal(await t.stateOf(ann), 'failed')
+  assert.match(textAt(await t.remote(ann), 'last_error'), /cannot be restored/)
+  assert.equal(t.google.users.size, 0)
+})
+
 test('what is refused for good has failed, in the service’s words, until it is asked for again', async () => {
   t.google.seats = 0
   await t.create(ann)

@@ -4,12 +4,7 @@ import type { EngineCapabilities } from '../engines.ts'
 import type { RemoteDriver } from './driver.ts'
 import { googleCapabilities, openGoogle } from './google/google.ts'
 import { checkGoogleSettings, googleSettingsOf } from './google/settings.ts'
-
-/** The settings of all services, by which a connection is told its tenant. */
-export const settingNames = ['admin_email', 'client_email', 'customer_id', 'org_unit_path'] as const
-
-/** What is no secret, as callers give it, it is kept, and it is shown. */
-export type ConnectionSettings = Partial<Record<(typeof settingNames)[number], string>>
+import type { ConnectionSettings } from './settings.ts'
 
 type Kind = {
   capabilities: EngineCapabilities

@@ -5,9 +5,11 @@ import { at, textAt } from '../../testing/test-api.ts'
 import { startTestGoogle, type TestGoogle } from '../../testing/test-google.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
 import { claimNext } from './claims.ts'
+import { driverOf } from './connection-health.ts'
 import { reconcileDue } from './due.ts'
 import { observeAll } from './observe.ts'
 import { enginePolicy } from './policy.ts'
+import { ClaimLost, note } from './run.ts'
 
 let t: TestGoogle
 let made = 0
@@ -79,7 +81,6 @@ test('a run whose claim was taken over writes nothing', async () => {
   const { platform } = t.api
   await t.create(ann)
   const stolen = { claim_id: '01980000-0000-7000-8000-000000000000', claimed_until: new Date(0) }
-  const { note } = await import('./run.ts')
   const claim = await claimNext(platform, t.connectionId)
   assert.ok(claim !== null && claim !== 'busy')
   await platform.db
@@ -92,9 +93,8 @@ test('a run whose claim was taken over writes nothing', async () => {
     .selectAll()
     .where('id', '=', claim.remote.mailbox_id)
     .executeTakeFirstOrThrow()
-  const { driverOf } = await import('./connection-health.ts')
   const run = { claim, mailbox, remote: claim.remote, driver: driverOf(platform, claim.connection) }
-  await assert.rejects(note(platform, run, { state: 'creating' }))
+  await assert.rejects(note(platform, run, { state: 'creating' }), ClaimLost)
   await t.pass()
   assert.equal(await t.stateOf(ann), 'active')
 })
@@ -124,15 +124,28 @@ test('a whole batch', async () => {
 test('what changes while a run is under way is not taken for done', async () => {
   await t.create(ann)
   await t.pass()
-  await t.api.call('PATCH', `/v1/mailboxes/${ann}`, { body: { first_name: 'Anna' } })
-  const { platform } = t.api
-  const claim = await claimNext(platform, t.connectionId)
-  assert.ok(claim !== null && claim !== 'busy')
-  await t.api.call('PATCH', `/v1/mailboxes/${ann}`, { body: { first_name: 'Annie' } })
-  const { release } = await import('./claims.ts')
-  await release(platform, claim)
+  const rename = (name: string) => t.api.call('PATCH', `/v1/mailboxes/${ann}`, { body: { first_name: name } })
+  await rename('Anna')
+  t.google.before = async (line) => {
+    if (!line.startsWith('PATCH /users/')) return
+    t.google.before = null
+    await rename('Annie')
+  }
   await t.pass()
+  assert.equal(t.google.before, null)
   assert.equal(t.google.user(ann).name.givenName, 'Annie')
+})
+
+test('a mailbox that is deleted while it is made does not stay there', async () => {
+  t.google.before = async (line) => {
+    if (line !== 'POST /users') return
+    t.google.before = null
+    await t.api.call('DELETE', `/v1/mailboxes/${ann}?purge=true`)
+  }
+  await t.create(ann)
+  await t.pass()
+  await t.pass(60)
+  assert.notEqual(t.google.user(ann).deletedMs, null)
 })
 
 async function observe(): Promise<void> {
