@@ -163,6 +163,7 @@ test('credentials: shown to keys that may write, and changed', async () => {
   assert.deepEqual(shown.json, {
     username: 'cred@demo.test',
     password: 'correct horse battery',
+    password_usable: true,
     imap: null,
     smtp: null,
     pop3: null,
