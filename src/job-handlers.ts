@@ -36,6 +36,9 @@ import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
+import { reconcileDue } from './mailboxes/engines/due.ts'
+import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
+import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -97,6 +100,10 @@ export const jobHandlers: JobHandlers = {
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
   'accounts.forget_login_failures': (platform) => repeat(deleteOldGuards, platform),
   'mailbox.expire_aliases': (platform) => repeat(expireAliases, platform),
+  'engines.reconcile': (platform, payload) => reconcileConnection(platform, payload.connection_id),
+  'engines.reconcile_due': (platform) => reconcileDue(platform),
+  'engines.observe': (platform, { connection_id: id }) =>
+    id === undefined ? observeAll(platform) : observeConnection(platform, id),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -159,6 +166,8 @@ export const jobSchedule: JobSchedule = {
   'mailbox.end_periods': '*/5 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'mailbox.expire_aliases': '*/10 * * * *',
+  'engines.reconcile_due': '* * * * *',
+  'engines.observe': '43 4 * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',

@@ -22,7 +22,7 @@ const CredentialsView = Type.Object(
     password: Type.String(),
     password_usable: Type.Boolean({
       description:
-        'Whether mail clients log in with this password. When it is false they need an app password.',
+        'Whether mail clients log in with this password. Where they do not, they need an app password, or OAuth.',
     }),
     imap: ServerSettings,
     smtp: ServerSettings,

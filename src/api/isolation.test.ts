@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
+import { createConnection } from '../mailboxes/engines/connections.ts'
 import { transaction } from '../platform/database.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
 import { loggedIn } from '../testing/test-members.ts'
@@ -27,7 +28,8 @@ let own: Record<
   | 'invitation'
   | 'member'
   | 'limit'
-  | 'request',
+  | 'request'
+  | 'serviceConnection',
   string
 >
 
@@ -68,6 +70,7 @@ before(async () => {
     auditEntry: textAt((await api.call('GET', '/v1/audit-log')).json, 'data', 0, 'id'),
     ...(await named()),
     ...(await limited()),
+    serviceConnection: await serviceConnection(),
     ...(await registered()),
   }
 })
@@ -86,6 +89,19 @@ async function named(): Promise<Record<'identity' | 'invitation' | 'member', str
 }
 
 /** A connection of the first tenant, made past the API, which would ask the host. */
+async function serviceConnection(): Promise<string> {
+  const { id } = await transaction(api.platform.db, (tx) =>
+    createConnection(api.platform, tx, api.scope, {
+      name: 'own',
+      service: 'google',
+      settings: { admin_email: 'admin@demo.test', client_email: 'robot@demo.test' },
+      secret: 'a secret',
+      isDefault: null,
+    }),
+  )
+  return id
+}
+
 async function dnsHost(): Promise<string> {
   const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
   const { platform, scope } = api
@@ -246,6 +262,12 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/dns-hosts/${ref}`],
   ['PATCH', (ref) => `/v1/dns-hosts/${ref}`, { name: 'x' }],
   ['DELETE', (ref) => `/v1/dns-hosts/${ref}`],
+  ['GET', (ref) => `/v1/service-connections/${ref}`],
+  ['PATCH', (ref) => `/v1/service-connections/${ref}`, { name: 'x' }],
+  ['DELETE', (ref) => `/v1/service-connections/${ref}`],
+  ['POST', (ref) => `/v1/service-connections/${ref}/check`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/remote`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/remote/retry`],
   ['DELETE', (ref) => `/v1/domains/${ref}?with_mailboxes=true`],
   ['DELETE', (ref) => `/v1/domains/${ref}?purge=true`],
   ['POST', (ref) => `/v1/domains/${ref}/suspend`],
@@ -324,6 +346,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
+  if (path.startsWith('/v1/service-connections')) return [[own.serviceConnection, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/audit-log')) return [[own.auditEntry, unknownId]]
   if (path.startsWith('/v1/identities')) {
@@ -412,6 +435,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/relays',
       '/v1/identities',
       '/v1/dns-hosts',
+      '/v1/service-connections',
       '/v1/contacts',
       '/v1/domain-orders',
       '/v1/audit-log?action=mailbox.',

@@ -55,6 +55,7 @@ import { mailboxActionRoutes } from './mailbox-actions.ts'
 import { mailboxCsvRoutes } from './mailbox-csv.ts'
 import { mailboxLimitRoutes } from './mailbox-limits.ts'
 import { mailboxPeriodRoutes } from './mailbox-periods.ts'
+import { mailboxRemoteRoutes } from './mailbox-remote.ts'
 import { mailboxRenameRoute } from './mailbox-rename.ts'
 import { mailboxRequestRoutes } from './mailbox-requests.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
@@ -77,6 +78,7 @@ import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
+import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -223,6 +225,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   mailboxPeriodRoutes(app, platform)
   pictureRoutes(app, platform)
   mailboxRenameRoute(app, platform)
+  mailboxRemoteRoutes(app, platform)
+  serviceConnectionRoutes(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)
   appPasswordRoutes(app, platform)

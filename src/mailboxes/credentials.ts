@@ -5,7 +5,8 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { engineOf, tellEngines } from './engines.ts'
+import { serversElsewhere } from './engines/mail-servers.ts'
+import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
 import type { Mailbox } from './provision.ts'
@@ -14,7 +15,7 @@ import { hasSecondFactor } from './second-factor.ts'
 export type Credentials = {
   username: string
   password: string
-  /** Whether mail clients log in with the password; else they need an app password. */
+  /** Whether mail clients log in with the password; else they need an app password, or OAuth. */
   passwordUsable: boolean
   imap: MailServer | null
   smtp: MailServer | null
@@ -91,13 +92,10 @@ async function credentialsOf(
   mailbox: Mailbox,
   password: string,
 ): Promise<Credentials> {
-  const isTaken = engineOf(platform, mailbox.service)?.capabilities.passwords !== false
-  return {
-    username: mailbox.address,
-    password,
-    passwordUsable: isTaken && !(await hasSecondFactor(tx, mailbox.id)),
-    ...clientSettings(platform),
-  }
+  const { address: username, service } = mailbox
+  if (service !== 'local') return { username, password, passwordUsable: false, ...serversElsewhere[service] }
+  const passwordUsable = !(await hasSecondFactor(tx, mailbox.id))
+  return { username, password, passwordUsable, ...clientSettings(platform) }
 }
 
 /** Where clients connect, first choice of each. */

@@ -166,6 +166,7 @@ async function readLogin(
         join domains on domains.id = mailboxes.domain_id
         join mailbox_passwords on mailbox_passwords.mailbox_id = mailboxes.id
       where addresses.address = ${address} and addresses.kind = 'mailbox'
+        and mailboxes.service = 'local' -- others are logged in to at their service
     ) as found on true`.execute(db)
   return {
     guards: rows[0]?.guards ?? [],

@@ -12,10 +12,10 @@ import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
-import { tellEngines } from './engines.ts'
+import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
-import { changedPeriod, restartPeriods } from './period-changes.ts'
+import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxPeriod } from './tables.ts'
@@ -221,7 +221,8 @@ export async function deleteMailbox(
   }
   if (before.state === 'deletion_scheduled')
     throw new Refusal('mailbox_state_conflict', 'It is deleted already.')
-  const { restore_days: days } = await mailboxSettingsOf(tx, before.workspace_id)
+  const { restore_days: wanted } = await mailboxSettingsOf(tx, before.workspace_id)
+  const days = Math.min(wanted, restorableDays(platform).get(before.service) ?? wanted)
   const purgeAt = new Date(platform.clock.now().getTime() + days * 24 * 3600 * 1000)
   return await moveMailbox(platform, tx, before, 'deletion_scheduled', {
     purge_at: purgeAt,
@@ -254,7 +255,8 @@ export async function restoreMailbox(
     )
   }
   await restartPeriods(tx, [before.id], platform.clock.now())
-  return await moveMailbox(platform, tx, before, before.state_before_deletion, {
+  const state = restoredState(platform, before.service, before.state_before_deletion)
+  return await moveMailbox(platform, tx, before, state, {
     purge_at: null,
     state_before_deletion: null,
   })
@@ -300,6 +302,19 @@ export async function moveMailbox(
   to: MailboxState,
   more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>>,
 ): Promise<Mailbox> {
+  const mailbox = await moveAsSeen(platform, tx, before, to, more)
+  await tellEngines(platform, tx, [mailbox], 'state')
+  return mailbox
+}
+
+/** The same for an engine that has seen it itself, and need not be told. */
+export async function moveAsSeen(
+  platform: Platform,
+  tx: Tx,
+  before: Mailbox,
+  to: MailboxState,
+  more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>> = {},
+): Promise<Mailbox> {
   if (!mayMoveMailbox(before.state, to)) throw new Error(`a mailbox cannot go from ${before.state} to ${to}`)
   const now = platform.clock.now()
   const mailbox = await tx
@@ -315,7 +330,7 @@ export async function moveMailbox(
       data: { mailbox_id: mailbox.id, address: mailbox.address, from: before.state, to },
     },
   ])
-  await tellEngines(platform, tx, [mailbox], 'state')
+  if (to === 'active') await beginPeriods(tx, [mailbox.id])
   if (isPending(before.state) !== isPending(to)) await tellBatches(platform, tx, [mailbox.batch_id])
   return mailbox
 }

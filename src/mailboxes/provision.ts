@@ -13,7 +13,7 @@ import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { changedDetails, type DetailChanges, type Details, noDetails } from './details.ts'
-import { engineOf } from './engines.ts'
+import { engineOf, unavailableServices } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
@@ -125,11 +125,17 @@ async function checkItems(
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
   const seen = new Set<string>()
+  const services = items.map(({ service }) => service)
+  // Whoever fulfils a request needs none of our engines.
+  const unavailable =
+    by === 'engine'
+      ? await unavailableServices(platform, tx, scope.workspaceId, services)
+      : new Set<Service>()
   const entries = [...items.entries()]
   const isNamed = ([, { address }]: [number, NewMailbox]): boolean => typeof address === 'string'
   // The random ones last: none may take what another item asks for.
   for (const [index, item] of [...entries.filter(isNamed), ...entries.filter((entry) => !isNamed(entry))]) {
-    const checked = checkItem(platform, item, by, seen)
+    const checked = checkItem(item, seen, unavailable)
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, ...checked })
   }
@@ -149,16 +155,18 @@ async function checkItems(
 }
 
 function checkItem(
-  platform: Platform,
   item: NewMailbox,
-  by: Fulfilment,
   seen: Set<string>,
+  unavailable: ReadonlySet<Service>,
 ): (NewAddress & { details: Details }) | Refusal {
   const addressed = newAddress(item.address, seen)
   if (addressed instanceof Refusal) return addressed
   const { address } = addressed.address
-  if (by === 'engine' && !engineOf(platform, item.service)) {
-    return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
+  if (unavailable.has(item.service)) {
+    return new Refusal(
+      'service_unavailable',
+      `The service "${item.service}" is not set up for this workspace.`,
+    )
   }
   try {
     if (item.password !== null) {

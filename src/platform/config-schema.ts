@@ -80,6 +80,21 @@ export const configSchema = {
     ['http:', 'https:'],
     'For tests: where Cloudflare’s API is, in place of its own address.',
   ),
+  googleApiUrl: setting.url(
+    'MAILWRIGHT_GOOGLE_API_URL',
+    ['http:', 'https:'],
+    'For tests: where Google’s APIs and its token endpoint are, in place of their own addresses.',
+  ),
+  microsoftGraphUrl: setting.url(
+    'MAILWRIGHT_MICROSOFT_GRAPH_URL',
+    ['http:', 'https:'],
+    'For tests: where Microsoft Graph is, in place of its own address.',
+  ),
+  microsoftLoginUrl: setting.url(
+    'MAILWRIGHT_MICROSOFT_LOGIN_URL',
+    ['http:', 'https:'],
+    'For tests: where Microsoft’s token endpoints are, in place of their own address.',
+  ),
   dnsChecksPerSecond: setting.integer(
     'MAILWRIGHT_DNS_CHECKS_PER_SECOND',
     { default: 200, min: 1, max: 10_000 },

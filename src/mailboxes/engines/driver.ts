@@ -24,6 +24,9 @@ export type RemoteUser = {
   problem: string | null
 }
 
+/** next: null on the last page. */
+export type RemoteUserPage = { users: readonly RemoteUser[]; next: string | null }
+
 export type WantedUser = {
   address: string
   firstName: string
@@ -52,6 +55,11 @@ export type RemoteDriver = {
   findByAddress(address: string): Promise<RemoteUser | null>
   /** @returns null when there is no such user, also not among the deleted. */
   get(id: string): Promise<RemoteUser | null>
+  /**
+   * A page of all users that are not deleted, in no order that means anything.
+   * @param cursor null for the first page, else `next` of the page before.
+   */
+  listUsers(cursor: string | null): Promise<RemoteUserPage>
   create(wanted: WantedUser): Promise<RemoteUser>
   update(id: string, changes: RemoteUserChanges): Promise<void>
   setPassword(id: string, password: string): Promise<void>
