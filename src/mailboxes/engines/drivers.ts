@@ -4,9 +4,20 @@ import type { EngineCapabilities } from '../engines.ts'
 import type { RemoteDriver } from './driver.ts'
 import { googleCapabilities, openGoogle } from './google/google.ts'
 import { checkGoogleSettings, googleSettingsOf } from './google/settings.ts'
+import { microsoftCapabilities, openMicrosoft } from './microsoft/microsoft.ts'
+import { checkMicrosoftSettings, microsoftSecretOf, microsoftSettingsOf } from './microsoft/settings.ts'
 
 /** The settings of all services, by which a connection is told its tenant. */
-export const settingNames = ['admin_email', 'client_email', 'customer_id', 'org_unit_path'] as const
+export const settingNames = [
+  'admin_email',
+  'client_email',
+  'client_id',
+  'customer_id',
+  'org_unit_path',
+  'sku_part_number',
+  'tenant_id',
+  'usage_location',
+] as const
 
 /** What is no secret, as callers give it, it is kept, and it is shown. */
 export type ConnectionSettings = Partial<Record<(typeof settingNames)[number], string>>
@@ -33,12 +44,21 @@ export const remoteKinds = {
         now: () => clock.now(),
       }),
   },
+  microsoft: {
+    capabilities: microsoftCapabilities,
+    check: checkMicrosoftSettings,
+    open: ({ config }, settings, secret) =>
+      openMicrosoft(microsoftSettingsOf(settings), microsoftSecretOf(secret), {
+        graphUrl: config.microsoftGraphUrl,
+        loginUrl: config.microsoftLoginUrl,
+      }),
+  },
 } as const satisfies Record<string, Kind>
 
 /** The services that can be connected. */
 export type ConnectionService = keyof typeof remoteKinds
 
-export const connectionServices = ['google'] as const satisfies readonly ConnectionService[]
+export const connectionServices = ['google', 'microsoft'] as const satisfies readonly ConnectionService[]
 
 /** @param connection as it is kept. */
 export function openDriver(
