@@ -31,6 +31,9 @@ import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
 import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
+import { reconcileDue } from './mailboxes/engines/due.ts'
+import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
+import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
@@ -84,6 +87,10 @@ export const jobHandlers: JobHandlers = {
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'engines.reconcile': (platform, payload) => reconcileConnection(platform, payload.connection_id),
+  'engines.reconcile_due': (platform) => reconcileDue(platform),
+  'engines.observe': (platform, { connection_id: id }) =>
+    id === undefined ? observeAll(platform) : observeConnection(platform, id),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -142,6 +149,8 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
+  'engines.reconcile_due': '* * * * *',
+  'engines.observe': '43 4 * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',

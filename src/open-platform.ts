@@ -5,7 +5,10 @@
 import { join } from 'node:path'
 import { runMigrations as migrateJobs } from 'graphile-worker'
 import { withDelivery } from './delivery/local-engine.ts'
-import { setEngines } from './mailboxes/engines.ts'
+import { connectionServices } from './mailboxes/engines/drivers.ts'
+import { remoteEngine } from './mailboxes/engines/remote-engine.ts'
+import { type MailboxEngine, setEngines } from './mailboxes/engines.ts'
+import type { Service } from './mailboxes/tables.ts'
 import { localEngine } from './messages/local-engine.ts'
 import { migrations } from './migrations.ts'
 import { type Clock, createTestClock, systemClock } from './platform/clock.ts'
@@ -98,9 +101,15 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
     nodeId,
   }
   await requireVaultKey(platform)
-  setEngines(platform, new Map([['local', withDelivery(localEngine)]]))
+  setEngines(platform, allEngines())
   const opened = stack.move()
   return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+function allEngines(): Map<Service, MailboxEngine> {
+  const local = withDelivery(localEngine)
+  const elsewhere = connectionServices.map((service) => [service, remoteEngine(service, local)] as const)
+  return new Map<Service, MailboxEngine>([['local', local], ...elsewhere])
 }
 
 /**

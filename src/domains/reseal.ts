@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 
-/** The tables that keep private keys (and what lets us into DNS hosts), each in `sealed_private_key` with the vault's key in `key_id`. */
+/** The tables that keep private keys (and what lets us into DNS hosts and services), each in `sealed_private_key` with the vault's key in `key_id`. */
 const tables = [
   'dkim_keys',
   'acme_accounts',
@@ -11,6 +11,7 @@ const tables = [
   'dns_hosts',
   'tsig_keys',
   'dnssec_keys',
+  'service_connections',
 ] as const
 
 /** What a private key is sealed for. */

@@ -9,7 +9,9 @@ import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { addActivation } from './domain-activation.ts'
+import { restorableDays, tellEngines } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
+import type { Service } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -85,6 +87,7 @@ export async function deleteMailboxesOf(platform: Platform, domainId: string): P
 /** Those that were deleted before keep their own day. */
 async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
   const now = platform.clock.now()
+  const days = restorableDays(platform)
   const { rows } = await sql<MovedMailbox>`
     with domain as (
       select id, delete_after from domains where id = ${domainId}::uuid and state = 'deletion_scheduled' for share
@@ -94,10 +97,13 @@ async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise
       order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
     update mailboxes set state = 'deletion_scheduled', state_before_deletion = chosen.state,
-      purge_at = chosen.delete_after, deleted_with_domain = true,
+      purge_at = least(chosen.delete_after, ${now}::timestamptz
+        + (select days from unnest(${[...days.keys()]}::text[], ${[...days.values()]}::integer[]) as at (name, days)
+          where name = service) * interval '1 day'),
+      deleted_with_domain = true,
       version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
-    returning mailboxes.id, organization_id, workspace_id, address, chosen.state as "from", mailboxes.state as "to"`.execute(
+    returning mailboxes.id, organization_id, workspace_id, address, service, chosen.state as "from", mailboxes.state as "to"`.execute(
     tx,
   )
   await tellMoves(platform, tx, rows)
@@ -137,10 +143,11 @@ async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promis
       where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
       order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
-    update mailboxes set state = chosen.state_before_deletion, state_before_deletion = null, purge_at = null,
+    update mailboxes set state = case when service <> 'local' and chosen.state_before_deletion = 'active'
+        then 'provisioning' else chosen.state_before_deletion end, state_before_deletion = null, purge_at = null,
       deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
-    returning mailboxes.id, organization_id, workspace_id, address, 'deletion_scheduled' as "from",
+    returning mailboxes.id, organization_id, workspace_id, address, service, 'deletion_scheduled' as "from",
       mailboxes.state as "to"`.execute(tx)
   await tellMoves(platform, tx, rows)
   return rows.length
@@ -151,6 +158,7 @@ type MovedMailbox = {
   organization_id: string
   workspace_id: string
   address: string
+  service: Service
   from: MailboxState
   to: MailboxState
 }
@@ -167,6 +175,7 @@ async function tellMoves(platform: Platform, tx: Tx, rows: readonly MovedMailbox
       data: { mailbox_id: row.id, address: row.address, from: row.from, to: row.to },
     })),
   )
+  await tellEngines(platform, tx, rows, 'state')
 }
 
 const removedPerRun = 200

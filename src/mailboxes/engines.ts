@@ -3,8 +3,9 @@
  * that the composition root hands it in. Those of other services keep a desired state here and bring it there by jobs
  * (DESIGN section 1, rule 5).
  */
-import type { Tx } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { MailboxState } from './lifecycle.ts'
 import type { Service } from './tables.ts'
 
 /** What of a mailbox has changed that its service may have to be told of. */
@@ -27,6 +28,8 @@ export type MailboxEngine = {
   capabilities: EngineCapabilities
   /** Whether a mailbox is active as soon as its domain is; else it is provisioning until the service has it. */
   isImmediate: boolean
+  /** Whether a workspace has what its mailboxes need; left out: every workspace has. */
+  isSetUp?(db: Db, workspaceId: string): Promise<boolean>
   /** Makes what new mailboxes need, in the transaction that makes them. */
   provision(platform: Platform, tx: Tx, mailboxIds: readonly string[]): Promise<void>
   /** Takes note of a change, in the transaction that makes it. */
@@ -45,6 +48,35 @@ export function setEngines(platform: Platform, byService: ReadonlyMap<Service, M
 /** @returns null when the service is not set up on this platform. */
 export function engineOf(platform: Platform, service: Service): MailboxEngine | null {
   return engines.get(platform)?.get(service) ?? null
+}
+
+/** In how many days a deletion can be taken back, for services that have a limit of their own. */
+export function restorableDays(platform: Platform): Map<Service, number> {
+  const all = [...(engines.get(platform) ?? [])].map(([service, engine]) => {
+    return [service, engine.capabilities.restoreDays] as const
+  })
+  return new Map(all.filter(([, days]) => Number.isFinite(days)))
+}
+
+/** The state that a mailbox comes back to: what is deleted elsewhere has first to be brought back there. */
+export function restoredState(platform: Platform, service: Service, before: MailboxState): MailboxState {
+  return before === 'active' && engineOf(platform, service)?.isImmediate === false ? 'provisioning' : before
+}
+
+/** Those of the services that this workspace cannot have mailboxes at. @param db the transaction, inside one. */
+export async function unavailableServices(
+  platform: Platform,
+  db: Db,
+  workspaceId: string,
+  services: Iterable<Service>,
+): Promise<Set<Service>> {
+  const unavailable = new Set<Service>()
+  for (const service of new Set(services)) {
+    const engine = engineOf(platform, service)
+    const isSetUp = engine !== null && ((await engine.isSetUp?.(db, workspaceId)) ?? true)
+    if (!isSetUp) unavailable.add(service)
+  }
+  return unavailable
 }
 
 /** Tells the services of mailboxes that something of theirs has changed, in the transaction that changes it. */

@@ -10,7 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
-import { tellEngines } from './engines.ts'
+import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { type MailboxState, mailboxRestoreDays, mayMoveMailbox } from './lifecycle.ts'
 import type { Mailbox } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
@@ -172,7 +172,11 @@ export async function deleteMailbox(
   }
   if (before.state === 'deletion_scheduled')
     throw new Refusal('mailbox_state_conflict', 'It is deleted already.')
-  const purgeAt = new Date(platform.clock.now().getTime() + mailboxRestoreDays * 24 * 3600 * 1000)
+  const days = Math.min(
+    mailboxRestoreDays,
+    restorableDays(platform).get(before.service) ?? mailboxRestoreDays,
+  )
+  const purgeAt = new Date(platform.clock.now().getTime() + days * 24 * 3600 * 1000)
   return await moveMailbox(platform, tx, before, 'deletion_scheduled', {
     purge_at: purgeAt,
     state_before_deletion: before.state,
@@ -203,7 +207,8 @@ export async function restoreMailbox(
       'Its domain is deleted: restore that, and the mailbox comes with it.',
     )
   }
-  return await moveMailbox(platform, tx, before, before.state_before_deletion, {
+  const state = restoredState(platform, before.service, before.state_before_deletion)
+  return await moveMailbox(platform, tx, before, state, {
     purge_at: null,
     state_before_deletion: null,
   })

@@ -13,7 +13,7 @@ import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
-import { engineOf } from './engines.ts'
+import { engineOf, unavailableServices } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
 import { searchTextOf } from './search-text.ts'
@@ -109,8 +109,10 @@ async function checkItems(
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
   const seen = new Set<string>()
+  const services = items.map(({ service }) => service)
+  const unavailable = await unavailableServices(platform, tx, scope.workspaceId, services)
   for (const [index, item] of items.entries()) {
-    const checked = checkItem(platform, item, seen)
+    const checked = checkItem(item, seen, unavailable)
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, address: checked })
   }
@@ -129,14 +131,21 @@ async function checkItems(
   })
 }
 
-function checkItem(platform: Platform, item: NewMailbox, seen: Set<string>): Address | Refusal {
+function checkItem(
+  item: NewMailbox,
+  seen: Set<string>,
+  unavailable: ReadonlySet<Service>,
+): Address | Refusal {
   const address = parseAddress(item.address)
   if (!address.ok) return new Refusal('address_invalid', `"${item.address}" ${address.problem}.`)
   if (seen.has(address.value.address)) {
     return new Refusal('address_repeated', `${address.value.address} occurs twice.`)
   }
-  if (!engineOf(platform, item.service)) {
-    return new Refusal('service_unavailable', `The service "${item.service}" is not set up on this platform.`)
+  if (unavailable.has(item.service)) {
+    return new Refusal(
+      'service_unavailable',
+      `The service "${item.service}" is not set up for this workspace.`,
+    )
   }
   if (item.password !== null) {
     try {

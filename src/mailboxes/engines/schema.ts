@@ -50,6 +50,7 @@ export const enginesMigrations: Migrations = {
       created_at timestamptz not null,
       updated_at timestamptz not null
     )`,
+    `create index mailboxes_waiting_elsewhere on mailboxes (domain_id) where state = 'waiting_domain' and service <> 'local'`,
     'create index mailbox_remotes_connection on mailbox_remotes (connection_id, mailbox_id)',
     'create index mailbox_remotes_due on mailbox_remotes (connection_id, next_attempt_at) where next_attempt_at is not null',
     'create index mailbox_remotes_claimed on mailbox_remotes (connection_id) where claim_id is not null',
