@@ -7,7 +7,7 @@ import { ensureLicence, giveLicence, noSeats, readSku } from './licences.ts'
 import { aliasStep, operatorSteps } from './operator-steps.ts'
 import { microsoftPolicy } from './policy.ts'
 import type { MicrosoftSecret, MicrosoftSettings } from './settings.ts'
-import { tokenSourceOf } from './token.ts'
+import { openTokenSource } from './token.ts'
 import {
   type GraphUser,
   newUser,
@@ -43,7 +43,7 @@ export function openMicrosoft(
   const graphUrl = (options.graphUrl ?? microsoftGraphUrl).replace(/\/+$/, '')
   const loginUrl = (options.loginUrl ?? microsoftLoginUrl).replace(/\/+$/, '')
   const { tenantId, clientId } = settings
-  const tokens = tokenSourceOf({ tenantId, clientId, secret, loginUrl, graphUrl })
+  const tokens = openTokenSource({ tenantId, clientId, secret, loginUrl, graphUrl })
   const ask = graphClient(tokens, graphUrl)
   return {
     service: 'microsoft',

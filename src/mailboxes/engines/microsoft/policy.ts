@@ -6,7 +6,4 @@ export const microsoftPolicy = {
   pictureBytesMax: 4 * 1024 ** 2,
   /** Graph gives no larger page of users. */
   usersPerPage: 999,
-  /** Applications whose tokens a node keeps, and for how long without a look at them. */
-  tokenSourcesMax: 1000,
-  tokenSourceMsMax: 24 * 3_600_000,
 } as const

@@ -3,15 +3,12 @@
  * assertion (RFC 7523 §2.2). MSAL makes the requests and keeps the tokens; the way to the network is ours, so that it
  * has our deadlines and bounds, and can lead to another login than Microsoft's public one.
  */
-import { createHash } from 'node:crypto'
 import type { ConfidentialClientApplication, INetworkModule, NodeAuthOptions } from '@azure/msal-node'
 import { member } from '../../../domains/dns-hosts/json.ts'
-import { createCache } from '../../../platform/cache.ts'
 import { RemoteFailure } from '../driver.ts'
 import { askService } from '../http.ts'
 import { readCertificate } from './certificate.ts'
 import { loginFailure } from './failures.ts'
-import { microsoftPolicy } from './policy.ts'
 import type { MicrosoftSecret } from './settings.ts'
 
 export type MicrosoftApplication = {
@@ -32,23 +29,8 @@ export type TokenSource = {
 const publicLoginUrl = 'https://login.microsoftonline.com'
 const publicGraphOrigin = 'https://graph.microsoft.com'
 
-// Drivers come and go with every job; their tokens are good for an hour.
-const sources = createCache<TokenSource>({
-  entriesMax: microsoftPolicy.tokenSourcesMax,
-  ttlMs: microsoftPolicy.tokenSourceMsMax,
-})
-
-/** The source of an application's tokens: the same one on each call, so that its tokens are used up. */
-export function tokenSourceOf(application: MicrosoftApplication): TokenSource {
-  const key = createHash('sha256').update(JSON.stringify(application)).digest('hex')
-  const kept = sources.get(key)
-  if (kept) return kept
-  const source = openTokenSource(application)
-  sources.set(key, source)
-  return source
-}
-
-function openTokenSource(application: MicrosoftApplication): TokenSource {
+/** Tokens of one application: kept in the memory of this source, for as long as they are good. */
+export function openTokenSource(application: MicrosoftApplication): TokenSource {
   const graph = new URL(application.graphUrl)
   // MSAL and Microsoft know the public names only; a stand-in over plain HTTP takes their place on the wire.
   const scope = `${graph.protocol === 'https:' ? graph.origin : publicGraphOrigin}/.default`
