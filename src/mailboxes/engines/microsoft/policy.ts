@@ -4,6 +4,6 @@ export const microsoftPolicy = {
   messageMax: 500,
   /** Graph takes no larger request. */
   pictureBytesMax: 4 * 1024 ** 2,
-  /** Graph gives no larger page of users. */
-  usersPerPage: 999,
+  /** Graph gives up to 999; a page of users with many licences and addresses must be within the bound of a reply. */
+  usersPerPage: 500,
 } as const
