@@ -1,6 +1,6 @@
 /** GET /v1/mailboxes/{mailbox}/credentials and POST …/password: the only replies that hold a password. */
-import { Type } from 'typebox'
-import { changePassword, viewCredentials } from '../mailboxes/credentials.ts'
+import { type Static, Type } from 'typebox'
+import { type Credentials, changePassword, viewCredentials } from '../mailboxes/credentials.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -20,6 +20,9 @@ const CredentialsView = Type.Object(
   {
     username: Type.String(),
     password: Type.String(),
+    password_usable: Type.Boolean({
+      description: 'False where mail clients need an app password, which the user makes there, or OAuth.',
+    }),
     imap: ServerSettings,
     smtp: ServerSettings,
     pop3: ServerSettings,
@@ -55,8 +58,8 @@ export function credentialRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        const body = await viewCredentials(platform, tx, scopeOf(request), request.params.mailbox)
-        return { status: 200, body, headers: noStore }
+        const found = await viewCredentials(platform, tx, scopeOf(request), request.params.mailbox)
+        return { status: 200, body: credentialsView(found), headers: noStore }
       }),
   )
   app.post(
@@ -75,8 +78,13 @@ export function credentialRoutes(app: Api, platform: Platform): void {
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
         const chosen = request.body.password ?? null
-        const body = await changePassword(platform, tx, scopeOf(request), request.params.mailbox, chosen)
-        return { status: 200, body, headers: noStore }
+        const { mailbox } = request.params
+        const changed = await changePassword(platform, tx, scopeOf(request), mailbox, chosen)
+        return { status: 200, body: credentialsView(changed), headers: noStore }
       }),
   )
+}
+
+function credentialsView({ passwordUsable, ...more }: Credentials): Static<typeof CredentialsView> {
+  return { ...more, password_usable: passwordUsable }
 }

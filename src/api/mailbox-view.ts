@@ -6,7 +6,7 @@ import { apiLimits } from './limits.ts'
 import { ProblemRef } from './problem-view.ts'
 import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
-const services = ['local', 'google', 'microsoft'] as const
+export const services = ['local', 'google', 'microsoft'] as const
 
 export const MailboxView = Type.Object(
   {

@@ -46,6 +46,7 @@ import { acceptJsonBodies } from './json-body.ts'
 import { apiLimits } from './limits.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
 import { mailboxActionRoutes } from './mailbox-actions.ts'
+import { mailboxRemoteRoutes } from './mailbox-remote.ts'
 import { mailboxRuleRoutes } from './mailbox-rules.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
@@ -63,6 +64,7 @@ import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
+import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -201,6 +203,8 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)
+  mailboxRemoteRoutes(app, platform)
+  serviceConnectionRoutes(app, platform)
   credentialRoutes(app, platform)
   aliasRoutes(app, platform)
   mailboxRuleRoutes(app, platform)

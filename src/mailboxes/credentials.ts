@@ -5,13 +5,17 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { serversElsewhere } from './engines/mail-servers.ts'
 import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
+import type { Service } from './tables.ts'
 
 export type Credentials = {
   username: string
   password: string
+  /** False where the service lets clients in with app passwords or OAuth only. */
+  passwordUsable: boolean
   imap: MailServer | null
   smtp: MailServer | null
   pop3: MailServer | null
@@ -44,7 +48,7 @@ export async function viewCredentials(
     },
   ])
   const password = openPassword(platform.vault, mailbox.id, stored.sealed_password)
-  return { username: mailbox.address, password, ...clientSettings(platform) }
+  return { username: mailbox.address, password, ...clientSettings(platform, mailbox.service) }
 }
 
 /**
@@ -75,11 +79,20 @@ export async function changePassword(
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'password')
-  return { username: mailbox.address, password, ...clientSettings(platform) }
+  return { username: mailbox.address, password, ...clientSettings(platform, mailbox.service) }
 }
 
 /** Where clients connect, first choice of each. */
-function clientSettings(platform: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+function clientSettings(
+  platform: Platform,
+  service: Service,
+): Pick<Credentials, 'passwordUsable' | 'imap' | 'smtp' | 'pop3'> {
+  if (service !== 'local') return { passwordUsable: false, ...serversElsewhere[service] }
   const { imap, submission, pop3 } = mailServers(platform)
-  return { imap: imap[0] ?? null, smtp: submission[0] ?? null, pop3: pop3[0] ?? null }
+  return {
+    passwordUsable: true,
+    imap: imap[0] ?? null,
+    smtp: submission[0] ?? null,
+    pop3: pop3[0] ?? null,
+  }
 }

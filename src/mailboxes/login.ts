@@ -54,6 +54,7 @@ export async function findLogin(platform: Platform, username: string): Promise<L
     .select('domains.state as domain_state')
     .where('addresses.address', '=', address.value.address)
     .where('addresses.kind', '=', 'mailbox')
+    .where('mailboxes.service', '=', 'local') // others are logged in to at their service
     .execute()
   const [first] = rows
   if (!first || !isServed(first.state) || !allowsLogin(first.domain_state)) return null

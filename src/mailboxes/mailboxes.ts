@@ -246,7 +246,8 @@ async function switchState(
   return await moveMailbox(platform, tx, before, to, {})
 }
 
-async function moveMailbox(
+/** Moves a locked mailbox, and tells everybody. */
+export async function moveMailbox(
   platform: Platform,
   tx: Tx,
   before: Mailbox,

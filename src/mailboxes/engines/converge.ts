@@ -93,23 +93,39 @@ async function tellAliases(platform: Platform, run: Run, before: RemoteUser): Pr
   // Noted first: one that is there without a note would never be taken away.
   await note(platform, run, { aliases: [...new Set([...run.remote.aliases, ...missing])] })
   let first: RemoteFailure | null = null
-  const attempt = async (work: Promise<void>, passedOver: RemoteFailure['kind']): Promise<boolean> => {
+  const attempt = async (work: Promise<void>): Promise<boolean> => {
     try {
       await work
+      return true
     } catch (error) {
       if (!(error instanceof RemoteFailure) || concernsConnection(error)) throw error
-      if (error.kind !== passedOver) {
-        first ??= error
-        return false
-      }
+      first ??= error
+      return false
     }
-    return true
   }
   const gone: string[] = []
   for (const alias of superfluous) {
-    if (await attempt(run.driver.removeAlias(user.id, alias), 'not_found')) gone.push(alias)
+    if (await attempt(takeAlias(run, user.id, alias))) gone.push(alias)
   }
-  for (const alias of missing) await attempt(run.driver.addAlias(user.id, alias), 'rejected')
+  for (const alias of missing) await attempt(giveAlias(run, user.id, alias))
   await note(platform, run, { aliases: run.remote.aliases.filter((alias) => !gone.includes(alias)) })
   if (first !== null) throw first
+}
+
+async function takeAlias({ driver }: Run, id: string, alias: string): Promise<void> {
+  try {
+    await driver.removeAlias(id, alias)
+  } catch (error) {
+    if (!(error instanceof RemoteFailure) || error.kind !== 'not_found') throw error
+  }
+}
+
+/** One that the user has already is no conflict: the reading was old. */
+async function giveAlias({ driver }: Run, id: string, alias: string): Promise<void> {
+  try {
+    await driver.addAlias(id, alias)
+  } catch (error) {
+    if (!(error instanceof RemoteFailure) || error.kind !== 'conflict') throw error
+    if ((await driver.findByAddress(alias))?.id !== id) throw error
+  }
 }

@@ -49,6 +49,7 @@ export async function observeConnection(platform: Platform, connectionId: string
     const driver = driverOf(platform, connection)
     await observePages(platform, connection, driver)
     await observeMissing(platform, connection, driver, startedAt)
+    await observeUsage(platform, connection, driver)
     await noteWorking(platform, connection.id)
   } catch (error) {
     if (!(error instanceof RemoteFailure)) throw error
@@ -87,6 +88,26 @@ async function observeMissing(
     if (id === null) continue
     const user = await driver.get(id)
     await noteSeen(platform, connection, [user ?? { ...nobody, id }])
+  }
+}
+
+/** A call for each: those that were asked for the longest time ago. */
+async function observeUsage(platform: Platform, { id }: Connection, driver: RemoteDriver): Promise<void> {
+  const rows = await platform.db
+    .selectFrom('mailbox_remotes')
+    .select(['mailbox_id', 'remote_id'])
+    .where('connection_id', '=', id)
+    .where('state', '=', 'ready')
+    .orderBy(sql`usage_at nulls first`)
+    .limit(enginePolicy.lookUpsMax)
+    .execute()
+  for (const { mailbox_id: mailboxId, remote_id: remoteId } of rows) {
+    const bytes = remoteId === null ? null : await driver.usageBytes(remoteId)
+    await platform.db
+      .updateTable('mailbox_remotes')
+      .set({ usage_at: platform.clock.now(), ...(bytes === null ? {} : { usage_bytes: String(bytes) }) })
+      .where('mailbox_id', '=', mailboxId)
+      .execute()
   }
 }
 

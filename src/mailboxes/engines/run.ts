@@ -23,7 +23,6 @@ export type Note = {
   user?: RemoteUser
   aliases?: readonly string[]
   restorableUntil?: Date | null
-  usageBytes?: number | null
   /** What the service has been told of. It stays when something has changed since the run began. */
   told?: readonly string[]
   /** Null: nothing is wrong. */
@@ -82,7 +81,6 @@ async function writeRow(platform: Platform, tx: Tx, run: Run, before: Remote, wh
       ...(user === undefined ? {} : { observed: JSON.stringify(observedOf(user)), observed_at: now }),
       ...(what.aliases === undefined ? {} : { aliases: [...what.aliases] }),
       ...(what.restorableUntil === undefined ? {} : { restorable_until: what.restorableUntil }),
-      ...(what.usageBytes === undefined ? {} : { usage_bytes: bigintText(what.usageBytes) }),
       ...(failure === undefined ? {} : errorColumns(failure)),
       ...(what.attempts === undefined ? {} : { attempts: what.attempts }),
       // What changed since the run began is due at once.
@@ -95,10 +93,6 @@ async function writeRow(platform: Platform, tx: Tx, run: Run, before: Remote, wh
     .returningAll()
     .executeTakeFirstOrThrow()
     .then((row) => ({ ...row, revision: run.remote.revision }))
-}
-
-function bigintText(bytes: number | null): string | null {
-  return bytes === null ? null : String(bytes)
 }
 
 function errorColumns(failure: RemoteFailure | null) {

@@ -38,6 +38,7 @@ export const enginesMigrations: Migrations = {
       observed jsonb,
       observed_at timestamptz,
       usage_bytes bigint,
+      usage_at timestamptz,
       error_kind text,
       last_error text,
       request_id text,

@@ -63,6 +63,7 @@ export type MailboxRemotesTable = {
   observed: ColumnType<Observed | null, string | null | undefined, string | null>
   observed_at: Generated<Date | null>
   usage_bytes: Generated<string | null>
+  usage_at: Generated<Date | null>
   error_kind: Generated<RemoteFailureKind | null>
   /** The service's own words. */
   last_error: Generated<string | null>

@@ -60,7 +60,7 @@ export function openGoogle(
       await ask('PATCH', userPath(id), { password, changePasswordAtNextLogin: false })
     },
     async addAlias(id, alias) {
-      await ask('POST', `${userPath(id)}/aliases`, { alias })
+      await ask('POST', `${userPath(id)}/aliases`, { alias }).catch(limitIsNoSeat)
     },
     async removeAlias(id, alias) {
       await ask('DELETE', `${userPath(id)}/aliases/${encodeURIComponent(alias)}`)
@@ -172,6 +172,12 @@ async function usageBytes(ask: GoogleAsk, id: string, now: Date): Promise<number
     }
   }
   return null
+}
+
+/** What is full here is the user's list of aliases. */
+function limitIsNoSeat(error: unknown): never {
+  if (!(error instanceof RemoteFailure) || error.kind !== 'no_seats') throw error
+  throw new RemoteFailure('rejected', error.message, { requestId: error.requestId, cause: error })
 }
 
 async function missingIsDone<T>(asked: Promise<T>): Promise<T | null> {
