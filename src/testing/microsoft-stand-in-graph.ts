@@ -1,6 +1,6 @@
 /** The routes of the stand-in for Microsoft Graph v1.0. */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { MicrosoftState } from './microsoft-stand-in.ts'
+import type { MicrosoftState } from './microsoft-stand-in-state.ts'
 import {
   addressesOf,
   badRequest,

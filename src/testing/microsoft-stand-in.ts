@@ -8,10 +8,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type GraphReply, routeGraph } from './microsoft-stand-in-graph.ts'
-import { answerLogin, type LoginState } from './microsoft-stand-in-login.ts'
-import { GraphRefusal, type StandInUser } from './microsoft-stand-in-users.ts'
-
-export type StandInSku = { skuId: string; skuPartNumber: string; seats: number }
+import { answerLogin } from './microsoft-stand-in-login.ts'
+import { type MicrosoftState, newState } from './microsoft-stand-in-state.ts'
+import { GraphRefusal } from './microsoft-stand-in-users.ts'
 
 type Canned = {
   status: number
@@ -22,28 +21,6 @@ type Canned = {
   only?: RegExp
   /** The request is done all the same. */
   isDone?: boolean
-}
-
-/** What a test may look at and change at any time. */
-export type MicrosoftState = LoginState & {
-  verifiedDomains: string[]
-  skus: StandInSku[]
-  /** The application's permissions that an administrator has consented to. */
-  permissions: Set<string>
-  users: Map<string, StandInUser>
-  deleted: Map<string, StandInUser & { deletedAtMs: number; name: string }>
-  /** After it was made, a user is missing in every other read for so long. */
-  lagMs: number
-  /** From a licence to its mailbox. */
-  provisioningMs: number
-  /** Whether restoring brings the licences back. */
-  restoresLicences: boolean
-  usersPerPage: number
-  /** `METHOD path` of every request. */
-  requests: string[]
-  requestIds: string[]
-  complaints: string[]
-  graphUrl: string
 }
 
 export type MicrosoftStandIn = AsyncDisposable & {
@@ -81,40 +58,6 @@ export async function startMicrosoft(): Promise<MicrosoftStandIn> {
       server.closeAllConnections()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
-  }
-}
-
-function newState(nowMs: () => number): MicrosoftState {
-  return {
-    tenantId: randomUUID(),
-    clientId: randomUUID(),
-    secrets: [`Kx8Q~${randomUUID()}`],
-    endedSecrets: [],
-    certificates: [],
-    tokens: new Map(),
-    tokenSeconds: 3599,
-    nowMs,
-    verifiedDomains: ['tenant.onmicrosoft.com', 'demo.example'],
-    skus: [
-      { skuId: randomUUID(), skuPartNumber: 'FLOW_FREE', seats: 10_000 },
-      { skuId: randomUUID(), skuPartNumber: 'EXCHANGESTANDARD', seats: 25 },
-    ],
-    permissions: new Set([
-      'User.ReadWrite.All',
-      'User-PasswordProfile.ReadWrite.All',
-      'Organization.Read.All',
-      'MailboxSettings.Read',
-    ]),
-    users: new Map(),
-    deleted: new Map(),
-    lagMs: 0,
-    provisioningMs: 0,
-    restoresLicences: false,
-    usersPerPage: 100,
-    requests: [],
-    requestIds: [],
-    complaints: [],
-    graphUrl: '',
   }
 }
 

@@ -29,7 +29,7 @@ test('settings come in one form', () => {
 
 test('what is no setting of a tenant is refused', async (t) => {
   const { tenant_id: _, ...noTenant } = settings
-  const cases: [string, Parameters<typeof checkMicrosoftSettings>[0], string, RegExp][] = [
+  const cases: [string, Record<string, string>, string, RegExp][] = [
     ['another service’s', { ...settings, admin_email: 'a@b.example' }, secret, /no setting "admin_email"/],
     ['no tenant', noTenant, secret, /tenant_id/],
     ['a path', { ...settings, tenant_id: '../common' }, secret, /tenant_id/],

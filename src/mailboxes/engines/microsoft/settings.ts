@@ -1,6 +1,5 @@
 /** What a connection to a Microsoft 365 tenant must be told. */
 import { Refusal } from '../../../platform/errors.ts'
-import type { ConnectionSettings } from '../drivers.ts'
 import { readCertificate } from './certificate.ts'
 
 export type MicrosoftSettings = {
@@ -17,7 +16,11 @@ export type MicrosoftSecret =
   | { kind: 'client_secret'; value: string }
   | { kind: 'certificate'; certificatePem: string; privateKeyPem: string }
 
-const known = ['client_id', 'sku_part_number', 'tenant_id', 'usage_location']
+const known = ['client_id', 'sku_part_number', 'tenant_id', 'usage_location'] as const
+
+/** As callers give them, and as they are kept. */
+type Given = Partial<Record<(typeof known)[number], string>>
+
 const guidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const domainPattern = /^(?=.{4,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+$/
 
@@ -27,11 +30,12 @@ const domainPattern = /^(?=.{4,253}$)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+$/
  * @throws Refusal invalid_request.
  */
 export function checkMicrosoftSettings(
-  given: ConnectionSettings,
+  given: Given,
   secret: string,
-): { settings: ConnectionSettings; secret: string } {
+): { settings: Required<Given>; secret: string } {
   for (const name of Object.keys(given)) {
-    if (!known.includes(name)) throw invalid(`A connection to microsoft has no setting "${name}".`)
+    if (!known.some((one) => one === name))
+      throw invalid(`A connection to microsoft has no setting "${name}".`)
   }
   const tenant = (given.tenant_id ?? '').toLowerCase()
   if (!guidPattern.test(tenant) && !domainPattern.test(tenant)) {
@@ -54,7 +58,7 @@ export function checkMicrosoftSettings(
 }
 
 /** @throws Error for settings that no version of this program keeps. */
-export function microsoftSettingsOf(kept: ConnectionSettings): MicrosoftSettings {
+export function microsoftSettingsOf(kept: Given): MicrosoftSettings {
   const { tenant_id, client_id, usage_location, sku_part_number } = kept
   if (!tenant_id || !client_id || !usage_location || !sku_part_number) {
     throw new Error('settings without a tenant')
