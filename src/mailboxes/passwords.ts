@@ -22,8 +22,13 @@ const bytesMax = 256
 const tooCommon =
   /^(?:password|passwort|qwerty|letmein|welcome|changeme|iloveyou|mailwright|1234567890)\W*\d*\W*$/i
 
+/** With letters of both cases and a digit, as services elsewhere want it: the few without are drawn again. */
 export function generatePassword(): string {
-  return randomBytes(generatedBytes).toString('base64url')
+  const sorts = [/[a-z]/, /[A-Z]/, /\d/]
+  for (;;) {
+    const password = randomBytes(generatedBytes).toString('base64url')
+    if (sorts.every((sort) => sort.test(password))) return password
+  }
 }
 
 /** @throws Refusal password_too_weak for a password that is short, common, or the address itself. */
