@@ -159,6 +159,10 @@ test('a user without a licence says so, and gets it', async () => {
   assert.equal(user.usageLocation, 'DE')
   user.licenseAssignmentStates = [{ state: 'Error', error: 'CountViolation' }]
   assert.equal((await driver.get(id))?.problem, 'The licence does not work: CountViolation.')
+  user.licenseAssignmentStates = []
+  user.mail = 'ann@tenant.onmicrosoft.com'
+  const words = 'The mailbox has the address ann@tenant.onmicrosoft.com, its user ann@demo.example.'
+  assert.equal((await driver.get(id))?.problem, words)
   assert.deepEqual(microsoft.state.complaints, [])
 })
 

@@ -55,10 +55,10 @@ export function openMicrosoft(
     create: (wanted) => create(ask, settings, wanted),
     complete: (id) => ensureLicence(ask, id, settings),
     async update(id, changes) {
+      // Who is logged in stays so for an hour otherwise. First, so that a later attempt does it, too.
+      if (changes.suspended) await ask({ method: 'POST', path: `${userPath(id)}/revokeSignInSessions` })
       const body = userPatch(changes)
       if (Object.keys(body).length > 0) await ask({ method: 'PATCH', path: userPath(id), body })
-      // Who is logged in stays so for an hour otherwise.
-      if (changes.suspended) await ask({ method: 'POST', path: `${userPath(id)}/revokeSignInSessions` })
     },
     async setPassword(id, password) {
       const body = { passwordProfile: passwordProfile(password) }

@@ -49,7 +49,7 @@ export function readUser(json: unknown, isDeleted = false): GraphUser {
     firstName: textOf(json, 'givenName'),
     lastName: textOf(json, 'surname'),
     mark: textOf(member(json, 'onPremisesExtensionAttributes'), markAttribute) || null,
-    problem: isDeleted ? null : licenceProblem(json, licences),
+    problem: isDeleted ? null : (licenceProblem(json, licences) ?? addressProblem(json, address)),
   }
   return { user, licences, usageLocation: textOf(json, 'usageLocation') || null }
 }
@@ -67,6 +67,12 @@ function licenceProblem(json: unknown, licences: readonly string[]): string | nu
   )
   if (broken !== undefined) return `The licence does not work: ${textOf(broken, 'error')}.`
   return licences.length === 0 ? 'The user has no licence.' : null
+}
+
+/** Whoever changes one of the two there may forget the other. */
+function addressProblem(json: unknown, address: string): string | null {
+  const mail = textOf(json, 'mail').toLowerCase()
+  return mail === '' || mail === address ? null : `The mailbox has the address ${mail}, its user ${address}.`
 }
 
 /** The body of `POST /users`. Names that are not known are left out: Graph refuses empty ones. */
