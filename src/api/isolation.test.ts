@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
+import { createConnection } from '../mailboxes/engines/connections.ts'
 import { transaction } from '../platform/database.ts'
 import { type Reply, startTestApi, type Tenant, type TestApi, textAt } from '../testing/test-api.ts'
 import { addresses, submit } from '../testing/test-sending.ts'
@@ -20,7 +21,8 @@ let own: Record<
   | 'domainBatch'
   | 'order'
   | 'contact'
-  | 'dnsHost',
+  | 'dnsHost'
+  | 'serviceConnection',
   string
 >
 
@@ -58,12 +60,26 @@ before(async () => {
     outbound: await queuedRecipient(textAt(batch.json, 'data', 0, 'mailbox', 'id')),
     relay: textAt(relay.json, 'id'),
     dnsHost: await dnsHost(),
+    serviceConnection: await serviceConnection(),
     ...(await registered()),
   }
 })
 after(() => api[Symbol.asyncDispose]())
 
 /** A connection of the first tenant, made past the API, which would ask the host. */
+async function serviceConnection(): Promise<string> {
+  const { id } = await transaction(api.platform.db, (tx) =>
+    createConnection(api.platform, tx, api.scope, {
+      name: 'own',
+      service: 'google',
+      settings: { admin_email: 'admin@demo.test', client_email: 'robot@demo.test' },
+      secret: 'a secret',
+      isDefault: null,
+    }),
+  )
+  return id
+}
+
 async function dnsHost(): Promise<string> {
   const wanted = { name: 'x', kind: 'cloudflare' as const, settings: {}, secret: 'x' }
   const { platform, scope } = api
@@ -180,6 +196,12 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/dns-hosts/${ref}`],
   ['PATCH', (ref) => `/v1/dns-hosts/${ref}`, { name: 'x' }],
   ['DELETE', (ref) => `/v1/dns-hosts/${ref}`],
+  ['GET', (ref) => `/v1/service-connections/${ref}`],
+  ['PATCH', (ref) => `/v1/service-connections/${ref}`, { name: 'x' }],
+  ['DELETE', (ref) => `/v1/service-connections/${ref}`],
+  ['POST', (ref) => `/v1/service-connections/${ref}/check`],
+  ['GET', (ref) => `/v1/mailboxes/${ref}/remote`],
+  ['POST', (ref) => `/v1/mailboxes/${ref}/remote/retry`],
   ['DELETE', (ref) => `/v1/domains/${ref}?with_mailboxes=true`],
   ['DELETE', (ref) => `/v1/domains/${ref}?purge=true`],
   ['POST', (ref) => `/v1/domains/${ref}/suspend`],
@@ -239,6 +261,7 @@ function pairs(path: string): [foreign: string, unknown: string][] {
   if (path.startsWith('/v1/outbound/')) return [[own.outbound, unknownId]]
   if (path.startsWith('/v1/relays')) return [[own.relay, unknownId]]
   if (path.startsWith('/v1/dns-hosts')) return [[own.dnsHost, unknownId]]
+  if (path.startsWith('/v1/service-connections')) return [[own.serviceConnection, unknownId]]
   if (path.startsWith('/v1/batches')) return [[own.batch, unknownId]]
   if (path.startsWith('/v1/domain-batches')) return [[own.domainBatch, unknownId]]
   if (path.startsWith('/v1/domain-orders/')) return [[own.order, unknownId]]
@@ -300,6 +323,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/outbound',
       '/v1/relays',
       '/v1/dns-hosts',
+      '/v1/service-connections',
       '/v1/contacts',
       '/v1/domain-orders',
     ]) {

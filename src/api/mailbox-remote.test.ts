@@ -1,20 +1,29 @@
 /** The life of mailboxes at Google, over the API, with the program's own jobs, against the stand-in. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { at, refusal, textAt } from '../testing/test-api.ts'
 import { startTestGoogle, type TestGoogle } from '../testing/test-google.ts'
 
 let t: TestGoogle
+let made = 0
+/** The address of each test's mailbox. */
+let ann = ''
+let bob = ''
 
-beforeEach(async () => {
+before(async () => {
   t = await startTestGoogle()
 })
-afterEach(async () => {
-  assert.deepEqual(t.google.complaints, [])
-  await t[Symbol.asyncDispose]()
+after(() => t[Symbol.asyncDispose]())
+beforeEach(() => {
+  t.google.users.clear()
+  ann = `ann${++made}@demo.test`
+  bob = `bob${made}@demo.test`
 })
-
-const ann = 'ann@demo.test'
+afterEach(() => {
+  t.google.delays = { visible: 0, complete: 0, ready: 0 }
+  t.google.seats = 1000
+  assert.deepEqual([t.google.complaints, t.google.faults], [[], []])
+})
 
 async function change(method: string, path: string, body?: unknown): Promise<void> {
   const reply = await t.api.call(method, path, body === undefined ? {} : { body })
@@ -42,19 +51,20 @@ test('a mailbox is active when its service has it, and not before', async () => 
 })
 
 test('what changes here is changed there', async () => {
+  const alias = 'a.lee@demo.test'
   await t.create(ann)
   await t.pass()
   assert.equal(await t.stateOf(ann), 'active')
   const user = t.google.user(ann)
   await change('PATCH', `/v1/mailboxes/${ann}`, { first_name: 'Anna', last_name: 'Lee' })
-  await change('POST', `/v1/mailboxes/${ann}/aliases`, { address: 'a.lee@demo.test' })
+  await change('POST', `/v1/mailboxes/${ann}/aliases`, { address: alias })
   await change('POST', `/v1/mailboxes/${ann}/password`, { password: 'another fine password 8' })
   await t.pass()
   assert.deepEqual(user.name, { givenName: 'Anna', familyName: 'Lee' })
-  assert.deepEqual(user.aliases, ['a.lee@demo.test'])
+  assert.deepEqual(user.aliases, [alias])
   assert.equal(user.password, 'another fine password 8')
   user.aliases.push('kept@demo.test') // an admin's
-  await change('DELETE', `/v1/mailboxes/${ann}/aliases/a.lee@demo.test`)
+  await change('DELETE', `/v1/mailboxes/${ann}/aliases/${alias}`)
   await change('POST', `/v1/mailboxes/${ann}/suspend`)
   await t.pass()
   assert.deepEqual(user.aliases, ['kept@demo.test'])
@@ -88,8 +98,23 @@ test('deleted, restored, and deleted for good', async () => {
   await change('DELETE', `/v1/mailboxes/${ann}?purge=true`)
   await t.pass()
   assert.notEqual(user.deletedMs, null)
-  assert.deepEqual(await t.api.platform.db.selectFrom('mailbox_remotes').selectAll().execute(), [])
-  await change('DELETE', `/v1/service-connections/${t.connectionId}`)
+  const rows = t.api.platform.db.selectFrom('mailbox_remotes').selectAll()
+  assert.deepEqual(await rows.where('remote_id', '=', user.id).execute(), [])
+})
+
+test('a restore of what is gone there fails, and makes no other user', async () => {
+  await t.create(ann)
+  await t.pass()
+  await change('DELETE', `/v1/mailboxes/${ann}`)
+  await t.pass()
+  t.google.users.clear()
+  await change('POST', `/v1/mailboxes/${ann}/restore`)
+  await t.pass()
+  assert.equal(await t.stateOf(ann), 'provisioning')
+  await t.pass(31 * 60)
+  assert.equal(await t.stateOf(ann), 'failed')
+  assert.match(textAt(await t.remote(ann), 'last_error'), /cannot be restored/)
+  assert.equal(t.google.users.size, 0)
 })
 
 test('what is refused for good has failed, in the service’s words, until it is asked for again', async () => {
@@ -119,12 +144,12 @@ test('an address that is somebody else’s is left alone', async () => {
   await t.pass()
   const theirs = t.google.user(ann)
   theirs.externalIds = []
-  theirs.primaryEmail = 'bob@demo.test'
-  await t.create('bob@demo.test')
+  theirs.primaryEmail = bob
+  await t.create(bob)
   await t.pass()
-  assert.equal(await t.stateOf('bob@demo.test'), 'failed')
-  assert.equal(textAt(await t.remote('bob@demo.test'), 'error_kind'), 'conflict')
-  await change('DELETE', '/v1/mailboxes/bob@demo.test?purge=true')
+  assert.equal(await t.stateOf(bob), 'failed')
+  assert.equal(textAt(await t.remote(bob), 'error_kind'), 'conflict')
+  await change('DELETE', `/v1/mailboxes/${bob}?purge=true`)
   await t.pass()
   assert.equal(theirs.deletedMs, null)
 })
@@ -163,7 +188,7 @@ test('a service that wants to be left alone is', async () => {
   t.google.faults.push({ on: /^GET \/users\/ann/, status: 429, headers: { 'retry-after': '300' } })
   await t.create(ann)
   await t.pass()
-  await t.create('bob@demo.test')
+  await t.create(bob)
   await t.pass(60)
   assert.equal(t.google.users.size, 0)
   const connection = (await t.api.call('GET', `/v1/service-connections/${t.connectionId}`)).json

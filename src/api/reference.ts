@@ -26,6 +26,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         },
         { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
+        { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'outbound', description: 'What leaves, and what became of it' },

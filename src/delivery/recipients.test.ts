@@ -42,6 +42,18 @@ test('a mailbox is found with its owner and INBOX, in any case and with a detail
   })
 })
 
+test('a mailbox of a service elsewhere is elsewhere, once it is there', async () => {
+  await t.connectActiveDomain('tenant.example')
+  const { mailboxId } = await t.createMailbox('ann@tenant.example')
+  const set = (state: 'active' | 'provisioning', service: 'google' | 'local') =>
+    t.platform.db.updateTable('mailboxes').set({ state, service }).where('id', '=', mailboxId).execute()
+  await set('active', 'google')
+  const elsewhere = { kind: 'remote', address: 'ann@tenant.example', domain: 'tenant.example' }
+  assert.deepEqual(await resolver.resolve('ann@tenant.example'), elsewhere)
+  await set('provisioning', 'google')
+  assert.equal(await kindOf('ann@tenant.example'), 'unavailable')
+})
+
 const rows: [address: string, kind: string][] = [
   ['nobody@demo.test', 'unknown'],
   ['nobody+x@demo.test', 'unknown'],

@@ -168,12 +168,15 @@ function elsewhere({ address, domain }: Address): Found {
     : { kind: 'remote', address, domain }
 }
 
-async function foundOf(platform: Platform, { address, domain }: Address, route: Route): Promise<Found> {
+async function foundOf(platform: Platform, at: Address, route: Route): Promise<Found> {
+  const { address, domain } = at
   if (route.mailboxId === null) {
     return route.domainState === 'active'
       ? forwardingOf(route.address, domain, route, route.targets)
       : { kind: 'unavailable' }
   }
+  // Its mail is at its service, where the domain's MX records lead.
+  if (route.service !== 'local' && isServed(route.mailboxState)) return elsewhere(at)
   const folderId = takesMail(route) ? await findInboxId(platform, route.mailboxId) : null
   if (folderId === null) return { kind: 'unavailable' }
   const { organizationId, workspaceId, mailboxId, domainId } = route

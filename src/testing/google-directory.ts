@@ -1,6 +1,6 @@
 /** The Directory API of the stand-in for Google: users, their aliases and photos, and the tenant's domains. */
 import { randomInt } from 'node:crypto'
-import { type DirectoryReply, type GoogleState, type GoogleUser, refuse } from './google-stand-in.ts'
+import { type DirectoryReply, type GoogleState, type GoogleUser, refuse } from './google-state.ts'
 
 const restorableMs = 20 * 24 * 3_600_000
 const aliasesMax = 30

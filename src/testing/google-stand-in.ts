@@ -7,62 +7,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes, verify } from 'node:c
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { answerDirectory } from './google-directory.ts'
-
-export type GoogleUser = {
-  id: string
-  primaryEmail: string
-  name: { givenName: string; familyName: string }
-  password: string
-  suspended: boolean
-  suspensionReason: string
-  aliases: string[]
-  externalIds: unknown[]
-  orgUnitPath: string
-  photo: Buffer | null
-  createdMs: number
-  deletedMs: number | null
-}
-
-/** How long after its creation a user is as it was asked for, in ms. */
-type Delays = {
-  /** It is found. */
-  visible: number
-  /** It may be changed: before that, 412. */
-  complete: number
-  /** Its mailbox is set up. */
-  ready: number
-}
-
-export type GoogleFault = {
-  /** Of which requests the next one: `POST /users`, the end of a path without its query. */
-  on: RegExp
-  status: number
-  reason?: string
-  message?: string
-  headers?: Record<string, string>
-  /** lost: it is done, and the answer never arrives. */
-  lost?: boolean
-}
-
-export type GoogleState = {
-  adminEmail: string
-  clientEmail: string
-  customerId: string
-  /** What the service account was allowed. */
-  scopes: Set<string>
-  users: Map<string, GoogleUser>
-  /** Whether each is verified. */
-  domains: Map<string, boolean>
-  seats: number
-  delays: Delays
-  /** Users of a page, where fewer were not asked for. */
-  pageSizeMax: number
-  usageMb: Map<string, number>
-  requests: string[]
-  complaints: string[]
-  faults: GoogleFault[]
-  now(): number
-}
+import { type DirectoryReply, type GoogleState, type GoogleUser, refuse } from './google-state.ts'
 
 export type GoogleStandIn = AsyncDisposable &
   GoogleState & {
@@ -75,8 +20,6 @@ export type GoogleStandIn = AsyncDisposable &
     revokeTokens(): void
     user(address: string): GoogleUser
   }
-
-export type DirectoryReply = { status: number; body?: unknown; headers?: Record<string, string> }
 
 export async function startGoogle(): Promise<GoogleStandIn> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -103,6 +46,7 @@ export async function startGoogle(): Promise<GoogleStandIn> {
     requests: [],
     complaints: [],
     faults: [],
+    before: null,
     now: () => Date.now() + offsetMs,
   }
   const server = createServer(
@@ -134,13 +78,6 @@ export async function startGoogle(): Promise<GoogleStandIn> {
 type Token = { scopes: Set<string>; expiresMs: number }
 type Inside = { state: GoogleState; tokens: Map<string, Token>; publicKey: KeyObject }
 
-export function refuse(status: number, reason: string, message: string): DirectoryReply {
-  return {
-    status,
-    body: { error: { code: status, message, errors: [{ domain: 'global', reason, message }] } },
-  }
-}
-
 async function answer(inside: Inside, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const pieces: Buffer[] = []
   for await (const piece of request) pieces.push(piece as Buffer) // a stream without encoding gives buffers
@@ -149,6 +86,7 @@ async function answer(inside: Inside, request: IncomingMessage, response: Server
   const { state } = inside
   const line = `${request.method} ${url.pathname.replace('/admin/directory/v1', '')}`
   state.requests.push(line)
+  await state.before?.(line)
   const index = state.faults.findIndex(({ on }) => on.test(line))
   const [fault] = index < 0 ? [] : state.faults.splice(index, 1)
   const reply: DirectoryReply =

@@ -2,8 +2,7 @@
 import type { Platform } from '../../platform/platform.ts'
 import { RemoteFailure, type RemoteUser } from './driver.ts'
 import { enginePolicy } from './policy.ts'
-import { forget, note, type Run } from './run.ts'
-import { ageMs, idOf, type StepResult } from './steps.ts'
+import { ageMs, forget, idOf, note, type Run, type StepResult } from './run.ts'
 
 /**
  * A deleted mailbox is deleted there at once, because its seat costs until then; a restore takes that back within the
@@ -76,7 +75,11 @@ export async function bringBack(platform: Platform, run: Run): Promise<StepResul
     return 'again'
   }
   const user = await driver.get(idOf(run))
-  if (user === null) throw new RemoteFailure('rejected', 'The user is gone there, and cannot be restored.')
+  if (user === null) {
+    // What was deleted a moment ago is not yet among the deleted for every reader.
+    if (ageMs(platform, run) < enginePolicy.alarmAfterMs) return 'wait'
+    throw new RemoteFailure('rejected', 'The user is gone there, and cannot be restored.')
+  }
   if (user.state === 'deleted') await driver.restore(user.id)
   await note(platform, run, { state: 'propagating', restorableUntil: null, failure: null })
   return 'wait'

@@ -10,9 +10,10 @@ import { isId, newId } from '../../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { RemoteFailure } from './driver.ts'
-import { type ConnectionService, type ConnectionSettings, openDriver, remoteKinds } from './drivers.ts'
+import { type ConnectionService, openDriver, remoteKinds } from './drivers.ts'
 import { wakeConnections } from './jobs.ts'
 import { enginePolicy } from './policy.ts'
+import type { ConnectionSettings } from './settings.ts'
 import type { ServiceConnectionsTable } from './tables.ts'
 
 export type Connection = Selectable<ServiceConnectionsTable>

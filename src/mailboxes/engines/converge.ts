@@ -7,8 +7,7 @@ import type { EngineChange } from '../engines.ts'
 import { concernsConnection } from './connection-health.ts'
 import { RemoteFailure, type RemoteUser } from './driver.ts'
 import { enginePolicy } from './policy.ts'
-import { note, type Run } from './run.ts'
-import { ageMs, idOf, type StepResult } from './steps.ts'
+import { ageMs, idOf, note, type Run, type StepResult } from './run.ts'
 import { aliasesOf, namesOf, passwordOf, pictureOf } from './wanted.ts'
 
 /** A suspended user may not be changed: the state comes first. An alias may be the address that was left. */

@@ -6,21 +6,7 @@ import { googleCapabilities, openGoogle } from './google/google.ts'
 import { checkGoogleSettings, googleSettingsOf } from './google/settings.ts'
 import { microsoftCapabilities, openMicrosoft } from './microsoft/microsoft.ts'
 import { checkMicrosoftSettings, microsoftSecretOf, microsoftSettingsOf } from './microsoft/settings.ts'
-
-/** The settings of all services, by which a connection is told its tenant. */
-export const settingNames = [
-  'admin_email',
-  'client_email',
-  'client_id',
-  'customer_id',
-  'org_unit_path',
-  'sku_part_number',
-  'tenant_id',
-  'usage_location',
-] as const
-
-/** What is no secret, as callers give it, it is kept, and it is shown. */
-export type ConnectionSettings = Partial<Record<(typeof settingNames)[number], string>>
+import type { ConnectionSettings } from './settings.ts'
 
 type Kind = {
   capabilities: EngineCapabilities

@@ -31,6 +31,7 @@ export async function observeAll(platform: Platform): Promise<void> {
         name: 'engines.observe' as const,
         payload: { connection_id: id },
         key: `engines.observe:${id}`,
+        queue: 'engines.observe', // one after another: a large tenant takes minutes
       })),
     )
   })

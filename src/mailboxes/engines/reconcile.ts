@@ -7,8 +7,8 @@ import { RemoteFailure, type RemoteFailureKind } from './driver.ts'
 import { wakeConnections } from './jobs.ts'
 import { enginePolicy } from './policy.ts'
 import { isUnderWay } from './remote-states.ts'
-import { ClaimLost, note, type Run } from './run.ts'
-import { ageMs, step } from './steps.ts'
+import { ageMs, ClaimLost, note, type Run } from './run.ts'
+import { step } from './steps.ts'
 import { presenceOf } from './wanted.ts'
 
 /** The job: works on mailboxes of a connection that are due, for a while. */
@@ -70,7 +70,7 @@ async function settle(platform: Platform, run: Run): Promise<void> {
     .select('mailbox_id')
     .where('mailbox_id', '=', run.mailbox.id)
     .executeTakeFirst()
-  if (isLeft) await note(platform, run, { attempts: 0, nextAttemptAt: null })
+  if (isLeft) await note(platform, run, { attempts: 0, nextAttemptAt: null, isLate: false })
 }
 
 /** The service needs time: pauses grow, long waiting is told, and ends. */
@@ -124,6 +124,7 @@ async function giveUp(platform: Platform, run: Run, failure: RemoteFailure): Pro
     failure,
     attempts: 0,
     nextAttemptAt: null,
+    isLate: false,
     ...(isOver && !isForgotten ? { state: 'failed' as const, mailboxState: 'failed' as const } : {}),
   })
   if (!concernsConnection(failure)) await noteWorking(platform, run.claim.connection.id)

@@ -14,6 +14,9 @@ import type { Observed } from './tables.ts'
 
 export type Run = { claim: Claim; driver: RemoteDriver; mailbox: Mailbox; remote: Remote }
 
+/** again: there is a next step. wait: the service needs time. done: nothing is left to do. */
+export type StepResult = 'again' | 'wait' | 'done'
+
 /** The claim was taken over: the run ends without a word. */
 export class ClaimLost extends Error {}
 
@@ -172,4 +175,15 @@ export async function forget(platform: Platform, run: Run): Promise<void> {
     .where('mailbox_id', '=', run.mailbox.id)
     .where('claim_id', '=', run.claim.id)
     .execute()
+}
+
+/** The id of a user that was noted. */
+export function idOf({ remote }: Run): string {
+  if (remote.remote_id === null) throw new Error(`the mailbox ${remote.mailbox_id} has no id at its service`)
+  return remote.remote_id
+}
+
+/** For how long it has been in its state, in ms. */
+export function ageMs({ clock }: Platform, { remote }: Run): number {
+  return clock.now().getTime() - remote.state_changed_at.getTime()
 }

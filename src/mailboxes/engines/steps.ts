@@ -7,11 +7,8 @@ import { bringAway, bringBack } from './away.ts'
 import { converge } from './converge.ts'
 import { RemoteFailure, type RemoteUser } from './driver.ts'
 import { enginePolicy } from './policy.ts'
-import { note, type Run } from './run.ts'
+import { ageMs, idOf, note, type Run, type StepResult } from './run.ts'
 import { namesOf, passwordOf, presenceOf } from './wanted.ts'
-
-/** again: there is a next step. wait: the service needs time. done: nothing is left to do. */
-export type StepResult = 'again' | 'wait' | 'done'
 
 /** @throws RemoteFailure. */
 export async function step(platform: Platform, run: Run): Promise<StepResult> {
@@ -92,15 +89,4 @@ async function awaitReady(platform: Platform, run: Run): Promise<StepResult> {
     mailboxState: 'active',
   })
   return 'again'
-}
-
-/** The id of a user that was noted. */
-export function idOf({ remote }: Run): string {
-  if (remote.remote_id === null) throw new Error(`the mailbox ${remote.mailbox_id} has no id at its service`)
-  return remote.remote_id
-}
-
-/** For how long it has been in its state, in ms. */
-export function ageMs({ clock }: Platform, { remote }: Run): number {
-  return clock.now().getTime() - remote.state_changed_at.getTime()
 }

@@ -1,8 +1,9 @@
 /** The tables of services elsewhere: connections to tenants, and what is there of each mailbox. */
 import type { ColumnType, Generated } from 'kysely'
 import type { RemoteFailureKind, RemoteService } from './driver.ts'
-import type { ConnectionService, ConnectionSettings } from './drivers.ts'
+import type { ConnectionService } from './drivers.ts'
 import type { RemoteState } from './remote-states.ts'
+import type { ConnectionSettings } from './settings.ts'
 
 /** What lets a workspace into its tenant at a service. */
 export type ServiceConnectionsTable = {

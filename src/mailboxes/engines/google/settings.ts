@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto'
 import { member, textOf } from '../../../domains/dns-hosts/json.ts'
 import { Refusal } from '../../../platform/errors.ts'
 import { parseAddress } from '../../address.ts'
-import type { ConnectionSettings } from '../drivers.ts'
+import type { ConnectionSettings } from '../settings.ts'
 
 export type GoogleSettings = {
   /** A super admin of the Workspace, whom the service account acts for. */
