@@ -45,6 +45,10 @@ const Settings = Type.Object(
     client_email: setting('google: the service account; may be left out with a JSON key file.'),
     customer_id: setting('google: the Workspace’s id; the admin’s own if left out.'),
     org_unit_path: setting('google: where new users are put, as in /outreach; at the top if left out.'),
+    tenant_id: setting('microsoft: the directory (tenant) id, or a domain of the tenant.'),
+    client_id: setting('microsoft: the application (client) id.'),
+    usage_location: setting('microsoft: the country of the users as two letters, as in DE.'),
+    sku_part_number: setting('microsoft: the licence that each user gets, as in EXCHANGESTANDARD.'),
   },
   closed,
 )
@@ -54,7 +58,7 @@ const Secret = Type.String({
   minLength: 1,
   maxLength: secretLengthMax,
   description:
-    'google: the service account’s private key in PEM, or its whole JSON key file. It is never shown.',
+    'google: the service account’s private key in PEM, or its whole JSON key file. microsoft: the value of a client secret, or a certificate and its private key in PEM. It is never shown.',
 })
 const IsDefault = Type.Optional(
   Type.Boolean({

@@ -18,6 +18,7 @@ test('a generated password has at least 128 bits, passes its own check, and does
   for (const password of made) {
     assert.ok(Buffer.from(password, 'base64url').length * 8 >= 128)
     assert.match(password, /^[\w-]+$/, 'clients and files take it as it is')
+    assert.match(password, /^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)/, 'Microsoft wants three sorts of characters')
     requireStrongPassword(password, 'ann@demo.test')
   }
 })

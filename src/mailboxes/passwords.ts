@@ -18,8 +18,16 @@ export type StoredPassword = {
 const generatedBytes = 18 // 144 bits, above the 128 that a fast check needs
 const bytesMax = 256
 
+/**
+ * With letters of both cases and a digit, as services elsewhere want it, and none of base64url's marks in front, which
+ * spreadsheets take for a formula: the few without are drawn again.
+ */
 export function generatePassword(): string {
-  return randomBytes(generatedBytes).toString('base64url')
+  const sorts = [/[a-z]/, /[A-Z]/, /\d/, /^[A-Za-z\d]/]
+  for (;;) {
+    const password = randomBytes(generatedBytes).toString('base64url')
+    if (sorts.every((sort) => sort.test(password))) return password
+  }
 }
 
 /**

@@ -58,6 +58,8 @@ const changes: Readonly<Record<(typeof order)[number], Change>> = {
   async state(_, run, user) {
     const suspended = run.mailbox.state === 'suspended'
     if (suspended !== (user.state === 'suspended')) await run.driver.update(user.id, { suspended })
+    // A licence that somebody took away, perhaps.
+    if (user.problem !== null) await run.driver.complete?.(user.id)
   },
   async address(platform, run, user) {
     const { address } = run.mailbox

@@ -61,6 +61,11 @@ export type RemoteDriver = {
    */
   listUsers(cursor: string | null): Promise<RemoteUserPage>
   create(wanted: WantedUser): Promise<RemoteUser>
+  /**
+   * Does what a user that is there still lacks to get its mailbox, such as a licence: `create` or `restore` may have
+   * ended before that. Only where they have more than one step.
+   */
+  complete?(id: string): Promise<void>
   update(id: string, changes: RemoteUserChanges): Promise<void>
   setPassword(id: string, password: string): Promise<void>
   addAlias(id: string, alias: string): Promise<void>

@@ -4,6 +4,8 @@ import type { EngineCapabilities } from '../engines.ts'
 import type { RemoteDriver } from './driver.ts'
 import { googleCapabilities, openGoogle } from './google/google.ts'
 import { checkGoogleSettings, googleSettingsOf } from './google/settings.ts'
+import { microsoftCapabilities, openMicrosoft } from './microsoft/microsoft.ts'
+import { checkMicrosoftSettings, microsoftSecretOf, microsoftSettingsOf } from './microsoft/settings.ts'
 import type { ConnectionSettings } from './settings.ts'
 
 type Kind = {
@@ -28,12 +30,21 @@ export const remoteKinds = {
         now: () => clock.now(),
       }),
   },
+  microsoft: {
+    capabilities: microsoftCapabilities,
+    check: checkMicrosoftSettings,
+    open: ({ config }, settings, secret) =>
+      openMicrosoft(microsoftSettingsOf(settings), microsoftSecretOf(secret), {
+        graphUrl: config.microsoftGraphUrl,
+        loginUrl: config.microsoftLoginUrl,
+      }),
+  },
 } as const satisfies Record<string, Kind>
 
 /** The services that can be connected. */
 export type ConnectionService = keyof typeof remoteKinds
 
-export const connectionServices = ['google'] as const satisfies readonly ConnectionService[]
+export const connectionServices = ['google', 'microsoft'] as const satisfies readonly ConnectionService[]
 
 /** @param connection as it is kept. */
 export function openDriver(

@@ -78,6 +78,7 @@ async function awaitReady(platform: Platform, run: Run): Promise<StepResult> {
     throw new RemoteFailure('rejected', 'The user was deleted there before it was ready.')
   }
   if (!user.isReady) {
+    if (user.problem !== null) await run.driver.complete?.(user.id)
     await note(platform, run, { user })
     return 'wait'
   }
