@@ -2,9 +2,10 @@
  * Mailbox passwords. They must be shown again (clients are set up with them, and they are exported), so that
  * each is sealed; it is checked by an HMAC under a key of the same vault (decision 0015).
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import { Refusal } from '../platform/errors.ts'
 import { passwordProblem } from '../platform/password-strength.ts'
+import { randomBytes } from '../platform/random.ts'
 import type { Vault } from '../platform/vault.ts'
 
 export type StoredPassword = {
