@@ -12,11 +12,12 @@ import { type ErrorCode, type FieldProblem, Refusal } from '../platform/errors.t
 import { eventsStatement } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { Address } from './address.ts'
 import { changedDetails, type DetailChanges, type Details, noDetails } from './details.ts'
 import { engineOf, unavailableServices } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
-import { generatePassword, requireStrongPassword, storePassword } from './passwords.ts'
+import { generatePassword, requireStrongPassword, type StoredPassword, storePassword } from './passwords.ts'
 import { periodAfter } from './periods.ts'
 import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
@@ -76,17 +77,15 @@ export async function provisionMailboxes(
   const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
+  let writing: Promise<void> = Promise.resolve()
   for (let at = 0; at < candidates.length; at += rowsPerStatement) {
-    await insertCandidates(
-      platform,
-      tx,
-      scope,
-      candidates.slice(at, at + rowsPerStatement),
-      { batchId, by },
-      results,
-      fail,
-    )
+    const some = prepare(platform, scope, candidates.slice(at, at + rowsPerStatement), { batchId, by })
+    // The database writes those before while these are prepared, and both take about as long.
+    const [winners] = await Promise.all([claim(tx, some, fail), writing])
+    writing = insertClaimed(platform, tx, winners, by, results)
+    writing.catch(() => undefined) // it is waited for in the next turn
   }
+  await writing
   return items.map((_, index) => {
     const result = results.get(index)
     if (!result) throw new Error('an item of the batch has no result')
@@ -214,30 +213,35 @@ function addressTaken(address: string): Refusal {
 
 type Making = { batchId: string | null; by: Fulfilment }
 
-async function insertCandidates(
+/** A mailbox that is ready to be written, but for its address. */
+type Prepared = { candidate: Candidate; row: Mailbox; password: StoredPassword }
+
+function prepare(
   platform: Platform,
-  tx: Tx,
   scope: Scope,
   candidates: readonly Candidate[],
   making: Making,
-  results: Map<number, ProvisionResult>,
-  fail: Fail,
-): Promise<void> {
+): Prepared[] {
   const now = platform.clock.now()
-  const winners = await claim(
-    tx,
-    candidates,
-    (candidate) => mailboxRow(platform, scope, candidate, making, now),
-    fail,
-  )
+  return candidates.map((candidate) => {
+    const row = mailboxRow(platform, scope, candidate, making, now)
+    const password = candidate.item.password ?? generatePassword()
+    return { candidate, row, password: storePassword(platform.vault, row.id, password) }
+  })
+}
+
+async function insertClaimed(
+  platform: Platform,
+  tx: Tx,
+  winners: readonly Prepared[],
+  by: Fulfilment,
+  results: Map<number, ProvisionResult>,
+): Promise<void> {
   const rows = winners.map(({ row }) => row)
   if (rows.length === 0) return
   await together(tx, [
     mailboxesStatement(rows),
-    passwordsStatement(
-      platform,
-      winners.map(({ candidate, row }) => ({ row, password: candidate.item.password ?? generatePassword() })),
-    ),
+    passwordsStatement(platform, winners),
     eventsStatement(
       platform,
       tx,
@@ -250,7 +254,7 @@ async function insertCandidates(
       })),
     ),
   ])
-  await provisionEngines(platform, tx, rows, making.by)
+  await provisionEngines(platform, tx, rows, by)
   for (const { candidate, row } of winners) {
     results.set(candidate.index, { status: row.state === 'active' ? 'created' : 'pending', mailbox: row })
   }
@@ -302,33 +306,30 @@ function firstState(platform: Platform, domain: Domain, service: Service): Mailb
   return engineOf(platform, service)?.isImmediate === true ? 'active' : 'provisioning'
 }
 
-type Claimed = { candidate: Candidate; row: Mailbox }
-
 /** Takes the address of each, and draws a random one that is taken again. @returns those that have theirs. */
-async function claim(
-  tx: Tx,
-  candidates: readonly Candidate[],
-  toRow: (candidate: Candidate) => Mailbox,
-  fail: Fail,
-): Promise<Claimed[]> {
-  const winners: Claimed[] = []
-  let open = candidates
+async function claim(tx: Tx, prepared: readonly Prepared[], fail: Fail): Promise<Prepared[]> {
+  const winners: Prepared[] = []
+  let open = prepared
   for (let draws = 1; open.length > 0; draws++) {
-    const made = open.map((candidate) => ({ candidate, row: toRow(candidate) }))
     const won = await claimAddresses(
       tx,
-      made.map(({ row }) => row),
+      open.map(({ row }) => row),
     )
-    winners.push(...made.filter(({ row }) => won.has(row.address)))
-    open = made.flatMap(({ candidate, row }) => {
-      if (won.has(row.address)) return []
-      const address = draws < drawsMax ? (candidate.redraw?.() ?? null) : null
-      if (address !== null) return [{ ...candidate, address }]
-      fail(candidate.index, addressTaken(row.address))
+    winners.push(...open.filter(({ row }) => won.has(row.address)))
+    open = open.flatMap((one) => {
+      if (won.has(one.row.address)) return []
+      const address = draws < drawsMax ? (one.candidate.redraw?.() ?? null) : null
+      if (address !== null) return [withAddress(one, address)]
+      fail(one.candidate.index, addressTaken(one.row.address))
       return []
     })
   }
   return winners
+}
+
+function withAddress({ candidate, row, password }: Prepared, { address }: Address): Prepared {
+  const search_text = searchTextOf({ ...row, address })
+  return { candidate, row: { ...row, address, search_text }, password }
 }
 
 /** Takes the addresses that are free. @returns those that are ours now. */
@@ -389,11 +390,8 @@ function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown> {
       signature_html text, custom_fields jsonb, recovery_email text, recovery_phone text)`
 }
 
-function passwordsStatement(
-  platform: Platform,
-  entries: readonly { row: Mailbox; password: string }[],
-): RawBuilder<unknown> {
-  const stored = entries.map(({ row, password }) => storePassword(platform.vault, row.id, password))
+function passwordsStatement(platform: Platform, entries: readonly Prepared[]): RawBuilder<unknown> {
+  const stored = entries.map(({ password }) => password)
   return sql`/* prepared insert_mailbox_passwords */
     insert into mailbox_passwords (mailbox_id, name, scheme, verifier, key_id, sealed_password, created_at)
     select mailbox_id, 'primary', 'hmac-sha256', verifier, key_id, sealed_password, ${platform.clock.now()}
