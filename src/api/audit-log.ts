@@ -1,4 +1,4 @@
-/** /v1/audit-log: who changed what. */
+/** /v1/audit-log: who changed what, and taking it back. */
 import { type Static, Type } from 'typebox'
 import {
   type AuditEntry,
@@ -7,12 +7,20 @@ import {
   listAuditLog,
   listOrganizationAuditLog,
 } from '../accounts/audit-log.ts'
+import type { Scope } from '../accounts/principals.ts'
+import { getMailbox } from '../mailboxes/mailboxes.ts'
+import { canBeUndone, undoChange } from '../mailboxes/undo.ts'
+import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf, scopeOf } from './caller.ts'
-import { readProblems } from './problem-view.ts'
+import { mutate } from './mutate.ts'
+import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
+import { postProblems, readProblems } from './problem-view.ts'
 import {
+  AnyOf,
   type Api,
   closed,
+  emptyBodyIsObject,
   Id,
   Moment,
   Nullable,
@@ -35,10 +43,16 @@ const AuditEntryView = Type.Object(
       additionalProperties: true,
       description: 'What the event says.',
     }),
+    undoable: Type.Boolean({
+      description:
+        'Whether there is an opposite of it, for `POST …/undo`; a preview says whether it works now.',
+    }),
     created_at: Moment,
   },
   { title: 'AuditEntry' },
 )
+
+const EntryPath = Type.Object({ entry: Type.String({ description: 'Its id.' }) })
 
 const AuditQuery = Type.Object(
   {
@@ -97,12 +111,63 @@ export function auditLogRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Get an entry of the audit log',
         tags,
-        params: Type.Object({ entry: Type.String({ description: 'Its id.' }) }),
+        params: EntryPath,
         response: { 200: AuditEntryView, ...readProblems('audit_entry_not_found') },
       },
     },
     async (request) => entryView(await getAuditEntry(platform.db, scopeOf(request), request.params.entry)),
   )
+  undoRoute(app, platform)
+}
+
+function undoRoute(app: Api, platform: Platform): void {
+  app.post(
+    '/v1/audit-log/:entry/undo',
+    {
+      preValidation: emptyBodyIsObject,
+      schema: {
+        summary: 'Take a change back',
+        description:
+          'Does the opposite, with all of its checks and in your own name. What has changed since is not overwritten. ' +
+          'Passwords, purges and pictures cannot be taken back.',
+        tags,
+        params: EntryPath,
+        body: Type.Object(
+          { preview: Type.Optional(Type.Boolean({ description: 'Only say what would happen.' })) },
+          closed,
+        ),
+        response: {
+          200: OrPreview(AuditEntryView),
+          ...postProblems(
+            'audit_entry_not_found',
+            'undo_impossible',
+            'undo_conflict',
+            'mailbox_state_conflict',
+          ),
+        },
+      },
+      config: { documented: { replies: { 200: AnyOf(AuditEntryView, PreviewView) } } },
+    },
+    async (request, reply) => {
+      const scope = scopeOf(request)
+      const { entry: id } = request.params
+      if (request.body.preview === true) {
+        return preview(platform, reply, async (tx) => {
+          const { mailbox_id } = await undoChange(platform, tx, scope, id)
+          return { objects: mailbox_id === null ? [] : [await touched(platform, tx, scope, mailbox_id)] }
+        })
+      }
+      return mutate(platform, request, reply, async (tx) => ({
+        status: 200,
+        body: entryView(await undoChange(platform, tx, scope, id)),
+      }))
+    },
+  )
+}
+
+async function touched(platform: Platform, tx: Tx, scope: Scope, mailboxId: string): Promise<TouchedObject> {
+  const { id, address: name, state } = await getMailbox(platform, scope, mailboxId, tx)
+  return { type: 'mailbox', action: 'update', id, name, state }
 }
 
 function filterOf(query: Static<typeof AuditQuery>): AuditFilter {
@@ -124,6 +189,7 @@ function entryView(entry: AuditEntry): Static<typeof AuditEntryView> {
     actor: entry.actor,
     action: entry.action,
     data: entry.data,
+    undoable: canBeUndone(entry),
     created_at: entry.created_at.toISOString(),
   }
 }

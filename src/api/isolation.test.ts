@@ -312,6 +312,8 @@ const routes: [method: string, path: (ref: string) => string, body?: object][] =
   ['GET', (ref) => `/v1/mailboxes?domain=${ref}`],
   ['GET', (ref) => `/v1/batches/${ref}`],
   ['GET', (ref) => `/v1/audit-log/${ref}`],
+  ['POST', (ref) => `/v1/audit-log/${ref}/undo`],
+  ['POST', (ref) => `/v1/audit-log/${ref}/undo`, { preview: true }],
   ['GET', (ref) => `/v1/identities/${ref}`],
   ['PATCH', (ref) => `/v1/identities/${ref}`, { description: 'x' }],
   ['PATCH', (ref) => `/v1/identities/${ref}`, { handle: 'other-agent', preview: true }],

@@ -56,6 +56,24 @@ export async function addAlias(
   return row
 }
 
+/** Makes a deleted alias again, as it was. @throws Refusal undo_impossible for one whose time is over, and as addAlias. */
+export async function restoreAlias(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  deleted: Pick<ExtraAddress, 'address' | 'description' | 'enabled' | 'expires_at'>,
+): Promise<ExtraAddress> {
+  const { address, description, enabled, expires_at } = deleted
+  if (expires_at !== null && expires_at <= platform.clock.now()) {
+    throw new Refusal('undo_impossible', `${address} would have ended by now.`)
+  }
+  const alias = await addAlias(platform, tx, scope, ref, address, description)
+  if (enabled && expires_at === null) return alias
+  await tx.updateTable('addresses').set({ enabled, expires_at }).where('address', '=', address).execute()
+  return { ...alias, enabled, expires_at }
+}
+
 /** Asked with the mailbox locked. @throws Refusal address_limit_reached. */
 export async function requireRoomForAlias(tx: Tx, mailboxId: string): Promise<void> {
   const { count } = await tx

@@ -39,6 +39,7 @@ export async function putForwarding(
   const domain = mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1)
   const from = { address: mailbox.address, domain, workspaceId: mailbox.workspace_id }
   const targets = await requireTargets(platform, tx, from, wanted.targets)
+  const before = await forwardingOf(tx, mailbox.id)
   await tx.deleteFrom('mailbox_forwards').where('mailbox_id', '=', mailbox.id).execute()
   if (targets.length > 0) {
     const common = { mailbox_id: mailbox.id, keep_copy: wanted.keepCopy, created_at: platform.clock.now() }
@@ -49,6 +50,8 @@ export async function putForwarding(
   }
   const { keepCopy } = wanted
   const data = { mailbox_id: mailbox.id, targets, keep_copy: keepCopy }
-  await appendEvents(platform, tx, [{ type: 'mailbox.forwarding_changed', ...subject(mailbox), data }])
+  await appendEvents(platform, tx, [
+    { type: 'mailbox.forwarding_changed', ...subject(mailbox), data, before },
+  ])
   return { targets, keepCopy: targets.length === 0 || keepCopy }
 }

@@ -12,6 +12,7 @@ import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
+import { editOf } from './edits.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
@@ -166,6 +167,7 @@ export async function updateMailbox(
       type: 'mailbox.updated',
       ...subject(mailbox),
       data: { mailbox_id: mailbox.id, address: mailbox.address },
+      before: editOf(before, mailbox),
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'details')

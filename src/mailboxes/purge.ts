@@ -65,6 +65,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
     await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
+    await tx.updateTable('audit_log').set({ before: null }).where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)

@@ -13,6 +13,8 @@ export type AuditLogTable = {
   /** The event's type. */
   action: string
   data: ColumnType<unknown, string, never>
+  /** What was there, where undoing it needs more than `data`; goes with the mailbox. */
+  before: ColumnType<unknown, string | null, null>
   created_at: Date
 }
 
@@ -32,6 +34,7 @@ export const auditMigrations: Migrations = {
       actor text not null,
       action text not null,
       data jsonb not null,
+      before jsonb,
       created_at timestamptz not null
     )`,
     'create index audit_log_workspace on audit_log (workspace_id, id)',

@@ -26,6 +26,8 @@ export const errorCatalogue = {
   workspace_not_found: { status: 404, title: 'Workspace not found' },
   workspace_not_empty: { status: 409, title: 'The workspace still has domains' },
   workspace_is_default: { status: 409, title: 'The default workspace cannot be deleted' },
+  undo_impossible: { status: 409, title: 'This cannot be undone' },
+  undo_conflict: { status: 409, title: 'It has been changed since, and is not undone' },
   audit_entry_not_found: { status: 404, title: 'Entry of the audit log not found' },
   api_key_not_found: { status: 404, title: 'API key not found' },
   member_not_found: { status: 404, title: 'Member not found' },

@@ -23,6 +23,8 @@ export type NewEvent = {
     /** Who causes it, for the listeners of this process; it is not written down. */
     origin?: symbol
     data: EventTypes[T]
+    /** What was there, for who undoes it: in the audit log alone, as it may hold what is nobody else's business. */
+    before?: object
   }
 }[EventType]
 
@@ -45,9 +47,10 @@ export function eventsStatement(
     workspace_id: event.workspaceId,
     mailbox_id: event.mailboxId ?? null,
     data: event.data,
+    before: event.before ?? null,
   }))
   const news = sql`json_to_recordset(${JSON.stringify(rows)}::json) as new (
-      id uuid, type text, organization_id uuid, workspace_id uuid, mailbox_id uuid, data jsonb
+      id uuid, type text, organization_id uuid, workspace_id uuid, mailbox_id uuid, data jsonb, before jsonb
     )`
   const now = platform.clock.now()
   const actor = actorOf(tx)
@@ -60,8 +63,8 @@ export function eventsStatement(
   return sql`/* prepared insert_audited_events */
     with news as materialized (select * from ${news}),
     audited as (
-      insert into audit_log (id, organization_id, workspace_id, mailbox_id, actor, action, data, created_at)
-      select id, organization_id, workspace_id, mailbox_id, ${actor}::text, type, data, ${now}::timestamptz
+      insert into audit_log (id, organization_id, workspace_id, mailbox_id, actor, action, data, before, created_at)
+      select id, organization_id, workspace_id, mailbox_id, ${actor}::text, type, data, before, ${now}::timestamptz
       from news where not (type like any (${unaudited.map((prefix) => `${prefix}%`)}::text[]))
     )
     insert into events (id, node_id, type, organization_id, workspace_id, mailbox_id, data, created_at)

@@ -1,0 +1,57 @@
+/** Edits of what is said of a mailbox: which fields changed, and how they are taken back. */
+import { isDeepStrictEqual } from 'node:util'
+import type { MailboxChanges } from './mailboxes.ts'
+import type { Mailbox } from './provision.ts'
+
+const editableFields = [
+  'display_name',
+  'first_name',
+  'last_name',
+  'tags',
+  'notes',
+  'signature_text',
+  'signature_html',
+  'custom_fields',
+  'recovery_email',
+  'recovery_phone',
+  'next_period',
+] as const
+
+export type EditedFields = Partial<Pick<Mailbox, (typeof editableFields)[number]>>
+
+/** The fields that changed, as they were and as they are. */
+export type Edit = { was: EditedFields; became: EditedFields }
+
+export function editOf(before: Mailbox, after: Mailbox): Edit {
+  const changed = editableFields.filter((field) => !isDeepStrictEqual(before[field], after[field]))
+  const pick = (mailbox: Mailbox): EditedFields =>
+    Object.fromEntries(changed.map((field) => [field, mailbox[field]]))
+  return { was: pick(before), became: pick(after) }
+}
+
+/** Whether the fields are still as the edit left them. */
+export function isStill(mailbox: Mailbox, { became }: Edit): boolean {
+  return editableFields.every(
+    (field) => !(field in became) || isDeepStrictEqual(mailbox[field], became[field]),
+  )
+}
+
+/** The changes that bring back what was. */
+export function takenBack(mailbox: Mailbox, { was, became }: Edit): MailboxChanges {
+  const { signature_text: text, signature_html: html, recovery_email: email, recovery_phone: phone } = was
+  const { custom_fields: fields } = was
+  const added = Object.keys(became.custom_fields ?? {}).filter((key) => !(key in (fields ?? {})))
+  return {
+    ...(was.display_name === undefined ? {} : { displayName: was.display_name }),
+    ...(was.first_name === undefined ? {} : { firstName: was.first_name }),
+    ...(was.last_name === undefined ? {} : { lastName: was.last_name }),
+    ...(was.tags === undefined ? {} : { tags: was.tags }),
+    ...(was.notes === undefined ? {} : { notes: was.notes }),
+    ...(fields === undefined
+      ? {}
+      : { customFields: { ...fields, ...Object.fromEntries(added.map((key) => [key, null])) } }),
+    signature: { ...(text === undefined ? {} : { text }), ...(html === undefined ? {} : { html }) },
+    recovery: { ...(email === undefined ? {} : { email }), ...(phone === undefined ? {} : { phone }) },
+    ...(was.next_period === undefined ? {} : { period: was.next_period ?? mailbox.period }),
+  }
+}
