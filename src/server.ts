@@ -12,7 +12,7 @@ import { startRecipientResolver } from './delivery/recipients.ts'
 import { startSpamTraining } from './delivery/spam/training.ts'
 import { startCertificates } from './domains/certificates/serve.ts'
 import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
-import { startZoneStore } from './domains/zones/store.ts'
+import { startZoneStore, type ZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startLastUses } from './mailboxes/last-uses.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
@@ -65,9 +65,13 @@ export async function startServer(config: Config): Promise<Server> {
   const uses = startLastUses(platform)
   stack.defer(() => uses.stop())
   const tls = stack.use(await startCertificates(platform)).tls
-  await startDns(platform, stack)
+  // Many zones take seconds to read, most of them waiting for the database: the rest starts meanwhile.
+  const zones = readZones(platform, stack)
   await startMail(platform, tls, stack)
-  await startHttp(platform, tls, stack)
+  let isReady = false
+  await startHttp(platform, tls, stack, () => isReady)
+  if (zones !== null) await startDns(platform, await zones, stack)
+  isReady = true
   const endpoints = endpointsOf(config, platform.ports)
   // Deferred last, so that it goes first: nobody is sent to a server that is stopping.
   stack.defer(() => rm(endpointsFile, { force: true }))
@@ -82,14 +86,22 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
-async function startDns(platform: Platform, stack: AsyncDisposableStack): Promise<void> {
+/** @returns null where this node answers no questions. */
+function readZones(platform: Platform, stack: AsyncDisposableStack): Promise<ZoneStore> | null {
+  const { config } = platform
+  if (!config.roles.has('dns') || config.dnsPort === null) return null
+  const store = startZoneStore(platform, { readSigners: (ids) => readSigners(platform, ids) })
+  const started = store.catch(() => null) // who waits for the store is told
+  stack.defer(async () => (await started)?.stop())
+  return store
+}
+
+async function startDns(platform: Platform, store: ZoneStore, stack: AsyncDisposableStack): Promise<void> {
   const { config, ports } = platform
-  if (!config.roles.has('dns') || config.dnsPort === null) return
-  const store = await startZoneStore(platform, { readSigners: (ids) => readSigners(platform, ids) })
-  stack.defer(() => store.stop())
   const { handleOther, isPrivate, stop } = startTransfers(platform, store)
   stack.defer(stop)
   const { host, dnsPort: port } = config
+  if (port === null) return
   const listener = await startDnsListener(platform, { host, port, store, handleOther, isPrivate })
   stack.defer(() => listener.stop())
   ports.dns = listener.port
@@ -148,7 +160,12 @@ async function startMail(platform: Platform, tls: TlsStore, stack: AsyncDisposab
   }
 }
 
-async function startHttp(platform: Platform, tls: TlsStore, stack: AsyncDisposableStack): Promise<void> {
+async function startHttp(
+  platform: Platform,
+  tls: TlsStore,
+  stack: AsyncDisposableStack,
+  isReady: () => boolean,
+): Promise<void> {
   const { config, ports } = platform
   if (!config.roles.has('http')) return
   const { host } = config
@@ -164,7 +181,7 @@ async function startHttp(platform: Platform, tls: TlsStore, stack: AsyncDisposab
     authenticator,
     host,
     port: config.httpPort,
-    isReady: () => true, // everything else has started before it
+    isReady,
     front: (request, response) => answerFront(platform, request, response),
   })
   stack.defer(() => api.stop())
