@@ -5,9 +5,10 @@ import { type Migrations, sqlMigration } from '../platform/migrations.ts'
 export const mailboxCredentialsMigrations: Migrations = {
   '0035_app_passwords': sqlMigration(
     // Of an app password; the primary one has none of these. scopes null: all.
-    `alter table mailbox_passwords add column id uuid unique, add column scopes text[], add column networks cidr[],
+    `alter table mailbox_passwords add column id uuid, add column scopes text[], add column networks cidr[],
       add column expires_at timestamptz, add column is_expiry_told boolean not null default false,
       add column last_used_at timestamptz, add column last_used_from inet`,
+    'create unique index mailbox_passwords_id on mailbox_passwords (id) where id is not null',
     `create index mailbox_passwords_expires_at on mailbox_passwords (expires_at)
       where expires_at is not null and not is_expiry_told`,
     ...loginGuardStatements,
