@@ -183,6 +183,20 @@ test('what an admin changes there is shown, and not undone', async () => {
   t.google.pageSizeMax = 500
 })
 
+test('a user that the service does not show keeps no other from being looked at', async () => {
+  const bob = `bob${made}@demo.test`
+  for (const address of [ann, bob]) await t.create(address)
+  await t.pass()
+  const users = [ann, bob].map((address) => t.google.user(address))
+  for (const user of users) user.deletedMs = t.google.now()
+  t.google.faults.push({ on: new RegExp(`^GET /users/${users[0]?.id}$`), status: 400, reason: 'invalid' })
+  await observe()
+  assert.equal(textAt(await t.remote(ann), 'state'), 'ready')
+  assert.equal(textAt(await t.remote(bob), 'state'), 'deleted')
+  const connection = (await t.api.call('GET', `/v1/service-connections/${t.connectionId}`)).json
+  assert.equal(textAt(connection, 'state'), 'working')
+})
+
 test('a suspension by the service is not undone by other changes, and shown when it cannot be', async () => {
   await t.create(ann)
   await t.pass()
