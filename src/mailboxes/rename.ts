@@ -31,7 +31,7 @@ export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null; followers:
 
 /**
  * Gives a mailbox another address. To the one that it has, nothing is done. An alias of its own may become its address.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted), address_invalid, address_taken,
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted, or its request failed), address_invalid, address_taken,
  * address_limit_reached, domain_not_found, domain_not_usable, service_unavailable, service_cannot, forbidden.
  */
 export async function renameMailbox(
@@ -51,6 +51,7 @@ export async function renameMailbox(
     throw new Refusal('mailbox_state_conflict', 'It is deleted: restore it first.')
   }
   requireRenamingService(platform, before)
+  await requireOwnAddress(tx, before)
   const domain = await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
   const days =
@@ -69,6 +70,7 @@ export async function renameMailbox(
     .where('id', '=', before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
+  await moveRequest(tx, mailbox)
   await tell(platform, tx, before, mailbox, alias)
   // One that waited for its old domain would wait for ever for a domain that is active already.
   if (mailbox.state === 'waiting_domain' && mailboxesOn(domain.state) === 'served') {
@@ -83,6 +85,19 @@ function requireRenamingService(platform: Platform, { service }: Mailbox): void 
     throw new Refusal('service_unavailable', `The service "${service}" is not set up on this platform.`)
   if (!engine.capabilities.rename) {
     throw new Refusal('service_cannot', `The service "${service}" cannot rename a mailbox by its interface.`)
+  }
+}
+
+/** A failed request has let its address go, and it may be somebody else's by now. */
+async function requireOwnAddress(tx: Tx, { id, address }: Mailbox): Promise<void> {
+  const own = await tx
+    .selectFrom('addresses')
+    .select('address')
+    .where('address', '=', address)
+    .where('mailbox_id', '=', id)
+    .executeTakeFirst()
+  if (!own) {
+    throw new Refusal('mailbox_state_conflict', 'Its request failed, and its address was let go.')
   }
 }
 
@@ -159,6 +174,15 @@ async function leaveAddress(
     .executeTakeFirstOrThrow()
   await announceAddresses(platform, tx, 'address.created', [{ organizationId: mailbox.organization_id, row }])
   return row
+}
+
+/** Whoever fulfils its request makes it under the new address. */
+async function moveRequest(tx: Tx, { id, address, domain_id, updated_at }: Mailbox): Promise<void> {
+  await tx
+    .updateTable('mailbox_requests')
+    .set({ address, domain_id, updated_at })
+    .where('mailbox_id', '=', id)
+    .execute()
 }
 
 async function tell(

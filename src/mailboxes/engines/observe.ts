@@ -7,7 +7,7 @@ import { transaction } from '../../platform/database.ts'
 import { addJobs } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Remote } from './claims.ts'
-import { driverOf, noteConnectionFailure, noteWorking } from './connection-health.ts'
+import { concernsConnection, driverOf, noteConnectionFailure, noteWorking } from './connection-health.ts'
 import type { Connection } from './connections.ts'
 import { type RemoteDriver, RemoteFailure, type RemoteUser } from './driver.ts'
 import { type ConnectionService, remoteKinds } from './drivers.ts'
@@ -87,8 +87,18 @@ async function observeMissing(
     .execute()
   for (const { remote_id: id } of rows) {
     if (id === null) continue
-    const user = await driver.get(id)
-    await noteSeen(platform, connection, [user ?? { ...nobody, id }])
+    const user = await lookUp(driver, id)
+    if (user !== 'refused') await noteSeen(platform, connection, [user ?? { ...nobody, id }])
+  }
+}
+
+/** One that the service does not show for reasons of its own does not keep the others from being looked at. */
+async function lookUp(driver: RemoteDriver, id: string): Promise<RemoteUser | null | 'refused'> {
+  try {
+    return await driver.get(id)
+  } catch (error) {
+    if (!(error instanceof RemoteFailure) || concernsConnection(error)) throw error
+    return 'refused'
   }
 }
 

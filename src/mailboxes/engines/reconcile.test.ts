@@ -1,13 +1,9 @@
 /** Crashes, nodes that are gone, many at a time, and what others change at the service. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { sql } from 'kysely'
-import sharp from 'sharp'
-import { type Tx, transaction } from '../../platform/database.ts'
 import { at, textAt } from '../../testing/test-api.ts'
 import { startTestGoogle, type TestGoogle } from '../../testing/test-google.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
-import { type EngineChange, tellEngines } from '../engines.ts'
 import { claimNext } from './claims.ts'
 import { driverOf } from './connection-health.ts'
 import { reconcileDue } from './due.ts'
@@ -152,61 +148,6 @@ test('a mailbox that is deleted while it is made does not stay there', async () 
   assert.notEqual(t.google.user(ann).deletedMs, null)
 })
 
-/** What another part of the core does when it changes a mailbox. */
-async function changed(
-  change: EngineChange,
-  write: (tx: Tx, mailboxId: string) => Promise<unknown>,
-): Promise<void> {
-  const { platform } = t.api
-  const { id } = await platform.db
-    .selectFrom('mailboxes')
-    .select('id')
-    .where('address', '=', ann)
-    .executeTakeFirstOrThrow()
-  await transaction(platform.db, async (tx) => {
-    await write(tx, id)
-    await tellEngines(platform, tx, [{ id, service: 'google' }], change)
-  })
-  await t.pass()
-}
-
-test('a picture comes as JPEG, and goes', async () => {
-  await t.create(ann)
-  await t.pass()
-  const image = { create: { width: 20, height: 10, channels: 4, background: '#ff000080' } } as const
-  const png = await sharp(image).png().toBuffer()
-  await changed('picture', (tx, id) =>
-    sql`insert into mailbox_pictures (mailbox_id, workspace_id, sha256, content_type, content, updated_at)
-      values (${id}, ${t.api.scope.workspaceId}, ${Buffer.alloc(32)}, 'image/png', ${png}, now())`.execute(
-      tx,
-    ),
-  )
-  const { photo } = t.google.user(ann)
-  assert.equal((await sharp(photo ?? Buffer.alloc(0)).metadata()).format, 'jpeg')
-  await changed('picture', (tx, id) => sql`delete from mailbox_pictures where mailbox_id = ${id}`.execute(tx))
-  assert.equal(t.google.user(ann).photo, null)
-})
-
-test('with another address the old one stays as an alias there for as long as it is one here', async () => {
-  await t.create(ann)
-  await t.pass()
-  const user = t.google.user(ann)
-  const old = ann
-  const next = `new-${ann}`
-  await changed('address', async (tx, id) => {
-    await sql`update addresses set kind = 'alias' where address = ${old}`.execute(tx)
-    await sql`insert into addresses (address, kind, workspace_id, domain_id, mailbox_id, created_at)
-      select ${next}, 'mailbox', workspace_id, domain_id, id, now() from mailboxes where id = ${id}`.execute(
-      tx,
-    )
-    await sql`update mailboxes set address = ${next} where id = ${id}`.execute(tx)
-  })
-  ann = next
-  assert.deepEqual([user.primaryEmail, user.aliases], [next, [old]])
-  await changed('aliases', (tx) => sql`delete from addresses where address = ${old}`.execute(tx))
-  assert.deepEqual(user.aliases, [])
-})
-
 async function observe(): Promise<void> {
   await observeAll(t.api.platform)
   await runJobs(t.api.platform)
@@ -240,6 +181,20 @@ test('what an admin changes there is shown, and not undone', async () => {
   assert.equal(second.primaryEmail, bob)
   assert.equal(third.deletedMs, null)
   t.google.pageSizeMax = 500
+})
+
+test('a user that the service does not show keeps no other from being looked at', async () => {
+  const bob = `bob${made}@demo.test`
+  for (const address of [ann, bob]) await t.create(address)
+  await t.pass()
+  const users = [ann, bob].map((address) => t.google.user(address))
+  for (const user of users) user.deletedMs = t.google.now()
+  t.google.faults.push({ on: new RegExp(`^GET /users/${users[0]?.id}$`), status: 400, reason: 'invalid' })
+  await observe()
+  assert.equal(textAt(await t.remote(ann), 'state'), 'ready')
+  assert.equal(textAt(await t.remote(bob), 'state'), 'deleted')
+  const connection = (await t.api.call('GET', `/v1/service-connections/${t.connectionId}`)).json
+  assert.equal(textAt(connection, 'state'), 'working')
 })
 
 test('a suspension by the service is not undone by other changes, and shown when it cannot be', async () => {
