@@ -94,6 +94,8 @@ declare module '../platform/events.ts' {
     'workspace.deleted': { workspace_id: string }
     'api_key.created': { api_key_id: string; name: string }
     'api_key.revoked': { api_key_id: string }
+    /** `remote_address`: from where somebody logged in. */
+    'session.created': { session_id: string; user_id: string; remote_address: string }
     'session.ended': { session_id: string }
     'user.created': { user_id: string }
     'user.deleted': { user_id: string }

@@ -245,6 +245,7 @@ test('create, get by id and address, list, change, remove', async () => {
     [
       'user.created',
       'member.added',
+      'session.created',
       ...Array.from({ length: 4 }, () => 'member.updated'),
       'member.removed',
       'user.deleted',
