@@ -9,7 +9,9 @@ import {
   removeMember,
   updateMember,
 } from '../accounts/members.ts'
+import { requireAdmin } from '../accounts/principals.ts'
 import { roles } from '../accounts/roles.ts'
+import { hashPersonalPassword } from '../accounts/users.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -118,7 +120,9 @@ function createRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       const { email, name = null, password, role, workspace_ids: workspaceIds = null } = request.body
-      const wanted = { email, name, password, role, workspaceIds }
+      requireAdmin(principal) // before what is slow
+      const passwordHash = await hashPersonalPassword(password, email)
+      const wanted = { email, name, passwordHash, role, workspaceIds }
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
           const member = await createMember(platform, tx, principal, wanted)
