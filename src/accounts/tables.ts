@@ -60,6 +60,8 @@ export type ApiKeysTable = {
   /** The token's beginning, so that people can tell keys apart. */
   token_prefix: string
   access: 'read' | 'write'
+  /** `user:ID` or `api_key:ID`; null: whoever runs the server, or before this was written down. */
+  created_by: Generated<string | null>
   expires_at: Date | null
   last_used_at: Date | null
   revoked_at: Date | null
