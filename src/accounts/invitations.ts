@@ -15,7 +15,7 @@ import { newToken } from './tokens.ts'
 import { canonicalEmail } from './users.ts'
 
 export const invitationDays = 7
-export const invitationPrefix = 'mwi_'
+const invitationPrefix = 'mwi_'
 
 export type Invitation = Omit<Selectable<InvitationsTable>, 'token_sha256'>
 

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import {
   type AppPassword,
+  appPasswordNameLengthMax,
   createAppPassword,
   getAppPassword,
   listAppPasswords,
@@ -15,7 +16,6 @@ import { getMailbox } from '../mailboxes/mailboxes.ts'
 import { appPasswordScopes } from '../mailboxes/tables.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
-import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
@@ -64,7 +64,7 @@ const wanted = {
   networks: Type.Optional(Networks),
   expires_at: Type.Optional(Nullable(Moment, 'Null: never.')),
 } as const
-const Name = Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax })
+const Name = Type.String({ minLength: 1, maxLength: appPasswordNameLengthMax })
 
 const NewBody = Type.Object(
   { name: Name, ...wanted, preview: Type.Optional(Type.Boolean()) },
