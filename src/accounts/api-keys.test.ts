@@ -13,6 +13,7 @@ import {
   revokeApiKey,
   revokeMailboxKeys,
 } from './api-keys.ts'
+import { createInvitation, getInvitation } from './invitations.ts'
 import type { Principal } from './principals.ts'
 import { createWorkspace } from './workspaces.ts'
 
@@ -107,6 +108,10 @@ for (const [what, asker, key, allowed] of rows) {
     assert.equal(apiKey.token_prefix, token.slice(0, 8))
     assert.equal(apiKey.workspace_id, key.workspaceId ?? null)
     assert.equal(apiKey.mailbox_id, key.mailboxId ?? null)
+    assert.equal(
+      apiKey.created_by,
+      asker.userId === null ? `${asker.kind}:${asker.id}` : `user:${asker.userId}`,
+    )
     assert.equal(await eventsOf('api_key.created', apiKey.id), 1)
   })
 }
@@ -160,6 +165,20 @@ test('revoking again changes nothing, and a read-only key revokes nothing', asyn
   assert.deepEqual((await getApiKey(platform, admin, apiKey.id)).revoked_at, revokedAt)
   assert.equal(await eventsOf('api_key.revoked', apiKey.id), 1)
   for (const id of [newId(), 'x', '']) await assert.rejects(revoke(admin, id), { code: 'api_key_not_found' })
+})
+
+test('an organization’s key is revoked with the invitations that it made, and makes no more', async () => {
+  const { apiKey } = await create(admin)
+  const itself = principal({ id: apiKey.id })
+  const invite = (email: string) =>
+    transaction(db, (tx) =>
+      createInvitation(platform, tx, itself, { email, role: 'admin', workspaceIds: null }),
+    )
+  const { invitation } = await invite('one@people.example')
+  await revoke(admin, apiKey.id)
+  assert.ok((await getInvitation(platform, admin, invitation.id)).revoked_at)
+  // It was looked up before it was revoked.
+  await assert.rejects(invite('two@people.example'), { code: 'forbidden' })
 })
 
 test('pages follow each other without a gap', async () => {

@@ -8,9 +8,12 @@ import { isId, newId } from '../platform/ids.ts'
 import type { Page, PageRequest } from '../platform/pages.ts'
 import { toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { revokeInvitationsBy } from './invitations.ts'
+import { lockMembers } from './member-managers.ts'
 import {
   type Access,
   type Principal,
+  partyOf,
   reaches,
   requireAdmin,
   requireCredentialsRight,
@@ -39,6 +42,7 @@ const columns = [
   'name',
   'token_prefix',
   'access',
+  'created_by',
   'expires_at',
   'last_used_at',
   'revoked_at',
@@ -78,17 +82,21 @@ export async function createApiKey(
   }
   if (wanted.workspaceId !== null) await holdWorkspace(tx, principal.organizationId, wanted.workspaceId)
   const token = newToken(apiKeyPrefix)
-  const apiKey = await insertApiKey(platform, tx, principal.organizationId, wanted, token)
+  const apiKey = await insertApiKey(platform, tx, principal.organizationId, wanted, token, partyOf(principal))
   return { apiKey, token: token.token }
 }
 
-/** Writes a key whose token is known; the bootstrap and createApiKey stand on it. */
+/**
+ * Writes a key whose token is known; the bootstrap and createApiKey stand on it.
+ * @param createdBy null: whoever runs the server.
+ */
 export async function insertApiKey(
   platform: Platform,
   tx: Tx,
   organizationId: string,
   wanted: NewApiKey,
   token: NewToken,
+  createdBy: string | null = null,
 ): Promise<ApiKey> {
   const apiKey = await tx
     .insertInto('api_keys')
@@ -101,6 +109,7 @@ export async function insertApiKey(
       token_sha256: token.sha256,
       token_prefix: token.prefix,
       access: wanted.access,
+      created_by: createdBy,
       expires_at: wanted.expiresAt,
       last_used_at: null,
       revoked_at: null,
@@ -119,19 +128,36 @@ export async function insertApiKey(
   return apiKey
 }
 
-/** The keys that the principal may manage, oldest first, without the revoked ones. */
+/**
+ * The keys that the principal may manage, oldest first, without the revoked ones.
+ * @param createdBy those that this member or key has made; null: all.
+ */
 export async function listApiKeys(
   platform: Platform,
   principal: Principal,
   page: PageRequest,
+  createdBy: string | null = null,
 ): Promise<Page<ApiKey>> {
   const rows = await manageable(platform.db, principal)
     .where('revoked_at', 'is', null)
+    .$if(createdBy !== null, (query) => query.where('created_by', '=', createdBy))
     .$if(page.after !== null, (query) => query.where('id', '>', page.after))
     .orderBy('id')
     .limit(page.limit + 1)
     .execute()
   return toPage(rows, page)
+}
+
+/** How many keys someone has made that are not revoked. */
+export async function countApiKeysOf(tx: Tx, organizationId: string, createdBy: string): Promise<number> {
+  const { count } = await tx
+    .selectFrom('api_keys')
+    .select(sql<number>`count(*)::integer`.as('count'))
+    .where('organization_id', '=', organizationId)
+    .where('created_by', '=', createdBy)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return count
 }
 
 /** @throws Refusal api_key_not_found. */
@@ -146,7 +172,10 @@ export async function getApiKey(
   return row
 }
 
-/** Revokes a key for good; revoking it again changes nothing. @throws Refusal api_key_not_found, forbidden. */
+/**
+ * Revokes a key for good, with the open invitations that it made; revoking it again changes nothing.
+ * @throws Refusal api_key_not_found, forbidden.
+ */
 export async function revokeApiKey(
   platform: Platform,
   tx: Tx,
@@ -156,8 +185,11 @@ export async function revokeApiKey(
   requireWrite(principal)
   requireCredentialsRight(principal)
   const key = await getApiKey(platform, principal, id, tx)
-  if (key.workspace_id === null) requireAdmin(principal)
+  if (key.workspace_id !== null) return await revoke(platform, tx, 'id', key.id)
+  requireAdmin(principal)
+  await lockMembers(tx, key.organization_id)
   await revoke(platform, tx, 'id', key.id)
+  await revokeInvitationsBy(platform, tx, key.organization_id, `api_key:${key.id}`)
 }
 
 /** Revokes the keys that are bound to a mailbox which is gone. */

@@ -87,6 +87,18 @@ test('what the variables give is used, and not told again', async () => {
   assert.ok(await createSession(platform, 'root@example.test', 'a chosen password', '127.0.0.1'))
 })
 
+test('a given password that is easily guessed is taken, and the log says so', async () => {
+  await forgetEverything()
+  const warned: unknown[] = []
+  const given = startedWith({ MAILWRIGHT_BOOTSTRAP_PASSWORD: 'password123' })
+  const log = Object.create(platform.log, { warn: { value: (line: unknown) => warned.push(line) } })
+  assert.equal((await bootstrap({ ...given, log }))?.email, 'admin@localhost')
+  assert.equal(warned.length, 1)
+  assert.match(JSON.stringify(warned), /bootstrap_password_weak.*common/)
+  assert.doesNotMatch(JSON.stringify(warned), /password123/)
+  assert.ok(await createSession(platform, 'admin@localhost', 'password123', '127.0.0.1'))
+})
+
 test('an operator key on an empty database makes the first accounts', async () => {
   await forgetEverything()
   assert.ok(await isKnown(await createOperatorKey(platform, 'first')))

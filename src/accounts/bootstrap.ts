@@ -9,7 +9,7 @@ import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { insertApiKey } from './api-keys.ts'
 import { apiKeyPrefix, describeToken, newToken, tokenDigest } from './tokens.ts'
-import { createUser } from './users.ts'
+import { createUser, personalPasswordProblem } from './users.ts'
 import { createWorkspace } from './workspaces.ts'
 
 /** What was made at this start. A secret that came from a variable is null: its owner knows it. */
@@ -54,6 +54,9 @@ export async function bootstrap(platform: Platform): Promise<Bootstrapped | null
     const password = config.bootstrapPassword ?? randomBytes(18).toString('base64url')
     const email = config.bootstrapEmail ?? defaultEmail
     await createUser(platform, tx, { organizationId, email, password, role: 'owner' })
+    // Whoever runs the server may choose as they like: scripts that start it anew go on, and are told.
+    const problem = config.bootstrapPassword === null ? null : personalPasswordProblem(password, email)
+    if (problem !== null) platform.log.warn({ event: 'accounts.bootstrap_password_weak', problem })
     return {
       apiKey: given === null ? token.token : null,
       email,

@@ -1,12 +1,15 @@
 /** Accepting an invitation: whoever has the token becomes a member, and a user if they are none. */
 import type { Selectable } from 'kysely'
+import { nameActor } from '../platform/actors.ts'
 import { type Db, type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
+import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { lockMembers } from './member-managers.ts'
 import { insertMember } from './memberships.ts'
-import { hashPassword, passwordBytesMax, verifyPassword } from './passwords.ts'
+import { hashPassword, passwordBytesMax } from './passwords.ts'
+import { provePerson } from './people-login.ts'
 import type { Role } from './roles.ts'
 import type { InvitationsTable } from './tables.ts'
 import { tokenDigest } from './tokens.ts'
@@ -19,24 +22,30 @@ export type Accepted = { organizationId: string; userId: string; email: string; 
 
 /**
  * Accepts an invitation, once. One slow hash is made whatever the token and the address are, so that the time tells
- * nothing of either.
+ * nothing of either. Whoever has a token may try passwords of the user that it is for, so that the login guard counts them.
+ * @param remoteAddress the client's, for the guard.
  * @throws Refusal invitation_not_found for a token that is unknown, used, revoked or too old; login_failed for the
- * wrong password of an existing user; password_too_weak for a new one; member_exists.
+ * wrong password of an existing user, rate_limited after too many; password_too_weak for a new one; member_exists.
  */
-export async function acceptInvitation(platform: Platform, acceptance: Acceptance): Promise<Accepted> {
+export async function acceptInvitation(
+  platform: Platform,
+  acceptance: Acceptance,
+  remoteAddress: string,
+): Promise<Accepted> {
   const { token, password } = acceptance
   if (Buffer.byteLength(password) > passwordBytesMax) throw new Refusal('password_too_weak')
   const digest = tokenDigest(token)
   const invitation = await openInvitation(platform, platform.db, digest)
-  const person = await proven(platform.db, invitation?.email ?? null, acceptance)
+  const person = await proven(platform, invitation?.email ?? null, acceptance, remoteAddress)
   if (!invitation) throw new Refusal('invitation_not_found')
   return await transaction(platform.db, async (tx) => {
     await lockMembers(tx, invitation.organization_id)
     const open = await openInvitation(platform, tx, digest)
     if (!open) throw new Refusal('invitation_not_found')
+    nameActor(tx, `user:${person.id}`)
     const { organization_id: organizationId, email, role, workspace_ids: workspaceIds } = open
-    const { id: userId } =
-      'id' in person ? person : await insertUser(platform, tx, organizationId, { email, ...person })
+    const { id: userId } = person
+    if (person.isNew) await insertUser(platform, tx, organizationId, { email, ...person })
     await insertMember(platform, tx, { organizationId, userId, role, workspaceIds })
     await close(platform, tx, open, userId)
     return { organizationId, userId, email, role }
@@ -44,24 +53,28 @@ export async function acceptInvitation(platform: Platform, acceptance: Acceptanc
 }
 
 /** Who accepts: a user who has proved it by the password, or what a new one is made of. */
-type Person = { id: string } | { name: string | null; passwordHash: string }
+type Person =
+  | { id: string; isNew: false }
+  | { id: string; isNew: true; name: string | null; passwordHash: string }
 
-async function proven(db: Db, email: string | null, { name, password }: Acceptance): Promise<Person> {
-  const user =
-    email === null
-      ? undefined
-      : await db
-          .selectFrom('users')
-          .select(['id', 'password_hash'])
-          .where('email', '=', email)
-          .executeTakeFirst()
-  if (!user) {
-    const passwordHash = await hashPassword(password)
-    if (email !== null) requirePersonalPassword(password, email)
-    return { name, passwordHash }
+async function proven(
+  platform: Platform,
+  email: string | null,
+  { name, password }: Acceptance,
+  remoteAddress: string,
+): Promise<Person> {
+  if (email !== null && (await isUser(platform.db, email))) {
+    const { id } = await provePerson(platform, { email, password, remoteAddress, organizationId: null })
+    return { id, isNew: false }
   }
-  if (!(await verifyPassword(password, user.password_hash))) throw new Refusal('login_failed')
-  return { id: user.id }
+  const passwordHash = await hashPassword(password)
+  if (email !== null) requirePersonalPassword(password, email)
+  return { id: newId(), isNew: true, name, passwordHash }
+}
+
+async function isUser(db: Db, email: string): Promise<boolean> {
+  const user = await db.selectFrom('users').select('id').where('email', '=', email).executeTakeFirst()
+  return user !== undefined
 }
 
 async function openInvitation(

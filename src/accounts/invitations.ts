@@ -15,7 +15,7 @@ import { newToken } from './tokens.ts'
 import { canonicalEmail } from './users.ts'
 
 export const invitationDays = 7
-export const invitationPrefix = 'mwi_'
+const invitationPrefix = 'mwi_'
 
 export type Invitation = Omit<Selectable<InvitationsTable>, 'token_sha256'>
 
@@ -153,7 +153,7 @@ async function manageOpen(
   return invitation
 }
 
-/** Ends the open invitations that someone made who may invite no longer. Called with the members locked. */
+/** Ends the open invitations of a member or key that may invite no longer. Called with the members locked. */
 export async function revokeInvitationsBy(
   platform: Platform,
   tx: Tx,

@@ -29,9 +29,17 @@ export async function startManaging(tx: Tx, principal: Principal): Promise<Role>
   return role
 }
 
-/** @returns null for a session whose user is no member any more. A key that manages counts as an admin. */
-async function presentRole(tx: Tx, { organizationId, userId }: Principal): Promise<Role | null> {
-  if (userId === null) return 'admin'
+/** @returns null for a user who is no member any more, or a revoked key. A key that manages counts as an admin. */
+async function presentRole(tx: Tx, { id, organizationId, userId }: Principal): Promise<Role | null> {
+  if (userId === null) {
+    const key = await tx
+      .selectFrom('api_keys')
+      .select('id')
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst()
+    return key ? 'admin' : null
+  }
   const row = await tx
     .selectFrom('members')
     .select('role')

@@ -1,4 +1,4 @@
-/** The schema of members' roles, and of invitations to an organization. */
+/** The schema of members' roles, of invitations to an organization, and of who made a key. */
 import { type Migrations, sqlMigration } from '../platform/migrations.ts'
 
 export const membersMigrations: Migrations = {
@@ -9,6 +9,7 @@ export const membersMigrations: Migrations = {
       add constraint members_role_check check (role in ('owner', 'admin', 'member', 'viewer')),
       add constraint members_bound_check check (workspace_ids is null or role in ('member', 'viewer'))`,
     'create index members_user on members (user_id)',
+    'alter table api_keys add column created_by text',
     'create index sessions_user on sessions (user_id, organization_id)',
     `create table invitations (
       id uuid primary key,

@@ -9,11 +9,10 @@ import type { Platform } from '../platform/platform.ts'
 import { revokeInvitationsBy } from './invitations.ts'
 import { lockMembers, requireMayManage, startManaging } from './member-managers.ts'
 import { bindingOf, insertMember, requireMemberRoom, requireNoMember } from './memberships.ts'
-import { hashPassword } from './passwords.ts'
 import { type Principal, requireUnbound } from './principals.ts'
 import { isBindable, may, type Role } from './roles.ts'
 import { endSessionsOf } from './sessions.ts'
-import { canonicalEmail, deleteFormerUser, insertUser, requirePersonalPassword } from './users.ts'
+import { canonicalEmail, deleteFormerUser, insertUser } from './users.ts'
 
 export type Member = {
   /** The user's. */
@@ -64,15 +63,15 @@ async function findMember(db: Db, principal: Principal, ref: string): Promise<Me
 export type NewMember = {
   email: string
   name: string | null
-  password: string
+  /** Made by hashPersonalPassword. */
+  passwordHash: string
   role: Role
   workspaceIds: readonly string[] | null
 }
 
 /**
  * Makes a person a user and a member. Whoever is a user already is invited instead.
- * @throws Refusal email_taken, member_exists, member_limit_reached, password_too_weak, workspace_not_found,
- * invalid_request, forbidden.
+ * @throws Refusal email_taken, member_exists, member_limit_reached, workspace_not_found, invalid_request, forbidden.
  */
 export async function createMember(
   platform: Platform,
@@ -82,14 +81,13 @@ export async function createMember(
 ): Promise<Member> {
   const { organizationId } = principal
   const email = canonicalEmail(wanted.email)
-  requirePersonalPassword(wanted.password, email)
-  const passwordHash = await hashPassword(wanted.password) // slow: before others have to wait
   const manager = await startManaging(tx, principal)
   requireMayManage(manager, wanted.role)
   const workspaceIds = await bindingOf(tx, organizationId, wanted.role, wanted.workspaceIds)
   await requireMemberRoom(platform, tx, organizationId)
   await requireNoMember(tx, organizationId, email)
-  const user = await insertUser(platform, tx, organizationId, { email, name: wanted.name, passwordHash })
+  const { name, passwordHash } = wanted
+  const user = await insertUser(platform, tx, organizationId, { email, name, passwordHash })
   await insertMember(platform, tx, { organizationId, userId: user.id, role: wanted.role, workspaceIds })
   return await getMember(platform, principal, user.id, tx)
 }

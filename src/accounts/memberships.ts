@@ -51,7 +51,7 @@ export async function requireNoMember(tx: Tx, organizationId: string, email: str
 }
 
 /** Of one organization, members and open invitations together. */
-export const membersMax = 10_000
+const membersMax = 10_000
 
 /** @throws Refusal member_limit_reached. Asked with the organization's members locked. */
 export async function requireMemberRoom(platform: Platform, tx: Tx, organizationId: string): Promise<void> {

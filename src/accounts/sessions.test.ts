@@ -8,7 +8,13 @@ import { createUser } from './users.ts'
 
 const stack = new AsyncDisposableStack()
 after(() => stack.disposeAsync())
-const t = stack.use(await startTestPlatform({ MAILWRIGHT_BOOTSTRAP_EMAIL: 'Ann@Example.test' }))
+const failuresMax = 4
+const t = stack.use(
+  await startTestPlatform({
+    MAILWRIGHT_BOOTSTRAP_EMAIL: 'Ann@Example.test',
+    MAILWRIGHT_LOGIN_FAILURES_MAX: String(failuresMax),
+  }),
+)
 const { platform, scope } = t
 const authenticator = startAuthenticator(platform)
 stack.defer(() => authenticator.stop())
@@ -51,9 +57,22 @@ test('a session ends at once when it is ended, and only that one', async () => {
   const principal = await authenticator.authenticate(one.token)
   assert.ok(principal)
   assert.ok(await authenticator.authenticate(two.token))
-  await endSession(platform, principal)
+  await transaction(platform.db, (tx) => endSession(platform, tx, principal))
   assert.equal(await authenticator.authenticate(one.token), null)
   assert.ok(await authenticator.authenticate(two.token))
+})
+
+test('after too many wrong passwords a person is told how long to wait', async () => {
+  const from = '192.0.2.77'
+  for (let at = 0; at < failuresMax; at++) {
+    await assert.rejects(createSession(platform, 'ann@example.test', `wrong ${at}`, from), {
+      code: 'login_failed',
+    })
+  }
+  await assert.rejects(createSession(platform, 'ann@example.test', password, from), {
+    code: 'rate_limited',
+    retryAfterSeconds: t.config.loginLock,
+  })
 })
 
 test('a session ends by itself, and its row is swept', async () => {

@@ -1,13 +1,11 @@
 /** Sessions: a person's login, as a bearer token of limited life. */
-import { type RawBuilder, sql } from 'kysely'
+import { nameActor } from '../platform/actors.ts'
 import { type Tx, transaction, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
-import { guardLogin } from './login-guard.ts'
-import type { GuardRow } from './login-guard-rows.ts'
-import { hashPassword, passwordBytesMax, verifyPassword } from './passwords.ts'
+import { provePerson } from './people-login.ts'
 import { newToken, sessionPrefix } from './tokens.ts'
 
 export const sessionHours = 12
@@ -18,8 +16,7 @@ export type NewSession = { token: string; expiresAt: Date }
  * Logs a person in.
  * @param remoteAddress the client's, for the guard against guessing.
  * @param organizationId of a person who is a member of several, the one that the session is for; null: the first.
- * @throws Refusal login_failed, after the same work whether the address or the password is wrong; rate_limited after too
- * many wrong passwords, with none looked at.
+ * @throws Refusal login_failed, rate_limited: as provePerson.
  */
 export async function createSession(
   platform: Platform,
@@ -28,29 +25,17 @@ export async function createSession(
   remoteAddress: string,
   organizationId: string | null = null,
 ): Promise<NewSession> {
-  if (Buffer.byteLength(password) > passwordBytesMax) throw new Refusal('login_failed')
-  const address = /\p{Cc}/u.test(email) ? '' : email.toLowerCase()
-  const outcome = await guardLogin<Person | null, Person>(platform, {
-    attempt: { kind: 'user', address, remoteAddress },
-    guess: password,
-    read: (guards) => readPerson(platform, { email: address, organizationId }, guards),
-    async verify(person) {
-      if (person) return (await verifyPassword(password, person.password_hash)) ? person : null
-      await hashPassword(password) // an unknown address must take as long as a wrong password
-      return null
-    },
-  })
-  if (outcome.kind === 'locked') throw new Refusal('rate_limited', 'Too many failed logins; try again later.')
-  if (outcome.kind === 'refused') throw new Refusal('login_failed')
-  const user = outcome.login
+  const user = await provePerson(platform, { email, password, remoteAddress, organizationId })
   const now = platform.clock.now()
+  const id = newId()
   const token = newToken(sessionPrefix)
   const expiresAt = new Date(now.getTime() + sessionHours * 3600 * 1000)
   await transaction(platform.db, async (tx) => {
+    nameActor(tx, `user:${user.id}`)
     await tx
       .insertInto('sessions')
       .values({
-        id: newId(),
+        id,
         user_id: user.id,
         organization_id: user.organization_id,
         token_sha256: token.sha256,
@@ -63,44 +48,33 @@ export async function createSession(
         if (violatedConstraint(error) !== 'sessions_user_id_fkey') throw error
         throw new Refusal('login_failed', undefined, { cause: error })
       })
+    await appendEvents(platform, tx, [
+      {
+        type: 'session.created',
+        organizationId: user.organization_id,
+        workspaceId: null,
+        data: { session_id: id, user_id: user.id, remote_address: remoteAddress },
+      },
+    ])
   })
   return { token: token.token, expiresAt }
-}
-
-type Person = { id: string; password_hash: string; organization_id: string }
-
-async function readPerson(
-  platform: Platform,
-  { email, organizationId }: { email: string; organizationId: string | null },
-  guards: RawBuilder<GuardRow[]>,
-): Promise<{ guards: readonly GuardRow[]; candidate: Person | null }> {
-  const { rows } = await sql<{ guards: GuardRow[] } & (Person | { id: null })>`
-    select counted.guards, found.* from (select ${guards} as guards) as counted left join (
-      select users.id, users.password_hash, members.organization_id
-      from users join members on members.user_id = users.id
-      where users.email = ${email} and (${organizationId}::uuid is null or members.organization_id = ${organizationId}::uuid)
-      order by members.created_at limit 1
-    ) as found on true`.execute(platform.db)
-  const [row] = rows
-  return { guards: row?.guards ?? [], candidate: row && row.id !== null ? row : null }
 }
 
 /** Ends a session at once, on every node. */
 export async function endSession(
   platform: Platform,
+  tx: Tx,
   session: { id: string; organizationId: string },
 ): Promise<void> {
-  await transaction(platform.db, async (tx) => {
-    await tx.deleteFrom('sessions').where('id', '=', session.id).execute()
-    await appendEvents(platform, tx, [
-      {
-        type: 'session.ended',
-        organizationId: session.organizationId,
-        workspaceId: null,
-        data: { session_id: session.id },
-      },
-    ])
-  })
+  await tx.deleteFrom('sessions').where('id', '=', session.id).execute()
+  await appendEvents(platform, tx, [
+    {
+      type: 'session.ended',
+      organizationId: session.organizationId,
+      workspaceId: null,
+      data: { session_id: session.id },
+    },
+  ])
 }
 
 /** Ends all sessions of a user with an organization. */

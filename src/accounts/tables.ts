@@ -60,6 +60,8 @@ export type ApiKeysTable = {
   /** The token's beginning, so that people can tell keys apart. */
   token_prefix: string
   access: 'read' | 'write'
+  /** `user:ID` or `api_key:ID`; null: whoever runs the server, or before this was written down. */
+  created_by: Generated<string | null>
   expires_at: Date | null
   last_used_at: Date | null
   revoked_at: Date | null
@@ -94,6 +96,8 @@ declare module '../platform/events.ts' {
     'workspace.deleted': { workspace_id: string }
     'api_key.created': { api_key_id: string; name: string }
     'api_key.revoked': { api_key_id: string }
+    /** `remote_address`: from where somebody logged in. */
+    'session.created': { session_id: string; user_id: string; remote_address: string }
     'session.ended': { session_id: string }
     'user.created': { user_id: string }
     'user.deleted': { user_id: string }

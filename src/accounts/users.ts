@@ -23,10 +23,25 @@ export function canonicalEmail(text: string): string {
   })
 }
 
-/** @throws Refusal password_too_weak for one that is short, common, a pattern or the address, or longer than a login takes. */
+/** Why a person's password is not taken: it is short, common, a pattern or the address, or longer than a login takes. */
+export function personalPasswordProblem(password: string, email: string): string | null {
+  return passwordProblem(password, { bytesMax: passwordBytesMax, known: [email] })
+}
+
+/** @throws Refusal password_too_weak. */
 export function requirePersonalPassword(password: string, email: string): void {
-  const problem = passwordProblem(password, { bytesMax: passwordBytesMax, known: [email] })
+  const problem = personalPasswordProblem(password, email)
   if (problem !== null) throw new Refusal('password_too_weak', problem)
+}
+
+/**
+ * The hash of a password that somebody chose for themselves or for another. It is slow: made before a transaction is
+ * begun.
+ * @throws Refusal invalid_request for what is no e-mail address, password_too_weak.
+ */
+export async function hashPersonalPassword(password: string, email: string): Promise<string> {
+  requirePersonalPassword(password, canonicalEmail(email))
+  return await hashPassword(password)
 }
 
 /** Makes a user and its membership. The hash is slow by design: never call this in a loop of many. */
@@ -43,19 +58,20 @@ export async function createUser(
 }
 
 /**
- * Writes a user whose password is hashed already. An address is one user's on the whole platform.
+ * Writes a user whose password is hashed already, with a new id unless one is given. An address is one user's on the
+ * whole platform.
  * @throws Refusal email_taken.
  */
 export async function insertUser(
   platform: Platform,
   tx: Tx,
   organizationId: string,
-  wanted: { email: string; name: string | null; passwordHash: string },
+  wanted: { id?: string; email: string; name: string | null; passwordHash: string },
 ): Promise<User> {
   const user = await tx
     .insertInto('users')
     .values({
-      id: newId(),
+      id: wanted.id ?? newId(),
       email: wanted.email.toLowerCase(),
       name: wanted.name,
       password_hash: wanted.passwordHash,

@@ -39,6 +39,10 @@ const apiKeyFields = {
   workspace_id: Nullable(Id, 'Null: every workspace of the organization.'),
   mailbox_id: Nullable(Id, 'Set: this mailbox only.'),
   access: OneOf(['read', 'write']),
+  created_by: Nullable(
+    Type.String(),
+    '`user:ID` or `api_key:ID`. Null: whoever runs the server, or before this was written down.',
+  ),
   expires_at: Nullable(Moment),
   last_used_at: Nullable(Moment, 'To the minute.'),
   revoked_at: Nullable(Moment),
@@ -69,6 +73,16 @@ const ApiKeyBody = Type.Object(
   closed,
 )
 
+const ApiKeysQuery = Type.Object(
+  {
+    ...pageQuery,
+    created_by: Type.Optional(
+      Type.String({ maxLength: 64, description: 'Those that `user:ID` or `api_key:ID` has made.' }),
+    ),
+  },
+  closed,
+)
+
 const ApiKeyPath = Type.Object({ api_key: Type.String({ description: 'Its id.' }) })
 
 export function apiKeyRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
@@ -80,12 +94,14 @@ export function apiKeyRoutes(app: Api, platform: Platform, authenticator: Authen
         summary: 'List API keys',
         description: 'Without the revoked ones.',
         tags,
-        querystring: Type.Object(pageQuery, closed),
+        querystring: ApiKeysQuery,
         response: { 200: PageOf(ApiKeyView), ...readProblems('invalid_cursor') },
       },
     },
     async (request) => {
-      const page = await listApiKeys(platform, callerOf(request).principal, pageRequest(request.query))
+      const { principal } = callerOf(request)
+      const { created_by: createdBy = null } = request.query
+      const page = await listApiKeys(platform, principal, pageRequest(request.query), createdBy)
       return pageView(page, apiKeyView)
     },
   )
@@ -129,7 +145,7 @@ export function apiKeyRoutes(app: Api, platform: Platform, authenticator: Authen
     {
       schema: {
         summary: 'Revoke an API key',
-        description: 'At once and for good.',
+        description: 'At once and for good, with the open invitations that it made.',
         tags,
         params: ApiKeyPath,
         response: { 204: Type.Null(), ...writeProblems('api_key_not_found') },
@@ -184,6 +200,7 @@ function apiKeyView(apiKey: ApiKey) {
     workspace_id: apiKey.workspace_id,
     mailbox_id: apiKey.mailbox_id,
     access: apiKey.access,
+    created_by: apiKey.created_by,
     expires_at: momentOrNull(apiKey.expires_at),
     last_used_at: momentOrNull(apiKey.last_used_at),
     revoked_at: momentOrNull(apiKey.revoked_at),

@@ -67,6 +67,7 @@ const refused: [body: object, want: string, pointer: string | undefined][] = [
   [{}, '400 invalid_request', undefined],
   [{ name: '' }, '400 invalid_request', '/name'],
   [{ name: 'primary' }, '400 invalid_request', '/name'],
+  [{ name: 'x'.repeat(101) }, '400 invalid_request', '/name'],
   [{ name: 'x', scopes: [] }, '400 invalid_request', '/scopes'],
   [{ name: 'x', scopes: ['ftp'] }, '400 invalid_request', '/scopes/0'],
   [{ name: 'x', networks: ['10.0.0.0/40'] }, '400 invalid_request', '/networks/0'],

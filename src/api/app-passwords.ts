@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import {
   type AppPassword,
+  appPasswordNameLengthMax,
   createAppPassword,
   getAppPassword,
   listAppPasswords,
@@ -13,15 +14,24 @@ import {
 } from '../mailboxes/app-passwords.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import { appPasswordScopes } from '../mailboxes/tables.ts'
-import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
-import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, Id, Moment, momentOrNull, Nullable, noStore, OneOf, PageOf } from './schemas.ts'
+import {
+  type Api,
+  closed,
+  Id,
+  Moment,
+  momentOrNull,
+  Nullable,
+  noStore,
+  OneOf,
+  PageOf,
+  readMomentOrNull,
+} from './schemas.ts'
 
 const Scopes = Nullable(
   Type.Array(OneOf(appPasswordScopes), { minItems: 1, maxItems: appPasswordScopes.length }),
@@ -54,7 +64,7 @@ const wanted = {
   networks: Type.Optional(Networks),
   expires_at: Type.Optional(Nullable(Moment, 'Null: never.')),
 } as const
-const Name = Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax })
+const Name = Type.String({ minLength: 1, maxLength: appPasswordNameLengthMax })
 
 const NewBody = Type.Object(
   { name: Name, ...wanted, preview: Type.Optional(Type.Boolean()) },
@@ -264,18 +274,8 @@ function changesOf(body: Omit<Static<typeof ChangesBody>, 'name'>): Partial<NewA
   return {
     ...(scopes === undefined ? {} : { scopes }),
     ...(networks === undefined ? {} : { networks }),
-    ...(expiresAt === undefined ? {} : { expiresAt: momentOf(expiresAt) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: readMomentOrNull(expiresAt, '/expires_at') }),
   }
-}
-
-function momentOf(text: string | null): Date | null {
-  if (text === null) return null
-  const at = new Date(text)
-  if (!Number.isNaN(at.getTime())) return at
-  // A leap second is a date-time (RFC 3339 §5.7), and none that a Date can hold.
-  throw new Refusal('invalid_request', undefined, {
-    fields: [{ pointer: '/expires_at', detail: 'is no such moment' }],
-  })
 }
 
 function appPasswordView(row: AppPassword) {

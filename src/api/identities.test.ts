@@ -222,6 +222,12 @@ test('given to another: a key or a member that reaches the workspace, nobody els
     .where('organization_id', '=', api.scope.organizationId)
     .executeTakeFirstOrThrow()
   const key = await idOf(await api.key({ workspaceId: api.scope.workspaceId }))
+  const expired = await idOf(await api.key())
+  await api.platform.db
+    .updateTable('api_keys')
+    .set({ expires_at: new Date(0) })
+    .where('id', '=', expired)
+    .execute()
   for (const good of [`user:${owner}`, `api_key:${key}`]) {
     assert.equal(at((await give(good)).json, 'owner'), good)
     const list = await api.call('GET', `/v1/identities?owner=${good}`)
@@ -232,6 +238,7 @@ test('given to another: a key or a member that reaches the workspace, nobody els
     `user:${unknownId}`,
     `user:${key}`,
     `api_key:${await idOf(elsewhere)}`,
+    `api_key:${expired}`,
     `api_key:${await idOf(other.key)}`,
     `session:${owner}`,
     `user:${owner}:x`,

@@ -66,11 +66,12 @@ export function acceptInvitationRoute(app: Api, platform: Platform): void {
       // Taken before anything is looked at, so that many attempts at once are counted too.
       const rate = failures.take(request.ip)
       if (!rate.ok) {
-        void reply.header('retry-after', rate.resetSeconds)
-        throw new Refusal('rate_limited', 'Too many failed attempts from this address.')
+        throw new Refusal('rate_limited', 'Too many failed attempts from this address.', {
+          retryAfterSeconds: rate.resetSeconds,
+        })
       }
       const { token, name = null, password } = request.body
-      const accepted = await acceptInvitation(platform, { token, name, password })
+      const accepted = await acceptInvitation(platform, { token, name, password }, request.ip)
       failures.giveBack(request.ip)
       void reply.code(201).headers(noStore)
       return {

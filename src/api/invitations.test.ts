@@ -6,6 +6,7 @@ import { deleteOldInvitations } from '../accounts/invitations.ts'
 import { createSession } from '../accounts/sessions.ts'
 import {
   at,
+  listAt,
   type Reply,
   refusal,
   startTestApi,
@@ -107,6 +108,40 @@ test('someone who logs in here already proves it, and chooses where to log in', 
   await api.call('DELETE', `/v1/members/${guest.id}`)
   assert.equal(refusal(await login(api.scope.organizationId)), '401 unauthenticated')
   assert.equal((await api.call('GET', '/v1/me', { key: guest.key })).status, 200)
+})
+
+test('a token is no way to guess the password of whom it is for', async () => {
+  await using fresh = await startTestApi({ environment: { MAILWRIGHT_LOGIN_FAILURES_MAX: '3' } })
+  const guest = await loggedIn(fresh, 'member', await fresh.tenant())
+  const made = await fresh.call('POST', '/v1/invitations', { body: { email: guest.email, role: 'viewer' } })
+  const body = { token: textAt(made.json, 'token') }
+  const attempt = (own: string): Promise<Reply> =>
+    fresh.call('POST', '/v1/invitations/accept', { key: null, body: { ...body, password: own } })
+  for (const guess of ['one', 'two', 'three']) assert.equal(refusal(await attempt(guess)), '401 login_failed')
+  const locked = await attempt(guest.password)
+  assert.equal(refusal(locked), '429 rate_limited')
+  const seconds = Number(locked.headers.get('retry-after'))
+  assert.ok(seconds > 800 && seconds <= 900, `${seconds}`)
+  const login = { email: guest.email, password: guest.password }
+  assert.equal(
+    refusal(await fresh.call('POST', '/v1/sessions', { key: null, body: login })),
+    '429 rate_limited',
+  )
+})
+
+test('the audit log has who accepted, and who logged in and out', async () => {
+  const email = address()
+  const made = await invite({ email, role: 'viewer' })
+  const accepted = await accept(textAt(made.json, 'token'))
+  const { json } = await api.call('POST', '/v1/sessions', { key: null, body: { email, password } })
+  await api.call('DELETE', '/v1/sessions/current', { key: textAt(json, 'token') })
+  const actor = `user:${textAt(accepted.json, 'user_id')}`
+  const entries = await api.call('GET', `/v1/audit-log?of=organization&actor=${actor}`)
+  assert.deepEqual(
+    listAt(entries.json, 'data').map((entry) => at(entry, 'action')),
+    ['session.ended', 'session.created', 'invitation.accepted', 'member.added', 'user.created'],
+  )
+  assert.equal(at(entries.json, 'data', 1, 'data', 'remote_address'), '127.0.0.1')
 })
 
 test('revoked, expired and replaced ones open nothing', async () => {

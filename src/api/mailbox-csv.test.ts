@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { exportMailboxes } from '../mailboxes/csv-export.ts'
-import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { at, listAt, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 
 let api: TestApi
 before(async () => {
@@ -234,6 +234,20 @@ test('credentials are for keys that may write, and every look is noted', async (
   const credentials = await api.call('GET', '/v1/mailboxes/once1@demo.test/credentials')
   assert.equal(line?.split(',')[8], at(credentials.json, 'password'))
   assert.equal(await looks(), before + 3)
+  const me = await api.call('GET', '/v1/me')
+  const seen = await api.call('GET', '/v1/audit-log?action=mailbox.credentials_viewed')
+  const actors = listAt(seen.json, 'data').map((entry) => at(entry, 'actor'))
+  assert.deepEqual(actors.slice(0, 3), Array(3).fill(`api_key:${textAt(me.json, 'id')}`))
+})
+
+test('the servers of a mailbox are those of its service', async () => {
+  await api.createMailbox('elsewhere@demo.test')
+  await sql`update mailboxes set service = 'google' where address = 'elsewhere@demo.test'`.execute(
+    api.platform.db,
+  )
+  const [header, line] = await exportFile('?search=elsewhere&include=credentials')
+  const column = header?.split(',').indexOf('imap_host') ?? -1
+  assert.equal(line?.split(',')[column], 'imap.gmail.com')
 })
 
 test('a key of one mailbox exports that one', async () => {

@@ -245,6 +245,7 @@ test('create, get by id and address, list, change, remove', async () => {
     [
       'user.created',
       'member.added',
+      'session.created',
       ...Array.from({ length: 4 }, () => 'member.updated'),
       'member.removed',
       'user.deleted',
@@ -301,6 +302,30 @@ test('previews say what would be, and nothing is', async () => {
     { type: 'member', action: 'delete', id, name: email, state: 'viewer' },
   ])
   assert.equal(at((await as(people.viewer, 'GET', '/v1/me')).json, 'role'), 'viewer')
+})
+
+test('the keys that someone made stay, are told by a preview of their removal, and are found', async () => {
+  const maker = await loggedIn(api, 'admin')
+  const [first, second] = [
+    await as(maker, 'POST', '/v1/api-keys', { name: 'one' }),
+    await as(maker, 'POST', '/v1/api-keys', { name: 'two' }),
+  ]
+  assert.equal(at(first.json, 'created_by'), `user:${maker.id}`)
+  await as(maker, 'DELETE', `/v1/api-keys/${textAt(second.json, 'id')}`)
+  const seen = await as(people.admin, 'DELETE', `/v1/members/${maker.id}?preview=true`)
+  assert.match(textAt(seen.json, 'notes', 0), /^1 API key that they made would stay/)
+  assert.equal((await as(people.admin, 'DELETE', `/v1/members/${maker.id}`)).status, 204)
+  const list = await as(people.admin, 'GET', `/v1/api-keys?created_by=user:${maker.id}`)
+  assert.deepEqual(
+    [at(list.json, 'data', 'length'), at(list.json, 'data', 0, 'id')],
+    [1, at(first.json, 'id')],
+  )
+  assert.equal((await api.call('GET', '/v1/me', { key: textAt(first.json, 'token') })).status, 200)
+})
+
+test('who may not make members is told so before a password is judged', async () => {
+  const body = { email: 'weak@people.example', password: 'short', role: 'member' }
+  assert.equal(refusal(await as(people.viewer, 'POST', '/v1/members', body)), '403 forbidden')
 })
 
 test('anyone may leave, by their own id', async () => {

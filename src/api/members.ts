@@ -1,5 +1,6 @@
 /** /v1/members: the people of the caller's organization, their roles and their workspaces. */
 import { type Static, Type } from 'typebox'
+import { countApiKeysOf } from '../accounts/api-keys.ts'
 import {
   createMember,
   getMember,
@@ -9,7 +10,9 @@ import {
   removeMember,
   updateMember,
 } from '../accounts/members.ts'
+import { requireAdmin } from '../accounts/principals.ts'
 import { roles } from '../accounts/roles.ts'
+import { hashPersonalPassword } from '../accounts/users.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -118,7 +121,9 @@ function createRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       const { email, name = null, password, role, workspace_ids: workspaceIds = null } = request.body
-      const wanted = { email, name, password, role, workspaceIds }
+      requireAdmin(principal) // before what is slow
+      const passwordHash = await hashPersonalPassword(password, email)
+      const wanted = { email, name, passwordHash, role, workspaceIds }
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
           const member = await createMember(platform, tx, principal, wanted)
@@ -175,7 +180,7 @@ function removeRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Remove a member',
         description:
-          'Their sessions end at once, and so do their open invitations; who is a member of nothing else is no user any more. API keys that they made stay. Anyone may leave: with their own id.',
+          'Their sessions end at once, and so do their open invitations; who is a member of nothing else is no user any more. API keys that they made stay (`GET /v1/api-keys?created_by=user:ID`). Anyone may leave: with their own id.',
         tags,
         params: MemberPath,
         querystring: PreviewQuery,
@@ -190,9 +195,12 @@ function removeRoute(app: Api, platform: Platform): void {
       const { principal } = callerOf(request)
       const { member: ref } = request.params
       if (request.query.preview === true) {
-        return preview(platform, reply, async (tx) => ({
-          objects: [touched(await removeMember(platform, tx, principal, ref), 'delete')],
-        }))
+        return preview(platform, reply, async (tx) => {
+          const member = await removeMember(platform, tx, principal, ref)
+          const keys = await countApiKeysOf(tx, principal.organizationId, `user:${member.id}`)
+          const notes = keys === 0 ? {} : { notes: [keysStay(keys, member)] }
+          return { objects: [touched(member, 'delete')], ...notes }
+        })
       }
       return mutate(platform, request, reply, async (tx) => {
         await removeMember(platform, tx, principal, ref)
@@ -200,6 +208,10 @@ function removeRoute(app: Api, platform: Platform): void {
       })
     },
   )
+}
+
+function keysStay(count: number, { id }: Member): string {
+  return `${count} API key${count === 1 ? '' : 's'} that they made would stay: GET /v1/api-keys?created_by=user:${id}`
 }
 
 function toChanges(body: Static<typeof MemberChangesBody>): MemberChanges {

@@ -1,10 +1,11 @@
 /** /v1/sessions: logging in with an e-mail address and a password, and out again. */
 import { Type } from 'typebox'
-import { createSession, endSession, type NewSession } from '../accounts/sessions.ts'
+import { createSession, endSession } from '../accounts/sessions.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
+import { mutate } from './mutate.ts'
 import { problems, writeProblems } from './problem-view.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { type Api, closed, Id, Moment, Nullable, noStore } from './schemas.ts'
@@ -58,11 +59,12 @@ export function loginRoute(app: Api, platform: Platform): void {
       // Taken before the password is checked, so that many attempts at once are counted too.
       const rate = failures.take(request.ip)
       if (!rate.ok) {
-        void reply.header('retry-after', rate.resetSeconds)
-        throw new Refusal('rate_limited', 'Too many failed logins from this address.')
+        throw new Refusal('rate_limited', 'Too many failed logins from this address.', {
+          retryAfterSeconds: rate.resetSeconds,
+        })
       }
       const { email, password, organization_id: organizationId = null } = request.body
-      const session: NewSession = await createSession(platform, email, password, request.ip, organizationId)
+      const session = await createSession(platform, email, password, request.ip, organizationId)
       failures.giveBack(request.ip)
       void reply.code(201).headers(noStore)
       return { token: session.token, expires_at: session.expiresAt.toISOString() }
@@ -86,8 +88,10 @@ export function logoutRoute(app: Api, platform: Platform): void {
       const { principal } = callerOf(request)
       if (principal.kind !== 'session')
         throw new Refusal('forbidden', 'Only a session can end itself; revoke an API key instead.')
-      await endSession(platform, principal)
-      void reply.code(204)
+      return mutate(platform, request, reply, async (tx) => {
+        await endSession(platform, tx, principal)
+        return { status: 204, body: undefined }
+      })
     },
   )
 }

@@ -214,7 +214,7 @@ export async function updateIdentity(
   if (versions !== null && !versions.includes(identity.version)) throw new Refusal('edit_conflict')
   const { handle, displayName, description, owner } = changes
   if (handle !== undefined || owner !== undefined) requireWorkspace(scope)
-  if (owner !== undefined) await requireOwner(tx, scope, owner)
+  if (owner !== undefined) await requireOwner(platform, tx, scope, owner)
   if (displayName !== undefined) await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
   await tx
     .updateTable('identities')
@@ -236,8 +236,8 @@ export async function updateIdentity(
   return changed
 }
 
-async function requireOwner(tx: Tx, scope: Scope, owner: string): Promise<void> {
-  if (await isPartyOf(tx, scope, owner)) return
+async function requireOwner(platform: Platform, tx: Tx, scope: Scope, owner: string): Promise<void> {
+  if (await isPartyOf(platform, tx, scope, owner)) return
   throw new Refusal('invalid_request', 'The owner is no key or member of this workspace.', {
     fields: [{ pointer: '/owner', detail: 'must be api_key:ID or user:ID of who reaches this workspace' }],
   })

@@ -75,6 +75,6 @@ export function openPassword(vault: Vault, mailboxId: string, sealed: Buffer): s
   return vault.open(sealed, passwordContext(mailboxId)).toString()
 }
 
-export function passwordContext(mailboxId: string): string {
+function passwordContext(mailboxId: string): string {
   return `mailbox_passwords:${mailboxId}`
 }

@@ -9,7 +9,7 @@ import { type LoginSource, logIn, type MailboxLogin } from './login.ts'
 import { type ScramMechanism, startScram } from './scram.ts'
 
 /** Strongest first; -PLUS needs TLS (RFC 5802 §6). */
-export const saslMechanisms = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'PLAIN'] as const
+const saslMechanisms = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'PLAIN'] as const
 export type SaslMechanism = (typeof saslMechanisms)[number]
 
 /** What SASL needs to know of the connection's TLS; null without TLS. */
