@@ -151,7 +151,7 @@ async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise
 function createApp(platform: Platform): FastifyInstance {
   const app = fastify({
     logger: false, // one histogram for all requests and a line for each failure; see observe.ts
-    trustProxy: false,
+    trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
     bodyLimit: apiLimits.bodyBytesMax,
     requestTimeout: apiLimits.requestMsMax,

@@ -36,6 +36,10 @@ export const configSchema = {
     null,
     'LMTP (RFC 2033), for a mail server that stands in front of this one.',
   ),
+  httpProxies: setting.networks(
+    'MAILWRIGHT_HTTP_PROXIES',
+    'Reverse proxies in front of the API: what X-Forwarded-For and X-Forwarded-Proto of theirs say of the client is believed. Without it all clients behind one have its address, for the limits of logins as well.',
+  ),
   proxyProtocolFrom: setting.networks(
     'MAILWRIGHT_PROXY_PROTOCOL_FROM',
     'Load balancers whose SMTP connections begin with a PROXY protocol header that tells the client’s address.',

@@ -102,6 +102,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     junkDays: read(configSchema.junkDays),
     restoreDays: read(configSchema.restoreDays),
     pop3KeepDays: read(configSchema.pop3KeepDays),
+    httpProxies: read(configSchema.httpProxies),
     auditDays: read(configSchema.auditDays),
     loginFailuresMax: read(configSchema.loginFailuresMax),
     loginLock: read(configSchema.loginLock),
