@@ -1,6 +1,7 @@
 /** Limits by API: who may set which, and what they do to the calls that make mailboxes. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
 import {
   at,
   type Reply,
@@ -116,6 +117,39 @@ test('a limit below what is there removes nothing, and one that is changed or re
   assert.deepEqual(await make('c@demo.test', 'd@demo.test'), ['c@demo.test', 'mailbox_limit_reached'])
   assert.equal((await api.call('DELETE', `/v1/mailbox-limits/${at(json, 'id')}`)).status, 204)
   assert.deepEqual(await make('d@demo.test'), ['d@demo.test'])
+})
+
+test('a rename into another domain needs room there, and takes no second place of the workspace', async () => {
+  await clear()
+  await api.call('POST', '/v1/domains', { body: { name: 'second.test' } })
+  await make('a@demo.test', 'b@second.test')
+  const move = (address: string, preview = false): Promise<Reply> =>
+    api.call('POST', '/v1/mailboxes/a@demo.test/rename', { body: { address, alias_days: 0, preview } })
+  await put({ per: 'domain', service: 'google', mailboxes_max: 0 })
+  await put({ per: 'domain', mailboxes_max: 1 })
+  await put({ per: 'workspace', mailboxes_max: 1 })
+  for (const isPreview of [true, false])
+    assert.equal(refusal(await move('a@second.test', isPreview)), '409 mailbox_limit_reached')
+  assert.equal((await move('a2@demo.test', true)).status, 200)
+  await api.call('DELETE', '/v1/mailboxes/b@second.test?purge=true')
+  assert.equal((await move('a@second.test')).status, 200)
+})
+
+test('where there are as many limits as there may be, one is changed and none added', async () => {
+  await clear()
+  const { json } = await put({ per: 'domain', mailboxes_max: 5 })
+  await sql`with others as (
+      insert into workspaces (id, organization_id, name, is_default, created_at)
+      select gen_random_uuid(), ${api.scope.organizationId}, 'Other', false, now() from generate_series(1, 999)
+      returning id
+    )
+    insert into mailbox_limits
+    select gen_random_uuid(), organization_id, others.id, domain_id, service, per, set_by, mailboxes_max, created_at,
+      updated_at
+    from mailbox_limits, others`.execute(api.platform.db)
+  const changed = await put({ per: 'domain', mailboxes_max: 6 })
+  assert.deepEqual([at(changed.json, 'id'), at(changed.json, 'mailboxes_max')], [at(json, 'id'), 6])
+  assert.match(refusal(await put({ per: 'workspace', mailboxes_max: 6 })), /too_many_mailbox_limits/)
 })
 
 test('a preview names what has no room', async () => {

@@ -54,6 +54,8 @@ export function mailboxRenameRoute(app: Api, platform: Platform): void {
             'address_limit_reached',
             'domain_not_found',
             'domain_not_usable',
+            'mailbox_limit_reached',
+            'mailbox_details_invalid',
             'service_unavailable',
             'service_cannot',
           ),

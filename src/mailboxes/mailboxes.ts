@@ -17,6 +17,7 @@ import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
+import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxPeriod } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
@@ -176,21 +177,6 @@ function addressOf(mailbox: Mailbox): Address {
   const parsed = parseAddress(mailbox.address)
   if (!parsed.ok) throw new Error(`the mailbox ${mailbox.id} has an address that ${parsed.problem}`)
   return parsed.value
-}
-
-/** An alias of the mailbox is no way back into it. @throws Refusal mailbox_details_invalid. */
-async function requireElsewhere(tx: Tx, mailboxId: string, recoveryEmail: string): Promise<void> {
-  const own = await tx
-    .selectFrom('addresses')
-    .select('address')
-    .where('address', '=', recoveryEmail)
-    .where('mailbox_id', '=', mailboxId)
-    .executeTakeFirst()
-  if (!own) return
-  const fields = [{ pointer: '/recovery/email', detail: 'is an alias of the mailbox itself' }]
-  throw new Refusal('mailbox_details_invalid', 'The recovery address is an alias of the mailbox itself.', {
-    fields,
-  })
 }
 
 /** The mailbox as the caller may see it: notes are for those who run it, not for whoever has it. */

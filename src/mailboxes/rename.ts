@@ -17,6 +17,8 @@ import { engineOf, tellEngines } from './engines.ts'
 import { type Followers, followRename } from './follow-rename.ts'
 import { lockMailbox, subject } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
+import { requireRecoveryElsewhere } from './recovery.ts'
+import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
@@ -33,6 +35,7 @@ export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null; followers:
  * Gives a mailbox another address. To the one that it has, nothing is done. An alias of its own may become its address.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted), address_invalid, address_taken,
  * address_limit_reached, domain_not_found, domain_not_usable, service_unavailable, service_cannot, forbidden.
+ * Where the other domain has no room: mailbox_limit_reached; for its own recovery address: mailbox_details_invalid.
  */
 export async function renameMailbox(
   platform: Platform,
@@ -53,10 +56,12 @@ export async function renameMailbox(
   requireRenamingService(platform, before)
   const domain = await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
+  if (domain.id !== before.domain_id) await requireRoom(platform, tx, scope, before, domain)
   const days =
     aliasDays === undefined ? (await mailboxSettingsOf(tx, before.workspace_id)).rename_alias_days : aliasDays
   await takeAddress(platform, tx, before, domain, address)
   const alias = await leaveAddress(platform, tx, before, address, days)
+  await requireRecoveryElsewhere(tx, before)
   const mailbox = await tx
     .updateTable('mailboxes')
     .set({
@@ -92,6 +97,19 @@ function requireFitting({ domain_id: from, state }: Mailbox, domain: Domain): vo
   if (state === 'active' || state === 'suspended' || state === 'provisioning') {
     throw new Refusal('domain_not_usable', `${domain.name} is ${domain.state}, and the mailbox is ${state}.`)
   }
+}
+
+/** Another domain has its own limits; what the workspace may have stays as it is. */
+async function requireRoom(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  { service }: Mailbox,
+  domain: Domain,
+): Promise<void> {
+  const room = await mailboxRoom(platform, tx, scope, [domain.id])
+  const refusal = room?.refusalToMove(domain, service) ?? null
+  if (refusal) throw refusal
 }
 
 /** Makes the new address the mailbox's own, whether it was free or an alias of the mailbox. */

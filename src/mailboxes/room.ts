@@ -13,9 +13,13 @@ import type { Platform } from '../platform/platform.ts'
 import type { LimitPer } from './limits.ts'
 import type { Service } from './tables.ts'
 
+type Place = { id: string; name: string }
+
 export type MailboxRoom = {
   /** Takes the place of one more mailbox. @returns why there is none. */
-  take(domain: { id: string; name: string }, service: Service): Refusal | null
+  take(domain: Place, service: Service): Refusal | null
+  /** Why there is none in the domain for one from elsewhere in the workspace, where it has its place already. */
+  refusalToMove(domain: Place, service: Service): Refusal | null
 }
 
 type AppliedLimit = {
@@ -53,17 +57,26 @@ export async function mailboxRoom(
     applied.set(key, known)
     return known
   }
+  const reached = (limits: readonly AppliedLimit[], domain: Place): Refusal | null => {
+    for (const limit of limits) {
+      const place = limit.per === 'domain' ? domain.id : workspacePlace
+      const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
+      if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
+    }
+    return null
+  }
   return {
     take(domain, service) {
-      for (const limit of limitsOf(domain.id, service)) {
-        const place = limit.per === 'domain' ? domain.id : workspacePlace
-        const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
-        if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
-      }
+      const refusal = reached(limitsOf(domain.id, service), domain)
+      if (refusal) return refusal
       for (const place of [domain.id, workspacePlace]) {
         for (const key of keysOf(place, service)) add(key, 1)
       }
       return null
+    },
+    refusalToMove(domain, service) {
+      const ofDomain = limitsOf(domain.id, service).filter(({ per }) => per === 'domain')
+      return reached(ofDomain, domain)
     },
   }
 }
