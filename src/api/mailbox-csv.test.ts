@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { exportMailboxes } from '../mailboxes/csv-export.ts'
-import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { at, listAt, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 
 let api: TestApi
 before(async () => {
@@ -100,6 +100,21 @@ test('with skip_invalid the good lines are made, as a batch that keeps the bad o
   assert.equal(textAt(items.json, 'data', 3, 'problem', 'code'), 'csv_invalid')
 })
 
+test('an address with a NUL character is a bad line, and kept as one', async () => {
+  const file = 'address\nnul\0l@demo.test\nnul2@demo.test\n'
+  assert.equal(refusal(await importFile(file)), '422 csv_invalid')
+  const { status, json } = await importFile(file, '?skip_invalid=true')
+  assert.equal(status, 200)
+  const items = await api.call('GET', `/v1/batches/${at(json, 'batch_id')}/items`)
+  assert.deepEqual(
+    [0, 1].map((n) => [at(items.json, 'data', n, 'address'), at(items.json, 'data', n, 'status')]),
+    [
+      ['nul\ufffdl@demo.test', 'failed'],
+      ['nul2@demo.test', 'created'],
+    ],
+  )
+})
+
 test('a limit and a taken address are bad lines too, in two columns as in one', async () => {
   await api.call('PUT', '/v1/mailbox-limits', {
     body: {
@@ -178,6 +193,11 @@ test('an export has what the filters select, in pages and without a gap', async 
     ],
   )
   assert.equal((await exportFile('?tag=eu')).length, 2)
+  await api.call('PATCH', '/v1/mailboxes/m1@demo.test', { body: { custom_fields: { crm_id: '42' } } })
+  assert.deepEqual(
+    (await exportFile('?field=crm_id:42')).map((line) => line.split(',')[0]),
+    ['address', 'm1@demo.test'],
+  )
   assert.equal((await exportFile('?state=suspended')).length, 1)
   assert.equal(
     refusal(await api.call('GET', '/v1/mailboxes/export?domain=nowhere.test')),
@@ -234,6 +254,26 @@ test('credentials are for keys that may write, and every look is noted', async (
   const credentials = await api.call('GET', '/v1/mailboxes/once1@demo.test/credentials')
   assert.equal(line?.split(',')[8], at(credentials.json, 'password'))
   assert.equal(await looks(), before + 3)
+  const log = await api.call('GET', '/v1/audit-log?action=mailbox.credentials_viewed')
+  assert.equal(listAt(log.json, 'data').length, await looks())
+})
+
+test('an app password exports its mailbox and no password', async () => {
+  const made = await api.call('POST', '/v1/mailboxes/once1@demo.test/app-passwords', {
+    body: { name: 'script', scopes: ['api'] },
+  })
+  const basic = Buffer.from(`once1@demo.test:${textAt(made.json, 'password')}`).toString('base64')
+  const options = { key: null, headers: { authorization: `Basic ${basic}` } }
+  assert.match((await api.call('GET', '/v1/mailboxes/export', options)).text, /^once1@demo\.test,/m)
+  const refused = await api.call('GET', '/v1/mailboxes/export?include=credentials', options)
+  assert.equal(refusal(refused), '403 forbidden')
+})
+
+test('the servers are those of the service', async () => {
+  const mailboxes = [{ address: 'cloud@demo.test' }]
+  await api.call('POST', '/v1/mailbox-requests', { body: { mailboxes, service: 'microsoft' } })
+  const [, line] = await exportFile('?search=cloud&include=credentials&raw=true')
+  assert.match(line ?? '', /,outlook\.office365\.com,993,tls,smtp\.office365\.com,587,starttls$/)
 })
 
 test('a key of one mailbox exports that one', async () => {

@@ -11,6 +11,7 @@ import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
 import type { Mailbox } from './provision.ts'
 import { hasSecondFactor } from './second-factor.ts'
+import type { Service } from './tables.ts'
 
 export type Credentials = {
   username: string
@@ -93,13 +94,13 @@ async function credentialsOf(
   password: string,
 ): Promise<Credentials> {
   const { address: username, service } = mailbox
-  if (service !== 'local') return { username, password, passwordUsable: false, ...serversElsewhere[service] }
-  const passwordUsable = !(await hasSecondFactor(tx, mailbox.id))
-  return { username, password, passwordUsable, ...clientSettings(platform) }
+  const passwordUsable = service === 'local' && !(await hasSecondFactor(tx, mailbox.id))
+  return { username, password, passwordUsable, ...serversOf(platform, service) }
 }
 
-/** Where clients connect, first choice of each. */
-function clientSettings(platform: Platform): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+/** Where clients of a service's mailboxes connect, first choice of each. */
+export function serversOf(platform: Platform, service: Service): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+  if (service !== 'local') return serversElsewhere[service]
   const { imap, submission, pop3 } = mailServers(platform)
   return { imap: imap[0] ?? null, smtp: submission[0] ?? null, pop3: pop3[0] ?? null }
 }

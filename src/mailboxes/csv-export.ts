@@ -1,9 +1,11 @@
 /** Mailboxes written as CSV, a page at a time, so that a million of them need the memory of one page. */
-import { requireWrite, type Scope } from '../accounts/principals.ts'
-import { type MailServer, mailServers } from '../domains/mail-servers.ts'
+import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
+import type { MailServer } from '../domains/mail-servers.ts'
+import { nameActor } from '../platform/actors.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { serversOf } from './credentials.ts'
 import { type CsvLine, credentialColumns, csvText, exportColumns, joinTags } from './csv.ts'
 import { listMailboxes, type MailboxFilter, subject } from './mailboxes.ts'
 import { openPassword } from './passwords.ts'
@@ -20,7 +22,7 @@ const pageRows = 500
 
 /**
  * The file in pieces, the first with the names of the columns. A piece is made when the one before it was taken.
- * @throws Refusal domain_not_found, forbidden (a read-only key sees no password), with the first piece.
+ * @throws Refusal domain_not_found, forbidden (a read-only key and an app password see no password), with the first piece.
  */
 export async function* exportMailboxes(
   platform: Platform,
@@ -28,7 +30,10 @@ export async function* exportMailboxes(
   filter: MailboxFilter,
   { withCredentials, raw }: ExportOptions,
 ): AsyncGenerator<string> {
-  if (withCredentials) requireWrite(scope)
+  if (withCredentials) {
+    requireWrite(scope)
+    requireCredentialsRight(scope)
+  }
   let header: CsvLine[] = [[...exportColumns, ...(withCredentials ? credentialColumns : [])]]
   for (let after: string | null = null; ; ) {
     const page: { rows: Mailbox[]; nextCursor: string | null } = await listMailboxes(
@@ -67,6 +72,7 @@ async function credentialsOf(
 ): Promise<CsvLine[]> {
   if (mailboxes.length === 0) return []
   const sealed = await transaction(platform.db, async (tx) => {
+    nameActor(tx, scope.actor)
     const ids = mailboxes.map(({ id }) => id)
     const rows = await tx
       .selectFrom('mailbox_passwords')
@@ -88,14 +94,17 @@ async function credentialsOf(
     )
     return found
   })
-  const { imap, submission } = mailServers(platform)
-  const servers = [...serverCells(imap[0]), ...serverCells(submission[0])]
-  return mailboxes.map(({ id }) => {
+  return mailboxes.map(({ id, service }) => {
     const password = sealed.get(id)
-    return [password ? openPassword(platform.vault, id, password) : null, ...servers]
+    const { imap, smtp } = serversOf(platform, service)
+    return [
+      password ? openPassword(platform.vault, id, password) : null,
+      ...serverCells(imap),
+      ...serverCells(smtp),
+    ]
   })
 }
 
-function serverCells(server: MailServer | undefined): CsvLine {
+function serverCells(server: MailServer | null): CsvLine {
   return server ? [server.host, server.port, server.security] : [null, null, null]
 }
