@@ -130,7 +130,7 @@ test('on a domain that is not active yet a request can be made and not completed
 })
 
 test('deleting the mailbox holds its request, restoring frees it, a purge ends it', async () => {
-  const { id, mailboxId } = await askOne('del@demo.test', { service: 'google' })
+  const { id, mailboxId } = await askOne('del@demo.test', { service: 'google', note: 'for Ann' })
   await api.call('DELETE', `/v1/mailboxes/${mailboxId}`)
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 mailbox_state_conflict')
   await api.call('POST', `/v1/mailboxes/${mailboxId}/restore`)
@@ -138,9 +138,23 @@ test('deleting the mailbox holds its request, restoring frees it, a purge ends i
   await api.call('DELETE', `/v1/mailboxes/${mailboxId}?purge=true`)
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 mailbox_state_conflict')
   await purgeMailbox(api.platform, mailboxId)
-  assert.equal(at((await api.call('GET', `/v1/mailbox-requests/${id}`)).json, 'state'), 'failed')
+  const ended = (await api.call('GET', `/v1/mailbox-requests/${id}`)).json
+  assert.deepEqual([at(ended, 'state'), at(ended, 'note')], ['failed', null])
   assert.equal(refusal(await patch(id, { state: 'pending' })), '409 mailbox_state_conflict')
   assert.equal((await askOne('del@demo.test')).mailboxId === mailboxId, false)
+})
+
+test('what is wrong with an item is pointed at', async () => {
+  const incomplete = await ask({ mailboxes: [{ address: 'a@demo.test' }, { first_name: 'Ann' }] })
+  assert.equal(textAt(incomplete.json, 'errors', 0, 'pointer'), '/mailboxes/1/address')
+  const mailboxes = [{ address: 'own@demo.test', recovery: { email: 'own@demo.test' } }]
+  for (const [preview, list] of [
+    [true, 'problems'],
+    [false, 'data'],
+  ] as const) {
+    const { json } = await ask({ mailboxes, preview })
+    assert.equal(textAt(json, list, 0, 'problem', 'errors', 0, 'pointer'), '/recovery/email')
+  }
 })
 
 test('each item has its result, and the list is filtered', async () => {

@@ -163,13 +163,13 @@ function createRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const scope = scopeOf(request)
       const { mailboxes, service = 'local', note = null, preview: isPreview = false } = request.body
-      const items = mailboxes.map((item) => toNewMailbox({ service, ...item }))
+      const items = mailboxes.map((item, index) => toNewMailbox({ service, ...item }, index))
       if (isPreview) return preview(platform, reply, (tx) => previewRequests(platform, tx, scope, items))
       return mutate(platform, request, reply, async (tx) => {
         const { batchId, results } = await createRequests(platform, tx, scope, items, note)
         const data = results.map((result, index) =>
           result.status === 'failed'
-            ? { index, status: result.status, problem: problemOf(result.code, result.detail) }
+            ? { index, status: result.status, problem: problemOf(result.code, result.detail, result.fields) }
             : { index, status: result.status, request: requestView(result.request) },
         )
         return { status: 200, body: { batch_id: batchId, data } }
@@ -200,7 +200,9 @@ async function previewRequests(
           ],
     ),
     problems: results.flatMap((result, index) =>
-      result.status === 'failed' ? [{ index, problem: problemOf(result.code, result.detail) }] : [],
+      result.status === 'failed'
+        ? [{ index, problem: problemOf(result.code, result.detail, result.fields) }]
+        : [],
     ),
   }
 }

@@ -171,26 +171,26 @@ async function tellChange(
   ])
 }
 
-/**
- * Ends the open request of a mailbox that is gone for good.
- * @returns whether the mailbox was made by a request: its service may be one that no engine stands for.
- */
-export async function endRequestOf(platform: Platform, tx: Tx, mailboxId: string): Promise<boolean> {
+/** Forgets what was said of a mailbox that is gone for good, and ends its request if that is open. */
+export async function endRequestOf(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
   const before = await tx
     .selectFrom('mailbox_requests')
     .selectAll()
     .where('mailbox_id', '=', mailboxId)
     .forUpdate()
     .executeTakeFirst()
-  if (!before) return false
-  if (!mayMoveRequest(before.state, 'failed')) return true
+  if (!before) return
   const now = platform.clock.now()
-  const after = { ...before, state: 'failed' as const, updated_at: now, state_changed_at: now }
-  await tx
+  const isOpen = mayMoveRequest(before.state, 'failed')
+  const after = await tx
     .updateTable('mailbox_requests')
-    .set({ state: 'failed', updated_at: now, state_changed_at: now })
+    .set({
+      note: null,
+      updated_at: now,
+      ...(isOpen ? { state: 'failed' as const, state_changed_at: now } : {}),
+    })
     .where('id', '=', before.id)
-    .execute()
-  await tellChange(platform, tx, before, after)
-  return true
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  if (isOpen) await tellChange(platform, tx, before, after)
 }
