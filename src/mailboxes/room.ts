@@ -81,6 +81,45 @@ export async function mailboxRoom(
   }
 }
 
+type Wanted = {
+  index: number
+  address: { address: string }
+  /** Null where the address was asked for by name. */
+  redraw: unknown
+  domain: Place
+  item: { service: Service }
+}
+
+/** Those of a call that no limit stands against, in their order. Where one does, what is taken already uses no room of it. */
+export async function withRoom<T extends Wanted>(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly T[],
+  fail: (index: number, refusal: Refusal) => void,
+): Promise<T[]> {
+  const domainIds = [...new Set(candidates.map(({ domain }) => domain.id))]
+  const room = await mailboxRoom(platform, tx, scope, domainIds)
+  if (room === null) return [...candidates]
+  const addresses = candidates.map(({ address }) => address.address)
+  const { rows } = await sql<{ address: string }>`
+    select address from addresses where address = any(${addresses}::text[])`.execute(tx)
+  const taken = new Set(rows.map((row) => row.address))
+  return candidates.filter(({ index, item, address, redraw, domain }) => {
+    // A random one that is taken is drawn again.
+    const refusal =
+      redraw === null && taken.has(address.address)
+        ? addressTaken(address.address)
+        : room.take(domain, item.service)
+    if (refusal) fail(index, refusal)
+    return refusal === null
+  })
+}
+
+export function addressTaken(address: string): Refusal {
+  return new Refusal('address_taken', `${address} is already in use.`)
+}
+
 const workspacePlace = 'workspace'
 
 /** A mailbox counts among those of its service, and among all. */
