@@ -214,6 +214,7 @@ test('previews change nothing, and who may only read cannot', async () => {
     const body = { mailboxes: [{ address: 'q@demo.test' }] }
     assert.equal(refusal(await api.call('POST', '/v1/mailbox-requests', { body, key })), '403 forbidden')
   }
+  assert.deepEqual(at((await patch(id, { note: 'only a note', preview: true })).json, 'objects'), [])
   assert.equal((await patch(id, { note: 'only a note' })).status, 200)
   assert.deepEqual(await events(id), ['request.created', 'request.updated'])
 })

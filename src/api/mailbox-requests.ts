@@ -12,7 +12,7 @@ import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { mailboxServices, NewMailboxItem, toNewMailbox } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
-import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
+import { OrPreview, type Preview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { ProblemRef, postProblems, problemOf, readProblems, writeProblems } from './problem-view.ts'
 import {
   AnyOf,
@@ -239,12 +239,8 @@ function changeRoute(app: Api, platform: Platform): void {
       const changes = toChanges(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const {
-            mailbox_id: id,
-            address: name,
-            state,
-          } = await changeRequest(platform, tx, scope, ref, changes)
-          return { objects: [{ type: 'mailbox', action: 'update', id, name, state: mailboxStateOf[state] }] }
+          const after = await changeRequest(platform, tx, scope, ref, changes)
+          return { objects: changes.state === undefined ? [] : [touched(after)] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
@@ -261,6 +257,10 @@ const mailboxStateOf: Readonly<Record<RequestState, MailboxState>> = {
   in_progress: 'provisioning',
   completed: 'active',
   failed: 'failed',
+}
+
+function touched({ mailbox_id: id, address: name, state }: MailboxRequest): TouchedObject {
+  return { type: 'mailbox', action: 'update', id, name, state: mailboxStateOf[state] }
 }
 
 function toChanges(body: Static<typeof RequestChangesBody>): RequestChanges {

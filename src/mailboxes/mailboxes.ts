@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
+import { freeAddresses } from './address-rows.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
@@ -200,7 +201,7 @@ export async function deleteMailbox(
   const before = await lockMailbox(platform, tx, scope, ref)
   if (options.purge) {
     const mailbox = await moveMailbox(platform, tx, before, 'deleted', { purge_at: platform.clock.now() })
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
     await removeIdentityOf(platform, tx, mailbox.id)
     await addJob(tx, 'mailbox.purge', { mailbox_id: mailbox.id }, { key: `mailbox.purge:${mailbox.id}` })
     return mailbox
@@ -213,6 +214,7 @@ export async function deleteMailbox(
   return await moveMailbox(platform, tx, before, 'deletion_scheduled', {
     purge_at: purgeAt,
     state_before_deletion: before.state,
+    deleted_with_domain: false,
   })
 }
 
@@ -280,13 +282,15 @@ async function switchState(
   return await moveMailbox(platform, tx, before, to, {})
 }
 
+type MoveDetails = Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion' | 'deleted_with_domain'>>
+
 /** Moves a locked mailbox to another state. A move that the table does not allow is our own defect. */
 export async function moveMailbox(
   platform: Platform,
   tx: Tx,
   before: Mailbox,
   to: MailboxState,
-  more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>>,
+  more: MoveDetails,
 ): Promise<Mailbox> {
   const mailbox = await moveAsSeen(platform, tx, before, to, more)
   await tellEngines(platform, tx, [mailbox], 'state')
@@ -299,7 +303,7 @@ export async function moveAsSeen(
   tx: Tx,
   before: Mailbox,
   to: MailboxState,
-  more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>> = {},
+  more: MoveDetails = {},
 ): Promise<Mailbox> {
   if (!mayMoveMailbox(before.state, to)) throw new Error(`a mailbox cannot go from ${before.state} to ${to}`)
   const now = platform.clock.now()

@@ -6,6 +6,7 @@ import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJobs } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { freeAddresses } from './address-rows.ts'
 import { engineOf } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
@@ -67,7 +68,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .forUpdate()
       .executeTakeFirst()
     if (!mailbox) return
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
     await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()

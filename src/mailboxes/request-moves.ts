@@ -5,6 +5,7 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { freeAddresses } from './address-rows.ts'
 import { changePassword } from './credentials.ts'
 import { lockMailbox, moveMailbox } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
@@ -103,7 +104,7 @@ async function moveItsMailbox(
     await moveMailbox(platform, tx, mailbox, 'active', {})
   } else if (to === 'failed') {
     await moveMailbox(platform, tx, mailbox, 'failed', {})
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
   } else if (from === 'failed') {
     await takeUpAgain(platform, tx, scope, mailbox)
   }
