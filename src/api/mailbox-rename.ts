@@ -52,6 +52,7 @@ export function mailboxRenameRoute(app: Api, platform: Platform): void {
             'address_invalid',
             'address_taken',
             'address_limit_reached',
+            'mailbox_limit_reached',
             'domain_not_found',
             'domain_not_usable',
             'service_unavailable',

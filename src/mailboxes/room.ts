@@ -16,6 +16,8 @@ import type { Service } from './tables.ts'
 export type MailboxRoom = {
   /** Takes the place of one more mailbox. @returns why there is none. */
   take(domain: { id: string; name: string }, service: Service): Refusal | null
+  /** The same for one of another domain that comes here: the workspace has no more than before. */
+  takeOver(domain: { id: string; name: string }, service: Service): Refusal | null
 }
 
 type AppliedLimit = {
@@ -53,18 +55,25 @@ export async function mailboxRoom(
     applied.set(key, known)
     return known
   }
+  const takeIn = (
+    domain: { id: string; name: string },
+    service: Service,
+    isMove: boolean,
+  ): Refusal | null => {
+    for (const limit of limitsOf(domain.id, service)) {
+      if (isMove && limit.per === 'workspace') continue
+      const place = limit.per === 'domain' ? domain.id : workspacePlace
+      const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
+      if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
+    }
+    for (const place of isMove ? [domain.id] : [domain.id, workspacePlace]) {
+      for (const key of keysOf(place, service)) add(key, 1)
+    }
+    return null
+  }
   return {
-    take(domain, service) {
-      for (const limit of limitsOf(domain.id, service)) {
-        const place = limit.per === 'domain' ? domain.id : workspacePlace
-        const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
-        if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
-      }
-      for (const place of [domain.id, workspacePlace]) {
-        for (const key of keysOf(place, service)) add(key, 1)
-      }
-      return null
-    },
+    take: (domain, service) => takeIn(domain, service, false),
+    takeOver: (domain, service) => takeIn(domain, service, true),
   }
 }
 
