@@ -121,6 +121,20 @@ for (const [index, [path, to]] of conflicts.entries()) {
   })
 }
 
+test('a request follows its mailbox to another address; one that failed has none to change', async () => {
+  await api.call('POST', '/v1/domains', { body: { name: 'moved.test' } })
+  const { id, mailboxId } = await askOne('before@demo.test')
+  const rename = (address: string): Promise<Reply> =>
+    api.call('POST', `/v1/mailboxes/${mailboxId}/rename`, { body: { address, alias_days: 0 } })
+  assert.equal((await rename('behind@moved.test')).status, 200)
+  const { json } = await api.call('GET', '/v1/mailbox-requests?domain=moved.test')
+  assert.deepEqual([at(json, 'data', 0, 'id'), at(json, 'data', 0, 'address')], [id, 'behind@moved.test'])
+  await patch(id, { state: 'failed' })
+  assert.equal(refusal(await rename('third@demo.test')), '409 mailbox_state_conflict')
+  assert.equal((await patch(id, { state: 'pending' })).status, 200)
+  assert.equal((await rename('third@demo.test')).status, 200)
+})
+
 test('on a domain that is not active yet a request can be made and not completed', async () => {
   const { id } = await askOne('x@waiting.example')
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 domain_not_usable')

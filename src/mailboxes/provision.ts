@@ -139,6 +139,7 @@ async function checkItems(
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, ...checked })
   }
+  addressed.sort((a, b) => a.index - b.index) // the first in order get the room
   const names = [...new Set(addressed.map(({ address }) => address.domain))]
   const domains = new Map((await lockDomainsByName(tx, scope, names)).map((domain) => [domain.name, domain]))
   return addressed.flatMap((candidate) => {

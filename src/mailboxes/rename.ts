@@ -33,9 +33,9 @@ export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null; followers:
 
 /**
  * Gives a mailbox another address. To the one that it has, nothing is done. An alias of its own may become its address.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted), address_invalid, address_taken,
- * address_limit_reached, domain_not_found, domain_not_usable, service_unavailable, service_cannot, forbidden.
- * Where the other domain has no room: mailbox_limit_reached; for its own recovery address: mailbox_details_invalid.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted, or has no address), address_invalid,
+ * address_taken, address_limit_reached, mailbox_limit_reached, domain_not_found, domain_not_usable, service_unavailable,
+ * mailbox_details_invalid (it is where its recovery address leads), service_cannot, forbidden.
  */
 export async function renameMailbox(
   platform: Platform,
@@ -53,10 +53,14 @@ export async function renameMailbox(
   if (before.state === 'deletion_scheduled') {
     throw new Refusal('mailbox_state_conflict', 'It is deleted: restore it first.')
   }
+  if (before.state === 'failed') await requireOwnAddress(tx, before)
   requireRenamingService(platform, before)
   const domain = await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
-  if (domain.id !== before.domain_id) await requireRoom(platform, tx, scope, before, domain)
+  if (domain.id !== before.domain_id) {
+    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before.service)
+    if (refusal) throw refusal
+  }
   const days =
     aliasDays === undefined ? (await mailboxSettingsOf(tx, before.workspace_id)).rename_alias_days : aliasDays
   await takeAddress(platform, tx, before, domain, address)
@@ -74,12 +78,29 @@ export async function renameMailbox(
     .where('id', '=', before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
+  await tx
+    .updateTable('mailbox_requests')
+    .set({ address, domain_id: domain.id })
+    .where('mailbox_id', '=', mailbox.id)
+    .execute()
   await tell(platform, tx, before, mailbox, alias)
   // One that waited for its old domain would wait for ever for a domain that is active already.
   if (mailbox.state === 'waiting_domain' && mailboxesOn(domain.state) === 'served') {
     await addActivation(tx, domain.id)
   }
   return { mailbox, alias, followers: await followRename(platform, tx, mailbox, before.address) }
+}
+
+/** A request that failed has let the address go: there is none to change, and taking it up again asks for the same. */
+async function requireOwnAddress(tx: Tx, mailbox: Mailbox): Promise<void> {
+  const own = await tx
+    .selectFrom('addresses')
+    .select('address')
+    .where('address', '=', mailbox.address)
+    .where('mailbox_id', '=', mailbox.id)
+    .where('kind', '=', 'mailbox')
+    .executeTakeFirst()
+  if (!own) throw new Refusal('mailbox_state_conflict', 'It has failed, and its address is free.')
 }
 
 function requireRenamingService(platform: Platform, { service }: Mailbox): void {
@@ -97,19 +118,6 @@ function requireFitting({ domain_id: from, state }: Mailbox, domain: Domain): vo
   if (state === 'active' || state === 'suspended' || state === 'provisioning') {
     throw new Refusal('domain_not_usable', `${domain.name} is ${domain.state}, and the mailbox is ${state}.`)
   }
-}
-
-/** Another domain has its own limits; what the workspace may have stays as it is. */
-async function requireRoom(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  { service }: Mailbox,
-  domain: Domain,
-): Promise<void> {
-  const room = await mailboxRoom(platform, tx, scope, [domain.id])
-  const refusal = room?.refusalToMove(domain, service) ?? null
-  if (refusal) throw refusal
 }
 
 /** Makes the new address the mailbox's own, whether it was free or an alias of the mailbox. */

@@ -18,8 +18,8 @@ type Place = { id: string; name: string }
 export type MailboxRoom = {
   /** Takes the place of one more mailbox. @returns why there is none. */
   take(domain: Place, service: Service): Refusal | null
-  /** Why there is none in the domain for one from elsewhere in the workspace, where it has its place already. */
-  refusalToMove(domain: Place, service: Service): Refusal | null
+  /** The same for one of another domain that comes here: the workspace has no more than before. */
+  takeOver(domain: Place, service: Service): Refusal | null
 }
 
 type AppliedLimit = {
@@ -57,27 +57,21 @@ export async function mailboxRoom(
     applied.set(key, known)
     return known
   }
-  const reached = (limits: readonly AppliedLimit[], domain: Place): Refusal | null => {
-    for (const limit of limits) {
+  const takeIn = (domain: Place, service: Service, isMove: boolean): Refusal | null => {
+    for (const limit of limitsOf(domain.id, service)) {
+      if (isMove && limit.per === 'workspace') continue
       const place = limit.per === 'domain' ? domain.id : workspacePlace
       const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
       if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
     }
+    for (const place of isMove ? [domain.id] : [domain.id, workspacePlace]) {
+      for (const key of keysOf(place, service)) add(key, 1)
+    }
     return null
   }
   return {
-    take(domain, service) {
-      const refusal = reached(limitsOf(domain.id, service), domain)
-      if (refusal) return refusal
-      for (const place of [domain.id, workspacePlace]) {
-        for (const key of keysOf(place, service)) add(key, 1)
-      }
-      return null
-    },
-    refusalToMove(domain, service) {
-      const ofDomain = limitsOf(domain.id, service).filter(({ per }) => per === 'domain')
-      return reached(ofDomain, domain)
-    },
+    take: (domain, service) => takeIn(domain, service, false),
+    takeOver: (domain, service) => takeIn(domain, service, true),
   }
 }
 
