@@ -298,6 +298,7 @@ test('the API: its own mailbox only, and no credentials', async () => {
     ['GET', otherPath, undefined, 404],
     ['DELETE', path, undefined, 403],
     ['GET', `${path}/credentials`, undefined, 403],
+    ['GET', '/v1/mailboxes/export?include=credentials', undefined, 403],
     ['POST', `${path}/password`, {}, 403],
     ['GET', `${own.path}/password`, undefined, 403],
     ['POST', `${path}/app-passwords`, { name: 'more' }, 403],

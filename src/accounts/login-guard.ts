@@ -5,7 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawBuilder } from 'kysely'
+import { secondsUntil } from '../platform/clock.ts'
 import { type Tx, transaction } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { delayAfter, type GuardSubject, guardSubjects, type LoginAttempt } from './login-guard-policy.ts'
 import { countFailure, forgetPair, type GuardRow, guardRows, type LoginLock } from './login-guard-rows.ts'
@@ -27,6 +29,13 @@ export type GuardedOutcome<Login> =
   | { kind: 'refused' }
   /** Nobody looked at the password. */
   | { kind: 'locked'; until: Date }
+
+/** What whoever is locked is told where one can be told so much. */
+export function lockedRefusal({ clock }: Platform, until: Date): Refusal {
+  return new Refusal('rate_limited', 'Too many wrong passwords; try again later.', {
+    retryAfterSeconds: secondsUntil(until, clock.now()),
+  })
+}
 
 /** Runs one login: those to one account from one network run one after another, or many at once would not be counted. */
 export async function guardLogin<Candidate, Login>(

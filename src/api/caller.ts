@@ -1,5 +1,6 @@
 /** Who calls: the bearer token and the workspace header become a principal and a scope, before anything is read. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { lockedRefusal } from '../accounts/login-guard.ts'
 import type { Authenticator, Principal, Scope } from '../accounts/principals.ts'
 import { logIn } from '../mailboxes/login.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -32,8 +33,9 @@ export function requireCaller(
     void reply.header('ratelimit-remaining', rate.remaining)
     void reply.header('ratelimit-reset', rate.resetSeconds)
     if (!rate.ok) {
-      void reply.header('retry-after', rate.resetSeconds)
-      throw new Refusal('rate_limited', `More than ${rates.perMinute} requests in a minute.`)
+      throw new Refusal('rate_limited', `More than ${rates.perMinute} requests in a minute.`, {
+        retryAfterSeconds: rate.resetSeconds,
+      })
     }
     const scope = await authenticator.scopeOf(principal, workspaceHeader(request))
     request.caller = { principal, scope }
@@ -80,8 +82,7 @@ async function mailboxPrincipal(
   if (colon < 1) return null
   const source = { protocol: 'api', remoteAddress } as const
   const outcome = await logIn(platform, source, text.slice(0, colon), text.slice(colon + 1))
-  if (outcome.kind === 'locked')
-    throw new Refusal('rate_limited', 'Too many wrong passwords; try again later.')
+  if (outcome.kind === 'locked') throw lockedRefusal(platform, outcome.until)
   if (outcome.kind === 'refused' || outcome.login.appPasswordId === null) return null
   const { appPasswordId, organizationId, workspaceId, mailboxId } = outcome.login
   return {

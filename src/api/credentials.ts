@@ -1,4 +1,4 @@
-/** GET /v1/mailboxes/{mailbox}/credentials and POST …/password: the only replies that hold a password. */
+/** GET /v1/mailboxes/{mailbox}/credentials and POST …/password: the primary password of a mailbox, shown and changed. */
 import { type Static, Type } from 'typebox'
 import { type Credentials, changePassword, viewCredentials } from '../mailboxes/credentials.ts'
 import type { Platform } from '../platform/platform.ts'

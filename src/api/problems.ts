@@ -38,6 +38,8 @@ export function answerError(
     })
   }
   if (problem.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer realm="mailwright"') // RFC 6750 §3
+  if (error instanceof Refusal && error.retryAfterSeconds !== null)
+    void reply.header('retry-after', error.retryAfterSeconds)
   sendProblem(reply, problem)
 }
 

@@ -176,7 +176,10 @@ test('wrong codes are refused, counted also with an Idempotency-Key and not by p
   for (let round = 0; round < 4; round += 1) {
     assert.equal(refusal(await verify(wrong)), '422 totp_code_wrong')
   }
-  assert.equal(refusal(await verify(codeOf(secret))), '429 totp_paused')
+  const paused = await verify(codeOf(secret))
+  assert.equal(refusal(paused), '429 totp_paused')
+  const seconds = Number(paused.headers.get('retry-after'))
+  assert.ok(seconds >= 1 && seconds <= 60, `${seconds}`)
   const tried = await api.call('POST', `${path}/verify`, { body: { code: wrong, preview: true } })
   assert.equal(tried.status, 200)
   assert.deepEqual((await api.call('GET', path)).json, { ...off, pending: true })

@@ -95,11 +95,14 @@ async function credentialsOf(
 ): Promise<Credentials> {
   const { address: username, service } = mailbox
   const passwordUsable = service === 'local' && !(await hasSecondFactor(tx, mailbox.id))
-  return { username, password, passwordUsable, ...serversOf(platform, service) }
+  return { username, password, passwordUsable, ...clientServers(platform, service) }
 }
 
-/** Where clients of a service's mailboxes connect, first choice of each. */
-export function serversOf(platform: Platform, service: Service): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
+/** Where clients of a service connect, first choice of each. */
+export function clientServers(
+  platform: Platform,
+  service: Service,
+): Pick<Credentials, 'imap' | 'smtp' | 'pop3'> {
   if (service !== 'local') return serversElsewhere[service]
   const { imap, submission, pop3 } = mailServers(platform)
   return { imap: imap[0] ?? null, smtp: submission[0] ?? null, pop3: pop3[0] ?? null }

@@ -5,7 +5,7 @@ import { nameActor } from '../platform/actors.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
-import { serversOf } from './credentials.ts'
+import { clientServers } from './credentials.ts'
 import { type CsvLine, credentialColumns, csvText, exportColumns, joinTags } from './csv.ts'
 import { listMailboxes, type MailboxFilter, subject } from './mailboxes.ts'
 import { openPassword } from './passwords.ts'
@@ -22,7 +22,7 @@ const pageRows = 500
 
 /**
  * The file in pieces, the first with the names of the columns. A piece is made when the one before it was taken.
- * @throws Refusal domain_not_found, forbidden (a read-only key and an app password see no password), with the first piece.
+ * @throws Refusal domain_not_found, forbidden (a read-only key or an app password sees no password), with the first piece.
  */
 export async function* exportMailboxes(
   platform: Platform,
@@ -96,12 +96,9 @@ async function credentialsOf(
   })
   return mailboxes.map(({ id, service }) => {
     const password = sealed.get(id)
-    const { imap, smtp } = serversOf(platform, service)
-    return [
-      password ? openPassword(platform.vault, id, password) : null,
-      ...serverCells(imap),
-      ...serverCells(smtp),
-    ]
+    const { imap, smtp } = clientServers(platform, service)
+    const servers = [...serverCells(imap), ...serverCells(smtp)]
+    return [password ? openPassword(platform.vault, id, password) : null, ...servers]
   })
 }
 

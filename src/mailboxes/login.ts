@@ -50,11 +50,7 @@ export const loginFailuresMax = 3
 
 export type MailboxPassword = Selectable<MailboxPasswordsTable>
 
-/** `locked`: nobody looked at the password. */
-export type LoginOutcome =
-  | { kind: 'accepted'; login: MailboxLogin }
-  | { kind: 'refused' }
-  | { kind: 'locked' }
+export type LoginOutcome = GuardedOutcome<MailboxLogin>
 
 /**
  * Logs in with a password that was sent as it is. `refused` is the same for a wrong address, a wrong password, one that

@@ -3,6 +3,7 @@
  * checking of the mailbox (RFC 4226 §7.3), since six digits are soon guessed.
  */
 import type { Selectable } from 'kysely'
+import { secondsUntil } from '../platform/clock.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -128,7 +129,9 @@ async function takeRecoveryCode(
 
 function requireNoPause({ paused_until: until }: MailboxTotp, now: Date): void {
   if (until !== null && until > now) {
-    throw new Refusal('totp_paused', `No code is checked until ${until.toISOString()}.`)
+    throw new Refusal('totp_paused', `No code is checked until ${until.toISOString()}.`, {
+      retryAfterSeconds: secondsUntil(until, now),
+    })
   }
 }
 

@@ -21,6 +21,11 @@ export function createTestClock(): Clock {
   return { now, advance }
 }
 
+/** Whole seconds until a moment, at least one: what Retry-After says of it (RFC 9110 §10.2.3). */
+export function secondsUntil(at: Date, now: Date): number {
+  return Math.max(1, Math.ceil((at.getTime() - now.getTime()) / 1000))
+}
+
 // ISO 8601 §5.5.2, without fractions: they have no meaning for months.
 const durationPattern =
   /^P(?=.)(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?$/

@@ -188,16 +188,19 @@ export class Refusal extends Error {
   readonly code: ErrorCode
   readonly detail: string
   readonly fields: readonly FieldProblem[]
+  /** How long to wait before it is worth to ask again, in seconds; null: that cannot be said. */
+  readonly retryAfterSeconds: number | null
 
   constructor(
     code: ErrorCode,
     detail?: string,
-    more: { fields?: readonly FieldProblem[]; cause?: unknown } = {},
+    more: { fields?: readonly FieldProblem[]; retryAfterSeconds?: number; cause?: unknown } = {},
   ) {
     super(detail ?? errorCatalogue[code].title, { cause: more.cause })
     this.name = 'Refusal'
     this.code = code
     this.detail = detail ?? errorCatalogue[code].title
     this.fields = more.fields ?? []
+    this.retryAfterSeconds = more.retryAfterSeconds ?? null
   }
 }
