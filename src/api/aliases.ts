@@ -23,7 +23,10 @@ const AliasView = Type.Object(
   { title: 'Alias' },
 )
 
-const Description = Nullable(Type.String({ maxLength: apiLimits.descriptionLengthMax }), 'What it is for.')
+const Description = Nullable(
+  Type.String({ maxLength: apiLimits.aliasDescriptionLengthMax }),
+  'What it is for.',
+)
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 
 const AliasBody = Type.Object(

@@ -29,6 +29,7 @@ export const apiLimits = {
   rateEntriesMax: 20_000,
   nameLengthMax: 200,
   descriptionLengthMax: 2000,
+  aliasDescriptionLengthMax: 500,
   /** Far above what an address may have, so that the core can say what is wrong with each one of a batch. */
   addressLengthMax: 1000,
   passwordLengthMax: 1000,

@@ -67,15 +67,21 @@ const ServicesView = Type.Object(
         is_set_up: Type.Boolean({ description: 'Whether this workspace can have mailboxes there.' }),
         capabilities: Nullable(
           Type.Object({
-            rename: Type.Boolean(),
-            aliases: Type.Boolean(),
-            picture: Type.Boolean(),
+            rename: Type.Boolean({ description: 'Else it is refused: `service_cannot`.' }),
+            aliases: Type.Boolean({
+              description: 'Else an alias is kept here, and a person adds it there, as `remote` shows.',
+            }),
+            picture: Type.Boolean({ description: 'Else it is refused: `service_cannot`.' }),
             restore_days: Nullable(Type.Integer(), 'Null: as long as the mailbox itself is kept.'),
             passwords: Type.Boolean({
               description: 'Whether mail clients log in with the mailbox’s password.',
             }),
-            app_passwords: Type.Boolean({ description: 'Whether they can be made by API.' }),
-            totp: Type.Boolean(),
+            app_passwords: Type.Boolean({
+              description: 'Whether they can be made by API. Else: `app_passwords_unsupported`.',
+            }),
+            totp: Type.Boolean({
+              description: 'Whether it can be set up by API. Else: `totp_unsupported`.',
+            }),
           }),
           'What the service can do by its interface; null for one that there is no driver for.',
         ),

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { reconcileDue } from '../mailboxes/engines/due.ts'
 import { observeAll } from '../mailboxes/engines/observe.ts'
+import { pictureJpeg } from '../mailboxes/pictures.ts'
 import { type MicrosoftStandIn, startMicrosoft } from '../testing/microsoft-stand-in.ts'
 import { at, type Reply, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { runJobs } from '../testing/test-jobs.ts'
 import { skuPartNumber } from '../testing/test-microsoft.ts'
+import { plain, red } from '../testing/test-pictures.ts'
 
 type Tenant = AsyncDisposable & {
   api: TestApi
@@ -124,6 +126,71 @@ test('a mailbox is made, waited for, changed, deleted and restored', async () =>
   assert.equal(user()?.assignedLicenses.length, 1)
   assert.equal(at(await remoteOf(tenant), 'state'), 'ready')
   assert.deepEqual(microsoft.state.complaints, [])
+})
+
+test('renamed, with what Graph cannot take away as a step for a person', async () => {
+  await using tenant = await startTenant()
+  const { ask, later, microsoft, user } = tenant
+  await ask('POST', '/v1/mailboxes', ann)
+  await later(1)
+  const renamed = '/v1/mailboxes/anna@demo.example'
+  await ask('POST', `${path}/rename`, { address: 'anna@demo.example', alias_days: 30 })
+  await later(1)
+  const made = user()
+  assert.deepEqual(
+    [made?.userPrincipalName, made?.mail, made?.mailNickname, made?.proxyAddresses],
+    ['anna@demo.example', 'anna@demo.example', 'anna', ['SMTP:anna@demo.example', 'smtp:ann@demo.example']],
+  )
+  const remote = (await ask('GET', `${renamed}/remote`)).json
+  assert.deepEqual(
+    ['state', 'last_error', 'drift', 'untold'].map((name) => at(remote, name)),
+    ['ready', null, [], []],
+  )
+  await ask('DELETE', `${renamed}/aliases/ann@demo.example`)
+  await later(1)
+  const left = (await ask('GET', `${renamed}/remote`)).json
+  assert.deepEqual(at(left, 'drift'), ['The alias ann@demo.example is still there.'])
+  assert.match(textAt(left, 'last_error'), /Set-Mailbox .* @\{Remove='smtp:ann@demo\.example'\}/)
+  assert.equal(microsoft.state.users.size, 1)
+  assert.deepEqual(microsoft.state.complaints, [])
+})
+
+test('a picture is there as it is shown here, once there is a mailbox to have it, and goes', async () => {
+  await using tenant = await startTenant()
+  const { api, ask, later, microsoft, user } = tenant
+  microsoft.state.provisioningMs = 20 * 60_000
+  const { json } = await ask('POST', '/v1/mailboxes', ann)
+  const content_base64 = (await plain(red).png().toBuffer()).toString('base64')
+  await ask('PUT', `${path}/picture`, { content_base64 })
+  await later(1)
+  assert.equal(user()?.photo, null)
+  await later(20)
+  assert.equal(await stateOf(tenant), 'active')
+  assert.deepEqual(user()?.photo, await pictureJpeg(api.platform.db, textAt(json, 'id')))
+  await ask('DELETE', `${path}/picture`)
+  await later(1)
+  assert.equal(user()?.photo, null)
+  assert.deepEqual([at(await remoteOf(tenant), 'untold'), microsoft.state.complaints], [[], []])
+})
+
+test('a new mailbox waits for the one that had its address before to be deleted there', async () => {
+  await using tenant = await startTenant()
+  const { ask, later, microsoft, user } = tenant
+  await ask('POST', '/v1/mailboxes', ann)
+  await later(1)
+  const first = user()?.id
+  const body = '{"error":{"code":"Request_ResourceNotFound","message":"Not yet."}}'
+  microsoft.answerNext({ status: 404, only: /^DELETE /, body })
+  await ask('DELETE', `${path}?purge=true`)
+  await ask('POST', '/v1/mailboxes', ann)
+  await later(0)
+  assert.equal(await stateOf(tenant), 'provisioning')
+  assert.match(textAt(await remoteOf(tenant), 'last_error'), /still being deleted/)
+  await later(1)
+  await later(1)
+  assert.equal(await stateOf(tenant), 'active')
+  assert.notEqual(user()?.id, first)
+  assert.deepEqual([...microsoft.state.deleted.keys()], [first])
 })
 
 test('a licence that an attempt did not get, or somebody took away, is got by a later one', async () => {

@@ -10,7 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { addActivation } from './domain-activation.ts'
-import { restorableDays, tellEngines } from './engines.ts'
+import { restorableUntil, restoredState, tellEngines } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { restartPeriods } from './period-changes.ts'
 import type { Service } from './tables.ts'
@@ -44,7 +44,7 @@ export async function removeDomain(
     throw new Refusal('domain_not_empty')
   }
   const scheduled = await scheduleRemoval(platform, tx, domain, { now, hasMailboxes })
-  if (scheduled === null) await removeAddresses(tx, domain.id)
+  if (scheduled === null) await removeAddresses(platform, tx, domain.id)
   else if (hasMailboxes) await continueDeletion(platform, tx, domain.id)
   return scheduled
 }
@@ -61,9 +61,13 @@ export async function hasNoMailboxes(tx: Tx, domainId: string): Promise<boolean>
   return row === undefined
 }
 
-/** Aliases of mailboxes elsewhere, forwards and catch-alls go with their domain: its name may be connected anew. */
-async function removeAddresses(tx: Tx, domainId: string): Promise<void> {
-  await tx.deleteFrom('addresses').where('domain_id', '=', domainId).execute()
+/** Aliases of other domains' mailboxes, forwards and catch-alls go with their domain: its name may be connected anew. */
+async function removeAddresses(platform: Platform, tx: Tx, domainId: string): Promise<void> {
+  const { rows } = await sql<{ id: string; service: Service }>`
+    with gone as (delete from addresses where domain_id = ${domainId}::uuid returning kind, mailbox_id)
+    select id, service from mailboxes
+    where service <> 'local' and id in (select mailbox_id from gone where kind = 'alias')`.execute(tx)
+  await tellEngines(platform, tx, rows, 'aliases')
   await tx.deleteFrom('mailbox_limits').where('domain_id', '=', domainId).execute()
   await tx
     .deleteFrom('domain_aliases')
@@ -90,7 +94,6 @@ export async function deleteMailboxesOf(platform: Platform, domainId: string): P
 /** Those that were deleted before keep their own day. */
 async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
   const now = platform.clock.now()
-  const days = restorableDays(platform)
   const { rows } = await sql<MovedMailbox>`
     with domain as (
       select id, delete_after from domains where id = ${domainId}::uuid and state = 'deletion_scheduled' for share
@@ -100,9 +103,7 @@ async function deleteSome(platform: Platform, tx: Tx, domainId: string): Promise
       order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
     update mailboxes set state = 'deletion_scheduled', state_before_deletion = chosen.state,
-      purge_at = least(chosen.delete_after, ${now}::timestamptz
-        + (select days from unnest(${[...days.keys()]}::text[], ${[...days.values()]}::integer[]) as at (name, days)
-          where name = service) * interval '1 day'),
+      purge_at = least(chosen.delete_after, ${restorableUntil(platform, now)}),
       deleted_with_domain = true,
       version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
@@ -141,12 +142,11 @@ async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promis
     with domain as (
       select id from domains where id = ${domainId}::uuid and state not in ('deleted', 'deletion_scheduled') for share
     ), chosen as (
-      select mailboxes.id, state_before_deletion from mailboxes join domain on domain.id = domain_id
+      select mailboxes.id from mailboxes join domain on domain.id = domain_id
       where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
       order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
-    update mailboxes set state = case when service <> 'local' and chosen.state_before_deletion = 'active'
-        then 'provisioning' else chosen.state_before_deletion end, state_before_deletion = null, purge_at = null,
+    update mailboxes set state = ${restoredState}, state_before_deletion = null, purge_at = null,
       deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     from chosen where chosen.id = mailboxes.id
     returning mailboxes.id, organization_id, workspace_id, address, batch_id, service, 'deletion_scheduled' as "from",
@@ -208,7 +208,7 @@ export async function removeDueDomains(platform: Platform): Promise<void> {
         return await addJob(tx, 'mailbox.purge_due', {}, { key: 'mailbox.purge_due' })
       }
       await endDomain(platform, tx, domain)
-      await removeAddresses(tx, id)
+      await removeAddresses(platform, tx, id)
     })
   }
 }

@@ -3,6 +3,7 @@
  * that the composition root hands it in. Those of other services keep a desired state here and bring it there by jobs
  * (DESIGN section 1, rule 5).
  */
+import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { MailboxState } from './lifecycle.ts'
@@ -58,10 +59,23 @@ export function restorableDays(platform: Platform): Map<Service, number> {
   return new Map(all.filter(([, days]) => Number.isFinite(days)))
 }
 
-/** The state that a mailbox comes back to: what is deleted elsewhere has first to be brought back there. */
-export function restoredState(platform: Platform, service: Service, before: MailboxState): MailboxState {
-  return before === 'active' && engineOf(platform, service)?.isImmediate === false ? 'provisioning' : before
+/** The same as an expression over mailboxes: until when at most; null where the service has no limit. */
+export function restorableUntil(platform: Platform, now: Date): RawBuilder<Date | null> {
+  const days = restorableDays(platform)
+  return sql`${now}::timestamptz + (
+    select make_interval(hours => 24 * days)
+    from unnest(${[...days.keys()]}::text[], ${[...days.values()]}::integer[]) as at (name, days)
+    where name = mailboxes.service)`
 }
+
+/**
+ * The state that a deleted mailbox comes back to, as an expression over mailboxes. What our own engine deleted elsewhere
+ * has first to be brought back there; what was made by a request is nothing that we deleted.
+ */
+export const restoredState = sql<MailboxState>`case
+  when mailboxes.state_before_deletion = 'active'
+    and exists (select 1 from mailbox_remotes where mailbox_remotes.mailbox_id = mailboxes.id) then 'provisioning'
+  else mailboxes.state_before_deletion end`
 
 /** Those of the services that this workspace cannot have mailboxes at. @param db the transaction, inside one. */
 export async function unavailableServices(

@@ -243,7 +243,11 @@ export async function restoreMailbox(
     )
   }
   await restartPeriods(tx, [before.id], platform.clock.now())
-  const state = restoredState(platform, before.service, before.state_before_deletion)
+  const { state } = await tx
+    .selectFrom('mailboxes')
+    .select(restoredState.as('state'))
+    .where('id', '=', before.id)
+    .executeTakeFirstOrThrow()
   return await moveMailbox(platform, tx, before, state, {
     purge_at: null,
     state_before_deletion: null,

@@ -7,7 +7,8 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { timeArray, uuidArray } from '../platform/sql-arrays.ts'
-import { tellEngines } from './engines.ts'
+import { isPending, tellBatches } from './batch-progress.ts'
+import { restorableUntil, tellEngines } from './engines.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
 import { subject } from './mailboxes.ts'
 import { beginPeriods } from './period-changes.ts'
@@ -85,6 +86,7 @@ type DueMailbox = Pick<
   | 'organization_id'
   | 'workspace_id'
   | 'address'
+  | 'batch_id'
   | 'state'
   | 'service'
   | 'period'
@@ -95,7 +97,7 @@ type DueMailbox = Pick<
 // Who holds one of them now changes it: it is looked at again by the next run.
 async function findDue(tx: Tx, now: Date): Promise<DueMailbox[]> {
   const { rows } =
-    await sql<DueMailbox>`select id, organization_id, workspace_id, address, state, service, period,
+    await sql<DueMailbox>`select id, organization_id, workspace_id, address, batch_id, state, service, period,
       next_period, cancel_at_period_end, period_anchor_at, period_ends_at from mailboxes
     where period_ends_at <= ${now} and state not in ('deleted', 'deletion_scheduled')
     order by period_ends_at limit ${mailboxesPerTransaction} for update skip locked`.execute(tx)
@@ -134,7 +136,7 @@ async function renew(platform: Platform, tx: Tx, mailboxes: readonly DueMailbox[
   )
 }
 
-/** As deleteMailbox does it: restorable for the days that its workspace says. */
+/** As deleteMailbox does it: restorable for the days that its workspace says, and its service can. */
 async function remove(
   platform: Platform,
   tx: Tx,
@@ -145,9 +147,9 @@ async function remove(
   if (stuck) throw new Error(`a mailbox cannot go from ${stuck.state} to deletion_scheduled`)
   if (mailboxes.length === 0) return
   await sql`update mailboxes set state = 'deletion_scheduled', state_before_deletion = mailboxes.state,
-      purge_at = ${now}::timestamptz + make_interval(hours => 24 * coalesce(
+      purge_at = least(${now}::timestamptz + make_interval(hours => 24 * coalesce(
         (select restore_days from mailbox_settings where workspace_id = mailboxes.workspace_id),
-        ${defaultMailboxSettings.restore_days}::int)),
+        ${defaultMailboxSettings.restore_days}::int)), ${restorableUntil(platform, now)}),
       version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     where id = any(${uuidArray(mailboxes.map(({ id }) => id))})`.execute(tx)
   await appendEvents(
@@ -163,6 +165,12 @@ async function remove(
         to: 'deletion_scheduled' as const,
       },
     })),
+  )
+  const waited = mailboxes.filter(({ state }) => isPending(state))
+  await tellBatches(
+    platform,
+    tx,
+    waited.map((mailbox) => mailbox.batch_id),
   )
   await tellEngines(platform, tx, mailboxes, 'state')
 }

@@ -78,11 +78,7 @@ export async function renameMailbox(
     .where('id', '=', before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
-  await tx
-    .updateTable('mailbox_requests')
-    .set({ address, domain_id: domain.id })
-    .where('mailbox_id', '=', mailbox.id)
-    .execute()
+  await moveRequest(tx, mailbox)
   await tell(platform, tx, before, mailbox, alias)
   // One that waited for its old domain would wait for ever for a domain that is active already.
   if (mailbox.state === 'waiting_domain' && mailboxesOn(domain.state) === 'served') {
@@ -185,6 +181,15 @@ async function leaveAddress(
     .executeTakeFirstOrThrow()
   await announceAddresses(platform, tx, 'address.created', [{ organizationId: mailbox.organization_id, row }])
   return row
+}
+
+/** Whoever fulfils its request makes it under the new address. */
+async function moveRequest(tx: Tx, { id, address, domain_id, updated_at }: Mailbox): Promise<void> {
+  await tx
+    .updateTable('mailbox_requests')
+    .set({ address, domain_id, updated_at })
+    .where('mailbox_id', '=', id)
+    .execute()
 }
 
 async function tell(

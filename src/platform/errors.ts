@@ -99,7 +99,7 @@ export const errorCatalogue = {
   },
   service_credentials_refused: { status: 422, title: 'The service does not take the credentials' },
   service_failed: { status: 502, title: 'The service could not do it' },
-  mailbox_not_remote: { status: 404, title: 'The mailbox is run by this platform itself' },
+  mailbox_not_remote: { status: 404, title: 'The mailbox is not kept at a service by this platform' },
   service_unavailable: { status: 422, title: 'The service is not set up on this platform' },
   service_cannot: { status: 409, title: 'The service of the mailbox cannot do this by its interface' },
   password_too_weak: { status: 422, title: 'The password is too weak' },

@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
 import { holdWorkspace } from '../../accounts/workspaces.ts'
 import { privateKeyContext } from '../../domains/reseal.ts'
-import type { Db, Tx } from '../../platform/database.ts'
+import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents, type EventType } from '../../platform/events.ts'
 import { isId, newId } from '../../platform/ids.ts'
@@ -131,7 +131,7 @@ export async function createConnection(
   requireWrite(scope)
   requireWorkspace(scope)
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
-  const others = await own(tx, scope).forUpdate().execute()
+  const others = await own(tx, scope).orderBy('id').forUpdate().execute()
   if (others.length >= enginePolicy.connectionsPerWorkspaceMax) {
     throw new Refusal('service_connection_limit_reached')
   }
@@ -246,6 +246,18 @@ export async function deleteConnection(
   await tell(platform, tx, 'service_connection.deleted', row)
 }
 
+/** Those of deleted workspaces go, with their secrets, as soon as nothing of theirs is left to be deleted there. */
+export async function forgetConnections(platform: Platform): Promise<void> {
+  await transaction(platform.db, async (tx) => {
+    const { rows } = await sql<Connection>`
+      delete from service_connections using workspaces
+      where workspaces.id = workspace_id and workspaces.deleted_at is not null
+        and not exists (select 1 from mailbox_remotes where connection_id = service_connections.id)
+      returning service_connections.*`.execute(tx)
+    await tell(platform, tx, 'service_connection.deleted', ...rows)
+  })
+}
+
 function sealed({ vault }: Platform, id: string, secret: string) {
   const context = privateKeyContext('service_connections', id)
   return { sealed_private_key: vault.seal(secret, context), key_id: vault.keyId }
@@ -255,14 +267,16 @@ async function tell(
   platform: Platform,
   tx: Tx,
   type: Extract<EventType, `service_connection.${string}`>,
-  row: Connection,
+  ...rows: readonly Connection[]
 ): Promise<void> {
-  await appendEvents(platform, tx, [
-    {
+  await appendEvents(
+    platform,
+    tx,
+    rows.map((row) => ({
       type,
       organizationId: row.organization_id,
       workspaceId: row.workspace_id,
       data: { service_connection_id: row.id, service: row.service, name: row.name },
-    },
-  ])
+    })),
+  )
 }

@@ -4,11 +4,12 @@
  */
 import type { Platform } from '../../platform/platform.ts'
 import type { EngineChange } from '../engines.ts'
+import { pictureJpeg } from '../pictures.ts'
 import { concernsConnection } from './connection-health.ts'
 import { RemoteFailure, type RemoteUser } from './driver.ts'
 import { enginePolicy } from './policy.ts'
 import { ageMs, idOf, note, type Run, type StepResult } from './run.ts'
-import { aliasesOf, namesOf, passwordOf, pictureOf } from './wanted.ts'
+import { aliasesOf, namesOf, passwordOf } from './wanted.ts'
 
 /** A suspended user may not be changed: the state comes first. An alias may be the address that was left. */
 const order = ['state', 'address', 'details', 'aliases', 'password', 'picture'] as const
@@ -77,7 +78,7 @@ const changes: Readonly<Record<(typeof order)[number], Change>> = {
     if (password !== null) await run.driver.setPassword(user.id, password)
   },
   async picture(platform, run, user) {
-    await run.driver.setPicture(user.id, await pictureOf(platform, run.mailbox.id))
+    await run.driver.setPicture(user.id, await pictureJpeg(platform.db, run.mailbox.id))
   },
 }
 

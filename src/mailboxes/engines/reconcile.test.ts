@@ -1,13 +1,9 @@
 /** Crashes, nodes that are gone, many at a time, and what others change at the service. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { sql } from 'kysely'
-import sharp from 'sharp'
-import { type Tx, transaction } from '../../platform/database.ts'
 import { at, textAt } from '../../testing/test-api.ts'
 import { startTestGoogle, type TestGoogle } from '../../testing/test-google.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
-import { type EngineChange, tellEngines } from '../engines.ts'
 import { claimNext } from './claims.ts'
 import { driverOf } from './connection-health.ts'
 import { reconcileDue } from './due.ts'
@@ -150,61 +146,6 @@ test('a mailbox that is deleted while it is made does not stay there', async () 
   await t.pass()
   await t.pass(60)
   assert.notEqual(t.google.user(ann).deletedMs, null)
-})
-
-/** What another part of the core does when it changes a mailbox. */
-async function changed(
-  change: EngineChange,
-  write: (tx: Tx, mailboxId: string) => Promise<unknown>,
-): Promise<void> {
-  const { platform } = t.api
-  const { id } = await platform.db
-    .selectFrom('mailboxes')
-    .select('id')
-    .where('address', '=', ann)
-    .executeTakeFirstOrThrow()
-  await transaction(platform.db, async (tx) => {
-    await write(tx, id)
-    await tellEngines(platform, tx, [{ id, service: 'google' }], change)
-  })
-  await t.pass()
-}
-
-test('a picture comes as JPEG, and goes', async () => {
-  await t.create(ann)
-  await t.pass()
-  const image = { create: { width: 20, height: 10, channels: 4, background: '#ff000080' } } as const
-  const png = await sharp(image).png().toBuffer()
-  await changed('picture', (tx, id) =>
-    sql`insert into mailbox_pictures (mailbox_id, workspace_id, sha256, content_type, content, updated_at)
-      values (${id}, ${t.api.scope.workspaceId}, ${Buffer.alloc(32)}, 'image/png', ${png}, now())`.execute(
-      tx,
-    ),
-  )
-  const { photo } = t.google.user(ann)
-  assert.equal((await sharp(photo ?? Buffer.alloc(0)).metadata()).format, 'jpeg')
-  await changed('picture', (tx, id) => sql`delete from mailbox_pictures where mailbox_id = ${id}`.execute(tx))
-  assert.equal(t.google.user(ann).photo, null)
-})
-
-test('with another address the old one stays as an alias there for as long as it is one here', async () => {
-  await t.create(ann)
-  await t.pass()
-  const user = t.google.user(ann)
-  const old = ann
-  const next = `new-${ann}`
-  await changed('address', async (tx, id) => {
-    await sql`update addresses set kind = 'alias' where address = ${old}`.execute(tx)
-    await sql`insert into addresses (address, kind, workspace_id, domain_id, mailbox_id, created_at)
-      select ${next}, 'mailbox', workspace_id, domain_id, id, now() from mailboxes where id = ${id}`.execute(
-      tx,
-    )
-    await sql`update mailboxes set address = ${next} where id = ${id}`.execute(tx)
-  })
-  ann = next
-  assert.deepEqual([user.primaryEmail, user.aliases], [next, [old]])
-  await changed('aliases', (tx) => sql`delete from addresses where address = ${old}`.execute(tx))
-  assert.deepEqual(user.aliases, [])
 })
 
 async function observe(): Promise<void> {

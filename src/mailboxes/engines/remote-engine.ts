@@ -6,6 +6,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { EngineChange, MailboxEngine } from '../engines.ts'
 import { type ConnectionService, remoteKinds } from './drivers.ts'
 import { wakeConnections } from './jobs.ts'
+import type { RemoteState } from './remote-states.ts'
 
 /** @param here the engine that forgets what is kept here of any mailbox. */
 export function remoteEngine(service: ConnectionService, here: Pick<MailboxEngine, 'purge'>): MailboxEngine {
@@ -63,12 +64,16 @@ async function noteChange(
   change: EngineChange,
 ): Promise<void> {
   const now = platform.clock.now()
+  const begins = change === 'state' ? beginsAnew : sql<boolean>`false`
   // What waits for its turn for the first time begins to wait now, whenever it was asked for.
   const { rows } = await sql<{ connection_id: string }>`
     update mailbox_remotes set
       changed = array(select distinct unnest(changed || ${change}::text)),
       revision = revision + 1, attempts = 0, next_attempt_at = ${now}, updated_at = ${now},
-      state_changed_at = case when state = 'requested' and next_attempt_at is null then ${now} else state_changed_at end
+      state = case when ${begins} then ${stateAnew} else state end,
+      is_late = is_late and not ${begins},
+      state_changed_at = case when ${begins} or state = 'requested' and next_attempt_at is null
+        then ${now} else state_changed_at end
     where mailbox_id = any(${mailboxIds}::uuid[])
     returning connection_id`.execute(tx)
   await wakeConnections(
@@ -76,3 +81,9 @@ async function noteChange(
     rows.map((row) => row.connection_id),
   )
 }
+
+/** What was given up is tried from where it was left when the mailbox is wanted there: made, found, or restored. */
+const beginsAnew = sql<boolean>`(state = 'failed' and exists (
+  select 1 from mailboxes where mailboxes.id = mailbox_id and mailboxes.state in ('provisioning', 'active', 'suspended')))`
+const stateAnew = sql<RemoteState>`case when remote_id is null then 'requested'
+  when observed ->> 'state' = 'deleted' then 'deleted' else 'propagating' end`

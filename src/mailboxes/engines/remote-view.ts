@@ -82,19 +82,10 @@ export async function retryRemote(platform: Platform, tx: Tx, scope: Scope, ref:
   const before = await lockMailbox(platform, tx, scope, ref)
   const remote = await tx
     .selectFrom('mailbox_remotes')
-    .selectAll()
+    .select('mailbox_id')
     .where('mailbox_id', '=', before.id)
-    .forUpdate()
     .executeTakeFirst()
   if (!remote) throw new Refusal('mailbox_not_remote')
-  if (remote.state === 'failed') {
-    const state = remote.remote_id === null ? 'requested' : 'propagating'
-    await tx
-      .updateTable('mailbox_remotes')
-      .set({ state, state_changed_at: platform.clock.now(), is_late: false })
-      .where('mailbox_id', '=', before.id)
-      .execute()
-  }
   const mailbox =
     before.state === 'failed' ? await moveMailbox(platform, tx, before, 'provisioning', {}) : before
   for (const change of ['state', 'address', 'details', 'aliases'] as const) {

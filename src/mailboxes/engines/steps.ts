@@ -2,6 +2,7 @@
  * What is to be done next for a mailbox at its service. Each step reads first, because neither service promises that
  * what was asked for was done, nor that what was done is seen; and notes before it asks for what cannot be asked twice.
  */
+import { isId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { bringAway, bringBack } from './away.ts'
 import { converge } from './converge.ts'
@@ -62,7 +63,27 @@ async function create(platform: Platform, run: Run): Promise<StepResult> {
 /** An earlier attempt's user is ours; anybody else's is left alone. */
 async function adopt(platform: Platform, run: Run, user: RemoteUser): Promise<StepResult> {
   if (user.mark === run.remote.mark) return await noteCreated(platform, run, user)
+  if (user.mark !== null && (await isLeaving(platform, run, user.mark))) {
+    throw new RemoteFailure(
+      'not_ready',
+      `Who had ${run.mailbox.address} before is still being deleted there.`,
+    )
+  }
   throw new RemoteFailure('conflict', `${run.mailbox.address} is the address of another user there.`)
+}
+
+/** Whether the mark is that of a mailbox which was deleted for good here, and is not yet gone there. */
+async function isLeaving({ db }: Platform, { remote }: Run, mark: string): Promise<boolean> {
+  if (!isId(mark)) return false
+  const row = await db
+    .selectFrom('mailbox_remotes')
+    .innerJoin('mailboxes', 'mailboxes.id', 'mailbox_remotes.mailbox_id')
+    .select('mailbox_remotes.mailbox_id')
+    .where('mailbox_remotes.connection_id', '=', remote.connection_id)
+    .where('mailbox_remotes.mailbox_id', '=', mark) // remote-engine.ts marks by the mailbox's id
+    .where('mailboxes.state', '=', 'deleted')
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 async function noteCreated(platform: Platform, run: Run, user: RemoteUser): Promise<StepResult> {
@@ -75,6 +96,7 @@ async function awaitReady(platform: Platform, run: Run): Promise<StepResult> {
   const user = await run.driver.get(idOf(run))
   if (user === null) return 'wait' // what was made a moment ago is not seen by every reader
   if (user.state === 'deleted') {
+    await note(platform, run, { user })
     throw new RemoteFailure('rejected', 'The user was deleted there before it was ready.')
   }
   if (!user.isReady) {

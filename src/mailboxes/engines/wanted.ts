@@ -1,6 +1,4 @@
 /** What a mailbox is wanted to be at its service: read when it is needed, for passwords are among it. */
-import { sql } from 'kysely'
-import sharp from 'sharp'
 import type { Platform } from '../../platform/platform.ts'
 import type { MailboxState } from '../lifecycle.ts'
 import { openPassword } from '../passwords.ts'
@@ -62,19 +60,4 @@ export async function aliasesOf({ db }: Pick<Platform, 'db'>, mailboxId: string)
     .orderBy('address')
     .execute()
   return rows.map(({ address }) => address)
-}
-
-const pictureEdgeMax = 648 // what Microsoft keeps at most; Google scales to 96
-
-/** @returns a JPEG; null for a mailbox without a picture. */
-export async function pictureOf({ db }: Pick<Platform, 'db'>, mailboxId: string): Promise<Buffer | null> {
-  const { rows } = await sql<{ content: Buffer }>`
-    select content from mailbox_pictures where mailbox_id = ${mailboxId}::uuid`.execute(db)
-  const [picture] = rows
-  if (picture === undefined) return null
-  return await sharp(picture.content)
-    .resize({ width: pictureEdgeMax, height: pictureEdgeMax, fit: 'inside', withoutEnlargement: true })
-    .flatten({ background: '#ffffff' })
-    .jpeg({ quality: 85 })
-    .toBuffer()
 }
