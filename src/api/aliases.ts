@@ -102,6 +102,7 @@ function createRoute(app: Api, platform: Platform): void {
             'address_limit_reached',
             'domain_not_found',
             'domain_not_usable',
+            'mailbox_details_invalid',
           ),
         },
       },

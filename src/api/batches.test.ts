@@ -75,6 +75,17 @@ test('counts follow the mailboxes, progress is told in sets, and completion once
   )
 })
 
+test('of mailboxes that now wait for their service instead of their domain there is nothing to tell', async () => {
+  await connect('cloudy.example')
+  const batch = await createBatch('x@cloudy.example')
+  await sql`update mailboxes set service = 'google' where address = 'x@cloudy.example'`.execute(
+    api.platform.db,
+  )
+  await activate('cloudy.example')
+  assert.equal(await counts(batch), '1 0 1 0 0')
+  assert.deepEqual(await events(batch), [])
+})
+
 test('domains that become active at the same moment complete their batch once', async () => {
   const names = Array.from({ length: 4 }, (_, n) => `same${n}.example`)
   for (const name of names) await connect(name)

@@ -100,6 +100,21 @@ test('with skip_invalid the good lines are made, as a batch that keeps the bad o
   assert.equal(textAt(items.json, 'data', 3, 'problem', 'code'), 'csv_invalid')
 })
 
+test('an address with a NUL character is a bad line, and kept as one', async () => {
+  const file = 'address\nnul\0l@demo.test\nnul2@demo.test\n'
+  assert.equal(refusal(await importFile(file)), '422 csv_invalid')
+  const { status, json } = await importFile(file, '?skip_invalid=true')
+  assert.equal(status, 200)
+  const items = await api.call('GET', `/v1/batches/${at(json, 'batch_id')}/items`)
+  assert.deepEqual(
+    [0, 1].map((n) => [at(items.json, 'data', n, 'address'), at(items.json, 'data', n, 'status')]),
+    [
+      ['nul\ufffdl@demo.test', 'failed'],
+      ['nul2@demo.test', 'created'],
+    ],
+  )
+})
+
 test('a limit and a taken address are bad lines too, in two columns as in one', async () => {
   await api.call('PUT', '/v1/mailbox-limits', {
     body: {
@@ -178,6 +193,11 @@ test('an export has what the filters select, in pages and without a gap', async 
     ],
   )
   assert.equal((await exportFile('?tag=eu')).length, 2)
+  await api.call('PATCH', '/v1/mailboxes/m1@demo.test', { body: { custom_fields: { crm_id: '42' } } })
+  assert.deepEqual(
+    (await exportFile('?field=crm_id:42')).map((line) => line.split(',')[0]),
+    ['address', 'm1@demo.test'],
+  )
   assert.equal((await exportFile('?state=suspended')).length, 1)
   assert.equal(
     refusal(await api.call('GET', '/v1/mailboxes/export?domain=nowhere.test')),

@@ -9,7 +9,7 @@ import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
-import { BatchResultView, mailboxFilterQuery } from './mailbox-view.ts'
+import { BatchResultView, mailboxFilterQuery, toMailboxFilter } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { created, resultView } from './new-mailboxes.ts'
 import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
@@ -49,7 +49,10 @@ const ExportQuery = Type.Object(
   {
     ...mailboxFilterQuery,
     include: Type.Optional(
-      OneOf(['credentials'], 'Passwords and servers, for keys that may write; every look is noted.'),
+      OneOf(
+        ['credentials'],
+        'Passwords and servers, for keys that may write, and not for app passwords; every look is noted.',
+      ),
     ),
     raw: Type.Optional(
       Type.Boolean({
@@ -161,9 +164,9 @@ function exportRoute(app: Api, platform: Platform): void {
       },
     },
     async (request, reply) => {
-      const { domain = null, state = null, search = null, tag = null, include, raw = false } = request.query
+      const { include, raw = false, ...query } = request.query
       const options = { withCredentials: include === 'credentials', raw }
-      const pieces = exportMailboxes(platform, scopeOf(request), { domain, state, search, tag }, options)
+      const pieces = exportMailboxes(platform, scopeOf(request), toMailboxFilter(query), options)
       const first = await pieces.next() // what is refused is refused before the reply begins
       void reply.headers({
         ...noStore,

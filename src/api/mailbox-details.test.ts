@@ -139,6 +139,33 @@ test('an alias of the mailbox is no way back into it', async () => {
   assert.equal((await patch('way@demo.test', { recovery: { email: 'full@demo.test' } })).status, 200)
 })
 
+for (const [index, email] of ['new0@demo.test', 'new1+me@demo.test'].entries()) {
+  test(`with the recovery address ${email} neither an alias nor a rename may lead back into the mailbox`, async () => {
+    const address = `lost${index}@demo.test`
+    await create({ address, recovery: { email } })
+    const wanted = `new${index}@demo.test`
+    for (const call of ['aliases', 'rename']) {
+      for (const preview of [true, false]) {
+        const body = { address: wanted, preview }
+        const reply = await api.call('POST', `/v1/mailboxes/${address}/${call}`, { body })
+        assert.equal(refusal(reply), '422 mailbox_details_invalid', call)
+        assert.equal(textAt(reply.json, 'errors', 0, 'pointer'), '/address')
+      }
+    }
+    await patch(address, { recovery: null })
+    assert.equal(
+      (await api.call('POST', `/v1/mailboxes/${address}/rename`, { body: { address: wanted } })).status,
+      200,
+    )
+    for (const own of [address, address.replace('@', '+x@')])
+      assert.equal(
+        refusal(await patch(wanted, { recovery: { email: own } })),
+        '422 mailbox_details_invalid',
+        own,
+      )
+  })
+}
+
 test('the list finds mailboxes by a custom field and by its value', async () => {
   const make = (n: number, custom_fields: object) => create({ address: `list${n}@demo.test`, custom_fields })
   await make(1, { team: 'north', a: 'x:y' })

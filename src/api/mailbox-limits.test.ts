@@ -1,6 +1,7 @@
 /** Limits by API: who may set which, and what they do to the calls that make mailboxes. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
 import {
   at,
   type Reply,
@@ -68,6 +69,33 @@ test('the first items in order get the room, and what cannot be made for another
   assert.match(textAt(one.json, 'detail'), /^demo\.test may have 3 mailboxes, and has 3;/)
 })
 
+test('a random address has its turn among those that were asked for', async () => {
+  await clear()
+  await put({ per: 'domain', domain_id: domainId, mailboxes_max: 1 })
+  const body = { mailboxes: [{ domain: 'demo.test' }, { address: 'ann@demo.test' }] }
+  const { json } = await api.call('POST', '/v1/mailboxes', { body })
+  assert.equal(at(json, 'data', 0, 'status'), 'created')
+  assert.equal(at(json, 'data', 1, 'problem', 'code'), 'mailbox_limit_reached')
+})
+
+test('one that is renamed into another domain takes a place there, and none more of the workspace', async () => {
+  await clear()
+  const { json } = await api.call('POST', '/v1/domains', { body: { name: 'full.test' } })
+  await make('a@demo.test', 'b@demo.test', 'c@full.test')
+  await put({ per: 'workspace', mailboxes_max: 3 })
+  await put({ per: 'domain', domain_id: textAt(json, 'id'), mailboxes_max: 2 })
+  const rename = async (from: string, address: string, preview: boolean): Promise<string> => {
+    const reply = await api.call('POST', `/v1/mailboxes/${from}/rename`, { body: { address, preview } })
+    return reply.status === 200 ? 'renamed' : refusal(reply)
+  }
+  assert.equal(await rename('a@demo.test', 'a@full.test', false), 'renamed')
+  for (const preview of [true, false])
+    assert.equal(await rename('b@demo.test', 'b@full.test', preview), '409 mailbox_limit_reached')
+  assert.equal(await rename('c@full.test', 'd@full.test', false), 'renamed')
+  assert.equal(await rename('c@full.test', 'c@demo.test', false), 'renamed')
+  assert.equal(await rename('b@demo.test', 'b@full.test', false), 'renamed')
+})
+
 test('two calls at once never share the last place', async () => {
   await clear()
   await put({ per: 'domain', mailboxes_max: 5 })
@@ -116,6 +144,23 @@ test('a limit below what is there removes nothing, and one that is changed or re
   assert.deepEqual(await make('c@demo.test', 'd@demo.test'), ['c@demo.test', 'mailbox_limit_reached'])
   assert.equal((await api.call('DELETE', `/v1/mailbox-limits/${at(json, 'id')}`)).status, 204)
   assert.deepEqual(await make('d@demo.test'), ['d@demo.test'])
+})
+
+test('where there are as many limits as there may be, one is changed and none added', async () => {
+  await clear()
+  const { json } = await put({ per: 'domain', mailboxes_max: 5 })
+  await sql`with others as (
+      insert into workspaces (id, organization_id, name, is_default, created_at)
+      select gen_random_uuid(), ${api.scope.organizationId}, 'Other', false, now() from generate_series(1, 999)
+      returning id
+    )
+    insert into mailbox_limits
+    select gen_random_uuid(), organization_id, others.id, domain_id, service, per, set_by, mailboxes_max, created_at,
+      updated_at
+    from mailbox_limits, others`.execute(api.platform.db)
+  const changed = await put({ per: 'domain', mailboxes_max: 6 })
+  assert.deepEqual([at(changed.json, 'id'), at(changed.json, 'mailboxes_max')], [at(json, 'id'), 6])
+  assert.match(refusal(await put({ per: 'workspace', mailboxes_max: 6 })), /too_many_mailbox_limits/)
 })
 
 test('a preview names what has no room', async () => {

@@ -167,6 +167,15 @@ test('a domain that the tenant has not verified is waited for, and said', async 
   assert.equal(await t.stateOf(ann), 'active')
 })
 
+test('a key of the mailbox may ask again, and is not shown its notes', async () => {
+  await t.create(ann, { notes: 'not for her' })
+  await t.pass()
+  const { json } = await t.api.call('GET', `/v1/mailboxes/${ann}`)
+  const key = await t.api.key({ workspaceId: t.api.scope.workspaceId, mailboxId: textAt(json, 'id') })
+  const reply = await t.api.call('POST', `/v1/mailboxes/${ann}/remote/retry`, { key })
+  assert.deepEqual([reply.status, at(json, 'notes'), at(reply.json, 'notes')], [200, 'not for her', null])
+})
+
 test('what takes long is told, and after a day it has failed', async () => {
   t.google.delays.ready = 48 * 3_600_000
   await t.create(ann)

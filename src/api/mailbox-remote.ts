@@ -6,6 +6,7 @@ import { type RemoteStanding, remoteStanding, retryRemote } from '../mailboxes/e
 import { namesOf } from '../mailboxes/engines/wanted.ts'
 import { engineOf, unavailableServices } from '../mailboxes/engines.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
+import { seenBy } from '../mailboxes/mailboxes.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
@@ -140,8 +141,9 @@ export function mailboxRemoteRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        const mailbox = await retryRemote(platform, tx, scopeOf(request), request.params.mailbox)
-        return { status: 200, body: mailboxView(mailbox), headers: { etag: etagOf(mailbox) } }
+        const scope = scopeOf(request)
+        const mailbox = await retryRemote(platform, tx, scope, request.params.mailbox)
+        return { status: 200, body: mailboxView(seenBy(scope, mailbox)), headers: { etag: etagOf(mailbox) } }
       }),
   )
 }

@@ -121,6 +121,20 @@ for (const [index, [path, to]] of conflicts.entries()) {
   })
 }
 
+test('a request follows its mailbox to another address; one that failed has none to change', async () => {
+  await api.call('POST', '/v1/domains', { body: { name: 'moved.test' } })
+  const { id, mailboxId } = await askOne('before@demo.test')
+  const rename = (address: string): Promise<Reply> =>
+    api.call('POST', `/v1/mailboxes/${mailboxId}/rename`, { body: { address, alias_days: 0 } })
+  assert.equal((await rename('behind@moved.test')).status, 200)
+  const { json } = await api.call('GET', '/v1/mailbox-requests?domain=moved.test')
+  assert.deepEqual([at(json, 'data', 0, 'id'), at(json, 'data', 0, 'address')], [id, 'behind@moved.test'])
+  await patch(id, { state: 'failed' })
+  assert.equal(refusal(await rename('third@demo.test')), '409 mailbox_state_conflict')
+  assert.equal((await patch(id, { state: 'pending' })).status, 200)
+  assert.equal((await rename('third@demo.test')).status, 200)
+})
+
 test('on a domain that is not active yet a request can be made and not completed', async () => {
   const { id } = await askOne('x@waiting.example')
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 domain_not_usable')
@@ -130,7 +144,7 @@ test('on a domain that is not active yet a request can be made and not completed
 })
 
 test('deleting the mailbox holds its request, restoring frees it, a purge ends it', async () => {
-  const { id, mailboxId } = await askOne('del@demo.test', { service: 'google' })
+  const { id, mailboxId } = await askOne('del@demo.test', { service: 'google', note: 'for Ann' })
   await api.call('DELETE', `/v1/mailboxes/${mailboxId}`)
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 mailbox_state_conflict')
   await api.call('POST', `/v1/mailboxes/${mailboxId}/restore`)
@@ -138,9 +152,23 @@ test('deleting the mailbox holds its request, restoring frees it, a purge ends i
   await api.call('DELETE', `/v1/mailboxes/${mailboxId}?purge=true`)
   assert.equal(refusal(await patch(id, { state: 'completed' })), '409 mailbox_state_conflict')
   await purgeMailbox(api.platform, mailboxId)
-  assert.equal(at((await api.call('GET', `/v1/mailbox-requests/${id}`)).json, 'state'), 'failed')
+  const ended = (await api.call('GET', `/v1/mailbox-requests/${id}`)).json
+  assert.deepEqual([at(ended, 'state'), at(ended, 'note')], ['failed', null])
   assert.equal(refusal(await patch(id, { state: 'pending' })), '409 mailbox_state_conflict')
   assert.equal((await askOne('del@demo.test')).mailboxId === mailboxId, false)
+})
+
+test('what is wrong with an item is pointed at', async () => {
+  const incomplete = await ask({ mailboxes: [{ address: 'a@demo.test' }, { first_name: 'Ann' }] })
+  assert.equal(textAt(incomplete.json, 'errors', 0, 'pointer'), '/mailboxes/1/address')
+  const mailboxes = [{ address: 'own@demo.test', recovery: { email: 'own@demo.test' } }]
+  for (const [preview, list] of [
+    [true, 'problems'],
+    [false, 'data'],
+  ] as const) {
+    const { json } = await ask({ mailboxes, preview })
+    assert.equal(textAt(json, list, 0, 'problem', 'errors', 0, 'pointer'), '/recovery/email')
+  }
 })
 
 test('each item has its result, and the list is filtered', async () => {
@@ -200,6 +228,7 @@ test('previews change nothing, and who may only read cannot', async () => {
     const body = { mailboxes: [{ address: 'q@demo.test' }] }
     assert.equal(refusal(await api.call('POST', '/v1/mailbox-requests', { body, key })), '403 forbidden')
   }
+  assert.deepEqual(at((await patch(id, { note: 'only a note', preview: true })).json, 'objects'), [])
   assert.equal((await patch(id, { note: 'only a note' })).status, 200)
   assert.deepEqual(await events(id), ['request.created', 'request.updated'])
 })

@@ -12,7 +12,7 @@ import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { mailboxServices, NewMailboxItem, toNewMailbox } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
-import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
+import { OrPreview, type Preview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { ProblemRef, postProblems, problemOf, readProblems, writeProblems } from './problem-view.ts'
 import {
   AnyOf,
@@ -163,13 +163,13 @@ function createRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const scope = scopeOf(request)
       const { mailboxes, service = 'local', note = null, preview: isPreview = false } = request.body
-      const items = mailboxes.map((item) => toNewMailbox({ service, ...item }))
+      const items = mailboxes.map((item, index) => toNewMailbox({ service, ...item }, index))
       if (isPreview) return preview(platform, reply, (tx) => previewRequests(platform, tx, scope, items))
       return mutate(platform, request, reply, async (tx) => {
         const { batchId, results } = await createRequests(platform, tx, scope, items, note)
         const data = results.map((result, index) =>
           result.status === 'failed'
-            ? { index, status: result.status, problem: problemOf(result.code, result.detail) }
+            ? { index, status: result.status, problem: problemOf(result.code, result.detail, result.fields) }
             : { index, status: result.status, request: requestView(result.request) },
         )
         return { status: 200, body: { batch_id: batchId, data } }
@@ -200,7 +200,9 @@ async function previewRequests(
           ],
     ),
     problems: results.flatMap((result, index) =>
-      result.status === 'failed' ? [{ index, problem: problemOf(result.code, result.detail) }] : [],
+      result.status === 'failed'
+        ? [{ index, problem: problemOf(result.code, result.detail, result.fields) }]
+        : [],
     ),
   }
 }
@@ -237,12 +239,8 @@ function changeRoute(app: Api, platform: Platform): void {
       const changes = toChanges(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const {
-            mailbox_id: id,
-            address: name,
-            state,
-          } = await changeRequest(platform, tx, scope, ref, changes)
-          return { objects: [{ type: 'mailbox', action: 'update', id, name, state: mailboxStateOf[state] }] }
+          const after = await changeRequest(platform, tx, scope, ref, changes)
+          return { objects: changes.state === undefined ? [] : [touched(after)] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
@@ -259,6 +257,10 @@ const mailboxStateOf: Readonly<Record<RequestState, MailboxState>> = {
   in_progress: 'provisioning',
   completed: 'active',
   failed: 'failed',
+}
+
+function touched({ mailbox_id: id, address: name, state }: MailboxRequest): TouchedObject {
+  return { type: 'mailbox', action: 'update', id, name, state: mailboxStateOf[state] }
 }
 
 function toChanges(body: Static<typeof RequestChangesBody>): RequestChanges {

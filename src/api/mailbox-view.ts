@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
+import type { MailboxFilter } from '../mailboxes/mailboxes.ts'
 import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
 import { Refusal } from '../platform/errors.ts'
 import { apiLimits } from './limits.ts'
@@ -144,6 +145,18 @@ export const mailboxFilterQuery = {
     }),
   ),
 } as const
+
+type FilterQuery = { [Name in keyof typeof mailboxFilterQuery]?: Static<(typeof mailboxFilterQuery)[Name]> }
+
+export function toMailboxFilter(query: FilterQuery): MailboxFilter {
+  const { domain = null, state = null, search = null, tag = null, field } = query
+  return { domain, state, search, tag, customField: field === undefined ? null : fieldOf(field) }
+}
+
+function fieldOf(text: string): NonNullable<MailboxFilter['customField']> {
+  const at = text.indexOf(':')
+  return { name: text.slice(0, at), value: text.slice(at + 1) }
+}
 
 export const MailboxPath = Type.Object({ mailbox: Type.String({ description: 'Its id or its address.' }) })
 

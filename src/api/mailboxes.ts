@@ -6,7 +6,6 @@ import {
   getMailbox,
   listMailboxes,
   type MailboxChanges,
-  type MailboxFilter,
   seenBy,
   updateMailbox,
 } from '../mailboxes/mailboxes.ts'
@@ -22,6 +21,7 @@ import {
   MailboxView,
   mailboxFilterQuery,
   mailboxView,
+  toMailboxFilter,
 } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview } from './preview.ts'
@@ -53,9 +53,12 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const scope = scopeOf(request)
-      const { domain = null, state = null, search = null, tag = null, field } = request.query
-      const filter = { domain, state, search, tag, customField: toFieldFilter(field) }
-      const page = await listMailboxes(platform, scope, filter, pageRequest(request.query))
+      const page = await listMailboxes(
+        platform,
+        scope,
+        toMailboxFilter(request.query),
+        pageRequest(request.query),
+      )
       return pageView(page, (mailbox) => mailboxView(seenBy(scope, mailbox)))
     },
   )
@@ -78,12 +81,6 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
   )
   editRoute(app, platform)
   deleteRoute(app, platform)
-}
-
-function toFieldFilter(text: string | undefined): NonNullable<MailboxFilter['customField']> | null {
-  if (text === undefined) return null
-  const at = text.indexOf(':')
-  return { name: text.slice(0, at), value: text.slice(at + 1) }
 }
 
 function editRoute(app: Api, platform: Platform): void {

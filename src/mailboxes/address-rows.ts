@@ -65,6 +65,23 @@ export async function insertAddress(
   return row
 }
 
+/** Lets go of all that leads to a mailbox: its own address, its aliases, catch-alls. */
+export async function freeAddresses(
+  platform: Platform,
+  tx: Tx,
+  { id, organization_id: organizationId }: { id: string; organization_id: string },
+): Promise<void> {
+  const gone = await tx.deleteFrom('addresses').where('mailbox_id', '=', id).returningAll().execute()
+  // Its own address goes with it, and its event says so.
+  const others = gone.filter(({ kind }) => kind !== 'mailbox')
+  await announceAddresses(
+    platform,
+    tx,
+    'address.deleted',
+    others.map((row) => ({ organizationId, row })),
+  )
+}
+
 /** Writes an event for each row. It has all that is needed to make a deleted address again. */
 export async function announceAddresses(
   platform: Platform,

@@ -16,6 +16,7 @@ import {
 import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
+import { requireRecoveryElsewhere } from './recovery.ts'
 import type { Service } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
@@ -35,7 +36,7 @@ export async function listAliases(platform: Platform, scope: Scope, ref: string)
 /**
  * Gives a mailbox another address, in any domain of the workspace.
  * @throws Refusal mailbox_not_found, address_invalid, address_taken, address_limit_reached, domain_not_found,
- * domain_not_usable, forbidden.
+ * domain_not_usable, mailbox_details_invalid (it is where its owner is reached without it), forbidden.
  */
 export async function addAlias(
   platform: Platform,
@@ -52,6 +53,7 @@ export async function addAlias(
   await requireRoomForAlias(tx, mailbox.id)
   const alias = { address: address.address, kind: 'alias' as const, mailboxId: mailbox.id, description }
   const row = await insertAddress(platform, tx, domain, alias)
+  await requireRecoveryElsewhere(tx, mailbox)
   await tellEngines(platform, tx, [mailbox], 'aliases')
   return row
 }

@@ -103,9 +103,14 @@ function failuresOf(
     if (result.status !== 'failed') return []
     const wanted = items[index]?.address ?? ''
     const text = typeof wanted === 'string' ? wanted : `@${wanted.domain}`
-    const address = text.slice(0, failureAddressLengthMax).toWellFormed()
-    return [{ index, address, code: result.code, detail: result.detail.toWellFormed() }]
+    const address = storable(text.slice(0, failureAddressLengthMax))
+    return [{ index, address, code: result.code, detail: storable(result.detail) }]
   })
+}
+
+/** A line of a file may have what JSON in the database cannot. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed()
 }
 
 /** @throws Refusal batch_not_found, forbidden. */

@@ -6,7 +6,7 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
-import { tellBatches } from './batch-progress.ts'
+import { isPending, tellBatches } from './batch-progress.ts'
 import { tellEngines } from './engines.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import { beginPeriods } from './period-changes.ts'
@@ -110,10 +110,12 @@ async function endWait(platform: Platform, tx: Tx, chosen: RawBuilder<unknown>):
       data: { mailbox_id: row.id, address: row.address, from: 'waiting_domain', to: row.state },
     })),
   )
+  // Those of a service elsewhere are pending still.
+  const made = rows.filter(({ state }) => !isPending(state))
   await tellBatches(
     platform,
     tx,
-    rows.map((row) => row.batch_id),
+    made.map((row) => row.batch_id),
   )
   await tellEngines(platform, tx, rows, 'state')
   return rows.length

@@ -110,7 +110,7 @@ export async function putLimit(
   }
   await requireSubject(tx, organizationId, wanted)
   const setBy = isOperator ? ('operator' as const) : ('organization' as const)
-  await requireLimitRoom(tx, organizationId, setBy)
+  await requireLimitRoom(tx, organizationId, setBy, wanted)
   const now = platform.clock.now()
   const limit = await tx
     .insertInto('mailbox_limits')
@@ -160,13 +160,17 @@ async function requireSubject(tx: Tx, organizationId: string, wanted: WantedLimi
   }
 }
 
+/** The one that would be changed needs none. */
 async function requireLimitRoom(
   tx: Tx,
   organizationId: string,
   setBy: MailboxLimit['set_by'],
+  { workspaceId, domainId, service, per }: WantedLimit,
 ): Promise<void> {
   const { rows } = await sql<{ count: number }>`select count(*)::int as count from mailbox_limits
-    where organization_id = ${organizationId}::uuid and set_by = ${setBy}`.execute(tx)
+    where organization_id = ${organizationId}::uuid and set_by = ${setBy}
+      and (workspace_id, domain_id, service, per) is distinct from
+        (${workspaceId}::uuid, ${domainId}::uuid, ${service}::text, ${per}::text)`.execute(tx)
   if ((rows[0]?.count ?? 0) >= limitsMax) throw new Refusal('too_many_mailbox_limits')
 }
 

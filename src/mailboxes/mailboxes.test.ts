@@ -7,7 +7,7 @@ import { connectDomain } from '../domains/domains.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
-import { hasNoMailboxes } from './domain-removal.ts'
+import { hasNoMailboxes, restoreMailboxesOf } from './domain-removal.ts'
 import {
   deleteMailbox,
   getMailbox,
@@ -177,6 +177,14 @@ test('a change of what someone else changed meanwhile is refused', async () => {
   const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []))
   assert.deepEqual(refused, ['edit_conflict'])
   assert.equal((await getMailbox(platform, scope, id)).version, 2)
+})
+
+test('one that was restored by hand from its domain’s deletion and deleted again does not come back with the domain', async () => {
+  const mailbox = await make('by-hand@demo.test')
+  await sql`update mailboxes set deleted_with_domain = true where id = ${mailbox.id}`.execute(db)
+  await remove(mailbox.id)
+  await restoreMailboxesOf(platform, mailbox.domain_id)
+  assert.equal((await getMailbox(platform, scope, mailbox.id)).state, 'deletion_scheduled')
 })
 
 test('a deleted mailbox keeps its address and can be restored to what it was', async () => {

@@ -10,6 +10,7 @@ import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
+import { freeAddresses } from './address-rows.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails, type DetailChanges } from './details.ts'
 import { editOf } from './edits.ts'
@@ -18,6 +19,7 @@ import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
+import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxPeriod } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
@@ -180,21 +182,6 @@ function addressOf(mailbox: Mailbox): Address {
   return parsed.value
 }
 
-/** An alias of the mailbox is no way back into it. @throws Refusal mailbox_details_invalid. */
-async function requireElsewhere(tx: Tx, mailboxId: string, recoveryEmail: string): Promise<void> {
-  const own = await tx
-    .selectFrom('addresses')
-    .select('address')
-    .where('address', '=', recoveryEmail)
-    .where('mailbox_id', '=', mailboxId)
-    .executeTakeFirst()
-  if (!own) return
-  const fields = [{ pointer: '/recovery/email', detail: 'is an alias of the mailbox itself' }]
-  throw new Refusal('mailbox_details_invalid', 'The recovery address is an alias of the mailbox itself.', {
-    fields,
-  })
-}
-
 /** The mailbox as the caller may see it: notes are for those who run it, not for whoever has it. */
 export function seenBy(scope: Scope, mailbox: Mailbox): Mailbox {
   return scope.mailboxId === null ? mailbox : { ...mailbox, notes: null }
@@ -216,7 +203,7 @@ export async function deleteMailbox(
   const before = await lockMailbox(platform, tx, scope, ref)
   if (options.purge) {
     const mailbox = await moveMailbox(platform, tx, before, 'deleted', { purge_at: platform.clock.now() })
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
     await removeIdentityOf(platform, tx, mailbox.id)
     await addJob(tx, 'mailbox.purge', { mailbox_id: mailbox.id }, { key: `mailbox.purge:${mailbox.id}` })
     return mailbox
@@ -229,6 +216,7 @@ export async function deleteMailbox(
   return await moveMailbox(platform, tx, before, 'deletion_scheduled', {
     purge_at: purgeAt,
     state_before_deletion: before.state,
+    deleted_with_domain: false,
   })
 }
 
@@ -300,13 +288,15 @@ async function switchState(
   return await moveMailbox(platform, tx, before, to, {})
 }
 
+type MoveDetails = Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion' | 'deleted_with_domain'>>
+
 /** Moves a locked mailbox to another state. A move that the table does not allow is our own defect. */
 export async function moveMailbox(
   platform: Platform,
   tx: Tx,
   before: Mailbox,
   to: MailboxState,
-  more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>>,
+  more: MoveDetails,
 ): Promise<Mailbox> {
   const mailbox = await moveAsSeen(platform, tx, before, to, more)
   await tellEngines(platform, tx, [mailbox], 'state')
@@ -319,7 +309,7 @@ export async function moveAsSeen(
   tx: Tx,
   before: Mailbox,
   to: MailboxState,
-  more: Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion'>> = {},
+  more: MoveDetails = {},
 ): Promise<Mailbox> {
   if (!mayMoveMailbox(before.state, to)) throw new Error(`a mailbox cannot go from ${before.state} to ${to}`)
   const now = platform.clock.now()

@@ -19,7 +19,7 @@ import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, type StoredPassword, storePassword } from './passwords.ts'
 import { periodAfter } from './periods.ts'
-import { mailboxRoom } from './room.ts'
+import { addressTaken, withRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, MailboxPeriod, Service } from './tables.ts'
 
@@ -138,6 +138,7 @@ async function checkItems(
     if (checked instanceof Refusal) fail(index, checked)
     else addressed.push({ index, item, ...checked })
   }
+  addressed.sort((a, b) => a.index - b.index) // the first in order get the room
   const names = [...new Set(addressed.map(({ address }) => address.domain))]
   const domains = new Map((await lockDomainsByName(tx, scope, names)).map((domain) => [domain.name, domain]))
   return addressed.flatMap((candidate) => {
@@ -179,36 +180,6 @@ function checkItem(
     if (error instanceof Refusal) return error
     throw error
   }
-}
-
-/** Those that no limit stands against. Where one does, what is taken already uses no room of it. */
-async function withRoom(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  candidates: readonly Candidate[],
-  fail: Fail,
-): Promise<Candidate[]> {
-  const domainIds = [...new Set(candidates.map(({ domain }) => domain.id))]
-  const room = await mailboxRoom(platform, tx, scope, domainIds)
-  if (room === null) return [...candidates]
-  const addresses = candidates.map(({ address }) => address.address)
-  const { rows } = await sql<{ address: string }>`
-    select address from addresses where address = any(${addresses}::text[])`.execute(tx)
-  const taken = new Set(rows.map((row) => row.address))
-  return candidates.filter(({ index, item, address, redraw, domain }) => {
-    // A random one that is taken is drawn again.
-    const refusal =
-      redraw === null && taken.has(address.address)
-        ? addressTaken(address.address)
-        : room.take(domain, item.service)
-    if (refusal) fail(index, refusal)
-    return refusal === null
-  })
-}
-
-function addressTaken(address: string): Refusal {
-  return new Refusal('address_taken', `${address} is already in use.`)
 }
 
 type Making = { batchId: string | null; by: Fulfilment }

@@ -5,7 +5,9 @@ import { insertApiKey } from '../accounts/api-keys.ts'
 import { apiKeyPrefix, newToken } from '../accounts/tokens.ts'
 import { transaction } from '../platform/database.ts'
 import { startTestPlatform, type TestMailbox } from '../testing/test-platform.ts'
+import { addAlias } from './aliases.ts'
 import { engineOf, setEngines } from './engines.ts'
+import { putCatchAll } from './extra-addresses.ts'
 import { deleteMailbox, restoreMailbox } from './mailboxes.ts'
 import { purgeDueMailboxes, purgeMailbox } from './purge.ts'
 import { defaultMailboxSettings } from './workspace-settings.ts'
@@ -132,6 +134,26 @@ test('its address is free, and a new mailbox there loses nothing to the purge', 
   const [addresses, passwords, folders] = await traces(again.mailboxId)
   assert.ok(addresses === 1 && passwords === 1 && (folders ?? 0) > 0)
 })
+
+for (const isNow of [true, false]) {
+  test(`aliases and a catch-all that go with it are told of, ${isNow ? 'at once' : 'when its days are over'}`, async () => {
+    const mailbox = await t.createMailbox()
+    const alias = `alias-${mailbox.address}`
+    await transaction(db, async (tx) => {
+      await addAlias(platform, tx, scope, mailbox.address, alias)
+      await putCatchAll(platform, tx, scope, 'demo.test', { mailbox: mailbox.address })
+      await deleteMailbox(platform, tx, scope, mailbox.address, { purge: isNow })
+    })
+    platform.clock.advance?.(`P${restoreDays}DT1M`)
+    await purgeMailbox(platform, mailbox.mailboxId)
+    const { rows } = await sql<{ address: string }>`select data ->> 'address' as address from events
+      where mailbox_id = ${mailbox.mailboxId} and type = 'address.deleted' order by 1`.execute(db)
+    assert.deepEqual(
+      rows.map(({ address }) => address),
+      ['@demo.test', alias],
+    )
+  })
+}
 
 test('the keys that were bound to it are revoked', async () => {
   const mailbox = await t.createMailbox()

@@ -4,8 +4,9 @@ import { revokeMailboxKeys } from '../accounts/api-keys.ts'
 import { forgetFailures } from '../accounts/login-guard-rows.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
-import { addJob } from '../platform/jobs.ts'
+import { addJobs } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { freeAddresses } from './address-rows.ts'
 import { engineOf } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
@@ -43,11 +44,16 @@ export async function purgeDueMailboxes(platform: Platform): Promise<void> {
     .where(isDue(platform.clock.now()))
     .limit(dueMax)
     .execute()
-  for (const { id } of due) {
-    await transaction(platform.db, (tx) =>
-      addJob(tx, 'mailbox.purge', { mailbox_id: id }, { key: `mailbox.purge:${id}` }),
-    )
-  }
+  await transaction(platform.db, (tx) =>
+    addJobs(
+      tx,
+      due.map(({ id }) => ({
+        name: 'mailbox.purge' as const,
+        payload: { mailbox_id: id },
+        key: `mailbox.purge:${id}`,
+      })),
+    ),
+  )
 }
 
 /** Removes what a deleted mailbox held. Does nothing when it was restored in the meantime. */
@@ -62,7 +68,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .forUpdate()
       .executeTakeFirst()
     if (!mailbox) return
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
     await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
     await tx.updateTable('audit_log').set({ before: null }).where('mailbox_id', '=', mailbox.id).execute()
@@ -70,11 +76,11 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)
     await forgetFailures(tx, { kind: 'mailbox', address: mailbox.address })
-    const isRequested = await endRequestOf(platform, tx, mailbox.id)
+    await endRequestOf(platform, tx, mailbox.id)
     const engine = engineOf(platform, mailbox.service)
-    if (!engine && !isRequested)
+    if (!engine)
       throw new Error(`the service ${mailbox.service}, which runs the mailbox ${mailbox.id}, is not set up`)
-    await engine?.purge(platform, tx, mailbox.id)
+    await engine.purge(platform, tx, mailbox.id)
     await tx
       .updateTable('mailboxes')
       .set({

@@ -17,6 +17,8 @@ import { engineOf, tellEngines } from './engines.ts'
 import { type Followers, followRename } from './follow-rename.ts'
 import { lockMailbox, subject } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
+import { requireRecoveryElsewhere } from './recovery.ts'
+import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
@@ -31,8 +33,9 @@ export type Renamed = { mailbox: Mailbox; alias: ExtraAddress | null; followers:
 
 /**
  * Gives a mailbox another address. To the one that it has, nothing is done. An alias of its own may become its address.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted, or its request failed), address_invalid, address_taken,
- * address_limit_reached, domain_not_found, domain_not_usable, service_unavailable, service_cannot, forbidden.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict (it is deleted, or has no address), address_invalid,
+ * address_taken, address_limit_reached, mailbox_limit_reached, domain_not_found, domain_not_usable, service_unavailable,
+ * mailbox_details_invalid (it is where its recovery address leads), service_cannot, forbidden.
  */
 export async function renameMailbox(
   platform: Platform,
@@ -50,14 +53,19 @@ export async function renameMailbox(
   if (before.state === 'deletion_scheduled') {
     throw new Refusal('mailbox_state_conflict', 'It is deleted: restore it first.')
   }
+  if (before.state === 'failed') await requireOwnAddress(tx, before)
   requireRenamingService(platform, before)
-  await requireOwnAddress(tx, before)
   const domain = await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
+  if (domain.id !== before.domain_id) {
+    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before.service)
+    if (refusal) throw refusal
+  }
   const days =
     aliasDays === undefined ? (await mailboxSettingsOf(tx, before.workspace_id)).rename_alias_days : aliasDays
   await takeAddress(platform, tx, before, domain, address)
   const alias = await leaveAddress(platform, tx, before, address, days)
+  await requireRecoveryElsewhere(tx, before)
   const mailbox = await tx
     .updateTable('mailboxes')
     .set({
@@ -79,25 +87,24 @@ export async function renameMailbox(
   return { mailbox, alias, followers: await followRename(platform, tx, mailbox, before.address) }
 }
 
+/** A request that failed has let the address go: there is none to change, and taking it up again asks for the same. */
+async function requireOwnAddress(tx: Tx, mailbox: Mailbox): Promise<void> {
+  const own = await tx
+    .selectFrom('addresses')
+    .select('address')
+    .where('address', '=', mailbox.address)
+    .where('mailbox_id', '=', mailbox.id)
+    .where('kind', '=', 'mailbox')
+    .executeTakeFirst()
+  if (!own) throw new Refusal('mailbox_state_conflict', 'It has failed, and its address is free.')
+}
+
 function requireRenamingService(platform: Platform, { service }: Mailbox): void {
   const engine = engineOf(platform, service)
   if (!engine)
     throw new Refusal('service_unavailable', `The service "${service}" is not set up on this platform.`)
   if (!engine.capabilities.rename) {
     throw new Refusal('service_cannot', `The service "${service}" cannot rename a mailbox by its interface.`)
-  }
-}
-
-/** A failed request has let its address go, and it may be somebody else's by now. */
-async function requireOwnAddress(tx: Tx, { id, address }: Mailbox): Promise<void> {
-  const own = await tx
-    .selectFrom('addresses')
-    .select('address')
-    .where('address', '=', address)
-    .where('mailbox_id', '=', id)
-    .executeTakeFirst()
-  if (!own) {
-    throw new Refusal('mailbox_state_conflict', 'Its request failed, and its address was let go.')
   }
 }
 

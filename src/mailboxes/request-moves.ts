@@ -5,6 +5,7 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { freeAddresses } from './address-rows.ts'
 import { changePassword } from './credentials.ts'
 import { lockMailbox, moveMailbox } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
@@ -103,7 +104,7 @@ async function moveItsMailbox(
     await moveMailbox(platform, tx, mailbox, 'active', {})
   } else if (to === 'failed') {
     await moveMailbox(platform, tx, mailbox, 'failed', {})
-    await tx.deleteFrom('addresses').where('mailbox_id', '=', mailbox.id).execute()
+    await freeAddresses(platform, tx, mailbox)
   } else if (from === 'failed') {
     await takeUpAgain(platform, tx, scope, mailbox)
   }
@@ -171,26 +172,26 @@ async function tellChange(
   ])
 }
 
-/**
- * Ends the open request of a mailbox that is gone for good.
- * @returns whether the mailbox was made by a request: its service may be one that no engine stands for.
- */
-export async function endRequestOf(platform: Platform, tx: Tx, mailboxId: string): Promise<boolean> {
+/** Forgets what was said of a mailbox that is gone for good, and ends its request if that is open. */
+export async function endRequestOf(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
   const before = await tx
     .selectFrom('mailbox_requests')
     .selectAll()
     .where('mailbox_id', '=', mailboxId)
     .forUpdate()
     .executeTakeFirst()
-  if (!before) return false
-  if (!mayMoveRequest(before.state, 'failed')) return true
+  if (!before) return
   const now = platform.clock.now()
-  const after = { ...before, state: 'failed' as const, updated_at: now, state_changed_at: now }
-  await tx
+  const isOpen = mayMoveRequest(before.state, 'failed')
+  const after = await tx
     .updateTable('mailbox_requests')
-    .set({ state: 'failed', updated_at: now, state_changed_at: now })
+    .set({
+      note: null,
+      updated_at: now,
+      ...(isOpen ? { state: 'failed' as const, state_changed_at: now } : {}),
+    })
     .where('id', '=', before.id)
-    .execute()
-  await tellChange(platform, tx, before, after)
-  return true
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  if (isOpen) await tellChange(platform, tx, before, after)
 }

@@ -8,13 +8,13 @@ import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import { getDomain } from '../domains/domains.ts'
 import type { Db, Tx } from '../platform/database.ts'
-import { type ErrorCode, Refusal } from '../platform/errors.ts'
+import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { createBatch } from './batches.ts'
-import type { Mailbox, NewMailbox } from './provision.ts'
+import type { Mailbox, NewMailbox, ProvisionResult } from './provision.ts'
 import type { RequestState } from './request-lifecycle.ts'
 import type { Service } from './tables.ts'
 
@@ -52,7 +52,7 @@ declare module '../platform/events.ts' {
 
 export type RequestResult =
   | { status: 'pending'; request: MailboxRequest }
-  | { status: 'failed'; code: ErrorCode; detail: string }
+  | Extract<ProvisionResult, { status: 'failed' }>
 
 /**
  * Asks for mailboxes. An item that cannot be asked for does not keep the others from it.

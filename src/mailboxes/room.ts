@@ -13,9 +13,13 @@ import type { Platform } from '../platform/platform.ts'
 import type { LimitPer } from './limits.ts'
 import type { Service } from './tables.ts'
 
+type Place = { id: string; name: string }
+
 export type MailboxRoom = {
   /** Takes the place of one more mailbox. @returns why there is none. */
-  take(domain: { id: string; name: string }, service: Service): Refusal | null
+  take(domain: Place, service: Service): Refusal | null
+  /** The same for one of another domain that comes here: the workspace has no more than before. */
+  takeOver(domain: Place, service: Service): Refusal | null
 }
 
 type AppliedLimit = {
@@ -53,19 +57,61 @@ export async function mailboxRoom(
     applied.set(key, known)
     return known
   }
-  return {
-    take(domain, service) {
-      for (const limit of limitsOf(domain.id, service)) {
-        const place = limit.per === 'domain' ? domain.id : workspacePlace
-        const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
-        if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
-      }
-      for (const place of [domain.id, workspacePlace]) {
-        for (const key of keysOf(place, service)) add(key, 1)
-      }
-      return null
-    },
+  const takeIn = (domain: Place, service: Service, isMove: boolean): Refusal | null => {
+    for (const limit of limitsOf(domain.id, service)) {
+      if (isMove && limit.per === 'workspace') continue
+      const place = limit.per === 'domain' ? domain.id : workspacePlace
+      const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
+      if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
+    }
+    for (const place of isMove ? [domain.id] : [domain.id, workspacePlace]) {
+      for (const key of keysOf(place, service)) add(key, 1)
+    }
+    return null
   }
+  return {
+    take: (domain, service) => takeIn(domain, service, false),
+    takeOver: (domain, service) => takeIn(domain, service, true),
+  }
+}
+
+type Wanted = {
+  index: number
+  address: { address: string }
+  /** Null where the address was asked for by name. */
+  redraw: unknown
+  domain: Place
+  item: { service: Service }
+}
+
+/** Those of a call that no limit stands against, in their order. Where one does, what is taken already uses no room of it. */
+export async function withRoom<T extends Wanted>(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly T[],
+  fail: (index: number, refusal: Refusal) => void,
+): Promise<T[]> {
+  const domainIds = [...new Set(candidates.map(({ domain }) => domain.id))]
+  const room = await mailboxRoom(platform, tx, scope, domainIds)
+  if (room === null) return [...candidates]
+  const addresses = candidates.map(({ address }) => address.address)
+  const { rows } = await sql<{ address: string }>`
+    select address from addresses where address = any(${addresses}::text[])`.execute(tx)
+  const taken = new Set(rows.map((row) => row.address))
+  return candidates.filter(({ index, item, address, redraw, domain }) => {
+    // A random one that is taken is drawn again.
+    const refusal =
+      redraw === null && taken.has(address.address)
+        ? addressTaken(address.address)
+        : room.take(domain, item.service)
+    if (refusal) fail(index, refusal)
+    return refusal === null
+  })
+}
+
+export function addressTaken(address: string): Refusal {
+  return new Refusal('address_taken', `${address} is already in use.`)
 }
 
 const workspacePlace = 'workspace'
