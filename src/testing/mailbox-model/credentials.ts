@@ -1,16 +1,8 @@
 /** Random calls on credentials: the primary password, app passwords and the second factor. */
 import { Secret, TOTP } from 'otpauth'
 import { textAt } from '../test-api.ts'
-import { living, type ModelMailbox } from './model.ts'
-import {
-  anyMailbox,
-  callOn,
-  goodPassword,
-  onMailbox,
-  type Plan,
-  type WeightedPlans,
-  weakPassword,
-} from './plan.ts'
+import type { ModelMailbox } from './model.ts'
+import { callOn, goodPassword, onMailbox, type WeightedPlans, weakPassword } from './plan.ts'
 
 const changePassword = onMailbox((world, dice, mailbox) => {
   const password = dice.pick([goodPassword(dice), goodPassword(dice), weakPassword, undefined])
@@ -43,17 +35,20 @@ const createAppPassword = onMailbox((world, dice, mailbox) => {
   })
 })
 
-const revokeAppPassword = onMailbox((world, dice, mailbox) => {
-  const found = dice.pickAny(mailbox.appPasswords)
-  return callOn(world, dice, mailbox, {
-    method: 'DELETE',
-    at: `/app-passwords/${found?.id ?? mailbox.id}`,
-    expected: found ? '204' : 'app_password_not_found',
-    apply() {
-      mailbox.appPasswords = mailbox.appPasswords.filter((one) => one !== found)
-    },
-  })
-})
+const revokeAppPassword = onMailbox(
+  (world, dice, mailbox) => {
+    const found = dice.pickAny(mailbox.appPasswords)
+    return callOn(world, dice, mailbox, {
+      method: 'DELETE',
+      at: `/app-passwords/${found?.id ?? mailbox.id}`,
+      expected: found ? '204' : 'app_password_not_found',
+      apply() {
+        mailbox.appPasswords = mailbox.appPasswords.filter((one) => one !== found)
+      },
+    })
+  },
+  ({ appPasswords }) => appPasswords.length > 0,
+)
 
 const enrol = onMailbox((world, dice, mailbox) =>
   callOn(world, dice, mailbox, {
@@ -70,10 +65,9 @@ const enrol = onMailbox((world, dice, mailbox) =>
 /** Fewer than pause the checking. */
 const wrongCodesMax = 4
 
-const verify: Plan = (world, dice) => {
-  const enrolled = living(world).filter(({ totp }) => totp !== null && totp.enabledAt === null)
-  const mailbox = (dice.oneIn(4) ? null : dice.pickAny(enrolled)) ?? anyMailbox(world, dice)
-  if (mailbox === null) return null
+const isEnrolled = ({ totp }: ModelMailbox): boolean => totp !== null && totp.enabledAt === null
+
+const verify = onMailbox((world, dice, mailbox) => {
   const { totp } = mailbox
   const isWrong = totp !== null && totp.failures < wrongCodesMax && dice.oneIn(6)
   const code = totp === null ? '123456' : codeOf(totp.secret, world.now)
@@ -96,7 +90,7 @@ const verify: Plan = (world, dice) => {
     totp.failures += 1
   }
   return { ...planned, refused }
-}
+}, isEnrolled)
 
 function codeOf(secret: string, now: Date): string {
   return new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: now.getTime() })
@@ -116,15 +110,17 @@ function freeName({ appPasswords }: ModelMailbox): string {
   return number === 1 ? name : `${name} ${number}`
 }
 
-const disable = onMailbox((world, dice, mailbox) =>
-  callOn(world, dice, mailbox, {
-    method: 'DELETE',
-    at: '/totp',
-    expected: mailbox.totp === null ? 'totp_state_conflict' : '204',
-    apply() {
-      mailbox.totp = null
-    },
-  }),
+const disable = onMailbox(
+  (world, dice, mailbox) =>
+    callOn(world, dice, mailbox, {
+      method: 'DELETE',
+      at: '/totp',
+      expected: mailbox.totp === null ? 'totp_state_conflict' : '204',
+      apply() {
+        mailbox.totp = null
+      },
+    }),
+  ({ totp }) => totp !== null,
 )
 
 export const credentialPlans: WeightedPlans = [

@@ -2,19 +2,10 @@
 import assert from 'node:assert/strict'
 import { at, listAt, textAt } from '../test-api.ts'
 import { anyItem, judgeItems, madeFrom } from './items.ts'
-import {
-  aliasesOf,
-  domainOf,
-  living,
-  type ModelMailbox,
-  type Period,
-  placesInDomain,
-  type World,
-} from './model.ts'
+import { aliasesOf, domainOf, type ModelMailbox, type Period, placesInDomain, type World } from './model.ts'
 import { make, move, purge, remove, rename, restore, touch } from './moves.ts'
 import {
   anyAddress,
-  anyMailbox,
   callOn,
   noDomain,
   onMailbox,
@@ -72,6 +63,10 @@ export const createBatch: Plan = (world, dice) => {
   }
 }
 
+const isDeleted = ({ state }: ModelMailbox): boolean => state === 'deletion_scheduled'
+const isInUse = (mailbox: ModelMailbox): boolean => !isDeleted(mailbox) && mailbox.state !== 'failed'
+const hasAliases = (mailbox: ModelMailbox, world: World): boolean => aliasesOf(world, mailbox).length > 0
+
 const renameOne = onMailbox((world, dice, mailbox) => {
   const aliases = aliasesOf(world, mailbox).map(([address]) => address)
   const own = dice.oneIn(3) ? dice.pickAny(aliases) : null
@@ -87,7 +82,7 @@ const renameOne = onMailbox((world, dice, mailbox) => {
       rename(world, mailbox, to, days === undefined ? world.settings.renameAliasDays : days)
     },
   })
-})
+}, isInUse)
 
 function whyNotRenamed(world: World, mailbox: ModelMailbox, to: string): string | null {
   if (mailbox.state === 'deletion_scheduled' || mailbox.state === 'failed') return 'mailbox_state_conflict'
@@ -136,7 +131,7 @@ const changeAlias = onMailbox((world, dice, mailbox) => {
       if (description !== undefined) Object.assign(alias, { description, renamedTo: null })
     },
   })
-})
+}, hasAliases)
 
 const removeAlias = onMailbox((world, dice, mailbox) => {
   const address = dice.pickAny(aliasesOf(world, mailbox))?.[0]
@@ -146,7 +141,7 @@ const removeAlias = onMailbox((world, dice, mailbox) => {
     expected: address === undefined ? 'address_not_found' : '204',
     apply: () => void (address !== undefined && world.addresses.delete(address)),
   })
-})
+}, hasAliases)
 
 /** Suspend and resume: done already is no conflict. */
 function switching(
@@ -154,14 +149,16 @@ function switching(
   from: 'active' | 'suspended',
   to: 'active' | 'suspended',
 ): Plan {
-  return onMailbox((world, dice, mailbox) =>
-    callOn(world, dice, mailbox, {
-      method: 'POST',
-      at,
-      body: {},
-      expected: mailbox.state === from || mailbox.state === to ? '200' : 'mailbox_state_conflict',
-      apply: () => void (mailbox.state === from && move(world, mailbox, to)),
-    }),
+  return onMailbox(
+    (world, dice, mailbox) =>
+      callOn(world, dice, mailbox, {
+        method: 'POST',
+        at,
+        body: {},
+        expected: mailbox.state === from || mailbox.state === to ? '200' : 'mailbox_state_conflict',
+        apply: () => void (mailbox.state === from && move(world, mailbox, to)),
+      }),
+    ({ state }) => state === from,
   )
 }
 
@@ -171,7 +168,7 @@ const removeOne = onMailbox((world, dice, mailbox) => {
   return dice.oneIn(3)
     ? callOn(world, dice, mailbox, { method: 'POST', at: '/cancel', body: { at: 'now' }, expected, apply })
     : callOn(world, dice, mailbox, { method: 'DELETE', expected, apply })
-})
+}, isInUse)
 
 const purgeOne = onMailbox((world, dice, mailbox) =>
   callOn(world, dice, mailbox, {
@@ -182,34 +179,36 @@ const purgeOne = onMailbox((world, dice, mailbox) =>
   }),
 )
 
-const restoreOne: Plan = (world, dice) => {
-  const deleted = living(world).filter(({ state }) => state === 'deletion_scheduled')
-  const mailbox = (dice.oneIn(5) ? null : dice.pickAny(deleted)) ?? anyMailbox(world, dice)
-  if (mailbox === null) return null
-  return callOn(world, dice, mailbox, {
-    method: 'POST',
-    at: '/restore',
-    body: {},
-    expected: mailbox.state === 'deletion_scheduled' ? '200' : 'mailbox_state_conflict',
-    apply: () => restore(world, mailbox),
-  })
-}
+const restoreOne = onMailbox(
+  (world, dice, mailbox) =>
+    callOn(world, dice, mailbox, {
+      method: 'POST',
+      at: '/restore',
+      body: {},
+      expected: isDeleted(mailbox) ? '200' : 'mailbox_state_conflict',
+      apply: () => restore(world, mailbox),
+    }),
+  isDeleted,
+)
 
 /** Cancel at the period's end, and keep. */
 function cancelling(at: '/cancel' | '/keep'): Plan {
-  return onMailbox((world, dice, mailbox) => {
-    const isOpen = mailbox.state !== 'deletion_scheduled' && mailbox.periodEndsAt !== null
-    return callOn(world, dice, mailbox, {
-      method: 'POST',
-      at,
-      body: {},
-      expected: isOpen ? '200' : 'mailbox_state_conflict',
-      apply() {
-        if (mailbox.isCanceled !== (at === '/cancel')) touch(world, mailbox)
-        mailbox.isCanceled = at === '/cancel'
-      },
-    })
-  })
+  return onMailbox(
+    (world, dice, mailbox) => {
+      const isOpen = mailbox.state !== 'deletion_scheduled' && mailbox.periodEndsAt !== null
+      return callOn(world, dice, mailbox, {
+        method: 'POST',
+        at,
+        body: {},
+        expected: isOpen ? '200' : 'mailbox_state_conflict',
+        apply() {
+          if (mailbox.isCanceled !== (at === '/cancel')) touch(world, mailbox)
+          mailbox.isCanceled = at === '/cancel'
+        },
+      })
+    },
+    ({ isCanceled }) => isCanceled !== (at === '/cancel'),
+  )
 }
 
 const changePeriod = onMailbox((world, dice, mailbox) => {

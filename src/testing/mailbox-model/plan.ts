@@ -104,10 +104,14 @@ export function callOn(
   }
 }
 
-/** For calls on one mailbox, whichever. */
-export function onMailbox(plan: (world: World, dice: Dice, mailbox: ModelMailbox) => PlannedCall): Plan {
+/** For calls on one mailbox. @param isFit of which they are mostly made: those that they work on. */
+export function onMailbox(
+  plan: (world: World, dice: Dice, mailbox: ModelMailbox) => PlannedCall,
+  isFit: (mailbox: ModelMailbox, world: World) => boolean = () => true,
+): Plan {
   return (world, dice) => {
-    const mailbox = anyMailbox(world, dice)
+    const fit = dice.oneIn(5) ? [] : living(world).filter((mailbox) => isFit(mailbox, world))
+    const mailbox = dice.pickAny(fit) ?? anyMailbox(world, dice)
     return mailbox === null ? null : plan(world, dice, mailbox)
   }
 }

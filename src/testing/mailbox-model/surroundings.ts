@@ -36,7 +36,7 @@ function anyDomain(world: World, dice: Dice): ModelDomain {
 /** Mostly back to what it is not; nothing is suspended for long. */
 const switchDomain: Plan = (world, dice) => {
   const suspended = [...world.domains.values()].filter(({ state }) => state === 'suspended')
-  const domain = dice.oneIn(3) ? anyDomain(world, dice) : (dice.pickAny(suspended) ?? anyDomain(world, dice))
+  const domain = dice.oneIn(5) ? anyDomain(world, dice) : (dice.pickAny(suspended) ?? anyDomain(world, dice))
   const isResume = dice.oneIn(6) !== (domain.state === 'suspended')
   return {
     method: 'POST',
@@ -128,7 +128,20 @@ const changeSettings: Plan = (world, dice) => {
 export const clockPath = '/v1/test/clock'
 
 const moveClock: Plan = (world, dice) => {
-  const advance = dice.pick(['PT1H', 'P1D', 'P3D', 'P7D', 'P10D', 'P30D', 'P31D', 'P1M', 'P2M', 'P1Y'])
+  const advance = dice.pick([
+    'PT1H',
+    'P1D',
+    'P1D',
+    'P3D',
+    'P7D',
+    'P7D',
+    'P10D',
+    'P30D',
+    'P1M',
+    'P1M',
+    'P3M',
+    'P1Y',
+  ])
   return {
     method: 'POST',
     path: clockPath,
@@ -180,7 +193,9 @@ const movesOfRequest: Readonly<Record<RequestState, readonly RequestState[]>> = 
 
 const changeRequest: Plan = (world, dice) => {
   const requests = [...world.requests.values()]
-  const open = requests.filter(({ state }) => state !== 'completed')
+  const open = requests.filter(({ mailboxId }) =>
+    ['provisioning', 'failed'].includes(mailboxOf(world, mailboxId).state),
+  )
   const request = dice.oneIn(6) ? dice.pickAny(requests) : dice.pickAny(open)
   if (request === null) return null
   const to = dice.pick<RequestState>(['in_progress', 'completed', 'failed', 'pending'])
@@ -309,12 +324,12 @@ const endIdentity: Plan = (world, dice) => {
 }
 
 export const surroundingPlans: WeightedPlans = [
-  [5, switchDomain],
-  [1, verifyDomain],
-  [3, setLimit],
-  [1, removeLimit],
+  [9, switchDomain],
+  [2, verifyDomain],
+  [7, setLimit],
+  [2, removeLimit],
   [3, changeSettings],
-  [14, moveClock],
+  [12, moveClock],
   [6, askFor],
   [14, changeRequest],
   [5, createIdentity],
