@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectImapLoad, type ImapLoadClient } from '../src/testing/imap-load.ts'
 import { createFolderModel, type FolderModel, normalFlags, takeResponses } from '../src/testing/imap-model.ts'
+import { randomNumbers } from '../src/testing/random-numbers.ts'
 import { startTestImap, type TestImap } from '../src/testing/test-imap.ts'
 import type { TestMailbox } from '../src/testing/test-platform.ts'
 
@@ -61,17 +62,6 @@ describe(`seed ${seed}`, () => {
     for (const { imap } of [...sessions, first]) imap.close()
   })
 })
-
-/** mulberry32: small, and the same on every machine. */
-function randomNumbers(from: number): (below: number) => number {
-  let state = from >>> 0
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
 
 async function open(
   mailbox: TestMailbox,

@@ -103,7 +103,8 @@ export async function startTestApi(
   }
 }
 
-async function call(
+/** A call of the API at `base`, with `defaultKey` unless another is given. */
+export async function call(
   base: string,
   defaultKey: string,
   method: string,
