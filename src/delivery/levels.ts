@@ -1,5 +1,5 @@
 /** The levels that policies and pauses are about, found for a caller: a mailbox, a domain or a workspace. */
-import type { Principal, Scope } from '../accounts/principals.ts'
+import { type Principal, requireWorkspace, type Scope } from '../accounts/principals.ts'
 import { getWorkspace } from '../accounts/workspaces.ts'
 import { getDomain } from '../domains/domains.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
@@ -19,7 +19,7 @@ export type SenderLevel = PolicyLevel & { domainId: string | null }
 /**
  * @param db the transaction, inside one.
  * @throws Refusal mailbox_not_found, domain_not_found, workspace_not_found; forbidden for a key that is bound to a mailbox
- *   and asks for a domain.
+ *   and asks for a domain or a workspace.
  */
 export async function findLevel(
   platform: Platform,
@@ -40,6 +40,7 @@ export async function findLevel(
       return { organizationId, workspaceId, domainId, scope: 'domain', scopeId: domainId }
     }
     case 'workspace': {
+      requireWorkspace(principal) // what all its mailboxes send is not for who is bound to one
       const { id: workspaceId } = await getWorkspace(platform, principal, wanted.ref, db)
       return { organizationId, workspaceId, domainId: null, scope: 'workspace', scopeId: workspaceId }
     }
