@@ -1,14 +1,8 @@
 /** /v1/mailboxes: list, get, edit and delete. new-mailboxes.ts makes them, mailbox-actions.ts moves them. */
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
-import {
-  deleteMailbox,
-  getMailbox,
-  listMailboxes,
-  type MailboxChanges,
-  seenBy,
-  updateMailbox,
-} from '../mailboxes/mailboxes.ts'
+import type { MailboxChanges } from '../mailboxes/edits.ts'
+import { deleteMailbox, getMailbox, listMailboxes, seenBy, updateMailbox } from '../mailboxes/mailboxes.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'

@@ -1,7 +1,18 @@
 /** Edits of what is said of a mailbox: which fields changed, and how they are taken back. */
 import { isDeepStrictEqual } from 'node:util'
-import type { MailboxChanges } from './mailboxes.ts'
+import type { DetailChanges } from './details.ts'
 import type { Mailbox } from './provision.ts'
+import type { MailboxPeriod } from './tables.ts'
+
+/** What an edit asks for; what is not named stays. */
+export type MailboxChanges = DetailChanges & {
+  displayName?: string | null
+  firstName?: string | null
+  lastName?: string | null
+  tags?: readonly string[]
+  /** From the end of the present period on. */
+  period?: MailboxPeriod
+}
 
 const editableFields = [
   'display_name',

@@ -12,8 +12,8 @@ import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { freeAddresses } from './address-rows.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
-import { changedDetails, type DetailChanges } from './details.ts'
-import { editOf } from './edits.ts'
+import { changedDetails } from './details.ts'
+import { editOf, type MailboxChanges } from './edits.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
@@ -21,7 +21,6 @@ import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts
 import type { Mailbox } from './provision.ts'
 import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
-import type { MailboxPeriod } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
 /**
@@ -114,15 +113,6 @@ export async function listMailboxes(
 
 function likePattern(search: string): string {
   return `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
-}
-
-export type MailboxChanges = DetailChanges & {
-  displayName?: string | null
-  firstName?: string | null
-  lastName?: string | null
-  tags?: readonly string[]
-  /** From the end of the present period on. */
-  period?: MailboxPeriod
 }
 
 /**
