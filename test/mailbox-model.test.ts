@@ -19,7 +19,7 @@ import { at, type Reply } from '../src/testing/test-api.ts'
 const seed = Number(process.env['MAILWRIGHT_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const steps = Number(process.env['MAILWRIGHT_TEST_STEPS'] ?? 100)
 /** After so many steps everything is compared: a refused login takes a second. */
-const stepsBetweenFullLooks = 20
+const stepsBetweenFullLooks = 10
 
 /** Short months, the end of a year and a leap day are near. */
 const beginnings = [

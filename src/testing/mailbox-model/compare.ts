@@ -220,11 +220,12 @@ export async function compareMailbox(
     password: mailbox.password,
     password_usable: !hasSecondFactor(mailbox),
   })
-  await compareLogins(
-    server,
-    mailbox,
-    loginsOf(world, mailbox).filter(({ isAccepted }) => isAccepted),
+  // Refusals take a second each, so that most wait for the look at everything.
+  const primaryIsRefused = hasSecondFactor(mailbox)
+  const logins = loginsOf(world, mailbox).filter(
+    ({ isAccepted, isPrimary }) => isAccepted || (isPrimary && primaryIsRefused),
   )
+  await compareLogins(server, mailbox, logins)
 }
 
 function compareAliases(shown: readonly unknown[], world: World, mailbox: ModelMailbox): void {
@@ -251,25 +252,46 @@ function compareAliases(shown: readonly unknown[], world: World, mailbox: ModelM
   }
 }
 
-type Login = { username: string; password: string; isAccepted: boolean; what: string }
+type Login = {
+  username: string
+  password: string
+  isAccepted: boolean
+  /** By the primary password and the own address. */
+  isPrimary: boolean
+  what: string
+}
 
 /** Every way in that there is or was, and some that must not be. */
 function loginsOf(world: World, mailbox: ModelMailbox): Login[] {
   const { address: username, password, appPasswords } = mailbox
   if (password === null || mailbox.state === 'deleted') return []
   const logins: Login[] = [
-    { username, password, isAccepted: primaryLogsIn(world, mailbox), what: 'the primary password' },
+    {
+      username,
+      password,
+      isAccepted: primaryLogsIn(world, mailbox),
+      isPrimary: true,
+      what: 'the primary password',
+    },
     ...appPasswords.map((one) => ({
       username,
       password: one.password,
       isAccepted: appPasswordLogsIn(world, mailbox, one),
+      isPrimary: false,
       what: `the app password ${one.name}`,
     })),
-    { username, password: 'not this one at all', isAccepted: false, what: 'a wrong password' },
+    {
+      username,
+      password: 'not this one at all',
+      isAccepted: false,
+      isPrimary: false,
+      what: 'a wrong password',
+    },
     ...aliasesOf(world, mailbox).map(([alias]) => ({
       username: alias,
       password,
       isAccepted: false,
+      isPrimary: false,
       what: 'the primary password under an alias',
     })),
   ]

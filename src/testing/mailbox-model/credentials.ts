@@ -50,16 +50,18 @@ const revokeAppPassword = onMailbox(
   ({ appPasswords }) => appPasswords.length > 0,
 )
 
-const enrol = onMailbox((world, dice, mailbox) =>
-  callOn(world, dice, mailbox, {
-    method: 'POST',
-    at: '/totp',
-    body: {},
-    expected: mailbox.totp?.enabledAt ? 'totp_state_conflict' : '201',
-    apply(json) {
-      mailbox.totp = { secret: textAt(json, 'secret'), enabledAt: null, failures: 0 }
-    },
-  }),
+const enrol = onMailbox(
+  (world, dice, mailbox) =>
+    callOn(world, dice, mailbox, {
+      method: 'POST',
+      at: '/totp',
+      body: {},
+      expected: mailbox.totp?.enabledAt ? 'totp_state_conflict' : '201',
+      apply(json) {
+        mailbox.totp = { secret: textAt(json, 'secret'), enabledAt: null, failures: 0 }
+      },
+    }),
+  ({ state, totp }) => state === 'active' && totp === null,
 )
 
 /** Fewer than pause the checking. */
@@ -127,7 +129,7 @@ export const credentialPlans: WeightedPlans = [
   [4, changePassword],
   [6, createAppPassword],
   [3, revokeAppPassword],
-  [5, enrol],
-  [7, verify],
+  [7, enrol],
+  [14, verify],
   [3, disable],
 ]
