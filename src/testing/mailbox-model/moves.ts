@@ -150,13 +150,16 @@ export function restore(world: World, mailbox: ModelMailbox): void {
   move(world, mailbox, before)
 }
 
-/** For good: addresses and handle are free, and a request for it that is open has failed. */
+/** For good: addresses and handle are free, a request for it that is open has failed, and what was noted is forgotten. */
 export function purge(world: World, mailbox: ModelMailbox): void {
   letAddressesGo(world, mailbox)
   const identity = identityOf(world, mailbox)
   if (identity) world.identities.delete(identity.handle)
-  for (const request of world.requests.values())
-    if (request.mailboxId === mailbox.id && request.state !== 'completed') request.state = 'failed'
+  for (const request of world.requests.values()) {
+    if (request.mailboxId !== mailbox.id) continue
+    request.note = null
+    if (request.state !== 'completed') request.state = 'failed'
+  }
   mailbox.state = 'deleted'
   mailbox.appPasswords = []
   mailbox.totp = null
