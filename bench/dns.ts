@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { addressOf, type ChildServer, startChildServer } from '../src/testing/child-server.ts'
 import { ask } from '../src/testing/dns-client.ts'
 import { insertZones, withDatabase } from './dns-zones.ts'
+import { percentile } from './percentile.ts'
 import { processorTime, residentBytes } from './server.ts'
 import type { Row } from './table.ts'
 
@@ -137,11 +138,6 @@ async function dnsperf(server: ChildServer, file: string, words: string[]): Prom
     // With -v a line for each answer: `> NOERROR NAME TYPE SECONDS`.
     latencies: [...stdout.matchAll(/^> \w+ \S+ \S+ ([\d.]+)$/gm)].map(([, text]) => Number(text)),
   }
-}
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((one, other) => one - other)
-  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN
 }
 
 const changes = 20

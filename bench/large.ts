@@ -12,6 +12,7 @@ import type { Platform } from '../src/platform/platform.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { connectImapLoad, type ImapLoadClient } from '../src/testing/imap-load.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
+import { percentile } from './percentile.ts'
 import { withPlatform } from './search.ts'
 import { makeMailboxes, peakResidentBytes, residentBytes, withServer } from './server.ts'
 import type { Row } from './table.ts'
@@ -121,7 +122,7 @@ async function repeat(work: () => Promise<unknown>): Promise<number> {
   await work()
   const times: number[] = []
   for (let n = 0; n < rounds; n++) times.push(await milliseconds(work))
-  return times.sort((a, b) => a - b)[Math.floor(rounds * 0.95)] ?? 0
+  return percentile(times, 0.95)
 }
 
 async function milliseconds(work: () => Promise<unknown>): Promise<number> {

@@ -14,6 +14,7 @@ import { transaction } from '../src/platform/database.ts'
 import type { Platform } from '../src/platform/platform.ts'
 import { addressOf, type ChildServer, callApi, startChildServer } from '../src/testing/child-server.ts'
 import { connectImapLoad, type ImapLoadClient } from '../src/testing/imap-load.ts'
+import { percentile } from './percentile.ts'
 import { makeSearchMail, planted, type SearchMail } from './search-mail.ts'
 import { makeMailboxes, processorTime, withServer } from './server.ts'
 import type { Row } from './table.ts'
@@ -262,8 +263,4 @@ async function measureKinds(
     { what: `${part} search: p95`, value: percentile(typical, 0.95), unit: 'ms', goal: { atMost: p95Ms } },
     ...rows,
   ]
-}
-
-function percentile(values: readonly number[], part: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? 0
 }

@@ -1,4 +1,4 @@
-/** The audit log, read: what was changed in a workspace, and by whom. */
+/** The audit log, read: what was changed in a workspace or the organization, and by whom. */
 import { type Selectable, sql } from 'kysely'
 import type { AuditLogTable } from '../platform/audit-schema.ts'
 import type { Db } from '../platform/database.ts'
@@ -6,7 +6,14 @@ import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { type Principal, requireOrganization, requireWorkspace, type Scope } from './principals.ts'
+import {
+  managesOrganization,
+  type Principal,
+  requireOrganization,
+  requireWorkspace,
+  type Scope,
+  workspacesOf,
+} from './principals.ts'
 
 export type AuditEntry = Selectable<AuditLogTable>
 
@@ -29,12 +36,7 @@ export async function listAuditLog(
   page: PageRequest,
 ): Promise<Page<AuditEntry>> {
   requireWorkspace(scope)
-  return await pageOf(
-    db,
-    filter,
-    page,
-    sql<boolean>`workspace_id = ${scope.workspaceId}::uuid and organization_id = ${scope.organizationId}::uuid`,
-  )
+  return await pageOf(db, filter, page, ofWorkspace(scope))
 }
 
 /**
@@ -48,19 +50,24 @@ export async function listOrganizationAuditLog(
   page: PageRequest,
 ): Promise<Page<AuditEntry>> {
   requireOrganization(principal)
-  return await pageOf(
-    db,
-    filter,
-    page,
-    sql<boolean>`workspace_id is null and organization_id = ${principal.organizationId}::uuid`,
-  )
+  return await pageOf(db, filter, page, ofOrganization(principal))
+}
+
+type Condition = ReturnType<typeof sql<boolean>>
+
+function ofWorkspace({ workspaceId, organizationId }: Scope): Condition {
+  return sql`(workspace_id = ${workspaceId}::uuid and organization_id = ${organizationId}::uuid)`
+}
+
+function ofOrganization({ organizationId }: Principal): Condition {
+  return sql`(workspace_id is null and organization_id = ${organizationId}::uuid)`
 }
 
 async function pageOf(
   db: Db,
   { actor, action, mailboxId, since, until }: AuditFilter,
   page: PageRequest,
-  isTheirs: ReturnType<typeof sql<boolean>>,
+  isTheirs: Condition,
 ): Promise<Page<AuditEntry>> {
   const rows = await db
     .selectFrom('audit_log')
@@ -82,16 +89,22 @@ async function pageOf(
   return toPage(rows, page)
 }
 
-/** One entry of the workspace. @throws Refusal audit_entry_not_found, forbidden. */
-export async function getAuditEntry(db: Db, scope: Scope, id: string): Promise<AuditEntry> {
+/**
+ * One entry of the workspace or, for who reaches all of it, of the organization.
+ * @throws Refusal audit_entry_not_found, forbidden for a key that is bound to one mailbox.
+ */
+export async function getAuditEntry(
+  db: Db,
+  { principal, scope }: { principal: Principal; scope: Scope },
+  id: string,
+): Promise<AuditEntry> {
   requireWorkspace(scope)
+  const reachesAll = workspacesOf(principal) === null && managesOrganization(principal)
+  const isTheirs = reachesAll
+    ? sql<boolean>`(${ofWorkspace(scope)} or ${ofOrganization(principal)})`
+    : ofWorkspace(scope)
   const row = isId(id)
-    ? await db
-        .selectFrom('audit_log')
-        .selectAll()
-        .where('id', '=', id)
-        .where('workspace_id', '=', scope.workspaceId)
-        .executeTakeFirst()
+    ? await db.selectFrom('audit_log').selectAll().where('id', '=', id).where(isTheirs).executeTakeFirst()
     : undefined
   if (!row) throw new Refusal('audit_entry_not_found')
   return row

@@ -7,9 +7,15 @@ import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { requireMayManage, startManaging } from './member-managers.ts'
-import { bindingOf, requireMemberRoom, requireNoMember } from './memberships.ts'
+import {
+  bindingOf,
+  changedMembership,
+  type MemberChanges,
+  requireMemberRoom,
+  requireNoMember,
+} from './memberships.ts'
 import { type Principal, partyOf, requireOrganization } from './principals.ts'
-import { isBindable, type Role } from './roles.ts'
+import type { Role } from './roles.ts'
 import type { InvitationsTable } from './tables.ts'
 import { newToken } from './tokens.ts'
 import { canonicalEmail } from './users.ts'
@@ -109,16 +115,12 @@ export async function updateInvitation(
   tx: Tx,
   principal: Principal,
   id: string,
-  changes: { role?: Role; workspaceIds?: readonly string[] | null },
+  changes: MemberChanges,
 ): Promise<Invitation> {
   const before = await manageOpen(platform, tx, principal, id, changes.role)
-  const role = changes.role ?? before.role
-  const kept = isBindable(role) ? before.workspace_ids : null
-  const wanted = changes.workspaceIds === undefined ? kept : changes.workspaceIds
-  const workspaceIds = wanted === kept ? kept : await bindingOf(tx, principal.organizationId, role, wanted)
   const invitation = await tx
     .updateTable('invitations')
-    .set({ role, workspace_ids: workspaceIds })
+    .set(await changedMembership(tx, principal.organizationId, before, changes))
     .where('id', '=', before.id)
     .returning(columns)
     .executeTakeFirstOrThrow()

@@ -28,7 +28,7 @@ export type GuardSubject = {
 }
 
 export type GuardRule = {
-  /** With the first failure above half of it answers come later, and with so many it is locked. */
+  /** From half of so many failures on answers come later, and with so many it is locked. */
   failuresMax: number
   /** How long it is locked the first time, doubled with each further failure, in seconds; null: never. */
   lockSeconds: number | null
@@ -85,7 +85,7 @@ export function accountOf({ kind, address }: Pick<LoginAttempt, 'kind' | 'addres
   return `${kind}:${address}`
 }
 
-/** How long the answer waits after so many failures, in ms; 0 up to half of what there may be. */
+/** How long the answer waits after so many failures, in ms; 0 below half of what there may be. */
 export function delayAfter(failures: number, { failuresMax, delays }: GuardRule): number {
   const beyond = failures - Math.ceil(failuresMax / 2)
   return !delays || beyond < 0 ? 0 : Math.min(delayMsMax, delayMsFirst * 2 ** beyond)

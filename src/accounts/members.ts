@@ -8,9 +8,16 @@ import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { revokeInvitationsBy } from './invitations.ts'
 import { lockMembers, requireMayManage, startManaging } from './member-managers.ts'
-import { bindingOf, insertMember, requireMemberRoom, requireNoMember } from './memberships.ts'
+import {
+  bindingOf,
+  changedMembership,
+  insertMember,
+  type MemberChanges,
+  requireMemberRoom,
+  requireNoMember,
+} from './memberships.ts'
 import { type Principal, requireUnbound } from './principals.ts'
-import { isBindable, may, type Role } from './roles.ts'
+import { may, type Role } from './roles.ts'
 import { endSessionsOf } from './sessions.ts'
 import { canonicalEmail, deleteFormerUser, insertUser } from './users.ts'
 
@@ -92,8 +99,6 @@ export async function createMember(
   return await getMember(platform, principal, user.id, tx)
 }
 
-export type MemberChanges = { role?: Role; workspaceIds?: readonly string[] | null }
-
 /**
  * Changes a member's role or workspaces, which holds from its next call on. One who manages members no longer loses
  * what invitations of theirs are open.
@@ -111,12 +116,9 @@ export async function updateMember(
   const role = changes.role ?? before.role
   requireMayManage(manager, before.role, role)
   if (role !== 'owner') await requireOtherOwner(tx, principal, before)
-  const kept = isBindable(role) ? before.workspace_ids : null
-  const wanted = changes.workspaceIds === undefined ? kept : changes.workspaceIds
-  const workspaceIds = wanted === kept ? kept : await bindingOf(tx, principal.organizationId, role, wanted)
   await tx
     .updateTable('members')
-    .set({ role, workspace_ids: workspaceIds })
+    .set(await changedMembership(tx, principal.organizationId, before, changes))
     .where('organization_id', '=', principal.organizationId)
     .where('user_id', '=', before.id)
     .execute()

@@ -93,3 +93,21 @@ export async function bindingOf(
   if (found.length !== ids.length || found.length === 0) throw new Refusal('workspace_not_found')
   return found.map(({ id }) => id)
 }
+
+export type MemberChanges = { role?: Role; workspaceIds?: readonly string[] | null }
+
+/**
+ * What a member, or whoever is invited, is after changes. Who comes to reach all workspaces is bound no more.
+ * @throws Refusal invalid_request, workspace_not_found: as bindingOf.
+ */
+export async function changedMembership(
+  tx: Tx,
+  organizationId: string,
+  before: { role: Role; workspace_ids: string[] | null },
+  { role = before.role, workspaceIds }: MemberChanges,
+): Promise<{ role: Role; workspace_ids: string[] | null }> {
+  if (workspaceIds !== undefined) {
+    return { role, workspace_ids: await bindingOf(tx, organizationId, role, workspaceIds) }
+  }
+  return { role, workspace_ids: isBindable(role) ? before.workspace_ids : null }
+}

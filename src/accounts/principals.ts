@@ -24,7 +24,7 @@ export type Principal = {
   /** Set: this mailbox only. */
   mailboxId: string | null
   access: Access
-  /** Of a session: the member's role. Null: an API key. */
+  /** Of a session: the member's role. Null: an API key or an app password. */
   role: Role | null
   userId: string | null
   expiresAt: Date | null

@@ -13,7 +13,7 @@ export type Right =
   | 'manage_organization'
   /** Members and invitations, but owners. */
   | 'manage_members'
-  /** Owners made, changed and removed; the organization's end. */
+  /** Owners made, changed and removed. */
   | 'manage_owners'
 
 const rights: Readonly<Record<Role, readonly Right[]>> = {

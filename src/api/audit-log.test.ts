@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { deleteOldAudit } from '../platform/events.ts'
-import { at, listAt, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { at, listAt, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { loggedIn } from '../testing/test-members.ts'
 
 let api: TestApi
 
@@ -100,10 +101,21 @@ test('another workspace’s, another organization’s and unknown entries are no
 test('what is the organization’s is shown to keys of the whole organization', async () => {
   await api.call('POST', '/v1/workspaces', { body: { name: 'Audited' } })
   await api.call('POST', '/v1/api-keys', { body: { name: 'audited' } })
-  const actions = (await list('?of=organization')).map(({ action }) => action)
-  assert.ok(actions.includes('api_key.created'), actions.join())
+  const { json } = await api.call('GET', '/v1/audit-log?of=organization')
+  const entry = listAt(json, 'data').find((one) => at(one, 'action') === 'api_key.created')
+  assert.ok(entry)
+  const path = `/v1/audit-log/${textAt(entry, 'id')}`
+  assert.deepEqual((await api.call('GET', path)).json, entry)
+  assert.equal(refusal(await api.call('POST', `${path}/undo`)), '409 undo_impossible')
   const bound = await api.key({ workspaceId: api.scope.workspaceId })
   assert.equal((await api.call('GET', '/v1/audit-log?of=organization', { key: bound })).status, 403)
+  const { key: viewer } = await loggedIn(api, 'viewer')
+  const { key: admin } = await loggedIn(api, 'admin')
+  const { key: stranger } = await api.tenant()
+  assert.deepEqual((await api.call('GET', path, { key: admin })).json, entry)
+  for (const key of [bound, viewer, stranger]) {
+    assert.equal(refusal(await api.call('GET', path, { key })), '404 audit_entry_not_found')
+  }
 })
 
 test('entries go when their days are over', async () => {

@@ -12,7 +12,7 @@ import { getMailbox } from '../mailboxes/mailboxes.ts'
 import { canBeUndone, undoChange } from '../mailboxes/undo.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import { callerOf, scopeOf } from './caller.ts'
+import { callerOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems, readProblems } from './problem-view.ts'
@@ -110,12 +110,13 @@ export function auditLogRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Get an entry of the audit log',
+        description: 'Of the workspace or, for who reaches all of it, of the organization.',
         tags,
         params: EntryPath,
         response: { 200: AuditEntryView, ...readProblems('audit_entry_not_found') },
       },
     },
-    async (request) => entryView(await getAuditEntry(platform.db, scopeOf(request), request.params.entry)),
+    async (request) => entryView(await getAuditEntry(platform.db, callerOf(request), request.params.entry)),
   )
   undoRoute(app, platform)
 }
@@ -149,17 +150,19 @@ function undoRoute(app: Api, platform: Platform): void {
       config: { documented: { replies: { 200: AnyOf(AuditEntryView, PreviewView) } } },
     },
     async (request, reply) => {
-      const scope = scopeOf(request)
+      const caller = callerOf(request)
       const { entry: id } = request.params
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const { mailbox_id } = await undoChange(platform, tx, scope, id)
-          return { objects: mailbox_id === null ? [] : [await touched(platform, tx, scope, mailbox_id)] }
+          const { mailbox_id } = await undoChange(platform, tx, caller, id)
+          return {
+            objects: mailbox_id === null ? [] : [await touched(platform, tx, caller.scope, mailbox_id)],
+          }
         })
       }
       return mutate(platform, request, reply, async (tx) => ({
         status: 200,
-        body: entryView(await undoChange(platform, tx, scope, id)),
+        body: entryView(await undoChange(platform, tx, caller, id)),
       }))
     },
   )

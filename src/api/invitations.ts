@@ -14,7 +14,15 @@ import {
 import { roles } from '../accounts/roles.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
-import { EmailField, PreviewField, PreviewQuery, RoleField, WorkspaceIdsField } from './member-fields.ts'
+import {
+  EmailField,
+  MemberChangesBody,
+  PreviewField,
+  PreviewQuery,
+  RoleField,
+  toMemberChanges,
+  WorkspaceIdsField,
+} from './member-fields.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
@@ -59,11 +67,6 @@ const NewInvitationView = Type.Object(
 const NewInvitationBody = Type.Object(
   { email: EmailField, role: RoleField, workspace_ids: WorkspaceIdsField, preview: PreviewField },
   closed,
-)
-
-const InvitationChangesBody = Type.Object(
-  { role: Type.Optional(RoleField), workspace_ids: WorkspaceIdsField, preview: PreviewField },
-  { ...closed, minProperties: 1 },
 )
 
 const InvitationPath = Type.Object({ invitation: Type.String({ description: 'Its id.' }) })
@@ -150,7 +153,7 @@ function changeRoute(app: Api, platform: Platform): void {
         summary: 'Change the role or the workspaces of an open invitation',
         tags,
         params: InvitationPath,
-        body: InvitationChangesBody,
+        body: MemberChangesBody,
         response: {
           200: OrPreview(InvitationView),
           ...writeProblems('invitation_not_found', 'invitation_ended'),
@@ -161,11 +164,7 @@ function changeRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       const { invitation: id } = request.params
-      const { role, workspace_ids: workspaceIds } = request.body
-      const changes = {
-        ...(role === undefined ? {} : { role }),
-        ...(workspaceIds === undefined ? {} : { workspaceIds }),
-      }
+      const changes = toMemberChanges(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => ({
           objects: [touched(await updateInvitation(platform, tx, principal, id, changes), 'update')],

@@ -17,8 +17,8 @@ const MeView = Type.Object({
     mailbox_id: Nullable(Id, 'Set: this mailbox only.'),
   }),
   access: OneOf(['read', 'write']),
-  role: OneOfOrNull(roles, 'The member’s role; null for an API key.'),
-  user_id: Nullable(Id, 'Who logged in; null for an API key.'),
+  role: OneOfOrNull(roles, 'The member’s role; null for an API key or an app password.'),
+  user_id: Nullable(Id, 'Who logged in; null for an API key or an app password.'),
   expires_at: Nullable(Moment),
 })
 

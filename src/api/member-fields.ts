@@ -1,5 +1,6 @@
 /** What members and invitations have in common in JSON. */
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
+import type { MemberChanges } from '../accounts/memberships.ts'
 import { roles } from '../accounts/roles.ts'
 import { apiLimits } from './limits.ts'
 import { closed, Id, Nullable, OneOf } from './schemas.ts'
@@ -16,3 +17,15 @@ export const WorkspaceIdsField = Type.Optional(
 export const EmailField = Type.String({ minLength: 3, maxLength: 254 })
 export const PreviewField = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 export const PreviewQuery = Type.Object({ preview: PreviewField }, closed)
+
+export const MemberChangesBody = Type.Object(
+  { role: Type.Optional(RoleField), workspace_ids: WorkspaceIdsField, preview: PreviewField },
+  { ...closed, minProperties: 1 },
+)
+
+export function toMemberChanges(body: Static<typeof MemberChangesBody>): MemberChanges {
+  return {
+    ...(body.role === undefined ? {} : { role: body.role }),
+    ...(body.workspace_ids === undefined ? {} : { workspaceIds: body.workspace_ids }),
+  }
+}

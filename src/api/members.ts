@@ -6,7 +6,6 @@ import {
   getMember,
   listMembers,
   type Member,
-  type MemberChanges,
   removeMember,
   updateMember,
 } from '../accounts/members.ts'
@@ -16,7 +15,15 @@ import { hashPersonalPassword } from '../accounts/users.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
-import { EmailField, PreviewField, PreviewQuery, RoleField, WorkspaceIdsField } from './member-fields.ts'
+import {
+  EmailField,
+  MemberChangesBody,
+  PreviewField,
+  PreviewQuery,
+  RoleField,
+  toMemberChanges,
+  WorkspaceIdsField,
+} from './member-fields.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
@@ -56,11 +63,6 @@ const NewMemberBody = Type.Object(
     preview: PreviewField,
   },
   { ...closed, title: 'NewMember' },
-)
-
-const MemberChangesBody = Type.Object(
-  { role: Type.Optional(RoleField), workspace_ids: WorkspaceIdsField, preview: PreviewField },
-  { ...closed, minProperties: 1 },
 )
 
 const MemberPath = Type.Object({ member: Type.String({ description: 'The user’s id or e-mail address.' }) })
@@ -159,7 +161,7 @@ function changeRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const { principal } = callerOf(request)
       const { member: ref } = request.params
-      const changes = toChanges(request.body)
+      const changes = toMemberChanges(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => ({
           objects: [touched(await updateMember(platform, tx, principal, ref, changes), 'update')],
@@ -212,13 +214,6 @@ function removeRoute(app: Api, platform: Platform): void {
 
 function keysStay(count: number, { id }: Member): string {
   return `${count} API key${count === 1 ? '' : 's'} that they made would stay: GET /v1/api-keys?created_by=user:${id}`
-}
-
-function toChanges(body: Static<typeof MemberChangesBody>): MemberChanges {
-  return {
-    ...(body.role === undefined ? {} : { role: body.role }),
-    ...(body.workspace_ids === undefined ? {} : { workspaceIds: body.workspace_ids }),
-  }
 }
 
 function touched(member: Member, action: TouchedObject['action']): TouchedObject {

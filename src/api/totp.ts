@@ -1,10 +1,8 @@
 /** /v1/mailboxes/{mailbox}/totp: two-factor authentication of a mailbox. Replies with a secret are not to be kept. */
 import { Type } from 'typebox'
-import { requireCredentialsRight, requireWrite } from '../accounts/principals.ts'
-import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../mailboxes/provision.ts'
-import { checkSecondFactor } from '../mailboxes/second-factor.ts'
 import {
+  checkTotp,
   confirmableMailbox,
   confirmTotp,
   disableTotp,
@@ -175,11 +173,8 @@ function checkRoute(app: Api, platform: Platform): void {
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        const scope = scopeOf(request)
-        requireWrite(scope)
-        requireCredentialsRight(scope)
-        const { id } = await getMailbox(platform, scope, request.params.mailbox, tx)
-        const body = await checkSecondFactor(platform, tx, id, request.body.code)
+        const { mailbox: ref } = request.params
+        const body = await checkTotp(platform, tx, scopeOf(request), ref, request.body.code)
         return { status: 200, body, headers: noStore }
       }),
   )

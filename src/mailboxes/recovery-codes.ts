@@ -1,25 +1,15 @@
 /** Recovery codes: each stands in once for the second factor, for whoever has lost the device that makes codes. */
-import { createHmac, randomInt } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
+import { grouped, randomTyped } from './typed-secrets.ts'
 
 const codesOfMailbox = 10
 const charactersOfCode = 12 // 60 bits
-const groupLength = 4
-
-// Crockford's base32: no letter that is taken for a digit, and none that makes words.
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 /** Ten new codes, as people are shown them: `x3k9-7dqa-m2vt`. */
 export function generateRecoveryCodes(): string[] {
-  return Array.from({ length: codesOfMailbox }, () => {
-    const characters = Array.from({ length: charactersOfCode }, () => alphabet[randomInt(alphabet.length)])
-    return grouped(characters.join(''))
-  })
-}
-
-function grouped(code: string): string {
-  return code.replace(new RegExp(`.{${groupLength}}(?=.)`, 'g'), '$&-')
+  return Array.from({ length: codesOfMailbox }, () => grouped(randomTyped(charactersOfCode)))
 }
 
 /** A code as it was typed, in its one form: without case and dashes, and with the digits that letters were read for. */

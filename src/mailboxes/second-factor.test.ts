@@ -12,24 +12,31 @@ import { purgeMailbox } from './purge.ts'
 import { generateRecoveryCodes, normalizedRecoveryCode } from './recovery-codes.ts'
 import { resealTotpSecrets } from './reseal.ts'
 import { checkSecondFactor, type SecondFactorCheck } from './second-factor.ts'
-import { confirmTotp, disableTotp, enrolTotp, renewRecoveryCodes, viewTotp } from './totp.ts'
+import { checkTotp, confirmTotp, disableTotp, enrolTotp, renewRecoveryCodes, viewTotp } from './totp.ts'
+import { parseTotpSecret } from './totp-codes.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())
 const { platform, scope } = t
 const { db, clock } = platform
 
-type Enrolled = TestMailbox & { recoveryCodes: string[]; appPassword: string; code(steps?: number): string }
+type Enrolled = TestMailbox & {
+  secret: string
+  recoveryCodes: string[]
+  appPassword: string
+  code(steps?: number): string
+}
 
 /** A mailbox with its second factor on; the code that turned it on was that of the step before. */
 async function enrolled(): Promise<Enrolled> {
   const mailbox = await t.createMailbox()
   const { enrolment } = await transaction(db, (tx) => enrolTotp(platform, tx, scope, mailbox.mailboxId, null))
-  const code = (steps = 0) => appCode(platform, enrolment.secret, steps)
+  const { secret } = enrolment
+  const code = (steps = 0) => appCode(platform, secret, steps)
   startNextStep(platform)
   const enabled = await transaction(db, (tx) => confirmTotp(platform, tx, scope, mailbox.mailboxId, code(-1)))
   assert.ok(enabled)
-  return { ...mailbox, recoveryCodes: enabled.recoveryCodes, appPassword: enabled.password, code }
+  return { ...mailbox, secret, recoveryCodes: enabled.recoveryCodes, appPassword: enabled.password, code }
 }
 
 async function check(mailbox: TestMailbox, code: string): Promise<SecondFactorCheck> {
@@ -122,6 +129,7 @@ test('who came by an app password manages no second factor, and who may only rea
     const calls = [
       (tx: Tx) => enrolTotp(platform, tx, by, ref, null),
       (tx: Tx) => confirmTotp(platform, tx, by, ref, code()),
+      (tx: Tx) => checkTotp(platform, tx, by, ref, code()),
       (tx: Tx) => renewRecoveryCodes(platform, tx, by, ref),
       (tx: Tx) => disableTotp(platform, tx, by, ref),
     ]
@@ -192,9 +200,16 @@ test('no event and no column holds a secret or a code in the clear', async () =>
     db,
   )
   const everything = rows.map(({ text }) => text).join('\n')
-  for (const code of mailbox.recoveryCodes) assert.ok(!everything.includes(code))
-  const hex = Buffer.from(mailbox.recoveryCodes[0] ?? '').toString('hex')
-  assert.ok(!everything.includes(hex))
+  const inTheClear = [
+    mailbox.secret,
+    ...mailbox.recoveryCodes.flatMap((code) => [code, code.replaceAll('-', '')]),
+  ]
+  for (const text of inTheClear) {
+    assert.ok(!everything.includes(text))
+    assert.ok(!everything.includes(Buffer.from(text).toString('hex')))
+  }
+  const secret = parseTotpSecret(mailbox.secret)
+  assert.ok(secret !== null && !everything.includes(secret.toString('hex')))
 })
 
 test('turning it off and purging leave nothing of it', async () => {

@@ -3,7 +3,7 @@
  * on the primary password does not log in to IMAP, POP3 and SMTP, which have no second step; app passwords do. Sessions
  * that are open stay open.
  */
-import { requireCredentialsRight, type Scope } from '../accounts/principals.ts'
+import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -13,7 +13,14 @@ import { engineOf } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import type { Mailbox } from './provision.ts'
 import { deleteRecoveryCodes, recoveryCodesLeft, replaceRecoveryCodes } from './recovery-codes.ts'
-import { lockTotp, openTotpSecret, takeTotpCode, totpContext } from './second-factor.ts'
+import {
+  checkSecondFactor,
+  lockTotp,
+  openTotpSecret,
+  type SecondFactorCheck,
+  takeTotpCode,
+  totpContext,
+} from './second-factor.ts'
 import {
   formatTotpSecret,
   generateTotpSecret,
@@ -176,6 +183,24 @@ export async function viewTotp(platform: Platform, tx: Tx, scope: Scope, ref: st
     code: totpCodeAt(openTotpSecret(platform, totp), now),
     secondsLeft: totpSecondsLeft(now),
   }
+}
+
+/**
+ * Checks a code or a recovery code for a program that logs people in. A wrong one is counted, so that the transaction
+ * must be committed also then.
+ * @throws Refusal mailbox_not_found, forbidden, totp_state_conflict, totp_paused.
+ */
+export async function checkTotp(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  code: string,
+): Promise<SecondFactorCheck> {
+  requireWrite(scope)
+  requireCredentialsRight(scope)
+  const { id } = await getMailbox(platform, scope, ref, tx)
+  return await checkSecondFactor(platform, tx, id, code)
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { type AuditEntry, getAuditEntry } from '../accounts/audit-log.ts'
-import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
+import { type Principal, requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents, type EventType, type EventTypes } from '../platform/events.ts'
@@ -63,10 +63,16 @@ export function canBeUndone({ action }: Pick<AuditEntry, 'action'>): boolean {
  * @returns the entry.
  * @throws Refusal audit_entry_not_found, undo_impossible, undo_conflict, forbidden, and what the opposite call refuses with.
  */
-export async function undoChange(platform: Platform, tx: Tx, scope: Scope, id: string): Promise<AuditEntry> {
+export async function undoChange(
+  platform: Platform,
+  tx: Tx,
+  caller: { principal: Principal; scope: Scope },
+  id: string,
+): Promise<AuditEntry> {
+  const { scope } = caller
   requireWrite(scope)
   requireWorkspace(scope)
-  const entry = await getAuditEntry(tx, scope, id)
+  const entry = await getAuditEntry(tx, caller, id)
   const undo = undoOf(entry.action)
   if (undo === null) throw new Refusal('undo_impossible', `${entry.action} cannot be undone.`)
   await undo({ platform, tx, scope, before: entry.before }, entry.data)

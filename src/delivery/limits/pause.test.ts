@@ -13,6 +13,7 @@ import type { PolicyLevel } from '../policies.ts'
 import { admitRecipient } from './admit.ts'
 import { pauseSending, resumeSending, settlePaused } from './pause.ts'
 import { reviewAfterOutcomes, reviewAll } from './review.ts'
+import { domainsOf } from './usage.ts'
 
 let t: TestPlatform
 let lane: CommitLane
@@ -201,4 +202,22 @@ test('a mailbox that is renamed out of a paused domain sends again, and one into
   )
   assert.equal(await admission(box), 'admitted')
   assert.match(await admission(other.box), /^450 4\.7\.1 .*for a while/)
+})
+
+test('a rename that this node has not heard of is seen a minute later', async (context) => {
+  const { box } = await senderOf(1)
+  const { domain: to } = await senderOf(1)
+  const domainOf = async () =>
+    (await domainsOf(t.platform, t.platform.db, [box.mailboxId])).get(box.mailboxId)
+  const before = await domainOf()
+  // As another node would, with its event lost.
+  await t.platform.db
+    .updateTable('mailboxes')
+    .set({ domain_id: to.scopeId })
+    .where('id', '=', box.mailboxId)
+    .execute()
+  assert.equal(await domainOf(), before)
+  const later = performance.now() + 60_000
+  context.mock.method(performance, 'now', () => later)
+  assert.equal(await domainOf(), to.scopeId)
 })

@@ -106,8 +106,8 @@ export type Memory = {
 const cachedMax = 100_000
 /** What other nodes queue is seen this late. */
 const usageTtlMs = 2_000
-/** A mailbox changes its domain by a rename only, which is heard of. */
-const domainTtlMs = 3_600_000
+/** A rename that was not heard of, or that came while the domain was read, is seen this late. */
+const domainTtlMs = 60_000
 const memories = new WeakMap<Platform, Memory>()
 
 export function memoryOf(platform: Platform): Memory {

@@ -197,12 +197,7 @@ export async function senderListModesOf(
 }
 
 export async function senderListModeOf(db: Db, mailboxId: string): Promise<SenderListMode> {
-  const row = await db
-    .selectFrom('sender_list_modes')
-    .select('mode')
-    .where('mailbox_id', '=', mailboxId)
-    .executeTakeFirst()
-  return row?.mode ?? 'open'
+  return (await senderListModesOf(db, [mailboxId])).get(mailboxId) ?? 'open'
 }
 
 /** @param ref the mailbox's id or address. @throws Refusal mailbox_not_found, forbidden. */

@@ -1,7 +1,5 @@
 /** RDATA as it came over a wire, in the form of zones/records.ts: the other way round of rdata.ts. */
-
-import type { WireRecord } from '../../platform/dns-wire/message.ts'
-import { dnsTypes } from '../../platform/dns-wire/message.ts'
+import { dnsTypes, type WireRecord } from '../../platform/dns-wire/message.ts'
 import { readName, WireError } from '../../platform/dns-wire/names.ts'
 import { parseRecordValue } from './record-values.ts'
 import { type RecordType, recordTypes } from './records.ts'
