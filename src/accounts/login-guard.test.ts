@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import type { Platform } from '../platform/platform.ts'
 import { openSecondNode } from '../testing/test-node.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
-import { guardLogin } from './login-guard.ts'
+import { guardLogin, loginsInTurnMax } from './login-guard.ts'
 import { delayAfter, guardSubjects, type LoginAttempt } from './login-guard-policy.ts'
 import { deleteOldGuards, type GuardRow } from './login-guard-rows.ts'
 
@@ -158,6 +158,18 @@ test('another node knows at once, both ways', async () => {
   await fail(2, where)
   for (const guess of ['x', 'y']) assert.equal(await attempt(guess, where, { on: second }), 'refused')
   for (const on of [platform, second]) assert.equal(await attempt(secret, where, { on }), 'locked')
+})
+
+test('so many at the same moment wait their turn, and more are told to come again', async () => {
+  const where = fresh()
+  const outcomes = await Promise.all(
+    Array.from({ length: loginsInTurnMax + 3 }, () => attempt(secret, where)),
+  )
+  assert.deepEqual(
+    outcomes.map((outcome, at) => [at, outcome]),
+    outcomes.map((_, at) => [at, at < loginsInTurnMax ? 'accepted' : 'locked']),
+  )
+  assert.equal(await attempt(secret, where), 'accepted')
 })
 
 test('many at once are counted like one after another', async () => {

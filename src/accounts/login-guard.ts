@@ -44,7 +44,9 @@ export async function guardLogin<Candidate, Login>(
 ): Promise<GuardedOutcome<Login>> {
   const subjects = guardSubjects(platform.config, login.attempt)
   const key = subjects.map((subject) => subject.key).join(' ')
-  return await inTurn(platform, key, () => runLogin(platform, subjects, login))
+  const outcome = await inTurn(platform, key, () => runLogin(platform, subjects, login))
+  if (outcome !== null) return outcome
+  return { kind: 'locked', until: new Date(platform.clock.now().getTime() + crowdedRetryMs) }
 }
 
 async function runLogin<Candidate, Login>(
@@ -99,17 +101,26 @@ function guessMark({ vault }: Platform, { kind, address }: LoginAttempt, guess: 
   return vault.digest(`${kind}:${address}\0${guess}`, 'login_guess').readUInt32BE() >>> 1
 }
 
-const turns = new WeakMap<Platform, Map<string, Promise<unknown>>>()
+/** Of one account and network on this node: more than all devices of a household ask for at the same moment. */
+export const loginsInTurnMax = 100
+const crowdedRetryMs = 5_000
 
-async function inTurn<T>(platform: Platform, key: string, work: () => Promise<T>): Promise<T> {
-  const last = turns.get(platform) ?? new Map<string, Promise<unknown>>()
-  turns.set(platform, last)
-  const before = last.get(key)
-  const mine = before === undefined ? work() : before.then(work, work)
-  last.set(key, mine)
+type Turns = { last: Promise<unknown>; count: number }
+const turns = new WeakMap<Platform, Map<string, Turns>>()
+
+/** @returns null where as many wait already as may. */
+async function inTurn<T>(platform: Platform, key: string, work: () => Promise<T>): Promise<T | null> {
+  const byKey = turns.get(platform) ?? new Map<string, Turns>()
+  turns.set(platform, byKey)
+  const mine = byKey.get(key) ?? { last: Promise.resolve(), count: 0 }
+  if (mine.count >= loginsInTurnMax) return null
+  byKey.set(key, mine)
+  mine.count++
+  const result = mine.last.then(work, work)
+  mine.last = result
   try {
-    return await mine
+    return await result
   } finally {
-    if (last.get(key) === mine) last.delete(key)
+    if (--mine.count === 0) byKey.delete(key)
   }
 }
