@@ -35,6 +35,7 @@ export const microsoftCapabilities: EngineCapabilities = {
   totp: false,
 }
 
+/** Without `usageBytes`: only a report of the whole tenant says that, days later. */
 export function openMicrosoft(
   settings: MicrosoftSettings,
   secret: MicrosoftSecret,
@@ -78,7 +79,6 @@ export function openMicrosoft(
       await ask({ method: 'POST', path: `${deletedPath(id)}/restore` })
       await ensureLicence(ask, id, settings)
     },
-    usageBytes: async () => null, // only a report of the whole tenant says, days later
     operatorSteps,
   }
 }
