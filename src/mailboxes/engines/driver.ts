@@ -47,7 +47,6 @@ export type RemoteUserChanges = Partial<
  * what was written is read at once.
  */
 export type RemoteDriver = {
-  service: RemoteService
   capabilities: EngineCapabilities
   /** Whether we are let in, and may do all that is needed. */
   check(): Promise<void>

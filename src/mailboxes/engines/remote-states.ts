@@ -20,7 +20,7 @@ export const remoteStates = [
 export type RemoteState = (typeof remoteStates)[number]
 
 /** From each state, where it may go. */
-export const remoteMoves: Readonly<Record<RemoteState, readonly RemoteState[]>> = {
+const remoteMoves: Readonly<Record<RemoteState, readonly RemoteState[]>> = {
   requested: ['creating', 'propagating', 'deleting', 'deleted', 'failed'],
   creating: ['propagating', 'deleting', 'deleted', 'failed'],
   propagating: ['ready', 'suspended', 'deleting', 'failed'],

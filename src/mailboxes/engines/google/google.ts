@@ -38,7 +38,6 @@ export function openGoogle(
   const ask = googleClient(settings, privateKey, options.apiUrl)
   const customer = settings.customer_id ?? ownCustomer
   return {
-    service: 'google',
     capabilities: googleCapabilities,
     async check() {
       await ask('GET', listPath(customer, { maxResults: '1' }))

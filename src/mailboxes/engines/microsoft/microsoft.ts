@@ -47,7 +47,6 @@ export function openMicrosoft(
   const tokens = openTokenSource({ tenantId, clientId, secret, loginUrl, graphUrl })
   const ask = graphClient(tokens, graphUrl)
   return {
-    service: 'microsoft',
     capabilities: microsoftCapabilities,
     check: () => check(ask, settings),
     findByAddress: (address) => findByAddress(ask, address),
