@@ -1,6 +1,7 @@
 /** /v1/mailboxes/{mailbox}/remote: a mailbox at its service; and /v1/services: what each service can do. */
 import { type Static, Type } from 'typebox'
 import { requireWorkspace } from '../accounts/principals.ts'
+import { connectionServices } from '../mailboxes/engines/drivers.ts'
 import { remoteStates } from '../mailboxes/engines/remote-states.ts'
 import { type RemoteStanding, remoteStanding, retryRemote } from '../mailboxes/engines/remote-view.ts'
 import { namesOf } from '../mailboxes/engines/wanted.ts'
@@ -29,7 +30,7 @@ const Observed = Type.Object({
 
 const RemoteView = Type.Object(
   {
-    service: OneOf(['google', 'microsoft'] as const),
+    service: OneOf(connectionServices),
     service_connection_id: Id,
     state: OneOf(remoteStates, 'Where the mailbox is on its way at the service.'),
     state_changed_at: Moment,

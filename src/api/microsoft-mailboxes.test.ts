@@ -1,11 +1,12 @@
 /** The life of mailboxes in a Microsoft 365 tenant, by the API and the jobs, against a stand-in for the tenant. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { reconcileDue } from '../mailboxes/engines/due.ts'
 import { observeAll } from '../mailboxes/engines/observe.ts'
 import { pictureJpeg } from '../mailboxes/pictures.ts'
 import { type MicrosoftStandIn, startMicrosoft } from '../testing/microsoft-stand-in.ts'
-import { at, type Reply, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { runJobs } from '../testing/test-jobs.ts'
 import { skuPartNumber } from '../testing/test-microsoft.ts'
 import { plain, red } from '../testing/test-pictures.ts'
@@ -210,10 +211,27 @@ test('a licence that an attempt did not get, or somebody took away, is got by a 
   await observeAll(tenant.api.platform)
   await later(1)
   assert.equal(at(await remoteOf(tenant), 'observed', 'problem'), 'The user has no licence.')
+  const looks = tenant.api.platform.db.selectFrom('mailbox_remotes').select(['observed_at', 'usage_at'])
+  const { observed_at: seenAt, usage_at: usageAt } = await looks.executeTakeFirstOrThrow()
+  assert.deepEqual([seenAt === null, usageAt], [false, null], 'usage is not asked for where it is not told')
   await ask('POST', `${path}/remote/retry`)
   await later(1)
   assert.equal(user()?.assignedLicenses.length, 1)
   assert.equal(at(await remoteOf(tenant), 'observed', 'problem'), null)
+})
+
+test('a connection stays with its tenant as long as there is a mailbox in it', async () => {
+  await using tenant = await startTenant()
+  const { ask, later, microsoft, connectionId } = tenant
+  const connection = `/v1/service-connections/${connectionId}`
+  await ask('POST', '/v1/mailboxes', ann)
+  await later(1)
+  const { settings } = connectionBody(microsoft)
+  await ask('PATCH', connection, { settings: { ...settings, usage_location: 'FR' } })
+  microsoft.state.tenantId = randomUUID()
+  const { settings: other } = connectionBody(microsoft)
+  const refused = await tenant.api.call('PATCH', connection, { body: { settings: other } })
+  assert.equal(refusal(refused), '409 service_connection_in_use')
 })
 
 test('a connection is made with what the tenant takes, and waited for when it takes it no more', async () => {

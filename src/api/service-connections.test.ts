@@ -87,6 +87,35 @@ test('a change is tried as well', async () => {
   await api.call('DELETE', `${path}/${id}`)
 })
 
+test('it stays with its tenant as long as there is a mailbox in it', async () => {
+  const id = await connect()
+  await api.call('POST', '/v1/mailboxes', { body: { address: 'bob@demo.test', service: 'google' } })
+  await runJobs(api.platform)
+  const admin = google.adminEmail
+  const become = async (adminEmail: string, more: Record<string, string> = {}) => {
+    google.adminEmail = adminEmail
+    const settings = { ...connectionBody(google).settings, ...more }
+    return await api.call('PATCH', `${path}/${id}`, { body: { settings } })
+  }
+  for (const reply of [
+    await become('admin@elsewhere.example'),
+    await become(admin, { customer_id: google.customerId }),
+  ]) {
+    assert.equal(refusal(reply), '409 service_connection_in_use')
+    assert.match(textAt(reply.json, 'detail'), /^1 mailboxes/)
+  }
+  const kept = await api.call('GET', `${path}/${id}`)
+  assert.deepEqual(at(kept.json, 'settings'), connectionBody(google).settings)
+  assert.equal((await become('boss@tenant.example', { customer_id: 'my_customer' })).status, 200)
+  await api.call('DELETE', '/v1/mailboxes/bob@demo.test?purge=true')
+  await runJobs(api.platform)
+  assert.equal((await become('admin@elsewhere.example')).status, 200)
+  const deletions = [1, 2].map(() => api.call('DELETE', `${path}/${id}`))
+  const statuses = (await Promise.all(deletions)).map(({ status }) => status)
+  assert.deepEqual(statuses.sort(), [204, 404])
+  google.adminEmail = admin
+})
+
 test('a key rotation seals it anew', async () => {
   const id = await connect()
   const rotated = { ...api.platform, vault: createVault(`${newMasterKey()}\n${await masterKeyOf(api)}`) }

@@ -1,4 +1,4 @@
-/** /v1/service-connections: the tenants at services elsewhere that a workspace lets us into; and /v1/services. */
+/** /v1/service-connections: the tenants at services elsewhere that a workspace lets us into. */
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
 import { checkConnection } from '../mailboxes/engines/connection-health.ts'
@@ -188,13 +188,18 @@ function changeRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Change a service connection or its credentials',
         description:
-          'What is left out stays; `settings` are given whole. New settings and secrets are tried first.',
+          'What is left out stays; `settings` are given whole. New settings and secrets are tried first. Settings that name another tenant are refused while mailboxes are run through it, or are still to be deleted there.',
         tags,
         params: ConnectionPath,
         body: ConnectionChanges,
         response: {
           200: ConnectionView,
-          ...writeProblems('service_connection_not_found', 'service_credentials_refused', 'service_failed'),
+          ...writeProblems(
+            'service_connection_not_found',
+            'service_connection_in_use',
+            'service_credentials_refused',
+            'service_failed',
+          ),
         },
       },
     },

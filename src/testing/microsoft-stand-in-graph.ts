@@ -23,7 +23,7 @@ export type GraphRequest = {
   body: Buffer
 }
 
-export type GraphReply = { status: number; json?: unknown; bytes?: Buffer }
+export type GraphReply = { status: number; json?: unknown }
 
 type Handler = (state: MicrosoftState, request: GraphRequest, key: string) => GraphReply
 
@@ -63,11 +63,6 @@ const routes: readonly Route[] = [
     withMailbox(state, userOf(state, key))
     return ok({ timeZone: 'UTC', userPurpose: 'user', language: { locale: 'en-US' } })
   }),
-  route('GET', '/users/KEY/photo/$value', photos, (state, _request, key) => {
-    const { photo } = userOf(state, key)
-    if (photo === null) throw new GraphRefusal(404, 'ImageNotFound', 'The photo wasn’t found.')
-    return { status: 200, bytes: photo }
-  }),
   route('PUT', '/users/KEY/photo/$value', photos, putPhoto),
   route('DELETE', '/users/KEY/photo/$value', photos, (state, _request, key) => {
     const user = withMailbox(state, userOf(state, key))
@@ -79,10 +74,6 @@ const routes: readonly Route[] = [
     ok(shown(deletedOf(state, key), selectOf(state, request))),
   ),
   route('POST', `${deletedUsers}/KEY/restore`, writeUsers, restoreUser),
-  route('DELETE', `${deletedUsers}/KEY`, writeUsers, (state, _request, key) => {
-    state.deleted.delete(deletedOf(state, key).id)
-    return { status: 204 }
-  }),
 ]
 
 function route(method: string, path: string, permissions: readonly string[], handler: Handler): Route {

@@ -5,19 +5,17 @@ export class GraphRefusal extends Error {
   readonly status: number
   readonly code: string
   readonly details: readonly Record<string, string>[]
-  readonly headers: Record<string, string>
 
   constructor(
     status: number,
     code: string,
     message: string,
-    more: { details?: readonly Record<string, string>[]; headers?: Record<string, string> } = {},
+    details: readonly Record<string, string>[] = [],
   ) {
     super(message)
     this.status = status
     this.code = code
-    this.details = more.details ?? []
-    this.headers = more.headers ?? {}
+    this.details = details
   }
 }
 
@@ -105,7 +103,7 @@ const writable: Record<string, Rule> = {
 }
 
 export function badRequest(message: string, details: readonly Record<string, string>[] = []): GraphRefusal {
-  return new GraphRefusal(400, 'Request_BadRequest', message, { details })
+  return new GraphRefusal(400, 'Request_BadRequest', message, details)
 }
 
 /** @throws GraphRefusal for a property that there is not, that is read-only, or whose value is none. */

@@ -90,7 +90,7 @@ function sendCanned({ status, headers, body, delayMs }: Canned, response: Server
   else setTimeout(send, delayMs).unref()
 }
 
-type Reply = { status: number; headers: Record<string, string>; body: string | Buffer }
+type Reply = { status: number; headers: Record<string, string>; body: string }
 
 function loginReply(state: MicrosoftState, request: IncomingMessage, url: URL, body: Buffer): Reply {
   const path = url.pathname.slice('/login'.length)
@@ -118,9 +118,6 @@ function graphReply(state: MicrosoftState, request: IncomingMessage, url: URL, b
       headers: request.headers,
       body,
     })
-    if (reply.bytes) {
-      return { status: reply.status, headers: { ...ids, 'content-type': 'image/jpeg' }, body: reply.bytes }
-    }
     if (reply.json === undefined) return { status: reply.status, headers: ids, body: '' }
     const headers = { ...ids, 'content-type': 'application/json' }
     return { status: reply.status, headers, body: JSON.stringify(reply.json) }
@@ -129,7 +126,7 @@ function graphReply(state: MicrosoftState, request: IncomingMessage, url: URL, b
     const { code, message, details } = error
     const innerError = { date: new Date(state.nowMs()).toISOString(), ...ids }
     const json = { error: { code, message, ...(details.length === 0 ? {} : { details }), innerError } }
-    const headers = { ...ids, ...error.headers, 'content-type': 'application/json' }
+    const headers = { ...ids, 'content-type': 'application/json' }
     return { status: error.status, headers, body: JSON.stringify(json) }
   }
 }

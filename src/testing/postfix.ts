@@ -1,7 +1,6 @@
 /** A real Postfix of a test's own: its configuration, queue and data under a temporary directory, started as root. */
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
-
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts } from './free-ports.ts'

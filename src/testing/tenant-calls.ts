@@ -2,7 +2,6 @@
  * Calls of any route with ids of another's, made from the route list alone: what the paths are filled with, the bodies
  * that a schema cannot tell, and the forms of a call that must be refused like the plain one.
  */
-
 import { UnknownShape } from './minimal-value.ts'
 import type { ListedRoute } from './route-list.ts'
 import type { Caller } from './tenant-callers.ts'
@@ -136,9 +135,6 @@ const roomFor: Readonly<Record<string, object>> = {
 /** Properties that hold a list of what they name. */
 const lists = ['ids', 'workspace_ids']
 
-/** Names of properties that end like one with an id, but are none of a tenant's. */
-const noReferences: string[] = []
-
 /** A call about something of the caller's own that names something of another's beside it. */
 export type Reference = { property: string; names: Named; path: string; seen: Form; missing: Form }
 
@@ -177,7 +173,7 @@ export function referencesOf(
 }
 
 function isReference(name: string, byProperty: TenantObjects['byProperty']): boolean {
-  return byProperty.has(name) || (/_ids?$/.test(name) && !noReferences.includes(name))
+  return byProperty.has(name) || /_ids?$/.test(name)
 }
 
 /** The path with what is the caller's own; null if it has none of that. */

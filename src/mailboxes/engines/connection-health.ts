@@ -1,7 +1,7 @@
 /** Whether connections work: their drivers, and pauses for those that do not. */
 import { transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Connection, secretOf } from './connections.ts'
+import { type Connection, secretOf, working } from './connections.ts'
 import { type RemoteDriver, RemoteFailure, type RemoteFailureKind } from './driver.ts'
 import { openDriver } from './drivers.ts'
 import { wakeConnections } from './jobs.ts'
@@ -36,19 +36,19 @@ export function concernsConnection({ kind }: RemoteFailure): boolean {
 export async function noteWorking({ db, clock }: Platform, id: string): Promise<void> {
   await db
     .updateTable('service_connections')
-    .set({ state: 'working', last_error: null, retry_at: null, failures: 0, checked_at: clock.now() })
+    .set({ ...working, checked_at: clock.now() })
     .where('id', '=', id)
     .where((where) => where.or([where('failures', '>', 0), where('state', '=', 'failing')]))
     .execute()
 }
 
-/** @returns until when it is left alone. */
+/** Leaves it alone for a while. */
 export async function noteConnectionFailure(
   { db, clock }: Platform,
   id: string,
   failure: RemoteFailure,
-): Promise<Date> {
-  return await transaction(db, async (tx) => {
+): Promise<void> {
+  await transaction(db, async (tx) => {
     const now = clock.now()
     const row = await tx
       .selectFrom('service_connections')
@@ -60,7 +60,6 @@ export async function noteConnectionFailure(
     const grown = Math.min(connectionPauseMsMin * 2 ** (row?.failures ?? 0), connectionPauseMsMax)
     // Drawn apart, so that nodes and tenants do not come back all at once.
     const pauseMs = failure.retryAfterMs ?? grown * (0.75 + Math.random() / 2)
-    const retryAt = new Date(now.getTime() + pauseMs)
     await tx
       .updateTable('service_connections')
       .set({
@@ -68,12 +67,11 @@ export async function noteConnectionFailure(
         // Being asked too often is no fault of the connection.
         state: failure.kind === 'busy' ? (row?.state ?? 'working') : 'failing',
         last_error: failure.message,
-        retry_at: retryAt,
+        retry_at: new Date(now.getTime() + pauseMs),
         checked_at: now,
       })
       .where('id', '=', id)
       .execute()
-    return retryAt
   })
 }
 
@@ -83,13 +81,7 @@ export async function checkConnection(platform: Platform, row: Connection): Prom
     await driverOf(platform, row).check()
     await platform.db
       .updateTable('service_connections')
-      .set({
-        state: 'working',
-        last_error: null,
-        retry_at: null,
-        failures: 0,
-        checked_at: platform.clock.now(),
-      })
+      .set({ ...working, checked_at: platform.clock.now() })
       .where('id', '=', row.id)
       .execute()
     await transaction(platform.db, (tx) => wakeConnections(tx, [row.id]))

@@ -109,7 +109,11 @@ export async function tryConnectionUpdate(
     secret: update.secret ?? secretOf(platform, before),
   }
   const { settings, secret } = await tryNewConnection(platform, scope, wanted)
-  return { ...update, settings, ...(update.secret === undefined ? {} : { secret }) }
+  return {
+    ...update,
+    ...(update.settings === undefined ? {} : { settings }),
+    ...(update.secret === undefined ? {} : { secret }),
+  }
 }
 
 export function secretOf(platform: Platform, row: Pick<Connection, 'id' | 'sealed_private_key'>): string {
@@ -176,7 +180,7 @@ async function unsetDefault(tx: Tx, scope: Scope, service: ConnectionService): P
 
 /**
  * Keeps a change that was tried; what failed at the service is tried anew.
- * @throws Refusal service_connection_not_found, forbidden.
+ * @throws Refusal service_connection_not_found, service_connection_in_use, forbidden.
  */
 export async function updateConnection(
   platform: Platform,
@@ -186,9 +190,9 @@ export async function updateConnection(
   update: ConnectionUpdate,
 ): Promise<Connection> {
   requireWrite(scope)
-  // All of them, in one order: the default of two changes at the same time is one.
-  await own(tx, scope).orderBy('id').forUpdate().execute()
-  const { id, service } = await getConnection(platform, scope, ref, tx)
+  const before = await lockConnections(platform, tx, scope, ref)
+  const { id, service } = before
+  if (update.settings !== undefined) await requireTenant(tx, before, update.settings)
   if (update.isDefault === true) await unsetDefault(tx, scope, service)
   const now = platform.clock.now()
   const isTried = update.settings !== undefined || update.secret !== undefined
@@ -210,7 +214,31 @@ export async function updateConnection(
   return row
 }
 
-const working = { state: 'working' as const, last_error: null, retry_at: null, failures: 0 }
+/** All of them, in one order: the default of two changes at the same time is one. @returns the one that is named. */
+async function lockConnections(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Connection> {
+  await own(tx, scope).orderBy('id').forUpdate().execute()
+  return await getConnection(platform, scope, ref, tx)
+}
+
+/** As long as there are mailboxes in a tenant: in another, each would be taken for gone, or be somebody else's. */
+async function requireTenant(
+  tx: Tx,
+  { id, service, settings }: Connection,
+  wanted: ConnectionSettings,
+): Promise<void> {
+  const { tenantOf } = remoteKinds[service]
+  if (tenantOf(settings) === tenantOf(wanted)) return
+  const { count } = await tx
+    .selectFrom('mailbox_remotes')
+    .select((of) => of.fn.countAll<string>().as('count'))
+    .where('connection_id', '=', id)
+    .executeTakeFirstOrThrow()
+  if (Number(count) === 0) return
+  throw new Refusal('service_connection_in_use', `${count} mailboxes are in the tenant that it names now.`)
+}
+
+/** Of a connection that the service has just let in. */
+export const working = { state: 'working' as const, last_error: null, retry_at: null, failures: 0 }
 
 /**
  * @param abandon whether users of mailboxes that are deleted here may stay there.
@@ -224,8 +252,7 @@ export async function deleteConnection(
   abandon: boolean,
 ): Promise<void> {
   requireWrite(scope)
-  const { id } = await getConnection(platform, scope, ref, tx)
-  await tx.selectFrom('service_connections').select('id').where('id', '=', id).forUpdate().execute()
+  const { id } = await lockConnections(platform, tx, scope, ref)
   const { rows } = await sql<{ living: number; leaving: number }>`
     select count(*) filter (where state <> 'deleted')::int as living,
       count(*) filter (where state = 'deleted')::int as leaving

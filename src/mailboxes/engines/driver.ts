@@ -47,7 +47,6 @@ export type RemoteUserChanges = Partial<
  * what was written is read at once.
  */
 export type RemoteDriver = {
-  service: RemoteService
   capabilities: EngineCapabilities
   /** Whether we are let in, and may do all that is needed. */
   check(): Promise<void>
@@ -74,8 +73,8 @@ export type RemoteDriver = {
   setPicture(id: string, jpeg: Buffer | null): Promise<void>
   delete(id: string): Promise<void>
   restore(id: string): Promise<void>
-  /** Bytes used; null where the service does not say. */
-  usageBytes(id: string): Promise<number | null>
+  /** Bytes used; null where the service has not said yet. Only where it says so of a user at all. */
+  usageBytes?(id: string): Promise<number | null>
   /** What only a person can do there for this domain, in the imperative: "Turn on DKIM in the Admin console for x". */
   operatorSteps(domain: string): readonly string[]
 }

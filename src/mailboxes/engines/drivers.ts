@@ -3,7 +3,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { EngineCapabilities } from '../engines.ts'
 import type { RemoteDriver } from './driver.ts'
 import { googleCapabilities, openGoogle } from './google/google.ts'
-import { checkGoogleSettings, googleSettingsOf } from './google/settings.ts'
+import { checkGoogleSettings, googleSettingsOf, googleTenantOf } from './google/settings.ts'
 import { microsoftCapabilities, openMicrosoft } from './microsoft/microsoft.ts'
 import { checkMicrosoftSettings, microsoftSecretOf, microsoftSettingsOf } from './microsoft/settings.ts'
 import type { ConnectionSettings } from './settings.ts'
@@ -12,6 +12,8 @@ type Kind = {
   capabilities: EngineCapabilities
   /** @returns settings and secret in the one form that is kept. @throws Refusal invalid_request. */
   check(given: ConnectionSettings, secret: string): { settings: ConnectionSettings; secret: string }
+  /** What the tenant is named by: two connections of the same are to the same one. @param settings as they are kept. */
+  tenantOf(settings: ConnectionSettings): string
   /** @param settings as they are kept. @throws Error for settings that no version of this program keeps. */
   open(
     platform: Pick<Platform, 'config' | 'clock'>,
@@ -24,6 +26,7 @@ export const remoteKinds = {
   google: {
     capabilities: googleCapabilities,
     check: checkGoogleSettings,
+    tenantOf: (settings) => googleTenantOf(googleSettingsOf(settings)),
     open: ({ config, clock }, settings, secret) =>
       openGoogle(googleSettingsOf(settings), secret, {
         apiUrl: config.googleApiUrl,
@@ -33,6 +36,7 @@ export const remoteKinds = {
   microsoft: {
     capabilities: microsoftCapabilities,
     check: checkMicrosoftSettings,
+    tenantOf: (settings) => microsoftSettingsOf(settings).tenantId,
     open: ({ config }, settings, secret) =>
       openMicrosoft(microsoftSettingsOf(settings), microsoftSecretOf(secret), {
         graphUrl: config.microsoftGraphUrl,

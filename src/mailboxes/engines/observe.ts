@@ -104,6 +104,7 @@ async function lookUp(driver: RemoteDriver, id: string): Promise<RemoteUser | nu
 
 /** A call for each: those that were asked for the longest time ago. */
 async function observeUsage(platform: Platform, { id }: Connection, driver: RemoteDriver): Promise<void> {
+  if (driver.usageBytes === undefined) return
   const rows = await platform.db
     .selectFrom('mailbox_remotes')
     .select(['mailbox_id', 'remote_id'])

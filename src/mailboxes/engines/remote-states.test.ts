@@ -8,11 +8,11 @@ const table = `
              requested creating propagating ready suspended deleting deleted failed
 requested    -         x        x           -     -         x        x       x
 creating     -         -        x           -     -         x        x       x
-propagating  -         -        -           x     x         x        x       x
-ready        -         -        x           -     x         x        x       x
-suspended    -         -        x           x     -         x        x       x
+propagating  -         -        -           x     x         x        -       x
+ready        -         -        -           -     x         x        x       -
+suspended    -         -        -           x     -         x        x       -
 deleting     -         -        x           -     -         -        x       x
-deleted      x         -        x           x     x         -        -       x
+deleted      x         -        x           -     -         -        -       x
 failed       x         -        x           -     -         x        x       -
 `
 

@@ -20,14 +20,14 @@ export const remoteStates = [
 export type RemoteState = (typeof remoteStates)[number]
 
 /** From each state, where it may go. */
-export const remoteMoves: Readonly<Record<RemoteState, readonly RemoteState[]>> = {
+const remoteMoves: Readonly<Record<RemoteState, readonly RemoteState[]>> = {
   requested: ['creating', 'propagating', 'deleting', 'deleted', 'failed'],
   creating: ['propagating', 'deleting', 'deleted', 'failed'],
-  propagating: ['ready', 'suspended', 'deleting', 'deleted', 'failed'],
-  ready: ['propagating', 'suspended', 'deleting', 'deleted', 'failed'],
-  suspended: ['propagating', 'ready', 'deleting', 'deleted', 'failed'],
+  propagating: ['ready', 'suspended', 'deleting', 'failed'],
+  ready: ['suspended', 'deleting', 'deleted'],
+  suspended: ['ready', 'deleting', 'deleted'],
   deleting: ['propagating', 'deleted', 'failed'],
-  deleted: ['requested', 'propagating', 'ready', 'suspended', 'failed'],
+  deleted: ['requested', 'propagating', 'failed'],
   failed: ['requested', 'propagating', 'deleting', 'deleted'],
 }
 

@@ -52,7 +52,7 @@ async function standingOf(platform: Platform, mailbox: Mailbox): Promise<RemoteS
 }
 
 /** In words: what an admin or the service changed there, and what is not done yet. */
-export function driftOf(
+function driftOf(
   mailbox: Pick<Mailbox, 'address' | 'state'>,
   aliases: readonly string[],
   { observed, aliases: added }: Pick<Remote, 'observed' | 'aliases'>,

@@ -1,5 +1,4 @@
 /** What a call asks for when it makes mailboxes, and which of them can be made. */
-
 import { textAt } from '../test-api.ts'
 import { domainOf, type ModelDomain, type Period, places, type World } from './model.ts'
 import type { Made } from './moves.ts'

@@ -66,7 +66,7 @@ export type ModelDomain = {
   limit: ModelLimit | null
 }
 
-/** `failed`: how many items made no mailbox. */
+/** An item that made no mailbox has the code of why. */
 export type ModelBatch = {
   id: string
   items: readonly { mailboxId: string | null; code: string | null }[]

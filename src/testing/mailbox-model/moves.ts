@@ -15,7 +15,7 @@ import {
 
 const dayMs = 24 * 3600 * 1000
 
-export function daysLater(from: Date, days: number): Date {
+function daysLater(from: Date, days: number): Date {
   return new Date(from.getTime() + days * dayMs)
 }
 

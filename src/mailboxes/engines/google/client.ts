@@ -6,7 +6,7 @@ import { googleFailure, tokenFailure } from './errors.ts'
 import type { GoogleSettings } from './settings.ts'
 
 /** What the service account must be allowed by domain-wide delegation, and nothing more. */
-export const googleScopes = [
+const googleScopes = [
   'https://www.googleapis.com/auth/admin.directory.user',
   'https://www.googleapis.com/auth/admin.directory.domain.readonly',
   'https://www.googleapis.com/auth/admin.reports.usage.readonly',

@@ -3,7 +3,7 @@ import { listOf, member, textOf } from '../../../domains/dns-hosts/json.ts'
 import type { EngineCapabilities } from '../../engines.ts'
 import { type RemoteDriver, RemoteFailure, type RemoteUser, type WantedUser } from '../driver.ts'
 import { type GoogleAsk, googleClient } from './client.ts'
-import type { GoogleSettings } from './settings.ts'
+import { type GoogleSettings, ownCustomer } from './settings.ts'
 import { nameOf, newUser, readUser, userFields } from './users.ts'
 
 export const googleCapabilities: EngineCapabilities = {
@@ -36,9 +36,8 @@ export function openGoogle(
   options: GoogleOptions,
 ): RemoteDriver {
   const ask = googleClient(settings, privateKey, options.apiUrl)
-  const customer = settings.customer_id ?? 'my_customer'
+  const customer = settings.customer_id ?? ownCustomer
   return {
-    service: 'google',
     capabilities: googleCapabilities,
     async check() {
       await ask('GET', listPath(customer, { maxResults: '1' }))
@@ -113,7 +112,7 @@ async function findDeleted(ask: GoogleAsk, customer: string, id: string): Promis
 
 async function createUser(
   ask: GoogleAsk,
-  { customer_id: customer = 'my_customer', org_unit_path: orgUnitPath }: GoogleSettings,
+  { customer_id: customer = ownCustomer, org_unit_path: orgUnitPath }: GoogleSettings,
   wanted: WantedUser,
 ): Promise<RemoteUser> {
   try {

@@ -16,6 +16,9 @@ export type GoogleSettings = {
   org_unit_path?: string
 }
 
+/** Google's word for the admin's own Workspace. */
+export const ownCustomer = 'my_customer'
+
 const known = ['admin_email', 'client_email', 'customer_id', 'org_unit_path']
 
 /**
@@ -57,6 +60,11 @@ export function checkGoogleSettings(
 export function googleSettingsOf({ admin_email, client_email, ...more }: ConnectionSettings): GoogleSettings {
   if (admin_email === undefined || client_email === undefined) throw new Error('settings without an address')
   return { admin_email, client_email, ...more }
+}
+
+/** The Workspace by its id; without one, by the domain of the admin, whose own it is. */
+export function googleTenantOf({ customer_id = ownCustomer, admin_email }: GoogleSettings): string {
+  return customer_id === ownCustomer ? admin_email.slice(admin_email.lastIndexOf('@') + 1) : customer_id
 }
 
 function addressOf(name: string, text: string | undefined): string {

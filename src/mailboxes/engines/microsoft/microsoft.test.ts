@@ -65,7 +65,6 @@ test('the whole life of a user', async () => {
   await driver.setPicture(id, null)
   await driver.setPicture(id, null)
   assert.equal(user.photo, null)
-  assert.equal(await driver.usageBytes(id), null)
 
   await driver.update(id, { address: 'anna.l@demo.example' })
   const renamed = { ...expected, isReady: true, firstName: 'Anna', lastName: '' }

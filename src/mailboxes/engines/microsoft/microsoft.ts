@@ -35,6 +35,7 @@ export const microsoftCapabilities: EngineCapabilities = {
   totp: false,
 }
 
+/** Without `usageBytes`: only a report of the whole tenant says that, days later. */
 export function openMicrosoft(
   settings: MicrosoftSettings,
   secret: MicrosoftSecret,
@@ -46,7 +47,6 @@ export function openMicrosoft(
   const tokens = openTokenSource({ tenantId, clientId, secret, loginUrl, graphUrl })
   const ask = graphClient(tokens, graphUrl)
   return {
-    service: 'microsoft',
     capabilities: microsoftCapabilities,
     check: () => check(ask, settings),
     findByAddress: (address) => findByAddress(ask, address),
@@ -78,7 +78,6 @@ export function openMicrosoft(
       await ask({ method: 'POST', path: `${deletedPath(id)}/restore` })
       await ensureLicence(ask, id, settings)
     },
-    usageBytes: async () => null, // only a report of the whole tenant says, days later
     operatorSteps,
   }
 }
