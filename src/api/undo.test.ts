@@ -54,7 +54,7 @@ const changes: [name: string, action: string, change: (id: string) => Promise<Re
         tags: ['x'],
         notes: 'new',
         signature: { text: null },
-        custom_fields: { plan: 'gold', added: '1', city: null },
+        custom_fields: { plan: 'gold', added: '1', constructor: '2', city: null },
         recovery: { email: 'other@example.org' },
         period: 'yearly',
       }),

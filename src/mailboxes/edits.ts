@@ -56,7 +56,7 @@ export function isStill(mailbox: Mailbox, { became }: Edit): boolean {
 export function takenBack({ was, became }: Edit): MailboxChanges {
   const { signature_text: text, signature_html: html, recovery_email: email, recovery_phone: phone } = was
   const { custom_fields: fields } = was
-  const added = Object.keys(became.custom_fields ?? {}).filter((key) => !(key in (fields ?? {})))
+  const added = Object.keys(became.custom_fields ?? {}).filter((key) => !Object.hasOwn(fields ?? {}, key))
   return {
     ...(was.display_name === undefined ? {} : { displayName: was.display_name }),
     ...(was.first_name === undefined ? {} : { firstName: was.first_name }),
