@@ -197,7 +197,7 @@ function deleteRoute(app: Api, platform: Platform): void {
 
 /** An alias as a preview shows it. */
 export function aliasObject(
-  { address, enabled }: ExtraAddress,
+  { address, enabled }: Pick<ExtraAddress, 'address' | 'enabled'>,
   action: 'create' | 'update' | 'delete',
 ): TouchedObject {
   const state = enabled ? 'enabled' : 'disabled'

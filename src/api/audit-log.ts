@@ -7,14 +7,14 @@ import {
   listAuditLog,
   listOrganizationAuditLog,
 } from '../accounts/audit-log.ts'
-import type { Scope } from '../accounts/principals.ts'
-import { getMailbox } from '../mailboxes/mailboxes.ts'
-import { canBeUndone, undoChange } from '../mailboxes/undo.ts'
-import type { Tx } from '../platform/database.ts'
+import { canBeUndone, type Undone, undoChange } from '../mailboxes/undo.ts'
 import type { Platform } from '../platform/platform.ts'
+import { aliasObject } from './aliases.ts'
 import { callerOf } from './caller.ts'
+import { cancellationObject } from './mailbox-periods.ts'
+import { touchedByRename } from './mailbox-rename.ts'
 import { mutate } from './mutate.ts'
-import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
+import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
 import { postProblems, readProblems } from './problem-view.ts'
 import {
   AnyOf,
@@ -143,7 +143,18 @@ function undoRoute(app: Api, platform: Platform): void {
             'audit_entry_not_found',
             'undo_impossible',
             'undo_conflict',
+            'mailbox_not_found',
             'mailbox_state_conflict',
+            'mailbox_details_invalid',
+            'mailbox_limit_reached',
+            'address_taken',
+            'address_limit_reached',
+            'forward_target_invalid',
+            'domain_not_found',
+            'domain_not_usable',
+            'domain_alias_conflict',
+            'service_unavailable',
+            'service_cannot',
           ),
         },
       },
@@ -154,23 +165,28 @@ function undoRoute(app: Api, platform: Platform): void {
       const { entry: id } = request.params
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const { mailbox_id } = await undoChange(platform, tx, caller, id)
-          return {
-            objects: mailbox_id === null ? [] : [await touched(platform, tx, caller.scope, mailbox_id)],
-          }
+          const { undone } = await undoChange(platform, tx, caller, id)
+          return touched(undone)
         })
       }
       return mutate(platform, request, reply, async (tx) => ({
         status: 200,
-        body: entryView(await undoChange(platform, tx, caller, id)),
+        body: entryView((await undoChange(platform, tx, caller, id)).entry),
       }))
     },
   )
 }
 
-async function touched(platform: Platform, tx: Tx, scope: Scope, mailboxId: string): Promise<TouchedObject> {
-  const { id, address: name, state } = await getMailbox(platform, scope, mailboxId, tx)
-  return { type: 'mailbox', action: 'update', id, name, state }
+function touched(undone: Undone): Preview {
+  if ('renamed' in undone) return touchedByRename(undone.renamed)
+  if ('cancellation' in undone) return { objects: [cancellationObject(undone.cancellation)] }
+  if ('mailbox' in undone) {
+    const { id, address: name, state } = undone.mailbox
+    return { objects: [{ type: 'mailbox', action: undone.action, id, name, state }] }
+  }
+  const { address, action } = undone
+  const type = address.kind === 'alias' ? ('alias' as const) : ('forward' as const)
+  return { objects: [{ ...aliasObject(address, action), type }] }
 }
 
 function filterOf(query: Static<typeof AuditQuery>): AuditFilter {

@@ -2,12 +2,13 @@
 import { Type } from 'typebox'
 import { cancelMailbox, keepMailbox } from '../mailboxes/cancellation.ts'
 import { deleteMailbox } from '../mailboxes/mailboxes.ts'
+import type { Mailbox } from '../mailboxes/provision.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
 import { MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
-import { OrPreview, PreviewView, preview } from './preview.ts'
+import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems } from './problem-view.ts'
 import { AnyOf, type Api, closed, emptyBodyIsObject, OneOf } from './schemas.ts'
 
@@ -57,10 +58,7 @@ export function mailboxPeriodRoutes(app: Api, platform: Platform): void {
             const { id, address, state } = await deleteMailbox(platform, tx, scope, ref, { purge: false })
             return { objects: [{ type: 'mailbox', action: 'delete', id, name: address, state }] }
           }
-          const { id, address, period_ends_at } = await cancelMailbox(platform, tx, scope, ref)
-          const at = period_ends_at.toISOString()
-          const state = 'deletion_scheduled'
-          return { objects: [{ type: 'mailbox', action: 'delete', id, name: address, state, at }] }
+          return { objects: [cancellationObject(await cancelMailbox(platform, tx, scope, ref))] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
@@ -94,9 +92,7 @@ function keepRoute(app: Api, platform: Platform): void {
       const { mailbox: ref } = request.params
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
-          const { id, address, state, period_ends_at } = await keepMailbox(platform, tx, scope, ref)
-          const at = period_ends_at.toISOString()
-          return { objects: [{ type: 'mailbox', action: 'renew', id, name: address, state, at }] }
+          return { objects: [cancellationObject(await keepMailbox(platform, tx, scope, ref))] }
         })
       }
       return mutate(platform, request, reply, async (tx) => {
@@ -105,4 +101,13 @@ function keepRoute(app: Api, platform: Platform): void {
       })
     },
   )
+}
+
+/** What becomes of a mailbox at its period's end, as a preview shows it. */
+export function cancellationObject(mailbox: Mailbox & { period_ends_at: Date }): TouchedObject {
+  const { id, address: name, period_ends_at } = mailbox
+  const at = period_ends_at.toISOString()
+  return mailbox.cancel_at_period_end
+    ? { type: 'mailbox', action: 'delete', id, name, state: 'deletion_scheduled', at }
+    : { type: 'mailbox', action: 'renew', id, name, state: mailbox.state, at }
 }

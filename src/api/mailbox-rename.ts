@@ -69,7 +69,7 @@ export function mailboxRenameRoute(app: Api, platform: Platform): void {
       const wanted = renameOf(request.body)
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) =>
-          touched(await renameMailbox(platform, tx, scope, ref, wanted)),
+          touchedByRename(await renameMailbox(platform, tx, scope, ref, wanted)),
         )
       }
       return mutate(platform, request, reply, async (tx) => {
@@ -84,7 +84,8 @@ function renameOf({ address, alias_days: aliasDays }: Static<typeof RenameBody>)
   return { address, ...(aliasDays === undefined ? {} : { aliasDays }) }
 }
 
-function touched({ mailbox, alias, followers }: Renamed): Preview {
+/** What a rename touches, as a preview shows it. */
+export function touchedByRename({ mailbox, alias, followers }: Renamed): Preview {
   const { id, address, state } = mailbox
   return {
     objects: [

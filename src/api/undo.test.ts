@@ -54,7 +54,7 @@ const changes: [name: string, action: string, change: (id: string) => Promise<Re
         tags: ['x'],
         notes: 'new',
         signature: { text: null },
-        custom_fields: { plan: 'gold', added: '1', city: null },
+        custom_fields: { plan: 'gold', added: '1', constructor: '2', city: null },
         recovery: { email: 'other@example.org' },
         period: 'yearly',
       }),
@@ -104,8 +104,10 @@ for (const [index, [name, action, change]] of changes.entries()) {
     const tried = await undo(id, action, { preview: true })
     assert.deepEqual(
       [tried.status, at(tried.json, 'preview'), at(tried.json, 'objects', 0, 'id')],
-      [200, true, id],
+      [200, true, action.startsWith('mailbox.') ? id : null],
     )
+    if (!action.startsWith('mailbox.'))
+      assert.match(textAt(tried.json, 'objects', 0, 'name'), new RegExp(`-${id}@`))
     assert.deepEqual(await picture(id), became)
 
     const undone = await undo(id, action)
@@ -173,6 +175,60 @@ test('what was changed since is not overwritten', async () => {
   assert.equal(refusal(await call('POST', `/v1/audit-log/${first}/undo`)), '409 undo_conflict')
 })
 
+test('a restore to suspended is taken back by deleting it again', async () => {
+  const id = await make('suspended@demo.test')
+  await call('POST', `/v1/mailboxes/${id}/suspend`)
+  await call('DELETE', `/v1/mailboxes/${id}`)
+  await call('POST', `/v1/mailboxes/${id}/restore`)
+  assert.equal((await undo(id, 'mailbox.state_changed')).status, 200)
+  assert.equal(textAt((await call('GET', `/v1/mailboxes/${id}`)).json, 'state'), 'deletion_scheduled')
+})
+
+test('another period is taken back, also before the first has begun', async () => {
+  await call('POST', '/v1/domains', { name: 'waits.example' })
+  const id = await make('ann@waits.example')
+  const period = async () => at((await call('GET', `/v1/mailboxes/${id}`)).json, 'period')
+  await call('PATCH', `/v1/mailboxes/${id}`, { period: 'yearly' })
+  assert.equal(await period(), 'yearly')
+  assert.equal((await undo(id, 'mailbox.updated')).status, 200)
+  assert.equal(await period(), 'monthly')
+})
+
+test('an alias that was off comes back off, and its event says so', async () => {
+  const id = await make('off@demo.test')
+  const aliases = `/v1/mailboxes/${id}/aliases`
+  await call('POST', aliases, { address: 'off-alias@demo.test' })
+  await call('PATCH', `${aliases}/off-alias@demo.test`, { enabled: false })
+  await call('DELETE', `${aliases}/off-alias@demo.test`)
+  const tried = await undo(id, 'address.deleted', { preview: true })
+  assert.deepEqual(listAt(tried.json, 'objects'), [
+    { type: 'alias', action: 'create', id: null, name: 'off-alias@demo.test', state: 'disabled' },
+  ])
+  assert.equal((await undo(id, 'address.deleted')).status, 200)
+  const made = await call('GET', `/v1/audit-log/${await entryOf(id, 'address.created')}`)
+  assert.equal(at(made.json, 'data', 'enabled'), false)
+})
+
+test('a catch-all and a cancellation that were changed since stay', async () => {
+  const id = await make('all-since@demo.test')
+  await call('POST', '/v1/domains', { name: 'since.test' })
+  const catchAll = '/v1/domains/since.test/catch-all'
+  await call('PUT', catchAll, { targets: ['x@demo.test'] })
+  const { json } = await call('GET', '/v1/audit-log?action=address.created&limit=1')
+  const made = textAt(json, 'data', 0, 'id')
+  const tried = await call('POST', `/v1/audit-log/${made}/undo`, { preview: true })
+  assert.deepEqual(listAt(tried.json, 'objects'), [
+    { type: 'forward', action: 'delete', id: null, name: '@since.test', state: 'deleted' },
+  ])
+  await call('PUT', catchAll, { targets: ['b@demo.test'] })
+  assert.equal(refusal(await call('POST', `/v1/audit-log/${made}/undo`)), '409 undo_conflict')
+  assert.match((await call('GET', catchAll)).text, /b@demo\.test/)
+
+  await call('POST', `/v1/mailboxes/${id}/cancel`)
+  await call('POST', `/v1/mailboxes/${id}/keep`)
+  assert.equal(refusal(await undo(id, 'mailbox.cancellation_scheduled')), '409 undo_conflict')
+})
+
 test('what has no opposite is refused and says so before, and so is who may not', async () => {
   const id = await make('no-way-back@demo.test')
   await call('POST', `/v1/mailboxes/${id}/password`)
@@ -181,6 +237,18 @@ test('what has no opposite is refused and says so before, and so is who may not'
   assert.equal(refusal(await call('POST', `/v1/audit-log/${entry}/undo`)), '409 undo_impossible')
   const made = await entryOf(id, 'mailbox.created')
   assert.equal(at((await call('GET', `/v1/audit-log/${made}`)).json, 'undoable'), true)
+
+  const gone = await make('gone-for-good@demo.test')
+  await call('DELETE', `/v1/mailboxes/${gone}?purge=true`)
+  const purge = await entryOf(gone, 'mailbox.state_changed')
+  assert.equal(at((await call('GET', `/v1/audit-log/${purge}`)).json, 'undoable'), false)
+  assert.equal(refusal(await call('POST', `/v1/audit-log/${purge}/undo`)), '409 undo_impossible')
+
+  const followed = await make('moves@demo.test')
+  await call('PUT', `/v1/mailboxes/${id}/forwarding`, { targets: ['moves@demo.test'], keep_copy: true })
+  await call('POST', `/v1/mailboxes/${followed}/rename`, { address: 'moved@demo.test' })
+  const follow = await entryOf(id, 'mailbox.forwarding_changed')
+  assert.equal(at((await call('GET', `/v1/audit-log/${follow}`)).json, 'undoable'), false)
   const readOnly = await api.key({ access: 'read' })
   const tried = await api.call('POST', `/v1/audit-log/${made}/undo`, { key: readOnly, body: {} })
   assert.equal(tried.status, 403)

@@ -8,7 +8,7 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
-import type { AddressesTable } from './tables.ts'
+import type { AddressEvent, AddressesTable } from './tables.ts'
 
 export type ExtraAddress = Selectable<AddressesTable>
 
@@ -35,6 +35,8 @@ export type NewAddress = Pick<ExtraAddress, 'address' | 'kind'> & {
   mailboxId?: string
   targets?: readonly string[]
   description?: string | null
+  enabled?: boolean
+  expires_at?: Date | null
 }
 
 /** @throws Refusal address_taken. */
@@ -42,7 +44,15 @@ export async function insertAddress(
   platform: Platform,
   tx: Tx,
   domain: Domain,
-  { address, kind, mailboxId, targets = [], description = null }: NewAddress,
+  {
+    address,
+    kind,
+    mailboxId,
+    targets = [],
+    description = null,
+    enabled = true,
+    expires_at = null,
+  }: NewAddress,
   type: 'address.created' | 'address.updated' = 'address.created',
 ): Promise<ExtraAddress> {
   const row = await tx
@@ -55,6 +65,8 @@ export async function insertAddress(
       mailbox_id: mailboxId ?? null,
       targets: [...targets],
       description,
+      enabled,
+      expires_at,
       created_at: platform.clock.now(),
     })
     .onConflict((conflict) => conflict.doNothing())
@@ -97,16 +109,21 @@ export async function announceAddresses(
       organizationId,
       workspaceId: row.workspace_id,
       mailboxId: row.mailbox_id,
-      data: {
-        address: row.address,
-        kind: row.kind,
-        domain_id: row.domain_id,
-        mailbox_id: row.mailbox_id,
-        targets: row.targets,
-        description: row.description,
-        enabled: row.enabled,
-        expires_at: row.expires_at?.toISOString() ?? null,
-      },
+      data: addressEvent(row),
     })),
   )
+}
+
+export function addressEvent(row: ExtraAddress): AddressEvent {
+  const { address, kind, domain_id, mailbox_id, targets, description, enabled, expires_at } = row
+  return {
+    address,
+    kind,
+    domain_id,
+    mailbox_id,
+    targets,
+    description,
+    enabled,
+    expires_at: expires_at?.toISOString() ?? null,
+  }
 }

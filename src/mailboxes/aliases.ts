@@ -11,6 +11,7 @@ import {
   type ExtraAddress,
   insertAddress,
   lockAddressDomain,
+  type NewAddress,
   requireAddress,
 } from './address-rows.ts'
 import { tellEngines } from './engines.ts'
@@ -46,12 +47,22 @@ export async function addAlias(
   text: string,
   description: string | null = null,
 ): Promise<ExtraAddress> {
+  return await insertAlias(platform, tx, scope, ref, { address: text, description })
+}
+
+async function insertAlias(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  ref: string,
+  wanted: Omit<NewAddress, 'kind' | 'mailboxId' | 'targets'>,
+): Promise<ExtraAddress> {
   requireWorkspace(scope)
   const mailbox = await lockMailbox(platform, tx, scope, ref)
-  const address = requireAddress(text)
+  const address = requireAddress(wanted.address)
   const domain = await lockAddressDomain(tx, scope, address.domain)
   await requireRoomForAlias(tx, mailbox.id)
-  const alias = { address: address.address, kind: 'alias' as const, mailboxId: mailbox.id, description }
+  const alias = { ...wanted, address: address.address, kind: 'alias' as const, mailboxId: mailbox.id }
   const row = await insertAddress(platform, tx, domain, alias)
   await requireRecoveryElsewhere(tx, mailbox)
   await tellEngines(platform, tx, [mailbox], 'aliases')
@@ -70,10 +81,7 @@ export async function restoreAlias(
   if (expires_at !== null && expires_at <= platform.clock.now()) {
     throw new Refusal('undo_impossible', `${address} would have ended by now.`)
   }
-  const alias = await addAlias(platform, tx, scope, ref, address, description)
-  if (enabled && expires_at === null) return alias
-  await tx.updateTable('addresses').set({ enabled, expires_at }).where('address', '=', address).execute()
-  return { ...alias, enabled, expires_at }
+  return await insertAlias(platform, tx, scope, ref, { address, description, enabled, expires_at })
 }
 
 /** Asked with the mailbox locked. @throws Refusal address_limit_reached. */

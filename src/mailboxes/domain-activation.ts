@@ -3,14 +3,11 @@ import { type RawBuilder, sql } from 'kysely'
 import type { LookHooks } from '../domains/checks/settle.ts'
 import { addReconcileJobs } from '../domains/dns-hosts/jobs.ts'
 import { type Tx, transaction } from '../platform/database.ts'
-import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
-import { isPending, tellBatches } from './batch-progress.ts'
-import { tellEngines } from './engines.ts'
-import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
+import { mayMoveMailbox } from './lifecycle.ts'
 import { beginPeriods } from './period-changes.ts'
-import type { Service } from './tables.ts'
+import { type MovedMailbox, tellMoves } from './state-moves.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -84,40 +81,16 @@ const stateAfterWait = sql`case when service = 'local' then 'active' else 'provi
 
 async function endWait(platform: Platform, tx: Tx, chosen: RawBuilder<unknown>): Promise<number> {
   const now = platform.clock.now()
-  const { rows } = await sql<{
-    id: string
-    organization_id: string
-    workspace_id: string
-    address: string
-    batch_id: string | null
-    service: Service
-    state: MailboxState
-  }>`update mailboxes set state = ${stateAfterWait}, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
+  const { rows } = await sql<MovedMailbox>`
+    update mailboxes set state = ${stateAfterWait}, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     where id in (${chosen})
-    returning id, organization_id, workspace_id, address, batch_id, service, state`.execute(tx)
+    returning id, organization_id, workspace_id, address, batch_id, service, 'waiting_domain' as "from",
+      state as "to"`.execute(tx)
   await beginPeriods(
     tx,
-    rows.filter(({ state }) => state === 'active').map(({ id }) => id),
+    rows.filter(({ to }) => to === 'active').map(({ id }) => id),
   )
-  await appendEvents(
-    platform,
-    tx,
-    rows.map((row) => ({
-      type: 'mailbox.state_changed' as const,
-      organizationId: row.organization_id,
-      workspaceId: row.workspace_id,
-      mailboxId: row.id,
-      data: { mailbox_id: row.id, address: row.address, from: 'waiting_domain', to: row.state },
-    })),
-  )
-  // Those of a service elsewhere are pending still.
-  const made = rows.filter(({ state }) => !isPending(state))
-  await tellBatches(
-    platform,
-    tx,
-    made.map((row) => row.batch_id),
-  )
-  await tellEngines(platform, tx, rows, 'state')
+  await tellMoves(platform, tx, rows)
   return rows.length
 }
 

@@ -5,14 +5,12 @@ import { type Domain, endDomain, lockDomain } from '../domains/domains.ts'
 import { findRemovable, lockRemovable, restoreDomain, scheduleRemoval } from '../domains/removal.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { appendEvents } from '../platform/events.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
-import { isPending, tellBatches } from './batch-progress.ts'
 import { addActivation } from './domain-activation.ts'
 import { restorableUntil, restoredState, tellEngines } from './engines.ts'
-import type { MailboxState } from './lifecycle.ts'
 import { restartPeriods } from './period-changes.ts'
+import { type MovedMailbox, tellMoves } from './state-moves.ts'
 import type { Service } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
@@ -158,38 +156,6 @@ async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promis
   )
   await tellMoves(platform, tx, rows)
   return rows.length
-}
-
-type MovedMailbox = {
-  id: string
-  organization_id: string
-  workspace_id: string
-  address: string
-  batch_id: string | null
-  service: Service
-  from: MailboxState
-  to: MailboxState
-}
-
-async function tellMoves(platform: Platform, tx: Tx, rows: readonly MovedMailbox[]): Promise<void> {
-  await appendEvents(
-    platform,
-    tx,
-    rows.map((row) => ({
-      type: 'mailbox.state_changed' as const,
-      organizationId: row.organization_id,
-      workspaceId: row.workspace_id,
-      mailboxId: row.id,
-      data: { mailbox_id: row.id, address: row.address, from: row.from, to: row.to },
-    })),
-  )
-  const waited = rows.filter(({ from, to }) => isPending(from) !== isPending(to))
-  await tellBatches(
-    platform,
-    tx,
-    waited.map((row) => row.batch_id),
-  )
-  await tellEngines(platform, tx, rows, 'state')
 }
 
 const removedPerRun = 200

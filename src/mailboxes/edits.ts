@@ -25,7 +25,7 @@ const editableFields = [
   'custom_fields',
   'recovery_email',
   'recovery_phone',
-  'next_period',
+  'period',
 ] as const
 
 export type EditedFields = Partial<Pick<Mailbox, (typeof editableFields)[number]>>
@@ -34,24 +34,29 @@ export type EditedFields = Partial<Pick<Mailbox, (typeof editableFields)[number]
 export type Edit = { was: EditedFields; became: EditedFields }
 
 export function editOf(before: Mailbox, after: Mailbox): Edit {
-  const changed = editableFields.filter((field) => !isDeepStrictEqual(before[field], after[field]))
+  const [from, to] = [wished(before), wished(after)]
+  const changed = editableFields.filter((field) => !isDeepStrictEqual(from[field], to[field]))
   const pick = (mailbox: Mailbox): EditedFields =>
     Object.fromEntries(changed.map((field) => [field, mailbox[field]]))
-  return { was: pick(before), became: pick(after) }
+  return { was: pick(from), became: pick(to) }
+}
+
+/** With the period that it is to have: before the first one has begun that is the present one, else the next. */
+function wished(mailbox: Mailbox): Mailbox {
+  return { ...mailbox, period: mailbox.next_period ?? mailbox.period }
 }
 
 /** Whether the fields are still as the edit left them. */
 export function isStill(mailbox: Mailbox, { became }: Edit): boolean {
-  return editableFields.every(
-    (field) => !(field in became) || isDeepStrictEqual(mailbox[field], became[field]),
-  )
+  const now = wished(mailbox)
+  return editableFields.every((field) => !(field in became) || isDeepStrictEqual(now[field], became[field]))
 }
 
 /** The changes that bring back what was. */
-export function takenBack(mailbox: Mailbox, { was, became }: Edit): MailboxChanges {
+export function takenBack({ was, became }: Edit): MailboxChanges {
   const { signature_text: text, signature_html: html, recovery_email: email, recovery_phone: phone } = was
   const { custom_fields: fields } = was
-  const added = Object.keys(became.custom_fields ?? {}).filter((key) => !(key in (fields ?? {})))
+  const added = Object.keys(became.custom_fields ?? {}).filter((key) => !Object.hasOwn(fields ?? {}, key))
   return {
     ...(was.display_name === undefined ? {} : { displayName: was.display_name }),
     ...(was.first_name === undefined ? {} : { firstName: was.first_name }),
@@ -63,6 +68,6 @@ export function takenBack(mailbox: Mailbox, { was, became }: Edit): MailboxChang
       : { customFields: { ...fields, ...Object.fromEntries(added.map((key) => [key, null])) } }),
     signature: { ...(text === undefined ? {} : { text }), ...(html === undefined ? {} : { html }) },
     recovery: { ...(email === undefined ? {} : { email }), ...(phone === undefined ? {} : { phone }) },
-    ...(was.next_period === undefined ? {} : { period: was.next_period ?? mailbox.period }),
+    ...(was.period === undefined ? {} : { period: was.period }),
   }
 }

@@ -11,7 +11,6 @@ import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Address, parseAddress } from './address.ts'
 import { freeAddresses } from './address-rows.ts'
-import { isPending, tellBatches } from './batch-progress.ts'
 import { changedDetails } from './details.ts'
 import { editOf, type MailboxChanges } from './edits.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
@@ -21,6 +20,7 @@ import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts
 import type { Mailbox } from './provision.ts'
 import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
+import { tellMoves, tellMovesAsSeen } from './state-moves.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
 /**
@@ -288,8 +288,8 @@ export async function moveMailbox(
   to: MailboxState,
   more: MoveDetails,
 ): Promise<Mailbox> {
-  const mailbox = await moveAsSeen(platform, tx, before, to, more)
-  await tellEngines(platform, tx, [mailbox], 'state')
+  const mailbox = await writeMove(platform, tx, before, to, more)
+  await tellMoves(platform, tx, [{ ...mailbox, from: before.state, to }])
   return mailbox
 }
 
@@ -299,7 +299,18 @@ export async function moveAsSeen(
   tx: Tx,
   before: Mailbox,
   to: MailboxState,
-  more: MoveDetails = {},
+): Promise<Mailbox> {
+  const mailbox = await writeMove(platform, tx, before, to, {})
+  await tellMovesAsSeen(platform, tx, [{ ...mailbox, from: before.state, to }])
+  return mailbox
+}
+
+async function writeMove(
+  platform: Platform,
+  tx: Tx,
+  before: Mailbox,
+  to: MailboxState,
+  more: MoveDetails,
 ): Promise<Mailbox> {
   if (!mayMoveMailbox(before.state, to)) throw new Error(`a mailbox cannot go from ${before.state} to ${to}`)
   const now = platform.clock.now()
@@ -309,15 +320,7 @@ export async function moveAsSeen(
     .where('id', '=', before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
-  await appendEvents(platform, tx, [
-    {
-      type: 'mailbox.state_changed',
-      ...subject(mailbox),
-      data: { mailbox_id: mailbox.id, address: mailbox.address, from: before.state, to },
-    },
-  ])
   if (to === 'active') await beginPeriods(tx, [mailbox.id])
-  if (isPending(before.state) !== isPending(to)) await tellBatches(platform, tx, [mailbox.batch_id])
   return mailbox
 }
 

@@ -7,13 +7,13 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { timeArray, uuidArray } from '../platform/sql-arrays.ts'
-import { isPending, tellBatches } from './batch-progress.ts'
-import { restorableUntil, tellEngines } from './engines.ts'
+import { restorableUntil } from './engines.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
 import { subject } from './mailboxes.ts'
 import { beginPeriods } from './period-changes.ts'
 import { runningPeriod } from './periods.ts'
 import type { Mailbox } from './provision.ts'
+import { tellMoves } from './state-moves.ts'
 import type { MailboxPeriod } from './tables.ts'
 import { defaultMailboxSettings } from './workspace-settings.ts'
 
@@ -152,25 +152,9 @@ async function remove(
         ${defaultMailboxSettings.restore_days}::int)), ${restorableUntil(platform, now)}),
       version = version + 1, state_changed_at = ${now}, updated_at = ${now}
     where id = any(${uuidArray(mailboxes.map(({ id }) => id))})`.execute(tx)
-  await appendEvents(
+  await tellMoves(
     platform,
     tx,
-    mailboxes.map((mailbox) => ({
-      type: 'mailbox.state_changed' as const,
-      ...subject(mailbox),
-      data: {
-        mailbox_id: mailbox.id,
-        address: mailbox.address,
-        from: mailbox.state,
-        to: 'deletion_scheduled' as const,
-      },
-    })),
+    mailboxes.map((mailbox) => ({ ...mailbox, from: mailbox.state, to: 'deletion_scheduled' as const })),
   )
-  const waited = mailboxes.filter(({ state }) => isPending(state))
-  await tellBatches(
-    platform,
-    tx,
-    waited.map((mailbox) => mailbox.batch_id),
-  )
-  await tellEngines(platform, tx, mailboxes, 'state')
 }

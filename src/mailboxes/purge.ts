@@ -71,7 +71,12 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
     await freeAddresses(platform, tx, mailbox)
     await removeIdentityOf(platform, tx, mailbox.id)
     await tx.deleteFrom('mailbox_passwords').where('mailbox_id', '=', mailbox.id).execute()
-    await tx.updateTable('audit_log').set({ before: null }).where('mailbox_id', '=', mailbox.id).execute()
+    await tx
+      .updateTable('audit_log')
+      .set({ before: null })
+      .where('mailbox_id', '=', mailbox.id)
+      .where('before', 'is not', null)
+      .execute()
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
     await revokeMailboxKeys(platform, tx, mailbox.id)

@@ -159,7 +159,7 @@ declare module '../platform/database.ts' {
 }
 
 /** Of aliases, forwards and catch-alls; a mailbox's own address comes and goes with it. */
-type AddressEvent = {
+export type AddressEvent = {
   address: string
   kind: AddressKind
   domain_id: string
