@@ -9,6 +9,7 @@ export const errorCatalogue = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not one that this list gave' },
+  cursor_expired: { status: 410, title: 'The events behind this cursor are not kept any more' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   route_not_found: { status: 404, title: 'There is no such route' },
@@ -145,6 +146,7 @@ export const errorCatalogue = {
   filter_limit_reached: { status: 409, title: 'The mailbox has as many filters as it may have' },
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
+  message_not_found: { status: 404, title: 'Message not found' },
   deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },
   folder_not_found: { status: 404, title: 'Folder not found' },
   folder_exists: { status: 409, title: 'A folder of that name exists' },

@@ -29,4 +29,9 @@ export const platformMigrations: Migrations = {
     'create table vault_keys (id text primary key, first_used_at timestamptz not null)',
     'create index idempotency_keys_created_at on idempotency_keys (created_at)',
   ),
+  '0042_events_of_workspaces': sqlMigration(
+    // The log of one workspace in its order, without a look at the others' events (event-log.ts).
+    'create index events_workspace on events (workspace_id, xid, id) where workspace_id is not null',
+    'create index events_organization on events (organization_id, xid, id) where workspace_id is null',
+  ),
 }

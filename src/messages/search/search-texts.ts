@@ -6,21 +6,17 @@
 
 import type { ByteRange } from '../bodies.ts'
 import { type BodyReader, readRange } from '../bodies-read.ts'
-import { decodeCharset } from '../mime/charset.ts'
+import { readPartText } from '../content/part-text.ts'
 import { decodeHeaderText } from '../mime/encoded-words.ts'
 import { parseHeaderFields } from '../mime/header-fields.ts'
 import { mimeLimits } from '../mime/mime-limits.ts'
 import type { MimePart } from '../mime/structure.ts'
-import { createTransferDecoder, type TransferDecoder } from '../mime/transfer-decoder.ts'
 import { foldHeaderText, foldText } from './search-fold.ts'
 
 /** Folded texts: to be found in text parts only, or there and in headers. */
 export type Needles = { body: Set<string>; anywhere: Set<string> }
 /** Those that were found. */
 export type FoundNeedles = { body: ReadonlySet<string>; anywhere: ReadonlySet<string> }
-
-/** Decoded bytes of a text that become characters together. */
-const segmentBytes = 64 * 1024
 
 export async function findNeedles(body: BodyReader, root: MimePart, needles: Needles): Promise<FoundNeedles> {
   const search = startSearch(needles)
@@ -103,37 +99,5 @@ async function lookInText(search: Search, body: BodyReader, part: MimePart): Pro
 
 /** The text of a text part in pieces, folded. Never fails: what cannot be decoded is taken as it is. */
 export async function* readFoldedText(body: BodyReader, part: MimePart): AsyncGenerator<string, void> {
-  for await (const text of readText(body, part)) yield foldText(text)
-}
-
-async function* readText(body: BodyReader, part: MimePart): AsyncGenerator<string, void> {
-  const charset = part.params?.find(([name]) => name === 'charset')?.[1] ?? null
-  const decoder = createTransferDecoder(part.encoding) ?? identity
-  const range = { start: part.bodyStart, end: part.end }
-  const held = body.inMemory(range)
-  let pending: Buffer = Buffer.alloc(0)
-  for await (const piece of held === null ? body.read(range) : [held]) {
-    pending = join(pending, decoder.write(piece))
-    if (pending.length < segmentBytes) continue
-    const cut = endOfLines(pending, charset)
-    yield decodeCharset(pending.subarray(0, cut), charset)
-    pending = pending.subarray(cut)
-  }
-  yield decodeCharset(join(pending, decoder.end()), charset)
-}
-
-const identity: TransferDecoder = { write: (bytes) => bytes, end: () => Buffer.alloc(0) }
-
-function join(first: Buffer, second: Buffer): Buffer {
-  if (first.length === 0) return second
-  return second.length === 0 ? first : Buffer.concat([first, second])
-}
-
-/**
- * Where to cut bytes so that no character is parted: behind a line feed, which in every charset of mail but UTF-16 and
- * UTF-32 is that byte and nothing else. One character is lost where a line alone fills a segment.
- */
-function endOfLines(bytes: Buffer, charset: string | null): number {
-  const cut = bytes.lastIndexOf(0x0a) + 1 || bytes.length
-  return /^utf-?(?:16|32)/i.test(charset ?? '') ? cut - (cut % 4) : cut
+  for await (const text of readPartText(body, part)) yield foldText(text)
 }
