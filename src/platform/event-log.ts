@@ -63,10 +63,36 @@ export async function readEventLog(
       where ${whose(of)} xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid)
       order by events.xid, events.id limit ${limit}
     ) news on true order by news.place, news.id`.execute(db)
-  const events = rows.flatMap((row) => (row.id === null ? [] : [toLogged(row)]))
-  const isMore = events.length === limit
-  const last = events.at(-1)
-  return { events, next: isMore && last !== undefined ? last.place : endOf(rows[0], now), isMore }
+  return toPage(rows, limit, now)
+}
+
+/** Whose events a tail follows. Null: of everybody, because they are so many that to name them costs more. */
+export type FollowedOwners = { workspaceIds: readonly string[]; organizationIds: readonly string[] } | null
+
+/**
+ * The same for many owners at once.
+ * @returns also whether something of theirs is committed that the order of the log still holds back.
+ */
+export async function readEventLogOf(
+  db: Db,
+  owners: FollowedOwners,
+  after: EventPlace,
+  limit: number,
+  now: Date,
+): Promise<EventLogPage & { isHeldBack: boolean }> {
+  const theirs = sql`(${owners === null}::boolean or workspace_id = any(${owners?.workspaceIds ?? []}::uuid[])
+    or (workspace_id is null and organization_id = any(${owners?.organizationIds ?? []}::uuid[])))`
+  const { rows } = await sql<LogRow & { held: boolean }>`/* prepared follow_events */
+    select log.settled::text as settled, log.cluster, news.*,
+      exists (select 1 from events where xid >= log.xmin and ${theirs}) as held
+    from (${logNow}) log
+    left join lateral (
+      select id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid::text as xid, xid as place
+      from events
+      where xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid) and ${theirs}
+      order by events.xid, events.id limit ${limit}
+    ) news on true order by news.place, news.id`.execute(db)
+  return { ...toPage(rows, limit, now), isHeldBack: rows[0]?.held ?? false }
 }
 
 /** The end of the log now: whatever becomes readable from here on stands behind it. */
@@ -85,10 +111,19 @@ const logNow = sql`select xmin, (xmin::text::bigint - 1)::text::xid8 as settled,
 
 type LogRow = LogNow & (EventRow | { id: null })
 
-type EventRow = Omit<LoggedEvent, 'place'> & { xid: string; place: string }
+type EventRow = Omit<LoggedEvent, 'place'> & { xid: string }
 
-function toLogged({ settled: _, cluster, xid, place: __, ...event }: LogNow & EventRow): LoggedEvent {
-  return { ...event, place: { xid, id: event.id, at: event.created_at, cluster } }
+function toPage(rows: readonly LogRow[], limit: number, now: Date): EventLogPage {
+  const events = rows.flatMap((row) => (row.id === null ? [] : [toLogged(row)]))
+  const isMore = events.length === limit
+  const last = events.at(-1)
+  return { events, next: isMore && last !== undefined ? last.place : endOf(rows[0], now), isMore }
+}
+
+function toLogged(row: LogNow & EventRow): LoggedEvent {
+  const { id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid, cluster } = row
+  const place = { xid, id, at: created_at, cluster }
+  return { id, type, organization_id, workspace_id, mailbox_id, data, created_at, place }
 }
 
 function endOf(log: LogNow | undefined, at: Date): EventCursor {

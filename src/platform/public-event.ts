@@ -1,6 +1,6 @@
 /** An event as every face shows it: the same JSON by `GET /v1/events`, streams, webhooks and `mailwright tail`. */
-import { encodeEventCursor } from './event-cursor.ts'
-import type { LoggedEvent } from './event-log.ts'
+import { encodeEventCursor, placeOrder } from './event-cursor.ts'
+import type { EventCursor, LoggedEvent } from './event-log.ts'
 
 export type PublicEvent = {
   /** Stays the same wherever and however often it is shown: by it a consumer knows what it has seen. */
@@ -28,5 +28,28 @@ export function publicEvent(event: LoggedEvent): PublicEvent {
     mailbox_id: event.mailbox_id,
     data: event.data,
     cursor: encodeEventCursor(event.place),
+  }
+}
+
+/** An event that many may be shown: its JSON is made once for all of them. */
+export type ShownEvent = {
+  readonly event: PublicEvent
+  readonly place: EventCursor
+  /** The place as a text that sorts as the log does. */
+  readonly order: string
+  readonly json: string
+}
+
+export function showEvent(logged: LoggedEvent): ShownEvent {
+  const event = publicEvent(logged)
+  let json: string | null = null
+  return {
+    event,
+    place: logged.place,
+    order: placeOrder(logged.place),
+    get json() {
+      json ??= JSON.stringify(event)
+      return json
+    },
   }
 }
