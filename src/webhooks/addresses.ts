@@ -51,7 +51,8 @@ export function checkUrl(
     return refuse('must have the port 80, 443, or one from 1024 on')
   }
   const literal = literalAddress(url)
-  if (literal !== null && !addressRule(config)(literal)) return refuse('is in a network that is not connected to')
+  if (literal !== null && !addressRule(config)(literal))
+    return refuse('is in a network that is not connected to')
   if (literal === null && config.webhookNetworks === 'public' && isLocalName(url.hostname)) {
     return refuse('has a name that is no public one')
   }

@@ -1,6 +1,5 @@
 /** Bounds of webhooks that nobody has to set; what an operator sets is in the configuration. */
 export const webhookPolicy = {
-  eventTypesMax: 50,
   mailboxesMax: 200,
   headersMax: 10,
   headerValueLengthMax: 1000,

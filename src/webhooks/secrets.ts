@@ -100,13 +100,13 @@ async function insert(
     .execute()
 }
 
-/** Makes a new secret; the present one signs too until `until`, and the one before it no more. @returns the new one. */
+/** Makes a new secret; the present one signs too until `until`, and the one before it no more. */
 export async function rotateSigningSecret(
   platform: Platform,
   tx: Tx,
   webhookId: string,
   until: Date,
-): Promise<string> {
+): Promise<void> {
   await removePreviousSecrets(tx, webhookId)
   await tx
     .updateTable('webhook_secrets')
@@ -114,7 +114,7 @@ export async function rotateSigningSecret(
     .where('webhook_id', '=', webhookId)
     .where('kind', '=', 'signing')
     .execute()
-  return await addSigningSecret(platform, tx, webhookId)
+  await addSigningSecret(platform, tx, webhookId)
 }
 
 /** Removes all but the newest. @returns whether there was one. */

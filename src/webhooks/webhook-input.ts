@@ -1,14 +1,15 @@
 /** What may be asked of a webhook: its URL, its filter, its headers, and whom it hears of. */
+
+import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import { parseTypeFilter } from '../platform/event-types.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { checkUrl } from './addresses.ts'
-import { isEventFilter } from './events-match.ts'
 import { webhookPolicy } from './policy.ts'
 import type { WebhooksTable } from './tables.ts'
-import { sql } from 'kysely'
 
 /** Whom a webhook hears of; neither of both: of the whole workspace. */
 export type Subject = { mailboxIds: readonly string[] | null; identityIds: readonly string[] | null }
@@ -24,9 +25,8 @@ export function requireUrl({ config }: Platform, text: string): string {
 
 /** @throws Refusal invalid_request. */
 export function requireEventTypes(types: readonly string[]): string[] {
-  const wrong = types.findIndex((type) => !isEventFilter(type))
-  if (wrong === -1) return [...new Set(types)]
-  throw invalid(`/event_types/${wrong}`, 'must be a type such as message.received, a family such as message.*, or *')
+  parseTypeFilter(types, '/event_types')
+  return [...new Set(types)]
 }
 
 // RFC 9110 §5.6.2

@@ -5,7 +5,7 @@ import { holdWorkspace } from '../accounts/workspaces.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { endOfEventLog } from '../platform/event-log.ts'
-import { appendEvents, type EventType, type NewEvent } from '../platform/events.ts'
+import { appendEvents, type EventType, type EventTypes } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
@@ -20,7 +20,13 @@ import {
   type SigningSecret,
 } from './secrets.ts'
 import type { WebhooksTable } from './tables.ts'
-import { requireEventTypes, requireHeaders, requireUrl, type Subject, subjectColumns } from './webhook-input.ts'
+import {
+  requireEventTypes,
+  requireHeaders,
+  requireUrl,
+  type Subject,
+  subjectColumns,
+} from './webhook-input.ts'
 
 export type Webhook = Selectable<WebhooksTable>
 
@@ -43,7 +49,11 @@ export type WebhookChanges = {
 }
 
 /** The workspace's webhooks, oldest first. @throws Refusal forbidden for who is bound to one mailbox. */
-export async function listWebhooks(platform: Platform, scope: Scope, page: PageRequest): Promise<Page<Webhook>> {
+export async function listWebhooks(
+  platform: Platform,
+  scope: Scope,
+  page: PageRequest,
+): Promise<Page<Webhook>> {
   requireWorkspace(scope)
   const rows = await own(platform.db, scope)
     .$if(page.after !== null, (query) => query.where(sql<boolean>`id > ${page.after}::uuid`))
@@ -127,7 +137,7 @@ export async function createWebhook(
     .executeTakeFirstOrThrow()
   await putHeaders(platform, tx, webhook.id, headers)
   const secret = await addSigningSecret(platform, tx, webhook.id)
-  await tell(platform, tx, 'webhook.created', webhook, { webhook_id: webhook.id, url })
+  await tell(platform, tx, webhook, { type: 'webhook.created', data: { webhook_id: webhook.id, url } })
   return { webhook, secret }
 }
 
@@ -178,13 +188,17 @@ export async function updateWebhook(
     .executeTakeFirstOrThrow()
   if (webhook.state === 'disabled' && before.state === 'enabled') await addSettling(tx, webhook.id)
   const { state } = webhook
-  await tell(platform, tx, 'webhook.updated', webhook, { webhook_id: webhook.id, url, state })
+  await tell(platform, tx, webhook, { type: 'webhook.updated', data: { webhook_id: webhook.id, url, state } })
   return webhook
 }
 
 const healthy = { consecutive_failures: 0, failing_since: null, blocked_until: null, last_error: null }
 
-async function stateColumns(tx: Tx, before: Webhook, enabled: boolean | undefined): Promise<Partial<Webhook>> {
+async function stateColumns(
+  tx: Tx,
+  before: Webhook,
+  enabled: boolean | undefined,
+): Promise<Partial<Webhook>> {
   const isEnabled = before.state === 'enabled'
   if (enabled === undefined || enabled === isEnabled) return {}
   if (!enabled) return { state: 'disabled', paused_reason: null, paused_at: null }
@@ -208,20 +222,27 @@ export async function deleteWebhook(platform: Platform, tx: Tx, scope: Scope, id
   const webhook = await lockWebhook(platform, tx, scope, id)
   await tx.deleteFrom('webhooks').where('id', '=', webhook.id).execute()
   await addJob(tx, 'webhooks.forget', { webhook_id: webhook.id })
-  await tell(platform, tx, 'webhook.deleted', webhook, { webhook_id: webhook.id, url: webhook.url })
+  await tell(platform, tx, webhook, {
+    type: 'webhook.deleted',
+    data: { webhook_id: webhook.id, url: webhook.url },
+  })
 }
 
 /** The secrets that sign now, the newest first; for who may write. @throws Refusal webhook_not_found, forbidden. */
 export async function getSecrets(platform: Platform, scope: Scope, id: string): Promise<SigningSecret[]> {
   requireWrite(scope)
   const webhook = await getWebhook(platform, scope, id)
-  const secrets = (await readSecrets(platform, platform.db, [webhook.id])).get(webhook.id)
+  return await livingOf(platform, platform.db, webhook.id)
+}
+
+async function livingOf(platform: Platform, db: Db, webhookId: string): Promise<SigningSecret[]> {
+  const secrets = (await readSecrets(platform, db, [webhookId])).get(webhookId)
   return secrets === undefined ? [] : livingSecrets(secrets, platform.clock.now())
 }
 
 /**
  * Makes a new secret; the one before it signs, too, for so many hours.
- * @returns the new one.
+ * @returns those that sign now, the newest first.
  * @throws Refusal webhook_not_found, forbidden.
  */
 export async function rotateSecret(
@@ -230,16 +251,21 @@ export async function rotateSecret(
   scope: Scope,
   id: string,
   hours: number,
-): Promise<string> {
+): Promise<SigningSecret[]> {
   const webhook = await lockWebhook(platform, tx, scope, id)
   const until = new Date(platform.clock.now().getTime() + hours * 3_600_000)
-  const secret = await rotateSigningSecret(platform, tx, webhook.id, until)
+  await rotateSigningSecret(platform, tx, webhook.id, until)
   await changedSecrets(platform, tx, webhook)
-  return secret
+  return await livingOf(platform, tx, webhook.id)
 }
 
 /** Lets the secret before the present one sign no more. @throws Refusal webhook_not_found, forbidden. */
-export async function removePreviousSecret(platform: Platform, tx: Tx, scope: Scope, id: string): Promise<void> {
+export async function removePreviousSecret(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  id: string,
+): Promise<void> {
   const webhook = await lockWebhook(platform, tx, scope, id)
   if (await removePreviousSecrets(tx, webhook.id)) await changedSecrets(platform, tx, webhook)
 }
@@ -251,19 +277,22 @@ async function changedSecrets(platform: Platform, tx: Tx, { id, ...webhook }: We
     .set({ version: sql<number>`version + 1`, updated_at: platform.clock.now() })
     .where('id', '=', id)
     .execute()
-  await tell(platform, tx, 'webhook.secret_rotated', webhook, { webhook_id: id, url: webhook.url })
+  await tell(platform, tx, webhook, {
+    type: 'webhook.secret_rotated',
+    data: { webhook_id: id, url: webhook.url },
+  })
 }
 
-type WebhookEvent = Extract<NewEvent, { type: Extract<EventType, `webhook.${string}`> }>
+type WebhookEventType = Extract<EventType, `webhook.${string}`>
+type WebhookEvent = { [T in WebhookEventType]: { type: T; data: EventTypes[T] } }[WebhookEventType]
 
 /** Writes an event of a webhook. */
-export async function tell<T extends WebhookEvent['type']>(
+export async function tell(
   platform: Platform,
   tx: Tx,
-  type: T,
   { organization_id, workspace_id }: Pick<Webhook, 'organization_id' | 'workspace_id'>,
-  data: Extract<WebhookEvent, { type: T }>['data'],
+  event: WebhookEvent,
 ): Promise<void> {
-  const event = { type, organizationId: organization_id, workspaceId: workspace_id, data }
-  await appendEvents(platform, tx, [event as Extract<WebhookEvent, { type: T }>]) // the type and its data belong together
+  const owner = { organizationId: organization_id, workspaceId: workspace_id }
+  await appendEvents(platform, tx, [{ ...event, ...owner }])
 }
