@@ -27,6 +27,7 @@ import { messagesMigrations } from './messages/schema.ts'
 import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
 import { platformMigrations } from './platform/schema.ts'
+import { webhooksMigrations } from './webhooks/schema.ts'
 
 export const migrations = mergeMigrations(
   platformMigrations,
@@ -55,4 +56,5 @@ export const migrations = mergeMigrations(
   bouncesMigrations,
   spamMigrations,
   limitsMigrations,
+  webhooksMigrations,
 )

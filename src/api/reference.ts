@@ -31,6 +31,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'outbound', description: 'What leaves, and what became of it' },
+        { name: 'webhooks', description: 'Endpoints that are told of events' },
         {
           name: 'name servers',
           description: 'Secondaries of the platform’s own name server, and their keys',
