@@ -7,6 +7,7 @@ import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
+import { unsentMigrations } from './delivery/scheduled/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
@@ -55,4 +56,5 @@ export const migrations = mergeMigrations(
   bouncesMigrations,
   spamMigrations,
   limitsMigrations,
+  unsentMigrations,
 )

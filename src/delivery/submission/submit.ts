@@ -19,7 +19,7 @@ import type { Db, Tx } from '../../platform/database.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Delivery, type Placement, writeDeliveries } from '../commit-lane.ts'
+import { type Delivery, type Placement, Unstored, writeDeliveries } from '../commit-lane.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
@@ -27,6 +27,8 @@ import { admitRecipient } from '../limits/admit.ts'
 import type { OutboundRecipient } from '../outbound/queue.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
+import { insertScheduled, type NewSchedule } from '../scheduled/schedule.ts'
+import type { ScheduledEnvelope } from '../scheduled/tables.ts'
 import { sandboxRefusal } from '../senders.ts'
 import { receivedField } from '../trace.ts'
 import {
@@ -42,7 +44,7 @@ export type Submission = NewMessageParts & {
   sendAt: Date | null
 }
 
-export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' }
+export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' | 'scheduled' }
 
 export type Submitted = {
   /** The copy in Sent. */
@@ -50,6 +52,8 @@ export type Submitted = {
   /** Message-ID without angle brackets. */
   messageId: string
   recipients: SubmittedRecipient[]
+  /** Of a message that waits for its time. */
+  scheduled: { id: string; sendAt: Date } | null
 }
 
 export const submissionLimits = {
@@ -67,6 +71,8 @@ export type PreparedSubmission = {
   delivery: Delivery
   messageId: string
   recipients: Recipients
+  /** Of one that is to wait: the delivery is then that of the copy in Sent alone. */
+  schedule: NewSchedule | null
 }
 
 /**
@@ -87,10 +93,38 @@ export async function prepareSubmission(
   requireSound(platform, submission)
   const recipients = await judgeRecipients(platform, mailbox, submission)
   const from = { address: mailbox.address, name: mailbox.display_name }
-  const { raw, messageId } = await composeMessage(from, platform.clock.now(), submission)
+  const now = platform.clock.now()
+  const sendAt = submission.sendAt !== null && submission.sendAt > now ? submission.sendAt : null
+  const { raw, messageId } = await composeMessage(from, sendAt ?? now, submission)
   const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
   if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
-  const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
+  const prepared = { mailbox, messageId, recipients }
+  if (sendAt === null) {
+    const delivery = await planSubmission(platform, mailbox, whole, recipients)
+    return { ...prepared, delivery, schedule: null }
+  }
+  const body = await stage(platform, whole)
+  const { to, cc, bcc, subject: title } = submission
+  const schedule = {
+    id: newId(),
+    bodyId: body.id,
+    headerMessageId: messageId,
+    envelope: { to, cc, bcc },
+    subject: title,
+    sendAt,
+  }
+  const delivery = { body, internalDate: now, placements: [], outbound: [], jobs: [], holders: [schedule.id] }
+  return { ...prepared, delivery, schedule }
+}
+
+/** What becomes of a message that is sent now, for everyone that it is for; the copy in Sent is not in it. */
+export async function planSubmission(
+  platform: Platform,
+  mailbox: Mailbox,
+  whole: Buffer,
+  recipients: Recipients,
+): Promise<Delivery> {
+  const arrival = arrivalOf(platform, mailbox, whole, recipients)
   const decisions = await decideForOwn(platform, arrival)
   const body = await stage(platform, whole)
   const sender = {
@@ -99,43 +133,58 @@ export async function prepareSubmission(
     signingDomain: mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1),
   } as const
   const own = ownOutbound(arrival, sender, body)
-  const delivery = {
+  return {
     ...planDelivery(arrival, { body, decisions, localBytes: 0, own }),
     sentBy: sentBy(arrival, subject(mailbox)),
   }
-  return { mailbox, delivery, messageId, recipients }
 }
 
 /**
  * Writes what was prepared.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused,
+ *   schedule_limit_reached.
  */
 export async function submitPrepared(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { mailbox, delivery, messageId, recipients }: PreparedSubmission,
+  { mailbox, delivery, messageId, recipients, schedule }: PreparedSubmission,
 ): Promise<Submitted> {
   await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
   const owner = subject(mailbox)
   await requireRoom(platform, tx, owner, { bytes: delivery.body.sizeBytes, messages: 1 })
   const copy = await sentPlacement(tx, owner)
   const placements = [copy, ...delivery.placements.filter(({ folderId }) => folderId !== copy.folderId)]
-  const [stored] = await writeDeliveries(platform, tx, [{ ...delivery, placements }])
+  const [stored] = await writeOrRefuse(platform, tx, { ...delivery, placements })
   const sent = stored?.[0]
   if (sent === undefined) throw new Error('a message that was sent has no copy')
+  if (schedule !== null) await insertScheduled(platform, tx, owner, schedule, sent)
+  const status = schedule === null ? null : ('scheduled' as const)
   return {
     sent,
     messageId,
     recipients: [
-      ...recipients.local.map(({ address }) => ({ address, status: 'delivered' as const })),
-      ...recipients.remote.map(({ address }) => ({ address, status: 'queued' as const })),
-      ...recipients.forwards.map(({ address }) => ({ address, status: 'queued' as const })),
+      ...recipients.local.map(({ address }) => ({ address, status: status ?? ('delivered' as const) })),
+      ...recipients.remote.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
+      ...recipients.forwards.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
     ],
+    scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }
 
-async function requireServed(db: Db, { id, address, state, service }: Mailbox): Promise<void> {
+/** @throws Refusal sending_limit_reached, sending_paused where the queue has the last word. */
+export async function writeOrRefuse(
+  platform: Platform,
+  tx: Tx,
+  delivery: Delivery,
+): Promise<StoredMessage[][]> {
+  return await writeDeliveries(platform, tx, [delivery]).catch((error: unknown) => {
+    throw error instanceof Unstored && error.cause instanceof Refusal ? error.cause : error
+  })
+}
+
+/** @throws Refusal mailbox_state_conflict. */
+export async function requireServed(db: Db, { id, address, state, service }: Mailbox): Promise<void> {
   if (!isServed(state) || service !== 'local') {
     throw new Refusal('mailbox_state_conflict', `${address} is ${state} and cannot send.`)
   }
@@ -154,22 +203,27 @@ function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Subm
     return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
   })
   if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
-  const latest = platform.clock.now().getTime() + submissionLimits.scheduleDaysMax * 24 * 3600 * 1000
-  if (sendAt !== null && sendAt.getTime() > latest) {
-    throw new Refusal(
-      'invalid_request',
-      `A message may be scheduled ${submissionLimits.scheduleDaysMax} days ahead.`,
-    )
-  }
+  requireSoon(platform, sendAt)
 }
 
-type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] }
+/** @throws Refusal invalid_request for a time that is too far ahead. */
+export function requireSoon(platform: Platform, sendAt: Date | null): void {
+  const { scheduleDaysMax } = submissionLimits
+  const latest = platform.clock.now().getTime() + scheduleDaysMax * 24 * 3600 * 1000
+  if (sendAt === null || sendAt.getTime() <= latest) return
+  const fields = [{ pointer: '/send_at', detail: `is more than ${scheduleDaysMax} days ahead` }]
+  throw new Refusal('invalid_request', `A message may be scheduled ${scheduleDaysMax} days ahead.`, {
+    fields,
+  })
+}
+
+export type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] }
 
 /** Each once. @throws Refusal that names every recipient that cannot be written to. */
-async function judgeRecipients(
+export async function judgeRecipients(
   platform: Platform,
   mailbox: Mailbox,
-  { to, cc, bcc }: Submission,
+  { to, cc, bcc }: ScheduledEnvelope,
 ): Promise<Recipients> {
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, OutboundRecipient>()
@@ -251,13 +305,7 @@ function trace(platform: Platform): string {
 }
 
 /** The message as if a login of the mailbox had submitted it: what decides about recipients asks for that. */
-function arrivalOf(
-  platform: Platform,
-  mailbox: Mailbox,
-  raw: Buffer,
-  recipients: Recipients,
-  sendAt: Date | null,
-): Arrival {
+function arrivalOf(platform: Platform, mailbox: Mailbox, raw: Buffer, recipients: Recipients): Arrival {
   return {
     id: newId(),
     at: platform.clock.now(),
@@ -273,14 +321,14 @@ function arrivalOf(
     ret: null,
     envid: null,
     requireTls: false,
-    notBefore: sendAt,
+    notBefore: null,
     login: subject(mailbox),
     ...recipients,
     message: spooledBytes(raw),
   }
 }
 
-async function stage(platform: Platform, raw: Buffer): Promise<StagedBody> {
+export async function stage(platform: Platform, raw: Buffer): Promise<StagedBody> {
   const writer = createBodyWriter(platform)
   await writer.write(raw)
   return await writer.finish()
