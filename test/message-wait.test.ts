@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { after, before, test } from 'node:test'
 import type { ImapFlow } from 'imapflow'
-import { decodePlace, encodePlace, placeAt, placeBehind } from '../src/messages/waiting/arrival-cursor.ts'
 import { waiterBounds } from '../src/messages/waiting/waiters.ts'
 import { newId } from '../src/platform/ids.ts'
 import { type Server, startServer } from '../src/server.ts'
@@ -286,17 +285,3 @@ test('IMAP clients see at once what the API changes, in IDLE and by QRESYNC', as
 function heard(client: ImapFlow, name: 'flags' | 'expunge'): Promise<unknown> {
   return new Promise((resolve) => client.once(name, resolve))
 }
-
-test('a place says what was told of, within bounds, and reads back', () => {
-  const start = new Date('2026-03-01T00:00:00Z')
-  let place = placeAt(start)
-  for (let n = 0; n < 50; n++) {
-    const atMs = start.getTime() + n * 1000
-    place = placeBehind(place, new Date(atMs), { bodyId: newId(), atMs })
-    assert.ok(place.told.length <= 20)
-    assert.deepEqual(decodePlace(encodePlace(place)), place)
-  }
-  const later = placeBehind(place, new Date(start.getTime() + 3600_000), null)
-  assert.deepEqual(later.told, [])
-  assert.ok(later.fromId > place.fromId)
-})
