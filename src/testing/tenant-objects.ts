@@ -66,6 +66,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   named('/v1/mailboxes/{mailbox}/messages/{message}', messageId)
   called('/v1/mailboxes/{mailbox}/messages/{message}/attachments/{number}', '1', '2')
   named('/v1/mailboxes/{mailbox}/threads/{thread}', threadId)
+  named('/v1/mailboxes/{mailbox}/folders/{folder}', await madeFolder(api))
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -254,6 +255,11 @@ async function subscribed(api: TestApi, secrets: string[], named: Name): Promise
   named('/v1/webhooks/{webhook}', textAt(webhook, 'id'))
   const ping = await made(api, 'POST', `${path}/test`)
   named('/v1/webhooks/{webhook}/deliveries/{delivery}', textAt(ping, 'delivery_id'))
+}
+
+/** A folder that is not one of the standard ones. */
+async function madeFolder(api: TestApi): Promise<string> {
+  return textAt(await made(api, 'POST', `${mailbox}/folders`, { path: 'First folder' }), 'id')
 }
 
 /** A message that can be restored. */
