@@ -45,6 +45,7 @@ import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { identityRoutes } from './identities.ts'
+import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
@@ -74,6 +75,7 @@ import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
+import { limitRequestTime } from './request-time.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -154,7 +156,7 @@ function createApp(platform: Platform): FastifyInstance {
     trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
     bodyLimit: apiLimits.bodyBytesMax,
-    requestTimeout: apiLimits.requestMsMax,
+    requestTimeout: apiLimits.uploadMsMax, // request-time.ts has the bound of most routes
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
@@ -168,6 +170,7 @@ function createApp(platform: Platform): FastifyInstance {
   acceptJsonBodies(app)
   answerWithProblems(app, platform)
   observeRequests(app, platform)
+  limitRequestTime(app)
   return app
 }
 
@@ -241,6 +244,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)
   deletedMessageRoutes(app, platform)
+  importRoutes(app, platform)
   batchRoutes(app, platform)
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)

@@ -159,6 +159,10 @@ export const errorCatalogue = {
   annotation_name_invalid: { status: 422, title: 'The name of an annotation is not valid' },
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
+  import_not_found: { status: 404, title: 'There is no such import' },
+  import_limit_reached: { status: 409, title: 'The mailbox has as many imports as may wait' },
+  import_ended: { status: 409, title: 'The import has ended' },
+  import_unreadable: { status: 422, title: 'The file cannot be read' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Delivery
   suppression_not_found: { status: 404, title: 'The address is not on the suppression list' },

@@ -62,6 +62,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await made(api, 'PUT', `${mailbox}/filters/first-filter`, { script: 'keep;' })
   called('/v1/mailboxes/{mailbox}/filters/{filter}', 'first-filter', 'no-filter')
   named('/v1/mailboxes/{mailbox}/deleted-messages/{message}', await deletedMessage(api, mailboxId))
+  named('/v1/mailboxes/{mailbox}/imports/{import}', await waitingImport(api))
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -152,6 +153,15 @@ async function propertiesOf(
   return new Map(
     Object.entries(ids).map(([name, foreign]) => [name, { foreign, unknown: unknownId }] as const),
   )
+}
+
+async function waitingImport(api: TestApi): Promise<string> {
+  const headers = { 'content-type': 'message/rfc822' }
+  const reply = await api.call('POST', `${mailbox}/imports`, {
+    headers,
+    body: 'Subject: imported\r\n\r\nhello\r\n',
+  })
+  return textAt(reply.json, 'id')
 }
 
 type Name = (path: string, foreign: string, name?: Named) => void
