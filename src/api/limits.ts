@@ -13,6 +13,8 @@ export const apiLimits = {
   pathSegmentLengthMax: 1024,
   /** How long a client may take to send a whole request. */
   requestMsMax: 60_000,
+  /** The same for a file that is imported. */
+  uploadMsMax: 60 * 60_000,
   /** How long a connection without a request is kept. Above the 60 s of most load balancers. */
   keepAliveMs: 72_000,
   /** How long a stop waits for running requests. */

@@ -48,6 +48,7 @@ import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { identityRoutes } from './identities.ts'
+import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
@@ -84,6 +85,7 @@ import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
 import { replyRoutes } from './replies.ts'
 import { scheduledRoutes } from './scheduled.ts'
+import { limitRequestTime } from './request-time.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -169,7 +171,7 @@ function createApp(platform: Platform): FastifyInstance {
     trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
     bodyLimit: apiLimits.bodyBytesMax,
-    requestTimeout: apiLimits.requestMsMax,
+    requestTimeout: apiLimits.uploadMsMax, // request-time.ts has the bound of most routes
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
@@ -183,6 +185,7 @@ function createApp(platform: Platform): FastifyInstance {
   acceptJsonBodies(app)
   answerWithProblems(app, platform)
   observeRequests(app, platform)
+  limitRequestTime(app)
   return app
 }
 
@@ -270,6 +273,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   draftAttachmentRoutes(app, platform)
   scheduledRoutes(app, platform)
   deletedMessageRoutes(app, platform)
+  importRoutes(app, platform)
   batchRoutes(app, platform)
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)

@@ -168,6 +168,10 @@ export const errorCatalogue = {
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
   label_invalid: { status: 422, title: 'A label cannot have that name' },
   wait_limit_reached: { status: 429, title: 'As many calls wait for messages as may' },
+  import_not_found: { status: 404, title: 'There is no such import' },
+  import_limit_reached: { status: 409, title: 'The mailbox has as many imports as may wait' },
+  import_ended: { status: 409, title: 'The import has ended' },
+  import_unreadable: { status: 422, title: 'The file cannot be read' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Delivery
   suppression_not_found: { status: 404, title: 'The address is not on the suppression list' },

@@ -75,6 +75,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/mailboxes/{mailbox}/filters/check': { script: 'keep;' },
   'PUT /v1/mailboxes/{mailbox}/filters/{filter}': { script: 'keep;' },
   'PUT /v1/mailboxes/{mailbox}/picture': { content_base64: 'AAAA' },
+  'POST /v1/mailboxes/{mailbox}/imports':
+    'From ann@example.org Thu Jan  4 10:00:00 2024\nSubject: x\n\nhello\n',
   'POST /v1/mailboxes/{mailbox}/messages': { to: ['x@example.org'], text: 'hello' },
   'POST /v1/identities': { address: 'new@demo.test' },
   'PUT /v1/domains/{domain}/catch-all': { targets: ['x@example.org'] },

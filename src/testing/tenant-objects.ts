@@ -67,6 +67,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   called('/v1/mailboxes/{mailbox}/messages/{message}/attachments/{number}', '1', '2')
   named('/v1/mailboxes/{mailbox}/threads/{thread}', threadId)
   named('/v1/mailboxes/{mailbox}/folders/{folder}', await madeFolder(api))
+  named('/v1/mailboxes/{mailbox}/imports/{import}', await waitingImport(api))
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -162,6 +163,15 @@ async function propertiesOf(
   return new Map(
     Object.entries(ids).map(([name, foreign]) => [name, { foreign, unknown: unknownId }] as const),
   )
+}
+
+async function waitingImport(api: TestApi): Promise<string> {
+  const headers = { 'content-type': 'message/rfc822' }
+  const reply = await api.call('POST', `${mailbox}/imports`, {
+    headers,
+    body: 'Subject: imported\r\n\r\nhello\r\n',
+  })
+  return textAt(reply.json, 'id')
 }
 
 type Name = (path: string, foreign: string, name?: Named) => void
