@@ -48,9 +48,10 @@ export function planDelivery(arrival: Arrival, { body, decisions, localBytes, ow
 /** Whose contacts the recipients of a submission become. */
 export function sentBy(
   { local, remote }: Arrival,
-  { mailboxId }: MailboxOwner,
+  { organizationId, workspaceId, mailboxId }: MailboxOwner,
 ): NonNullable<Delivery['sentBy']> {
-  return { mailboxId, recipients: [...local, ...remote].map(({ address }) => address) }
+  const recipients = [...local, ...remote].map(({ address }) => address)
+  return { organizationId, workspaceId, mailboxId, recipients }
 }
 
 /** What leaves of a message that a mailbox sends; nothing when it is for mailboxes here alone. */
