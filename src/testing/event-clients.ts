@@ -25,13 +25,18 @@ export type EventClient = {
   close(): void
 }
 
-export type EventClientOptions = { key: string; headers?: Record<string, string>; cursor?: string | null }
+export type EventClientOptions = {
+  key: string
+  headers?: Record<string, string>
+  cursor?: string | null
+  onEvent?: (event: SeenEvent) => void
+}
 
 /** @param path with its query. @throws when it is not answered with a stream. */
 export async function followStream(
   base: string,
   path: string,
-  { key, headers = {}, cursor = null }: EventClientOptions,
+  { key, headers = {}, cursor = null, onEvent }: EventClientOptions,
 ): Promise<EventClient> {
   const asked = request(base + path, {
     agent: false,
@@ -50,7 +55,7 @@ export async function followStream(
     for await (const chunk of response) text += chunk
     throw new Error(`${response.statusCode} ${text}`)
   }
-  const collected = collect(cursor)
+  const collected = collect(cursor, onEvent)
   const begun = Promise.withResolvers<void>()
   const parse = createStreamParser({
     ...collected,
@@ -90,12 +95,12 @@ function createStreamParser({ take, note }: Collected): (text: string) => void {
 export async function followSocket(
   base: string,
   path: string,
-  { key, headers = {}, cursor = null }: EventClientOptions,
+  { key, headers = {}, cursor = null, onEvent }: EventClientOptions,
 ): Promise<EventClient> {
   const url = new URL(path, base.replace(/^http/, 'ws'))
   if (cursor !== null) url.searchParams.set('cursor', cursor)
   const socket = new WebSocket(url, { headers: { authorization: `Bearer ${key}`, ...headers } })
-  const collected = collect(cursor)
+  const collected = collect(cursor, onEvent)
   const hello = Promise.withResolvers<void>()
   socket.on('message', (message) => {
     const value = JSON.parse(String(message)) as SeenEvent
@@ -115,7 +120,7 @@ type Collected = Pick<EventClient, 'seen' | 'cursor' | 'until'> & {
   note(cursor: string): void
 }
 
-function collect(from: string | null): Collected {
+function collect(from: string | null, onEvent?: (event: SeenEvent) => void): Collected {
   const seen: SeenEvent[] = []
   let cursor = from
   let waiting: { count: number; resolve: () => void }[] = []
@@ -127,6 +132,7 @@ function collect(from: string | null): Collected {
     },
     take(event) {
       seen.push(event)
+      onEvent?.(event)
       ;({ cursor } = event)
       for (const one of waiting) if (seen.length >= one.count) one.resolve()
       waiting = waiting.filter(({ count }) => seen.length < count)
