@@ -5,6 +5,7 @@
 import { api } from './api.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
+import { events } from './events.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
@@ -36,6 +37,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   queue,
   dns,
   'domain-checks': domainChecks,
+  events,
 }
 
 const counts = new Map(

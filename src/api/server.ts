@@ -44,6 +44,10 @@ import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
 import { errorPageRoutes } from './error-pages.ts'
+import { eventStreamRoute } from './event-stream.ts'
+import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
+import { eventWebSocketRoute } from './event-websocket.ts'
+import { eventRoutes } from './events.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
@@ -102,6 +106,7 @@ import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
 import { webhookReplayRoutes } from './webhook-replays.ts'
 import { webhookSecretRoutes } from './webhook-secrets.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { routedUpgrades, type Upgrades } from './upgrades.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { zoneRecordRoutes } from './zone-records.ts'
 
@@ -118,12 +123,18 @@ export type ApiOptions = {
   register?: (app: FastifyInstance) => Promise<void> | void
   /** Default: `apiLimits.requestsPerMinute`. */
   requestsPerMinute?: number
+  /** Default: `apiLimits.eventStreams`. */
+  eventStreams?: EventStreamLimits
 }
 
 export type ApiServer = {
   port: number | null
   /** Takes a request that another listener accepted. */
   handle(request: IncomingMessage, response: ServerResponse): void
+  /** The same for one that asks for another protocol. */
+  upgrades: Upgrades
+  /** Ends the streams of events, which would go on for ever. */
+  endStreams(): Promise<void>
   /** The native API's routes, as `GET /v1/mailboxes/:mailbox`; those for HEAD and for 405 left out. */
   routes: readonly string[]
   /** Stops accepting, lets running requests finish for at most `apiLimits.drainMs`, and closes. */
@@ -132,8 +143,10 @@ export type ApiServer = {
 
 /** Builds the application and listens. */
 export async function startApi(platform: Platform, options: ApiOptions): Promise<ApiServer> {
-  const app = createApp(platform)
-  const stop = stopper(app)
+  const upgrades = routedUpgrades((request, response) => app.routing(request, response))
+  const app: FastifyInstance = createApp(platform, upgrades)
+  const streams = startEventStreams(platform, options.eventStreams)
+  const stop = stopper(app, streams)
   const { front, register } = options
   if (front) {
     app.addHook('onRequest', async (request, reply) => {
@@ -142,11 +155,12 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   }
   const routes: string[] = []
   await app.register((native: FastifyInstance) =>
-    nativeApi(native.withTypeProvider(), platform, options, routes),
+    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, routes),
   )
   if (register) await app.register(async (other: FastifyInstance) => register(other))
   const port = await listen(app, options)
-  return { port, routes, stop, handle: (request, response) => app.routing(request, response) }
+  const handle: ApiServer['handle'] = (request, response) => app.routing(request, response)
+  return { port, routes, stop, handle, upgrades, endStreams: () => streams.stop() }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number | null> {
@@ -165,8 +179,9 @@ async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise
   return address.port
 }
 
-function createApp(platform: Platform): FastifyInstance {
+function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
   const app = fastify({
+    http: { shouldUpgradeCallback: upgrades.accepts },
     logger: false, // one histogram for all requests and a line for each failure; see observe.ts
     trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
@@ -181,6 +196,7 @@ function createApp(platform: Platform): FastifyInstance {
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => answerError(platform, error, request, reply),
   })
+  app.server.on('upgrade', upgrades.take)
   app.decorateRequest('caller', null)
   acceptJsonBodies(app)
   answerWithProblems(app, platform)
@@ -189,7 +205,14 @@ function createApp(platform: Platform): FastifyInstance {
   return app
 }
 
-async function nativeApi(app: Api, platform: Platform, options: ApiOptions, routes: string[]): Promise<void> {
+type NativeOptions = ApiOptions & { streams: EventStreams }
+
+async function nativeApi(
+  app: Api,
+  platform: Platform,
+  options: NativeOptions,
+  routes: string[],
+): Promise<void> {
   app.addSchema(ProblemView)
   await collectReference(app)
   const addMissingMethods = watchMethods(app)
@@ -204,12 +227,12 @@ async function nativeApi(app: Api, platform: Platform, options: ApiOptions, rout
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
     requireCaller(asking, platform, options.authenticator, options.requestsPerMinute)
-    callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
+    callerRoutes(asking.withTypeProvider(), platform, options)
   })
   routes.push(...addMissingMethods())
 }
 
-function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
+function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: NativeOptions): void {
   meRoutes(app)
   webhookRoutes(app, platform)
   webhookSecretRoutes(app, platform)
@@ -218,6 +241,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
   auditLogRoutes(app, platform)
+  eventRoutes(app, platform, streams)
+  eventStreamRoute(app, platform, streams)
+  eventWebSocketRoute(app, platform, streams)
   memberRoutes(app, platform)
   invitationRoutes(app, platform)
   logoutRoute(app, platform)
@@ -291,7 +317,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
 }
 
 /** @returns what drains and closes the application. */
-function stopper(app: FastifyInstance): () => Promise<void> {
+function stopper(app: FastifyInstance, streams: EventStreams): () => Promise<void> {
   let stopping: Promise<void> | null = null
   app.addHook('onRequest', (_request, reply, done) => {
     if (!stopping) return done()
@@ -312,6 +338,7 @@ function stopper(app: FastifyInstance): () => Promise<void> {
     const timer = setTimeout(() => app.server.closeAllConnections(), apiLimits.drainMs)
     // Node counts a connection that has not sent a byte yet as a running request.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    await streams.stop()
     try {
       await app.close()
     } finally {

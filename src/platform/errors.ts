@@ -10,6 +10,8 @@ export const errorCatalogue = {
   invalid_json: { status: 400, title: 'The body is not valid JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not one that this list gave' },
   cursor_expired: { status: 410, title: 'The events behind this cursor are not kept any more' },
+  stream_limit_reached: { status: 429, title: 'There are as many open streams as there may be' },
+  websocket_expected: { status: 426, title: 'This address is for WebSocket connections' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   route_not_found: { status: 404, title: 'There is no such route' },

@@ -39,7 +39,7 @@ export type TestApi = TestPlatform & {
 }
 
 export async function startTestApi(
-  options: Partial<Pick<ApiOptions, 'isReady' | 'register' | 'requestsPerMinute'>> & {
+  options: Partial<Pick<ApiOptions, 'eventStreams' | 'isReady' | 'register' | 'requestsPerMinute'>> & {
     environment?: Record<string, string>
   } = {},
 ): Promise<TestApi> {
