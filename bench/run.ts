@@ -17,6 +17,7 @@ import { provision } from './provision.ts'
 import { search } from './search.ts'
 import { smtp } from './smtp.ts'
 import { printTable, type Row } from './table.ts'
+import { webhooks } from './webhooks.ts'
 
 const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> = {
   provision,
@@ -34,6 +35,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   queue,
   dns,
   'domain-checks': domainChecks,
+  webhooks,
 }
 
 const counts = new Map(
