@@ -19,6 +19,7 @@ import { provision } from './provision.ts'
 import { search } from './search.ts'
 import { smtp } from './smtp.ts'
 import { printTable, type Row } from './table.ts'
+import { webhooks } from './webhooks.ts'
 
 const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> = {
   provision,
@@ -38,6 +39,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   dns,
   'domain-checks': domainChecks,
   events,
+  webhooks,
 }
 
 const counts = new Map(
