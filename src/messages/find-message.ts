@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
-import type { Envelope } from './mime/envelope.ts'
+import type { StoredEnvelope } from './message-fields.ts'
 import type { MimePart } from './mime/structure.ts'
 import type { Trust } from './trust.ts'
 
@@ -22,8 +22,7 @@ export type MessageDetails = {
   sizeBytes: number
   bodyId: string
   threadId: string
-  /** `references`: Message-IDs without angle brackets, oldest first. */
-  envelope: Envelope & { references?: string[] }
+  envelope: StoredEnvelope
   structure: MimePart
   /** Null for what did not come from outside. */
   trust: Trust | null

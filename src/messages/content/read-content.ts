@@ -37,8 +37,18 @@ export const textCharsMax = 2 * 1024 * 1024
 
 /** @throws when the body is gone, which one of a message never is. */
 export async function readContent(db: Db, bodyId: string, structure: MimePart): Promise<MessageContent> {
+  return await contentOf(await requireBody(db, bodyId), structure)
+}
+
+/** @throws when the body is gone, which one of a message never is. */
+export async function requireBody(db: Db, bodyId: string): Promise<BodyReader> {
   const body = (await readBodies(db, [bodyId])).get(bodyId)
   if (body === undefined) throw new Error(`body ${bodyId} is gone`)
+  return body
+}
+
+/** The same of a body that is being read already. */
+export async function contentOf(body: BodyReader, structure: MimePart): Promise<MessageContent> {
   const shown = shownParts(structure)
   const text = await readTexts(body, shown.plain)
   const html = await readTexts(body, shown.html)
@@ -60,6 +70,11 @@ export function attachmentsOf(structure: MimePart): Attachment[] {
       encodedBytes: part.end - part.bodyStart,
       part,
     }))
+}
+
+/** Whether a message has a file that is meant to be kept, and not only pictures that its text shows. */
+export function hasAttachments(structure: MimePart): boolean {
+  return attachmentsOf(structure).some(({ disposition }) => disposition === 'attachment')
 }
 
 type ShownParts = { plain: MimePart[]; html: MimePart[] }

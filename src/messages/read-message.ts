@@ -1,0 +1,127 @@
+/** Messages as a program reads them: one with its text, its attachments and its header, and many in short. */
+import { sql } from 'kysely'
+import type { Db } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
+import { type BodyReader, readRange } from './bodies-read.ts'
+import { countPartBytes } from './content/attachment-bytes.ts'
+import {
+  type Attachment,
+  attachmentsOf,
+  contentOf,
+  hasAttachments,
+  type MessageContent,
+  requireBody,
+} from './content/read-content.ts'
+import { getMessage, type MessageDetails } from './find-message.ts'
+import type { StoredEnvelope } from './message-fields.ts'
+import { decodeHeaderText } from './mime/encoded-words.ts'
+import { parseHeaderFields } from './mime/header-fields.ts'
+import type { MimePart } from './mime/structure.ts'
+import { readPreviews } from './previews.ts'
+
+/** A message as it stands in a list. */
+export type MessageSummary = {
+  id: string
+  mailboxId: string
+  folderId: string
+  folderPath: string
+  uid: number
+  modseq: number
+  flags: number
+  keywords: string[]
+  internalDate: Date
+  /** Octets of the raw message. */
+  sizeBytes: number
+  bodyId: string
+  threadId: string
+  envelope: StoredEnvelope
+  /** Files that are meant to be kept, not pictures that the text shows. */
+  hasAttachments: boolean
+  /** The beginning of its text, at most 200 characters (RFC 8970); empty for a message without text. */
+  preview: string
+}
+
+/** `sizeBytes`: octets of the decoded file, exactly. */
+export type SizedAttachment = Attachment & { sizeBytes: number }
+
+/** A message with everything that can be read of it. */
+export type FullMessage = MessageDetails &
+  Pick<MessageSummary, 'hasAttachments' | 'preview'> & {
+    content: MessageContent
+    attachments: SizedAttachment[]
+    header: MessageHeader
+  }
+
+export type MessageHeader = {
+  /** In order, unfolded and decoded. */
+  fields: { name: string; value: string }[]
+  /** The header is longer than `headerBytesMax`, and what is longer is left out. */
+  isTruncated: boolean
+}
+
+/** Octets of a header that are shown. */
+export const headerBytesMax = 64 * 1024
+
+/** @throws Refusal message_not_found, also for a text that is no id. */
+export async function readMessage(platform: Platform, mailboxId: string, id: string): Promise<FullMessage> {
+  const message = await getMessage(platform.db, mailboxId, id)
+  const { bodyId, sizeBytes, structure } = message
+  const body = await requireBody(platform.db, bodyId)
+  const attachments: SizedAttachment[] = []
+  for (const attachment of attachmentsOf(structure)) {
+    attachments.push({ ...attachment, sizeBytes: await countPartBytes(body, bodyId, attachment.part) })
+  }
+  const previews = await readPreviews(platform, [{ body_id: bodyId, size_bytes: sizeBytes }], { lazy: false })
+  return {
+    ...message,
+    hasAttachments: hasAttachments(structure),
+    preview: previews.get(bodyId) ?? '',
+    content: await contentOf(body, structure),
+    attachments,
+    header: await readHeader(body, structure),
+  }
+}
+
+async function readHeader(body: BodyReader, { bodyStart }: MimePart): Promise<MessageHeader> {
+  const bytes = await readRange(body, { start: 0, end: Math.min(bodyStart, headerBytesMax, body.sizeBytes) })
+  const fields = parseHeaderFields(bytes).filter(({ name }) => name !== '')
+  return {
+    fields: fields.map(({ name, value }) => ({ name, value: decodeHeaderText(value) })),
+    isTruncated: bodyStart > headerBytesMax,
+  }
+}
+
+type SummaryRow = Omit<MessageSummary, 'hasAttachments' | 'preview'> & { structure: MimePart }
+
+/** The messages of these ids that are (still) there, in the order of the ids. */
+export async function readSummaries(
+  platform: Platform,
+  mailboxId: string,
+  ids: readonly string[],
+): Promise<MessageSummary[]> {
+  const rows = new Map((await readRows(platform.db, mailboxId, ids)).map((row) => [row.id, row]))
+  const found = ids.flatMap((id) => rows.get(id) ?? [])
+  const previews = await readPreviews(
+    platform,
+    found.map(({ bodyId, sizeBytes }) => ({ body_id: bodyId, size_bytes: sizeBytes })),
+    { lazy: false },
+  )
+  return found.map(({ structure, ...row }) => ({
+    ...row,
+    hasAttachments: hasAttachments(structure),
+    preview: previews.get(row.bodyId) ?? '',
+  }))
+}
+
+async function readRows(db: Db, mailboxId: string, ids: readonly string[]): Promise<SummaryRow[]> {
+  const { rows } = await sql<SummaryRow>`/* prepared message_summaries */
+    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath", uid, modseq,
+      flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
+      thread_id as "threadId", envelope, structure
+    from messages
+      join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
+      join bodies on bodies.id = messages.body_id
+    where messages.mailbox_id = ${mailboxId}::uuid and messages.id = any(${uuidArray(ids)})`.execute(db)
+  return rows
+}
