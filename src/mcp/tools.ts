@@ -1,0 +1,15 @@
+/** The tools, in the order in which they are listed. */
+import type { Tool } from './tool.ts'
+import { folderTools } from './tools/folders.ts'
+import { mailboxTools } from './tools/mailboxes.ts'
+import { readTools } from './tools/read.ts'
+import { sendTools } from './tools/send.ts'
+import { whoAmI } from './tools/who-am-i.ts'
+
+export const tools: readonly Tool[] = [whoAmI, ...mailboxTools, ...folderTools, ...readTools, ...sendTools]
+
+const byName = new Map(tools.map((tool) => [tool.name, tool]))
+
+export function toolNamed(name: string): Tool | undefined {
+  return byName.get(name)
+}
