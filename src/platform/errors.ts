@@ -147,6 +147,7 @@ export const errorCatalogue = {
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
   message_not_found: { status: 404, title: 'Message not found' },
+  thread_not_found: { status: 404, title: 'Thread not found' },
   deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },
   folder_not_found: { status: 404, title: 'Folder not found' },
   folder_exists: { status: 409, title: 'A folder of that name exists' },

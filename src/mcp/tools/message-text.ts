@@ -1,26 +1,43 @@
 /** The text of a message for a model: what people see, cleaned, in a window of characters. */
 import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
+import { readHtmlLines } from '../../messages/content/html-lines.ts'
 import type { MessageContent } from '../../messages/content/read-content.ts'
-import { htmlToText } from '../../messages/mime/html-text.ts'
+import { replyOf } from '../../messages/content/reply-text.ts'
 import { cleanText } from '../clean-text.ts'
+
+/** `reply`: only what its author wrote new, without quotes and signatures. */
+export type TextForm = 'text' | 'reply'
 
 export type MessageText = {
   text: string
-  /** Where the text was taken from; null: the message has none. */
-  source: 'text' | 'html' | null
+  /** The message has no text at all. */
+  isMissing: boolean
+  /** It comes from the HTML, since there is no plain text. */
+  isFromHtml: boolean
   hiddenCharacters: number
   hiddenElements: number
 }
 
+type Texts = Pick<MessageContent, 'text' | 'html'>
+
 /** The plain text, or what people see of the HTML where there is none. */
-export function textOf({ text, html }: Pick<MessageContent, 'text' | 'html'>): MessageText {
-  if (text !== null && (html === null || /\S/.test(text))) {
-    return { ...cleanText(text), source: 'text', hiddenElements: 0 }
+export function textOf({ text, html }: Texts, form: TextForm = 'text'): MessageText {
+  const visible = html === null ? null : withoutHiddenElements(html)
+  const isFromHtml = visible !== null && (text === null || !/\S/.test(text))
+  const whole = isFromHtml ? linesOf(visible.html) : text
+  const chosen = form === 'text' ? whole : replyOf({ text, html: visible?.html ?? null }).text
+  return {
+    ...cleanText(chosen ?? ''),
+    isMissing: whole === null,
+    isFromHtml,
+    hiddenElements: isFromHtml ? visible.removed : 0,
   }
-  if (html === null) return { text: '', source: null, hiddenCharacters: 0, hiddenElements: 0 }
-  const visible = withoutHiddenElements(html)
-  const cleaned = cleanText(htmlToText(visible.html, { quotes: true }))
-  return { ...cleaned, source: 'html', hiddenElements: visible.removed }
+}
+
+function linesOf(html: string): string {
+  return readHtmlLines(html)
+    .map(({ text, quoteDepth }) => `${'> '.repeat(quoteDepth)}${text}`)
+    .join('\n')
 }
 
 export type TextWindow = { text: string; total: number; nextOffset: number | null }

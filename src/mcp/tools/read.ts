@@ -36,6 +36,10 @@ const readMessageTool = defineTool({
   input: z.object({
     mailbox,
     message_id: messageId,
+    form: z
+      .enum(['text', 'reply'])
+      .default('text')
+      .describe('reply: only what the author wrote new, without quotes and signatures.'),
     text_offset: textOffset,
     text_chars: z
       .int()
@@ -46,7 +50,7 @@ const readMessageTool = defineTool({
   }),
   async run(call, args) {
     const message = await messageOf(call, args.mailbox, args.message_id)
-    const whole = textOf(message.content)
+    const whole = textOf(message.content, args.form)
     const part = windowOf(whole.text, args.text_offset, args.text_chars)
     return {
       words: [
@@ -58,7 +62,7 @@ const readMessageTool = defineTool({
       data: {
         ...factsData(message),
         trust: trustData(message.trust),
-        text_source: whole.source,
+        form: args.form,
         text_chars_total: part.total,
         next_text_offset: part.nextOffset,
         hidden_characters_removed: whole.hiddenCharacters,
@@ -83,8 +87,8 @@ export async function messageOf(
 
 function textNotes(whole: MessageText, part: TextWindow, isTruncated: boolean): string[] {
   return [
-    ...(whole.source === null ? ['It has no text.'] : []),
-    ...(whole.source === 'html' ? ['It has no plain text: this is what people see of its HTML.'] : []),
+    ...(whole.isMissing ? ['It has no text.'] : []),
+    ...(whole.isFromHtml ? ['It has no plain text: this is what people see of its HTML.'] : []),
     ...(whole.hiddenCharacters + whole.hiddenElements === 0
       ? []
       : [
