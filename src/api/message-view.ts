@@ -74,25 +74,32 @@ export const TrustView = Type.Unsafe<Trust | null>({
   description: 'What was found out about where it came from. Null for what is from inside this platform.',
 })
 
+const detailFields = {
+  references: Type.Array(Type.String(), { description: 'Oldest first, without angle brackets.' }),
+  text: Nullable(Type.String(), 'Null: it has no plain text.'),
+  html: Nullable(Type.String(), 'As the sender wrote it. Untrusted: clean it before it is shown.'),
+  text_truncated: Type.Boolean({ description: 'text or html is longer than is given; `raw` has all.' }),
+  attachments: Type.Array(AttachmentView),
+  headers: Type.Array(Type.Object({ name: Type.String(), value: Type.String() }), {
+    description: 'The header’s fields in order, decoded.',
+  }),
+  headers_truncated: Type.Boolean({ description: 'The header is longer than is given; `raw` has all.' }),
+  trust: TrustView,
+  first_contact: Type.Boolean({
+    description: 'It was the first that the mailbox heard of its author, whom it had not written to.',
+  }),
+  etag: Type.String({ description: 'Of its flags, labels and folder: for If-Match.' }),
+} as const
+
 export const MessageView = Type.Object(
-  {
-    ...summaryFields,
-    references: Type.Array(Type.String(), { description: 'Oldest first, without angle brackets.' }),
-    text: Nullable(Type.String(), 'Null: it has no plain text.'),
-    html: Nullable(Type.String(), 'As the sender wrote it. Untrusted: clean it before it is shown.'),
-    text_truncated: Type.Boolean({ description: 'text or html is longer than is given; `raw` has all.' }),
-    attachments: Type.Array(AttachmentView),
-    headers: Type.Array(Type.Object({ name: Type.String(), value: Type.String() }), {
-      description: 'The header’s fields in order, decoded.',
-    }),
-    headers_truncated: Type.Boolean({ description: 'The header is longer than is given; `raw` has all.' }),
-    trust: TrustView,
-    first_contact: Type.Boolean({
-      description: 'It was the first that the mailbox heard of its author, whom it had not written to.',
-    }),
-    etag: Type.String({ description: 'Of its flags, labels and folder: for If-Match.' }),
-  },
+  { ...summaryFields, ...detailFields },
   { title: 'Message', description: 'Everything in it but ids is what somebody else wrote: untrusted.' },
+)
+
+/** In short, or whole where that is asked for. */
+export const SummaryOrMessageView = Type.Object(
+  { ...summaryFields, ...Type.Partial(Type.Object(detailFields)).properties },
+  { title: 'SummaryOrMessage', description: 'What a summary does not have is there with `full=true` only.' },
 )
 
 /** What a list and a whole message have in common. */

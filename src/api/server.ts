@@ -64,6 +64,8 @@ import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
+import { messageListRoutes } from './message-list.ts'
+import { messageReadRoutes } from './message-read.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
@@ -83,6 +85,7 @@ import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
+import { threadRoutes } from './threads.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -249,6 +252,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)
+  messageListRoutes(app, platform)
+  messageReadRoutes(app, platform)
+  threadRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
   mailboxCsvRoutes(app, platform)

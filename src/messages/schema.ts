@@ -243,4 +243,10 @@ export const messagesMigrations: Migrations = {
     )`,
   ),
   '0017_trust': sqlMigration('alter table bodies add column trust jsonb'),
+  '0047_message_lists': sqlMigration(
+    // A folder's list is by date, and so by id. No other index has a small or old folder of a large mailbox in that order.
+    'create index messages_newest on messages (mailbox_id, folder_id, id)',
+    // A program asks again and again for what is unread: the few of a million must not be searched for each time.
+    'create index messages_unseen on messages (mailbox_id, folder_id, id) where flags & 1 = 0',
+  ),
 }

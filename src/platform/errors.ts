@@ -148,6 +148,9 @@ export const errorCatalogue = {
   // Messages
   message_not_found: { status: 404, title: 'Message not found' },
   thread_not_found: { status: 404, title: 'Thread not found' },
+  attachment_not_found: { status: 404, title: 'The message has no such attachment' },
+  thread_not_found: { status: 404, title: 'Thread not found' },
+  range_not_satisfiable: { status: 416, title: 'There is nothing in this range' },
   deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },
   folder_not_found: { status: 404, title: 'Folder not found' },
   folder_exists: { status: 409, title: 'A folder of that name exists' },

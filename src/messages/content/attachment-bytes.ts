@@ -31,8 +31,7 @@ export async function* readPartBytes(body: BodyReader, part: MimePart): AsyncGen
 
 /** How many bytes `readPartBytes` gives, exactly. */
 export async function countPartBytes(body: BodyReader, bodyId: string, part: MimePart): Promise<number> {
-  const encodedBytes = part.end - part.bodyStart
-  if (!['base64', 'quoted-printable'].includes(part.encoding.trim().toLowerCase())) return encodedBytes
+  if (!isCounted(part)) return part.end - part.bodyStart
   const key = `${bodyId} ${part.bodyStart}`
   const kept = sizes.get(key)
   if (kept !== undefined) return kept
@@ -40,4 +39,29 @@ export async function countPartBytes(body: BodyReader, bodyId: string, part: Mim
   for await (const piece of readPartBytes(body, part)) bytes += piece.length
   sizes.set(key, bytes)
   return bytes
+}
+
+/** Decoded bytes from `start` to `end`, which is not part of them. What is encoded is decoded from its beginning. */
+export async function* readPartRange(
+  body: BodyReader,
+  part: MimePart,
+  start: number,
+  end: number,
+): AsyncGenerator<Buffer, void> {
+  if (!isCounted(part)) {
+    yield* body.read({ start: part.bodyStart + start, end: Math.min(part.end, part.bodyStart + end) })
+    return
+  }
+  let at = 0
+  for await (const piece of readPartBytes(body, part)) {
+    const wanted = piece.subarray(Math.max(0, start - at), Math.max(0, end - at))
+    if (wanted.length > 0) yield wanted
+    at += piece.length
+    if (at >= end) return
+  }
+}
+
+/** Whether its bytes are others than those in the message. */
+function isCounted({ encoding }: MimePart): boolean {
+  return ['base64', 'quoted-printable'].includes(encoding.trim().toLowerCase())
 }

@@ -57,89 +57,135 @@ export async function contentOf(body: BodyReader, structure: MimePart): Promise<
 
 /** Everything that is not shown as the message's text. An attached message is one attachment, whatever it has inside. */
 export function attachmentsOf(structure: MimePart): Attachment[] {
-  const { plain, html } = shownParts(structure)
-  const shown = new Set([...plain, ...html])
-  return leavesOf(structure)
-    .filter((part) => !shown.has(part))
-    .map((part, index) => ({
+  return placedLeaves(structure)
+    .filter((leaf) => !leaf.isShown)
+    .map((leaf, index) => ({
       number: index + 1,
-      filename: filenameOf(part),
-      contentType: `${part.type}/${part.subtype}`,
-      disposition: part.disposition?.type === 'inline' || isRelated(part) ? 'inline' : 'attachment',
-      contentId: contentIdOf(part),
-      encodedBytes: part.end - part.bodyStart,
-      part,
+      filename: filenameOf(leaf.part),
+      contentType: `${leaf.part.type}/${leaf.part.subtype}`,
+      disposition: isInline(leaf) ? 'inline' : 'attachment',
+      contentId: contentIdOf(leaf.part),
+      encodedBytes: leaf.part.end - leaf.part.bodyStart,
+      part: leaf.part,
     }))
 }
 
-/** Whether a message has a file that is meant to be kept, and not only pictures that its text shows. */
+/**
+ * Whether a message has a file that is meant to be kept: not only pictures that its text shows, its signature (RFC 8551,
+ * RFC 3156), or what programs read, such as the calendar data of an invitation.
+ */
 export function hasAttachments(structure: MimePart): boolean {
-  return attachmentsOf(structure).some(({ disposition }) => disposition === 'attachment')
+  return attachmentsOf(structure).some(
+    ({ disposition, filename, contentType, part }) =>
+      disposition === 'attachment' &&
+      (filename !== null || part.disposition?.type === 'attachment') &&
+      !signatureTypes.includes(contentType),
+  )
 }
+
+const signatureTypes = [
+  'application/pgp-signature',
+  'application/pkcs7-signature',
+  'application/x-pkcs7-signature',
+]
 
 type ShownParts = { plain: MimePart[]; html: MimePart[] }
 
-/** The texts that stand for the message. A text with a file name or the disposition `attachment` is an attachment. */
 function shownParts(root: MimePart): ShownParts {
-  const shown: ShownParts = { plain: [], html: [] }
-  const visit = (part: MimePart): void => {
+  const shown = placedLeaves(root).flatMap(({ part, isShown }) => (isShown ? part : []))
+  const isHtml = ({ subtype }: MimePart): boolean => subtype === 'html'
+  return { plain: shown.filter((part) => !isHtml(part)), html: shown.filter(isHtml) }
+}
+
+/** A part that has no parts, and where it stands. */
+type PlacedLeaf = { part: MimePart; isInRelated: boolean; isShown: boolean }
+
+/** From the first to the last, with those marked that stand for the message. */
+function placedLeaves(root: MimePart): PlacedLeaf[] {
+  const leaves: PlacedLeaf[] = []
+  const visit = (
+    part: MimePart,
+    place: { isFirst: boolean; isInRelated: boolean; mayShow: boolean },
+  ): void => {
     if (part.parts === undefined) {
-      if (isShownText(part)) shown[part.subtype === 'html' ? 'html' : 'plain'].push(part)
+      const { isInRelated, isFirst, mayShow } = place
+      leaves.push({ part, isInRelated, isShown: mayShow && isShownText(part, isFirst) })
       return
     }
-    if (part.subtype === 'encrypted') return
-    // RFC 2387 §3.2: the first part of related is the document; the others belong to it.
-    for (const child of part.subtype === 'related' ? part.parts.slice(0, 1) : part.parts) visit(child)
+    const isInRelated = part.subtype === 'related'
+    for (const [index, child] of part.parts.entries()) {
+      const isFirst = index === 0
+      // RFC 2387 §3.2: the first part of related is the document, the others belong to it. RFC 1847 §2.2: of an
+      // encrypted message nothing can be shown.
+      const mayShow = place.mayShow && part.subtype !== 'encrypted' && (isFirst || !isInRelated)
+      visit(child, { isFirst, isInRelated: isInRelated && !isFirst, mayShow })
+    }
   }
-  visit(root)
-  return shown
+  visit(root, { isFirst: true, isInRelated: false, mayShow: true })
+  return leaves
 }
 
-function isShownText({ type, subtype, disposition, message, params }: MimePart): boolean {
-  if (type !== 'text' || message !== undefined || disposition?.type === 'attachment') return false
-  const isNamed =
-    disposition?.params?.some(([name]) => name === 'filename') || params?.some(([name]) => name === 'name')
-  return !isNamed && ['plain', 'html', 'enriched', 'markdown'].includes(subtype)
+/**
+ * As RFC 8621 §4.1.4 has it: a text that is no attachment. Some programs give the message's own text a name; of a further
+ * one it makes a file.
+ */
+function isShownText(part: MimePart, isFirst: boolean): boolean {
+  const { type, subtype, disposition, message } = part
+  if (type !== 'text' || message !== undefined || isAttachment(disposition)) return false
+  return (
+    (isFirst || givenName(part) === undefined) && ['plain', 'html', 'enriched', 'markdown'].includes(subtype)
+  )
 }
 
-/** Parts that have no parts, from the first to the last. */
-function leavesOf(part: MimePart): MimePart[] {
-  return part.parts === undefined ? [part] : part.parts.flatMap(leavesOf)
+/** RFC 2183 §2.8: a disposition that nobody knows is an attachment. */
+function isAttachment(disposition: MimePart['disposition']): boolean {
+  return disposition !== undefined && disposition.type !== 'inline'
 }
 
-/** A picture that the HTML shows has a Content-ID and no disposition in the mail of some programs. */
-function isRelated(part: MimePart): boolean {
-  return part.disposition === undefined && part.id !== undefined && part.type === 'image'
+/** What the text refers to by its Content-ID (RFC 2392). Some programs give such a part no disposition. */
+function isInline({ part, isInRelated }: PlacedLeaf): boolean {
+  if (isAttachment(part.disposition) || part.id === undefined) return false
+  return isInRelated || part.type === 'image'
 }
 
 function contentIdOf({ id }: MimePart): string | null {
   return id === undefined ? null : (/<([^<>]+)>/.exec(id)?.[1]?.trim() ?? id.trim())
 }
 
-/** RFC 2183 §2.3, RFC 2046 §5.2.1 for a message: its subject. A name is no path: only what follows the last separator. */
-function filenameOf({ disposition, params, message }: MimePart): string | null {
-  const given =
-    disposition?.params?.find(([name]) => name === 'filename')?.[1] ??
-    params?.find(([name]) => name === 'name')?.[1]
+/** RFC 2183 §2.3; of a message its subject. A name is no path: only what follows the last separator. */
+function filenameOf(part: MimePart): string | null {
+  const given = givenName(part)
   if (given === undefined) {
-    if (message === undefined) return null
-    const subject = decodeHeaderText(message.envelope.subject ?? '').trim()
-    return `${subject === '' ? 'message' : cleanName(subject)}.eml`
+    if (part.message === undefined) return null
+    const subject = cleanName(decodeHeaderText(part.message.envelope.subject ?? '').replace(/[/\\]/g, ' '))
+    return `${subject ?? 'message'}.eml`
   }
-  const name = cleanName(decodeHeaderText(given))
-  return name === '' ? null : name
+  return cleanName(decodeHeaderText(given))
+}
+
+function givenName({ disposition, params }: MimePart): string | undefined {
+  const ofDisposition = disposition?.params?.find(([name]) => name === 'filename')?.[1]
+  return ofDisposition || params?.find(([name]) => name === 'name')?.[1] || undefined
 }
 
 const filenameCharsMax = 200
+const extensionCharsMax = 20
 
-function cleanName(name: string): string {
+/** Null where nothing is left. Signs that turn the direction of writing make a name look like another one. */
+function cleanName(name: string): string | null {
   const last =
     name
       .toWellFormed()
-      .replace(/\p{Cc}+/gu, ' ')
+      .replace(/[\p{Cc}\s]+/gu, ' ')
+      .replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
       .split(/[/\\]/)
-      .at(-1) ?? ''
-  return last.trim().slice(0, filenameCharsMax)
+      .at(-1)
+      ?.trim() ?? ''
+  if (/^\.*$/.test(last)) return null
+  if (last.length <= filenameCharsMax) return last
+  const dot = last.lastIndexOf('.')
+  const extension = dot > 0 && last.length - dot <= extensionCharsMax ? last.slice(dot) : ''
+  return `${last.slice(0, filenameCharsMax - extension.length)}${extension}`.toWellFormed()
 }
 
 async function readTexts(

@@ -24,8 +24,10 @@ export async function searchMailbox(
   const found: FoundMessage[] = []
   for (const folder of chosenFolders(await listFolders(platform, mailboxId), query.folders)) {
     const place = { mailboxId, folderId: folder.id }
-    const uids = await searchMessages(platform, place, { kind: 'and', criteria: query.criteria })
-    if (uids.length > 0) found.push(...(await readNewest(platform, place, uids, page)))
+    const { criteria } = query
+    const uids =
+      criteria.length === 0 ? null : await searchMessages(platform, place, { kind: 'and', criteria })
+    if (uids?.length !== 0) found.push(...(await readNewest(platform, place, uids, page)))
   }
   found.sort((a, b) => (a.id < b.id ? 1 : -1))
   const rows = withoutCopies(found).slice(0, page.limit)
@@ -43,11 +45,11 @@ function chosenFolders(folders: readonly Folder[], wanted: MessageQuery['folders
   })
 }
 
-/** One more than the page has, to learn whether another follows. */
+/** One more than the page has, to learn whether another follows. @param uids null: every message. */
 async function readNewest(
   platform: Platform,
   { mailboxId, folderId }: { mailboxId: string; folderId: string },
-  uids: readonly number[],
+  uids: readonly number[] | null,
   page: PageRequest,
 ): Promise<FoundMessage[]> {
   const older = page.after === null ? sql`` : sql`and id < ${page.after}::uuid`
@@ -56,7 +58,7 @@ async function readNewest(
       select id, folder_id as "folderId", uid, flags, keywords, internal_date as "internalDate",
         size_bytes as "sizeBytes", body_id as "bodyId", thread_id as "threadId"
       from messages where mailbox_id = ${mailboxId}::uuid and folder_id = ${folderId}::uuid
-        and uid = any(${int8Array(uids)}) ${older}
+        ${uids === null ? sql`` : sql`and uid = any(${int8Array(uids)})`} ${older}
       order by id desc limit ${page.limit + 1}
     ) as page join bodies on bodies.id = page."bodyId"`.execute(platform.db)
   return rows

@@ -3,12 +3,13 @@
  * envelope, header or text.
  */
 import { type RawBuilder, sql } from 'kysely'
+import { hasAttachments } from '../content/read-content.ts'
 import { flagBits } from '../flags.ts'
 import type { Envelope } from '../mime/envelope.ts'
 import type { MimePart } from '../mime/structure.ts'
 import { isInRanges, isWithinRanges, mergeUidRanges } from '../uid-ranges.ts'
 import type { SearchCriterion } from './search-criterion.ts'
-import { foldedAddresses, foldedField, hasAttachment, sentDayOf } from './search-fields.ts'
+import { foldedAddresses, foldedField, sentDayOf } from './search-fields.ts'
 import { foldText } from './search-fold.ts'
 import { type DocumentTables, type DocumentTest, documentTests } from './search-index-conditions.ts'
 import type { Query, Test } from './search-logic.ts'
@@ -185,7 +186,7 @@ function envelopeTest(criterion: EnvelopeCriterion, scope: Scope): Test<Facts> {
       return onDocument(
         scope,
         (tests, tables) => tests.hasAttachment(tables),
-        ({ row }) => (row.structure === null ? null : hasAttachment(row.structure)),
+        ({ row }) => (row.structure === null ? null : hasAttachments(row.structure)),
       )
   }
 }

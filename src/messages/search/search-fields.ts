@@ -2,7 +2,6 @@
 import type { EnvelopeAddress } from '../mime/addresses.ts'
 import { decodeHeaderText } from '../mime/encoded-words.ts'
 import type { Envelope } from '../mime/envelope.ts'
-import type { MimePart } from '../mime/structure.ts'
 import { foldHeaderText } from './search-fold.ts'
 import { sentDay } from './search-sent-date.ts'
 
@@ -22,18 +21,6 @@ export function foldedAddresses(envelope: Envelope, field: AddressField): string
 /** The day on which a message was sent, as its sender wrote it: `2026-02-28`. Null: on no day. */
 export function sentDayOf({ date }: Envelope): string | null {
   return date === null ? null : sentDay(date)
-}
-
-/** Whether a message has a part that is meant to be kept as a file. */
-export function hasAttachment(part: MimePart): boolean {
-  const inner = part.parts ?? []
-  if (inner.length > 0) return inner.some(hasAttachment)
-  if (part.disposition?.type.toLowerCase() === 'attachment') return true
-  const isNamed = [part.params, part.disposition?.params].some((params) =>
-    params?.some(([name]) => name === 'name' || name === 'filename'),
-  )
-  // An image that the text shows is named by its Content-ID (RFC 2392).
-  return isNamed && part.id === undefined && part.type !== 'text'
 }
 
 /** `Ann <ann@example.test>, friends:, bob@example.test`: as people write it, without the quotes of the wire. */

@@ -4,9 +4,10 @@
  * (`isCut`), and characters that stand for others here (`isPlainNeedle`).
  */
 import { type BodyReader, readRange } from '../bodies-read.ts'
+import { hasAttachments } from '../content/read-content.ts'
 import type { Envelope } from '../mime/envelope.ts'
 import type { MimePart } from '../mime/structure.ts'
-import { type AddressField, foldedAddresses, foldedField, hasAttachment, sentDayOf } from './search-fields.ts'
+import { type AddressField, foldedAddresses, foldedField, sentDayOf } from './search-fields.ts'
 import { foldedHeaderLines, headerRange, isText, partsOf, readFoldedText } from './search-texts.ts'
 
 export type SearchDocument = {
@@ -58,7 +59,7 @@ export async function makeSearchDocument(
     cc: addresses(envelope, 'cc'),
     bcc: addresses(envelope, 'bcc'),
     sentDay: sentDayOf(envelope),
-    hasAttachment: hasAttachment(structure),
+    hasAttachment: hasAttachments(structure),
     header: storable(header.text),
     content: storable(content.text),
     isCut: header.isCut || content.isCut,
