@@ -147,7 +147,6 @@ export const errorCatalogue = {
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
   message_not_found: { status: 404, title: 'Message not found' },
-  thread_not_found: { status: 404, title: 'Thread not found' },
   attachment_not_found: { status: 404, title: 'The message has no such attachment' },
   thread_not_found: { status: 404, title: 'Thread not found' },
   range_not_satisfiable: { status: 416, title: 'There is nothing in this range' },

@@ -1,10 +1,14 @@
 /** read_message and read_thread: they mark nothing as read. */
 import * as z from 'zod'
+import { findCodes, findLinks } from '../../messages/content/codes.ts'
+import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
+import { fieldsOf } from '../../messages/message-fields.ts'
 import { type FullMessage, readMessage } from '../../messages/read-message.ts'
 import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
 import { getThread } from '../../messages/threads/thread-list.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
+import { cleanLine } from '../clean-text.ts'
 import { mcpLimits } from '../limits.ts'
 import { defineTool, mailboxRef, type Tool, type ToolCall } from '../tool.ts'
 import { mailbox, messageId } from './arguments.ts'
@@ -52,13 +56,21 @@ const readMessageTool = defineTool({
     const message = await messageOf(call, args.mailbox, args.message_id)
     const whole = textOf(message.content, args.form)
     const part = windowOf(whole.text, args.text_offset, args.text_chars)
+    const { codes, links } = findingsOf(message)
     return {
       words: [
         `Message ${message.id} in ${message.folderPath}, received ${message.internalDate.toISOString()}, ${isUnread(message) ? 'unread' : 'read'}.`,
         trustWords(message.trust),
         ...textNotes(whole, part, message.content.isTruncated),
       ].join('\n'),
-      mail: [headerLines(message), ...attachmentLines(message.attachments), '', part.text].join('\n'),
+      mail: [
+        headerLines(message),
+        ...attachmentLines(message.attachments),
+        ...codes.map(({ code }) => `One-time code in it: ${code}`),
+        ...links.map(({ kind, url }) => `Link in it (${kind}): ${url}`),
+        '',
+        part.text,
+      ].join('\n'),
       data: {
         ...factsData(message),
         trust: trustData(message.trust),
@@ -68,7 +80,7 @@ const readMessageTool = defineTool({
         hidden_characters_removed: whole.hiddenCharacters,
         hidden_elements_removed: whole.hiddenElements,
         attachments: message.attachments.map(attachmentData),
-        untrusted: { ...headerData(message), text: part.text },
+        untrusted: { ...headerData(message), codes, links, text: part.text },
       },
     }
   },
@@ -83,6 +95,23 @@ export async function messageOf(
   const { platform, caller } = call
   const owner = await getStoredMailbox(platform, caller.scope, mailboxRef(call, named))
   return await readMessage(platform, owner.mailboxId, messageId)
+}
+
+type Findings = {
+  codes: { code: string; confidence: number; found_in: string }[]
+  links: { url: string; kind: string; found_in: string }[]
+}
+
+/** One-time codes and links in what people see of it: a code in hidden text is nobody's. */
+export function findingsOf({ envelope, content }: Pick<FullMessage, 'envelope' | 'content'>): Findings {
+  const html = content.html === null ? null : withoutHiddenElements(content.html).html
+  const source = { subject: fieldsOf(envelope, 'short').subject, text: content.text, html }
+  return {
+    codes: findCodes(source).map(({ code, confidence, foundIn }) => {
+      return { code: cleanLine(code, mcpLimits.lineChars), confidence, found_in: foundIn }
+    }),
+    links: findLinks(source).map(({ url, kind, foundIn }) => ({ url, kind, found_in: foundIn })),
+  }
 }
 
 function textNotes(whole: MessageText, part: TextWindow, isTruncated: boolean): string[] {
@@ -124,7 +153,10 @@ const readThreadTool = defineTool({
     if (thread === null) throw new Refusal('thread_not_found')
     const chosen = thread.slice(args.offset, args.offset + mcpLimits.threadMessagesMax)
     const messages: FullMessage[] = []
-    for (const { id } of chosen) messages.push(await readMessage(platform, mailboxId, id))
+    for (const { id } of chosen) {
+      const message = await readMessage(platform, mailboxId, id).catch(withoutMissing)
+      if (message !== null) messages.push(message)
+    }
     const end = args.offset + chosen.length
     const nextOffset = end < thread.length ? end : null
     const parts = messages.map((message) => ({
@@ -168,5 +200,11 @@ const readThreadTool = defineTool({
     }
   },
 })
+
+/** A message that was expunged meanwhile is left out. */
+function withoutMissing(error: unknown): null {
+  if (error instanceof Refusal && error.code === 'message_not_found') return null
+  throw error
+}
 
 export const readTools: readonly Tool[] = [readMessageTool, readThreadTool]
