@@ -113,6 +113,7 @@ test('a message says everything that is in it', async () => {
     has_attachments: true,
     text: 'Schön, dich zu sehen.',
     html: '<p>Sch&ouml;n <img src="cid:pic@x"></p>',
+    reply_text: 'Schön, dich zu sehen.',
     text_truncated: false,
     attachments: [
       {

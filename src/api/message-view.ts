@@ -78,6 +78,10 @@ const detailFields = {
   references: Type.Array(Type.String(), { description: 'Oldest first, without angle brackets.' }),
   text: Nullable(Type.String(), 'Null: it has no plain text.'),
   html: Nullable(Type.String(), 'As the sender wrote it. Untrusted: clean it before it is shown.'),
+  reply_text: Nullable(
+    Type.String(),
+    'What its author wrote new: text or html without quotes and signature. Null: it has neither.',
+  ),
   text_truncated: Type.Boolean({ description: 'text or html is longer than is given; `raw` has all.' }),
   attachments: Type.Array(AttachmentView),
   headers: Type.Array(Type.Object({ name: Type.String(), value: Type.String() }), {
@@ -120,6 +124,7 @@ export function messageView(
     ...commonView(message, 'whole'),
     text: content.text,
     html: content.html,
+    reply_text: message.reply.text,
     text_truncated: content.isTruncated,
     attachments: message.attachments.map(attachmentView),
     headers: header.fields,

@@ -13,6 +13,7 @@ import {
   type MessageContent,
   requireBody,
 } from './content/read-content.ts'
+import { type Reply, replyOf } from './content/reply-text.ts'
 import { getMessage, type MessageDetails } from './find-message.ts'
 import type { StoredEnvelope } from './message-fields.ts'
 import { decodeHeaderText } from './mime/encoded-words.ts'
@@ -49,6 +50,8 @@ export type SizedAttachment = Attachment & { sizeBytes: number }
 export type FullMessage = MessageDetails &
   Pick<MessageSummary, 'hasAttachments' | 'preview'> & {
     content: MessageContent
+    /** What its author wrote new, without quotes and signature. */
+    reply: Reply
     attachments: SizedAttachment[]
     header: MessageHeader
   }
@@ -73,11 +76,13 @@ export async function readMessage(platform: Platform, mailboxId: string, id: str
     attachments.push({ ...attachment, sizeBytes: await countPartBytes(body, bodyId, attachment.part) })
   }
   const previews = await readPreviews(platform, [{ body_id: bodyId, size_bytes: sizeBytes }], { lazy: false })
+  const content = await contentOf(body, structure)
   return {
     ...message,
     hasAttachments: hasAttachments(structure),
     preview: previews.get(bodyId) ?? '',
-    content: await contentOf(body, structure),
+    content,
+    reply: replyOf(content),
     attachments,
     header: await readHeader(body, structure),
   }

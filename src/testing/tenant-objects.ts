@@ -62,6 +62,10 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await made(api, 'PUT', `${mailbox}/filters/first-filter`, { script: 'keep;' })
   called('/v1/mailboxes/{mailbox}/filters/{filter}', 'first-filter', 'no-filter')
   named('/v1/mailboxes/{mailbox}/deleted-messages/{message}', await deletedMessage(api, mailboxId))
+  const { id: messageId, threadId } = await keptMessage(api, mailboxId)
+  named('/v1/mailboxes/{mailbox}/messages/{message}', messageId)
+  called('/v1/mailboxes/{mailbox}/messages/{message}/attachments/{number}', '1', '2')
+  named('/v1/mailboxes/{mailbox}/threads/{thread}', threadId)
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -145,6 +149,7 @@ async function propertiesOf(
     mailbox_id: ofPath('/v1/mailboxes/{mailbox}'),
     organization_id: api.scope.organizationId,
     quote_id: textAt(search, 'data', 0, 'quote_id'),
+    thread: ofPath('/v1/mailboxes/{mailbox}/threads/{thread}'),
     tsig_key: ofPath('/v1/tsig-keys/{tsig_key}'),
     workspace_id: api.scope.workspaceId,
     workspace_ids: api.scope.workspaceId,
@@ -224,6 +229,16 @@ async function operated(
   called('/v1/domain-markups/{tld}', 'first', 'nowhere')
   await made(api, 'PUT', '/v1/destinations/first.example', { connections_max: 7 })
   called('/v1/destinations/{domain}', 'first.example', 'none.example')
+}
+
+/** A message that can be read, with an attachment. */
+async function keptMessage(api: TestApi, mailboxId: string): Promise<{ id: string; threadId: string }> {
+  const inboxId = await folderIdOf(api.platform, mailboxId, 'INBOX')
+  const file = 'Content-Type: application/pdf\r\nContent-Disposition: attachment\r\n\r\nfile of the first'
+  const raw = `Subject: first\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n${file}\r\n--b--`
+  const [message] = await append(api.platform, { ...api.scope, mailboxId }, inboxId, [Buffer.from(raw)])
+  assert.ok(message)
+  return message
 }
 
 /** A message that can be restored. */
