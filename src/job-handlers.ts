@@ -3,6 +3,7 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
 import { takeInReport } from './delivery/bounces/take-in.ts'
@@ -145,6 +146,8 @@ export const jobHandlers: JobHandlers = {
     await repeat(forgetSentRecipients, platform)
     await repeat(forgetPurgedSenders, platform)
   },
+  'approvals.expire': (platform) => repeat(expireApprovals, platform),
+  'approvals.clean_up': (platform) => repeat(deleteOldApprovals, platform),
   'outbound.expire': (platform) => repeat(expireOutbound, platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
@@ -189,6 +192,8 @@ export const jobSchedule: JobSchedule = {
   'spam.forget': '41 3 * * *',
   'limits.review_all': '*/5 * * * *',
   'limits.clean_up': '17 * * * *',
+  'approvals.expire': '*/5 * * * *',
+  'approvals.clean_up': '27 * * * *',
   'outbound.expire': '47 * * * *',
   'platform.clean_up': '7 * * * *',
 }

@@ -2,6 +2,7 @@
 
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
+import { approvalsMigrations } from './delivery/approvals/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
 import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
@@ -55,4 +56,5 @@ export const migrations = mergeMigrations(
   bouncesMigrations,
   spamMigrations,
   limitsMigrations,
+  approvalsMigrations,
 )

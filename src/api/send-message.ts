@@ -5,6 +5,7 @@ import {
   personOf,
   prepareSubmission,
   type Submission,
+  type Submitted,
   submissionLimits,
   submitPrepared,
 } from '../delivery/submission/submit.ts'
@@ -15,7 +16,7 @@ import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems } from './problem-view.ts'
-import { type Api, closed, Id, Moment, OneOf, readMomentOrNull } from './schemas.ts'
+import { type Api, closed, Moment, Nullable, OneOf, readMomentOrNull } from './schemas.ts'
 
 const People = Type.Array(Type.String({ maxLength: apiLimits.addressLengthMax }), {
   maxItems: submissionLimits.recipientsMax,
@@ -63,12 +64,23 @@ const MessageBody = Type.Object(
 
 const SubmittedView = Type.Object(
   {
-    id: Type.String({ format: 'uuid', description: 'The copy in the Sent folder.' }),
-    thread_id: Id,
+    status: OneOf(
+      ['accepted', 'pending_approval'],
+      '`pending_approval`: the sending mode of the mailbox holds it; nothing is sent before somebody else approves it.',
+    ),
+    approval_id: Nullable(Type.String({ format: 'uuid' }), 'Null unless it waits for an approval.'),
+    id: Nullable(
+      Type.String({ format: 'uuid' }),
+      'The copy in the Sent folder. Null while it waits for an approval.',
+    ),
+    thread_id: Nullable(Type.String({ format: 'uuid' }), 'Null while it waits for an approval.'),
     message_id: Type.String({ description: 'Message-ID without angle brackets.' }),
     accepted_at: Moment,
     recipients: Type.Array(
-      Type.Object({ address: Type.String(), status: OneOf(['delivered', 'queued'], 'Here, or elsewhere.') }),
+      Type.Object({
+        address: Type.String(),
+        status: OneOf(['delivered', 'queued', 'held'], 'Here, elsewhere, or waiting.'),
+      }),
     ),
   },
   { title: 'SubmittedMessage' },
@@ -95,6 +107,7 @@ export function sendMessageRoute(app: Api, platform: Platform): void {
             'recipient_refused',
             'sending_limit_reached',
             'sending_paused',
+            'sending_not_allowed',
             'quota_exceeded',
           ),
         },
@@ -109,18 +122,25 @@ export function sendMessageRoute(app: Api, platform: Platform): void {
       )
       return await mutate(platform, request, reply, async (tx) => {
         if ('error' in prepared) throw prepared.error
-        const { sent, messageId, recipients } = await submitPrepared(platform, tx, scope, prepared)
-        const body = {
-          id: sent.id,
-          thread_id: sent.threadId,
-          message_id: messageId,
-          accepted_at: platform.clock.now().toISOString(),
-          recipients,
-        }
-        return { status: 202, body }
+        const submitted = await submitPrepared(platform, tx, scope, prepared)
+        return { status: 202, body: submittedView(submitted, platform.clock.now()) }
       })
     },
   )
+}
+
+export function submittedView(submitted: Submitted, at: Date): Static<typeof SubmittedView> {
+  const { status, messageId, recipients } = submitted
+  const sent = submitted.status === 'accepted' ? submitted.sent : null
+  return {
+    status,
+    approval_id: submitted.status === 'pending_approval' ? submitted.approvalId : null,
+    id: sent?.id ?? null,
+    thread_id: sent?.threadId ?? null,
+    message_id: messageId,
+    accepted_at: at.toISOString(),
+    recipients,
+  }
 }
 
 /** @throws Refusal invalid_request that points at everything that cannot be read. */

@@ -14,6 +14,7 @@ import { acmeChallengeRoutes } from './acme-challenges.ts'
 import { aliasRoutes } from './aliases.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { appPasswordRoutes } from './app-passwords.ts'
+import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
@@ -263,6 +264,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)
+  approvalRoutes(app, platform)
   outboundRoutes(app, platform)
   relayRoutes(app, platform)
   destinationRoutes(app, platform)

@@ -9,6 +9,7 @@ import type { MailboxOwner } from '../messages/owner.ts'
 import { type StoredMessage, storeMessages } from '../messages/store.ts'
 import { holdBodies } from '../messages/sweep.ts'
 import { type Tx, transaction } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -224,6 +225,26 @@ export async function writeDeliveries(
   }
   await contactsStatement(deliveries, messages, platform.clock.now())?.execute(tx)
   return messages
+}
+
+/**
+ * Writes one delivery in the caller's transaction, for callers who answer to people.
+ * @throws Refusal sending_limit_reached, sending_paused; recipient_refused when a recipient's mailbox vanished.
+ */
+export async function writeDelivery(
+  platform: Platform,
+  tx: Tx,
+  delivery: Delivery,
+): Promise<StoredMessage[]> {
+  try {
+    const [messages = []] = await writeDeliveries(platform, tx, [delivery])
+    return messages
+  } catch (error) {
+    const [why] = error instanceof Unstored ? error.unstored.values() : []
+    if (why === undefined) throw error
+    if (why.kind === 'refused') throw new SendingRefused(new Map([[0, why]]))
+    throw new Refusal('recipient_refused', 'A recipient’s mailbox went away in this moment.')
+  }
 }
 
 function receivedEvent(placement: Placement, message: StoredMessage): NewEvent {

@@ -3,6 +3,7 @@ import type { MailboxEngine } from '../mailboxes/engines.ts'
 import type { Tx } from '../platform/database.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { endApprovals, purgeApprovals } from './approvals/end.ts'
 import { cancelOutbound, outboundIds } from './outbound/control.ts'
 
 /** What delivery keeps under a mailbox alone. Sender lists and counters, which domains have too, are forgotten by jobs. */
@@ -16,6 +17,7 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
       await store.changed(platform, tx, mailboxIds, change)
       // What a pause of the old domain held would wait for a resume there, which looks for it no more.
       if (change === 'address') await addJobs(tx, mailboxIds.map(settling))
+      if (change === 'state') await endApprovals(platform, tx, mailboxIds)
     },
     async purge(platform, tx, mailboxId) {
       // The store first: its folder locks wait for deliveries that are under way, and these write contacts.
@@ -23,6 +25,7 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
       for (const table of ownTables) await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
       await tx.deleteFrom('delivery_policies').where('scope_id', '=', mailboxId).execute()
       await cancelHeld(platform, tx, mailboxId)
+      await purgeApprovals(platform, tx, mailboxId)
     },
   }
 }

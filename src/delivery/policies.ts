@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { type Cache, createCache } from '../platform/cache.ts'
-import type { Db, Tx } from '../platform/database.ts'
+import { afterCommit, type Db, type Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 
@@ -62,9 +62,21 @@ export const deliverySettings = {
     'off',
     'Whether unknown senders without authentication are asked to come again.',
   ),
+  sending_mode: word(
+    ['auto', 'approve', 'approve_new_recipients', 'read_only'],
+    'auto',
+    'What becomes of mail that leaves a mailbox: it goes at once, waits for an approval, waits where a recipient is new, or is refused.',
+  ),
+  approval_days: number(1, 90, 7, 'Days in which a message that waits for an approval can be approved.'),
+  approvals_pending_max: number(1, 1e5, 500, 'Messages of one mailbox that may wait for an approval.'),
   mailbox_per_hour: limit(1e6, 500, 'Recipients that one mailbox may send to in an hour. Null: no limit.'),
   mailbox_per_day: limit(1e7, 2000, 'The same in a day.'),
   mailbox_new_per_day: limit(1e7, 500, 'Recipients in a day that the mailbox has not written to before.'),
+  mailbox_recipient_per_day: limit(
+    1e6,
+    null,
+    'Messages that one mailbox may send to the same recipient in a day. Null: no limit.',
+  ),
   domain_per_hour: limit(1e7, null, 'Recipients that all mailboxes of a domain may send to in an hour.'),
   domain_per_day: limit(1e8, null, 'The same in a day.'),
   workspace_per_hour: limit(
@@ -173,6 +185,8 @@ export async function putDeliverySettings(
     .values(row)
     .onConflict((conflict) => conflict.column('scope_id').doUpdateSet(row))
     .execute()
+  // Other nodes hear of it by the event; here it holds as soon as it is committed.
+  afterCommit(tx, () => cacheOf(platform).clear())
   await appendEvents(platform, tx, [
     {
       type: 'delivery_policy.updated',

@@ -173,6 +173,9 @@ export const errorCatalogue = {
   outbound_not_found: { status: 404, title: 'There is no such outbound message or recipient' },
   outbound_state_conflict: { status: 409, title: 'The recipient is not in a state that allows this' },
   sending_paused: { status: 409, title: 'Sending is paused' },
+  sending_not_allowed: { status: 403, title: 'The sending mode of the mailbox lets nothing leave it' },
+  approval_not_found: { status: 404, title: 'There is no such message that waits for an approval' },
+  approval_state_conflict: { status: 409, title: 'The message does not wait for an approval any more' },
   relay_not_found: { status: 404, title: 'Relay not found' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },

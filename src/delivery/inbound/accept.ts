@@ -4,7 +4,11 @@
  */
 import type { HeaderField } from '../../messages/mime/header-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
+import { transaction } from '../../platform/database.ts'
+import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { holdMessage, type NewHeld } from '../approvals/hold.ts'
+import { judgeSending, notAllowed } from '../approvals/sending-mode.ts'
 import { applyUnsubscribe } from '../bounces/unsubscribe.ts'
 import type { CommitLane, Delivery } from '../commit-lane.ts'
 import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
@@ -20,13 +24,15 @@ import { authenticateArrival } from './authenticate.ts'
 import { isForged } from './header-edits.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from './plan.ts'
 import { dmarcOutcome, spamOutcome, spamVerdict } from './policy-outcome.ts'
-import { refuseMessage } from './refuse.ts'
-import { stageMessage } from './stage.ts'
+import { refusal, refuseMessage } from './refuse.ts'
+import { type Staging, stageMessage } from './stage.ts'
 import { isPrivate, missingFields, refuseAuthors, signingDomainOf } from './submission.ts'
 import { type Judgement, spamField, trustOf } from './trust-block.ts'
 
 export type AcceptResult =
   | { kind: 'accepted'; sizeBytes: number }
+  /** By the sending mode of who sends it: stored, and nothing of it goes before it is approved. */
+  | { kind: 'held'; approvalId: string; sizeBytes: number }
   /** A recipient's mailbox vanished after RCPT TO; nothing was stored. */
   | { kind: 'gone' }
   | ArrivalRefusal
@@ -108,26 +114,52 @@ async function acceptSubmission(
 ): Promise<AcceptResult> {
   const refused = await refuseAuthors(platform, login, arrival, fields)
   if (refused !== null) return refused
-  const decisions = await decideForOwn(platform, arrival)
-  const unforwarded = refuseForwards(arrival, decisions)
-  if (unforwarded !== null) return unforwarded
+  const verdict = await judgeSending(platform, login, arrival)
+  if (verdict.kind === 'refuse') return notAllowed
   const { hostname } = platform.config
   // RFC 8601 §2.7.4; for readers here: what leaves proves itself by its signature.
   const local = `${returnPathField(arrival.mailFrom)}Authentication-Results: ${hostname}; auth=pass\r\n`
-  const body = await stageMessage(platform, {
+  const staging: Staging = {
     message: arrival.message,
     fields,
     leading: local + traceField(platform, arrival) + missingFields(arrival, fields, hostname),
     isRemoved: (field) => isPrivate(field) || isForged(field, hostname),
-  })
+  }
+  const localBytes = Buffer.byteLength(local)
+  if (verdict.kind === 'hold') {
+    const body = await stageMessage(platform, staging)
+    return await holdSubmission(platform, { owner: login, verdict, arrival, body, skipBytes: localBytes })
+  }
+  const decisions = await decideForOwn(platform, arrival)
+  const unforwarded = refuseForwards(arrival, decisions)
+  if (unforwarded !== null) return unforwarded
+  const body = await stageMessage(platform, staging)
   const sender = {
     owner: login,
     kind: 'submission',
     signingDomain: signingDomainOf(fields, arrival.mailFrom),
   } as const
   const own = ownOutbound(arrival, sender, body)
-  const plan = { body, decisions, localBytes: Buffer.byteLength(local), own }
+  const plan = { body, decisions, localBytes, own }
   return await commit(lane, { ...planDelivery(arrival, plan), sentBy: sentBy(arrival, login) })
+}
+
+/** Resolves after the commit. */
+async function holdSubmission(
+  platform: Platform,
+  held: Omit<NewHeld, 'source' | 'requestedBy'>,
+): Promise<AcceptResult> {
+  const requestedBy = `mailbox:${held.owner.mailboxId}`
+  try {
+    const approvalId = await transaction(platform.db, (tx) =>
+      holdMessage(platform, tx, { ...held, source: 'submission', requestedBy }),
+    )
+    return { kind: 'held', approvalId, sizeBytes: held.body.sizeBytes }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const isFull = error.code === 'sending_limit_reached'
+    return refusal(isFull ? 452 : 450, isFull ? '4.5.3' : '4.2.1', error.detail)
+  }
 }
 
 /** Of the local recipients, in their order, and then of the domains whose addresses forward. */

@@ -22,6 +22,9 @@ export type SpooledMessage = AsyncDisposable & {
   read(start?: number, end?: number): AsyncIterable<Buffer>
 }
 
+/** A recipient by the address that the sender gave, before it is followed. */
+export type AskedRecipient = Pick<OutboundRecipient, 'address' | 'notify' | 'orcpt'>
+
 export type Arrival = {
   /** Names the reception in the log, the trace and the reply. */
   id: string
@@ -44,6 +47,8 @@ export type Arrival = {
   notBefore: Date | null
   /** Who sends, when it is a login of ours. */
   login: MailboxOwner | null
+  /** The recipients as they were asked for, where a forward of ours is one; left out where nothing needs to know. */
+  asked?: readonly AskedRecipient[]
   /** Each mailbox once. */
   local: readonly LocalRecipient[]
   remote: readonly OutboundRecipient[]

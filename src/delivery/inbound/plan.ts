@@ -47,10 +47,10 @@ export function planDelivery(arrival: Arrival, { body, decisions, localBytes, ow
 
 /** Whose contacts the recipients of a submission become. */
 export function sentBy(
-  { local, remote }: Arrival,
+  { local, remote, asked = [] }: Arrival,
   { mailboxId }: MailboxOwner,
 ): NonNullable<Delivery['sentBy']> {
-  return { mailboxId, recipients: [...local, ...remote].map(({ address }) => address) }
+  return { mailboxId, recipients: [...local, ...remote, ...asked].map(({ address }) => address) }
 }
 
 /** What leaves of a message that a mailbox sends; nothing when it is for mailboxes here alone. */

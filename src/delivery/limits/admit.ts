@@ -9,7 +9,8 @@ import type { Platform } from '../../platform/platform.ts'
 import { findSuppression } from '../bounces/suppressions.ts'
 import { deliveryPolicyOf } from '../policies.ts'
 import type { ArrivalRefusal } from '../refusal.ts'
-import { limitRefusal, limitsOf, pauseRefusal, suppressionRefusal } from './limits.ts'
+import { type LimitScope, limitRefusal, limitsOf, pauseRefusal, suppressionRefusal } from './limits.ts'
+import { recipientScopeId } from './recipient-scope.ts'
 import { isNewRecipient } from './sent-recipients.ts'
 import { countedBy, domainsOf, memoryOf, rememberedUsages, type Usage } from './usage.ts'
 import { fitsAt, slidingCount } from './windows.ts'
@@ -31,12 +32,17 @@ export async function admitRecipient(
   const suppression = await findSuppression(platform.db, workspaceId, address)
   if (suppression !== null) return suppressionRefusal(suppression)
   const isNew = policy.mailbox_new_per_day !== null && (await isNewRecipient(platform.db, mailboxId, address))
-  const [mailbox, domain, workspace] = await rememberedUsages(platform, [mailboxId, domainId, workspaceId])
-  if (!mailbox || !domain || !workspace) throw new Error('usages are missing')
+  // Nobody's counter is asked for where there is no limit for one recipient.
+  const recipientId =
+    policy.mailbox_recipient_per_day === null ? mailboxId : recipientScopeId(mailboxId, address)
+  const ids = [mailboxId, domainId, workspaceId, recipientId]
+  const [mailbox, domain, workspace, recipient] = await rememberedUsages(platform, ids)
+  if (!mailbox || !domain || !workspace || !recipient) throw new Error('usages are missing')
   const scopes = {
     mailbox: { id: mailboxId, usage: mailbox },
     domain: { id: domainId, usage: domain },
     workspace: { id: workspaceId, usage: workspace },
+    recipient: { id: recipientId, usage: recipient },
   }
   // From here on nothing is waited for: two that ask at the same moment do not both get the last place.
   const refusal =
@@ -44,12 +50,12 @@ export async function admitRecipient(
     overLimit(platform, scopes, limitsOf(policy, mailbox.firstSentAt, platform.clock.now()), isNew)
   if (refusal === null) {
     const { reservations } = memoryOf(platform)
-    for (const { id } of Object.values(scopes)) reservations.add(id, isNew)
+    for (const id of new Set(ids)) reservations.add(id, isNew)
   }
   return refusal
 }
 
-type Scopes = Record<'mailbox' | 'domain' | 'workspace', { id: string; usage: Usage }>
+type Scopes = Record<LimitScope, { id: string; usage: Usage }>
 
 function pausedBy(scopes: Scopes): ArrivalRefusal | null {
   for (const scope of ['mailbox', 'domain', 'workspace'] as const) {

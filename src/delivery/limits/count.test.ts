@@ -6,6 +6,7 @@ import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../te
 import { addresses, setDeliveryPolicy, submit } from '../../testing/test-sending.ts'
 import { type CommitLane, type DeliveryResult, startCommitLane } from '../commit-lane.ts'
 import type { DeliveryPolicySettings } from '../policies.ts'
+import { admitRecipient } from './admit.ts'
 import { deleteOldCounters, forgetPurgedSenders } from './clean-up.ts'
 import { forgetSentRecipients } from './sent-recipients.ts'
 import { readUsage } from './usage.ts'
@@ -57,6 +58,31 @@ test('a message that does not fit leaves its place to a smaller one of the same 
   )
   assert.equal(kinds(results), 'stored 452 stored 452')
   assert.equal(await queued(box.mailboxId), 5)
+})
+
+test('the same recipient gets so many messages of a mailbox in a day, others have their own', async () => {
+  const box = await sender({ mailbox_recipient_per_day: 2 })
+  const [first = '', second = ''] = addresses(2)
+  const results = await Promise.all(
+    [[first], [first, second], [first], [second], [second]].map((to) =>
+      submit(t.platform, laneOf(0), box.owner, to),
+    ),
+  )
+  assert.equal(kinds(results), 'stored stored 452 stored 452')
+  assert.equal(await queued(box.mailboxId), 4)
+  const refused = results.flatMap((one) => (one.kind === 'refused' ? one.text : []))
+  for (const text of refused) {
+    assert.match(
+      text,
+      /^The mailbox may send 2 messages to the same recipient in a day; come again at \d{4}-/,
+    )
+  }
+  const other = await sender({ mailbox_recipient_per_day: 2 })
+  assert.equal((await submit(t.platform, laneOf(0), other.owner, [first])).kind, 'stored')
+  const admitted = await admitRecipient(t.platform, box.owner, first)
+  assert.deepEqual([admitted?.code, admitted?.enhanced], [452, '4.7.1'])
+  assert.equal(await admitRecipient(t.platform, other.owner, first), null)
+  assert.match((await admitRecipient(t.platform, other.owner, first))?.text ?? '', /same recipient/)
 })
 
 test('the limits of a domain and a workspace count all their mailboxes', async () => {

@@ -10,8 +10,9 @@ import type { MailboxOwner } from '../../messages/owner.ts'
 import { afterCommit, type Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { OutboundKind } from '../outbound/tables.ts'
-import { deliveryPolicyOf } from '../policies.ts'
+import { type DeliveryPolicy, deliveryPolicyOf } from '../policies.ts'
 import { type Limit, limitRefusal, limitsOf, pauseRefusal } from './limits.ts'
+import { recipientScopeId } from './recipient-scope.ts'
 import { SendingRefused } from './refused.ts'
 import { addressHash, sentRecipientRefreshDays } from './sent-recipients.ts'
 import {
@@ -47,8 +48,9 @@ export async function countQueued(
   if (submissions.length === 0) return
   const senders = await sendersOf(platform, tx, submissions)
   const now = platform.clock.now()
-  const { usages, added } = await addToCounters(tx, senders, submissions, now)
-  const judged = await judge(platform, tx, senders, submissions, { usages, added, now })
+  const policies = await policiesOf(platform, tx, senders)
+  const { usages, added } = await addToCounters(tx, senders, submissions, policies, now)
+  const judged = judge(senders, submissions, { usages, added, policies, now })
   const memory = memoryOf(platform)
   if (judged.refused.size > 0) {
     // What was admitted at RCPT for these is over; the others come again.
@@ -78,6 +80,21 @@ async function sendersOf(
   )
 }
 
+/** From memory, nearly always. */
+async function policiesOf(
+  platform: Platform,
+  tx: Tx,
+  senders: ReadonlyMap<string, Sender>,
+): Promise<Policies> {
+  const policies = new Map<string, DeliveryPolicy>()
+  for (const [mailboxId, sender] of senders)
+    policies.set(mailboxId, await deliveryPolicyOf(platform, sender, tx))
+  return policies
+}
+
+/** By mailbox. */
+type Policies = ReadonlyMap<string, DeliveryPolicy>
+
 type Counted = {
   /** By scope, with what was added. */
   usages: Map<string, Usage>
@@ -89,6 +106,7 @@ async function addToCounters(
   tx: Tx,
   senders: ReadonlyMap<string, Sender & { organizationId: string }>,
   submissions: readonly Submission[],
+  policies: Policies,
   now: Date,
 ): Promise<Counted> {
   const sent = submissions.flatMap(({ message }) =>
@@ -105,13 +123,18 @@ async function addToCounters(
     organization_id: organizationId,
     recipients: counts.get(mailboxId)?.length ?? 0,
   }))
-  const { rows } = await statement(from, sent, now).execute(tx)
+  const each = new Map<string, number>()
+  for (const { message } of submissions) {
+    for (const id of recipientIdsOf(message, policies)) each.set(id, (each.get(id) ?? 0) + 1)
+  }
+  const limited = [...each].map(([scope_id, recipients]) => ({ scope_id, recipients }))
+  const { rows } = await statement(from, sent, limited, now).execute(tx)
   const added = new Set(rows.flatMap((row) => (row.added ?? []).map((hash) => `${row.scope_id} ${hash}`)))
   return { usages: new Map(rows.map((row) => [row.scope_id, toUsage(row, now)])), added }
 }
 
 /** One statement, so that the rows are locked as late and as shortly as can be. */
-function statement(from: readonly object[], sent: readonly object[], now: Date) {
+function statement(from: readonly object[], sent: readonly object[], limited: readonly object[], now: Date) {
   const { hour, hourBefore, day, dayBefore } = windowStarts(now)
   const refreshBefore = new Date(now.getTime() - sentRecipientRefreshDays * 86_400_000)
   return sql<UsageRow & { added: string[] | null }>`/* prepared count_queued */
@@ -138,6 +161,9 @@ function statement(from: readonly object[], sent: readonly object[], now: Date) 
       from senders left join fresh using (mailbox_id)
         cross join lateral (values (mailbox_id), (domain_id), (workspace_id)) as scope (scope_id)
       group by scope_id
+      union all
+      select scope_id, recipients, 0
+      from json_to_recordset(${JSON.stringify(limited)}::json) as e (scope_id uuid, recipients bigint)
     ), counted as (
       insert into sending_counters (scope_id, span, window_start, recipients, new_recipients)
       select scope_id, span, window_start, recipients, new_recipients
@@ -173,13 +199,11 @@ function statement(from: readonly object[], sent: readonly object[], now: Date) 
 type Tally = { recipients: number; newRecipients: number }
 
 /** Goes through the entries in order: each takes its place, or is refused and leaves it to the next. */
-async function judge(
-  platform: Platform,
-  tx: Tx,
+function judge(
   senders: ReadonlyMap<string, Sender>,
   submissions: readonly Submission[],
-  { usages, added, now }: Counted & { now: Date },
-): Promise<{ refused: SendingRefused['refused']; counted: Map<string, Tally>; given: Map<string, Tally> }> {
+  { usages, added, policies, now }: Counted & { policies: Policies; now: Date },
+): { refused: SendingRefused['refused']; counted: Map<string, Tally>; given: Map<string, Tally> } {
   const refused = new Map<number, ReturnType<typeof limitRefusal>>()
   const counted = new Map<string, Tally>()
   /** Of those that are refused. */
@@ -188,26 +212,43 @@ async function judge(
   const total = new Map<string, Tally>()
   for (const [at, { message }] of submissions.entries()) {
     const sender = senders.get(message.owner.mailboxId)
-    if (sender) for (const id of Object.values(idsOf(sender))) addTo(total, id, needs[at])
+    if (!sender) continue
+    for (const id of Object.values(idsOf(sender))) addTo(total, id, needs[at])
+    for (const id of recipientIdsOf(message, policies)) addTo(total, id, oneMessage)
   }
   for (const [at, { message, index }] of submissions.entries()) {
     const sender = senders.get(message.owner.mailboxId)
     const need = needs[at]
-    if (!sender || !need) continue // purged in this moment: there is nobody to count for
+    const policy = policies.get(message.owner.mailboxId)
+    if (!sender || !need || !policy) continue // purged in this moment: there is nobody to count for
     const ids = idsOf(sender)
-    const policy = await deliveryPolicyOf(platform, sender, tx)
+    const recipientIds = recipientIdsOf(message, policies)
     const limits = limitsOf(policy, usages.get(sender.mailboxId)?.firstSentAt ?? null, now)
+    const placeAt = (limit: Limit, id: string, more: Tally): Place | undefined => {
+      const usage = usages.get(id)
+      return usage && placeOf(limit, usage, total.get(id), counted.get(id), more, now)
+    }
     const refusal =
       pausedBy(ids, usages) ??
-      firstPassed(limits, (limit) => {
-        const id = ids[limit.scope]
-        const usage = usages.get(id)
-        return usage && placeOf(limit, usage, total.get(id), counted.get(id), need, now)
-      })
+      firstPassed(limits, (limit) =>
+        limit.scope === 'recipient'
+          ? recipientIds.map((id) => placeAt(limit, id, oneMessage)).find((place) => place?.isTaken)
+          : placeAt(limit, ids[limit.scope], need),
+      )
     if (refusal !== null) refused.set(index, refusal)
-    for (const id of Object.values(ids)) addTo(refusal === null ? counted : given, id, need)
+    const tallies = refusal === null ? counted : given
+    for (const id of Object.values(ids)) addTo(tallies, id, need)
+    for (const id of recipientIds) addTo(tallies, id, oneMessage)
   }
   return { refused, counted, given }
+}
+
+const oneMessage: Tally = { recipients: 1, newRecipients: 0 }
+
+/** The counters of the recipients of a message, where its sender has a limit for each. */
+function recipientIdsOf({ owner, recipients }: CountedEntry['message'], policies: Policies): string[] {
+  const max = policies.get(owner.mailboxId)?.mailbox_recipient_per_day ?? null
+  return max === null ? [] : recipients.map(({ address }) => recipientScopeId(owner.mailboxId, address))
 }
 
 function idsOf({ mailboxId, domainId, workspaceId }: Sender) {

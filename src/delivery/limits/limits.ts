@@ -9,15 +9,19 @@ export type LimitName =
   | 'mailbox_per_hour'
   | 'mailbox_per_day'
   | 'mailbox_new_per_day'
+  | 'mailbox_recipient_per_day'
   | 'ramp_up'
   | 'domain_per_hour'
   | 'domain_per_day'
   | 'workspace_per_hour'
   | 'workspace_per_day'
 
+/** Whose counter: `recipient` is one mailbox's for one address. */
+export type LimitScope = SendingScope | 'recipient'
+
 export type Limit = {
   name: LimitName
-  scope: SendingScope
+  scope: LimitScope
   span: Span
   counts: 'recipients' | 'new_recipients'
   max: number
@@ -27,6 +31,7 @@ const table = [
   { name: 'mailbox_per_hour', scope: 'mailbox', span: 'hour', counts: 'recipients' },
   { name: 'mailbox_per_day', scope: 'mailbox', span: 'day', counts: 'recipients' },
   { name: 'mailbox_new_per_day', scope: 'mailbox', span: 'day', counts: 'new_recipients' },
+  { name: 'mailbox_recipient_per_day', scope: 'recipient', span: 'day', counts: 'recipients' },
   { name: 'domain_per_hour', scope: 'domain', span: 'hour', counts: 'recipients' },
   { name: 'domain_per_day', scope: 'domain', span: 'day', counts: 'recipients' },
   { name: 'workspace_per_hour', scope: 'workspace', span: 'hour', counts: 'recipients' },
@@ -72,6 +77,7 @@ const subjects = {
   mailbox_per_hour: 'The mailbox may send to MAX in an hour',
   mailbox_per_day: 'The mailbox may send to MAX in a day',
   mailbox_new_per_day: 'The mailbox may write to MAX that are new to it in a day',
+  mailbox_recipient_per_day: 'The mailbox may send MAX to the same recipient in a day',
   ramp_up: 'The mailbox is new and may send to MAX in a day for now',
   domain_per_hour: 'The domain may send to MAX in an hour',
   domain_per_day: 'The domain may send to MAX in a day',
@@ -81,10 +87,8 @@ const subjects = {
 
 /** @param freeAt when it would be taken; null is not under this limit. */
 export function limitRefusal(limit: Limit, freeAt: Date | null): ArrivalRefusal {
-  const what = subjects[limit.name].replace(
-    'MAX',
-    limit.max === 1 ? '1 recipient' : `${limit.max} recipients`,
-  )
+  const unit = limit.scope === 'recipient' ? 'message' : 'recipient'
+  const what = subjects[limit.name].replace('MAX', `${limit.max} ${unit}${limit.max === 1 ? '' : 's'}`)
   const when =
     freeAt === null ? 'this is more' : `come again at ${freeAt.toISOString().replace(/\.\d+Z$/, 'Z')}`
   return { kind: 'refused', code: 452, enhanced: '4.7.1', text: `${what}; ${when}` }

@@ -2,10 +2,12 @@
 import { sql } from 'kysely'
 import MimeNode from 'nodemailer/lib/mime-node'
 import { isServed } from '../../mailboxes/lifecycle.ts'
-import type { Tx } from '../../platform/database.ts'
+import type { MailboxOwner } from '../../messages/owner.ts'
+import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { goByThemselves, type SendingMode } from '../approvals/sending-mode.ts'
 import { sendGenerated } from '../outbound/generated.ts'
 import { ownsSender } from '../senders.ts'
 import type { AutoreplyRequest } from './autoreply.ts'
@@ -32,6 +34,8 @@ export async function sendAutoreply(platform: Platform, request: AutoreplyReques
     workspaceId: request.workspace_id,
     mailboxId: request.mailbox_id,
   }
+  const { mode, allowed } = await goByThemselves(platform, owner, [request.to])
+  if (!allowed.has(request.to)) return await tellWithheld(platform, owner, request.to, mode)
   // A filter may name another of the mailbox's addresses, and no others.
   const mayUse = request.from !== null && (await ownsSender(platform, owner, request.from))
   const from = mayUse && request.from !== null ? request.from : mailbox.address
@@ -58,6 +62,19 @@ export async function sendAutoreply(platform: Platform, request: AutoreplyReques
   } catch (error) {
     if (!(error instanceof AlreadyAnswered)) throw error
   }
+}
+
+/** Not noted as answered: should the mode change, the next message is. */
+async function tellWithheld(
+  platform: Platform,
+  owner: MailboxOwner,
+  to: string,
+  mode: SendingMode,
+): Promise<void> {
+  const data = { mailbox_id: owner.mailboxId, to, sending_mode: mode }
+  await transaction(platform.db, (tx) =>
+    appendEvents(platform, tx, [{ type: 'autoreply.withheld', ...owner, data }]),
+  )
 }
 
 async function buildAutoreply(

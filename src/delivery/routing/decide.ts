@@ -1,5 +1,6 @@
 /** What becomes of an accepted message for one local recipient: lists, filters, forwarding, autoreply. */
 import type { Platform } from '../../platform/platform.ts'
+import { goByThemselves } from '../approvals/sending-mode.ts'
 import type { RecipientDecision } from '../inbound/arrival.ts'
 import { type LocalRecipient, type Recipient, resolverOf } from '../recipients.ts'
 import { sortBySenderLists } from '../spam/sender-lists.ts'
@@ -82,7 +83,14 @@ async function forwardTo(
 ): Promise<Forwarded> {
   const decisions: RecipientDecision[] = []
   const targets: ForwardTarget[] = []
+  const { allowed } = await goByThemselves(platform, forwarder.owner, addresses)
   for (const address of addresses) {
+    if (!allowed.has(address)) {
+      targets.push(
+        failed(forwarder, address, 'The sending mode of the mailbox keeps it from going by itself.'),
+      )
+      continue
+    }
     const recipient = await resolverOf(platform).resolve(address, input.arrival.message.sizeBytes)
     const { local, elsewhere } = endsOf(forwarder, address, recipient)
     targets.push(...elsewhere)

@@ -19,15 +19,12 @@ import type { Db, Tx } from '../../platform/database.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Delivery, type Placement, writeDeliveries } from '../commit-lane.ts'
+import { holdMessage, type NewHeld } from '../approvals/hold.ts'
+import { askedOf, judgeSending, sendingNotAllowed } from '../approvals/sending-mode.ts'
+import { type Delivery, type Placement, writeDelivery } from '../commit-lane.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
-import { admitRecipient } from '../limits/admit.ts'
-import type { OutboundRecipient } from '../outbound/queue.ts'
-import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
-import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
-import { sandboxRefusal } from '../senders.ts'
 import { receivedField } from '../trace.ts'
 import {
   composeMessage,
@@ -36,21 +33,31 @@ import {
   type NewMessageParts,
   type Person,
 } from './compose.ts'
+import {
+  admitRecipients,
+  type NamedRecipient,
+  type Recipients,
+  resolveRecipients,
+} from './judge-recipients.ts'
 
 export type Submission = NewMessageParts & {
   /** Not before then; null is at once. */
   sendAt: Date | null
 }
 
-export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' }
+export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' | 'held' }
 
-export type Submitted = {
-  /** The copy in Sent. */
-  sent: StoredMessage
-  /** Message-ID without angle brackets. */
-  messageId: string
-  recipients: SubmittedRecipient[]
-}
+export type Submitted =
+  | {
+      status: 'accepted'
+      /** The copy in Sent. */
+      sent: StoredMessage
+      /** Message-ID without angle brackets. */
+      messageId: string
+      recipients: SubmittedRecipient[]
+    }
+  /** By the sending mode of the mailbox: nothing of it is sent, nor in Sent, until somebody else approves it. */
+  | { status: 'pending_approval'; approvalId: string; messageId: string; recipients: SubmittedRecipient[] }
 
 export const submissionLimits = {
   recipientsMax: 1000,
@@ -61,19 +68,17 @@ export const submissionLimits = {
   scheduleDaysMax: 30,
 } as const
 
-/** A message that can be sent: its recipients are judged, its bytes are made. */
-export type PreparedSubmission = {
-  mailbox: Mailbox
-  delivery: Delivery
-  messageId: string
-  recipients: Recipients
-}
+/** A message that can be sent, or must wait: its recipients are judged, its bytes are made. */
+export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
+  | { kind: 'send'; delivery: Delivery; recipients: Recipients }
+  | { kind: 'hold'; held: NewHeld }
+)
 
 /**
  * Judges and composes, before the transaction: what is asked here asks the database on its own.
  * @param ref the mailbox's id or address.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limit_reached, invalid_request,
- *   payload_too_large, forbidden.
+ *   sending_not_allowed, payload_too_large, forbidden.
  */
 export async function prepareSubmission(
   platform: Platform,
@@ -85,14 +90,23 @@ export async function prepareSubmission(
   const mailbox = await getMailbox(platform, scope, ref)
   await requireServed(platform.db, mailbox)
   requireSound(platform, submission)
-  const recipients = await judgeRecipients(platform, mailbox, submission)
+  const recipients = await resolveRecipients(platform, mailbox, namedIn(submission))
+  const verdict = await judgeSending(platform, subject(mailbox), recipients)
+  if (verdict.kind === 'refuse') throw sendingNotAllowed()
+  // What waits is counted when it goes.
+  if (verdict.kind === 'send') await admitRecipients(platform, mailbox, recipients)
   const from = { address: mailbox.address, name: mailbox.display_name }
   const { raw, messageId } = await composeMessage(from, platform.clock.now(), submission)
   const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
   if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
   const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
+  if (verdict.kind === 'hold') {
+    const body = await stageRaw(platform, whole)
+    const held = { source: 'api', requestedBy: scope.actor, verdict, arrival, body, skipBytes: 0 } as const
+    return { kind: 'hold', mailbox, messageId, held: { owner: subject(mailbox), ...held } }
+  }
   const decisions = await decideForOwn(platform, arrival)
-  const body = await stage(platform, whole)
+  const body = await stageRaw(platform, whole)
   const sender = {
     owner: subject(mailbox),
     kind: 'submission',
@@ -103,28 +117,31 @@ export async function prepareSubmission(
     ...planDelivery(arrival, { body, decisions, localBytes: 0, own }),
     sentBy: sentBy(arrival, subject(mailbox)),
   }
-  return { mailbox, delivery, messageId, recipients }
+  return { kind: 'send', mailbox, delivery, messageId, recipients }
 }
 
 /**
  * Writes what was prepared.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused,
+ *   recipient_refused.
  */
 export async function submitPrepared(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { mailbox, delivery, messageId, recipients }: PreparedSubmission,
+  prepared: PreparedSubmission,
 ): Promise<Submitted> {
+  const { mailbox, messageId } = prepared
   await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
-  const owner = subject(mailbox)
-  await requireRoom(platform, tx, owner, { bytes: delivery.body.sizeBytes, messages: 1 })
-  const copy = await sentPlacement(tx, owner)
-  const placements = [copy, ...delivery.placements.filter(({ folderId }) => folderId !== copy.folderId)]
-  const [stored] = await writeDeliveries(platform, tx, [{ ...delivery, placements }])
-  const sent = stored?.[0]
-  if (sent === undefined) throw new Error('a message that was sent has no copy')
+  if (prepared.kind === 'hold') {
+    const approvalId = await holdMessage(platform, tx, prepared.held)
+    const recipients = askedOf(prepared.held.arrival).map((address) => ({ address, status: 'held' as const }))
+    return { status: 'pending_approval', approvalId, messageId, recipients }
+  }
+  const { delivery, recipients } = prepared
+  const sent = await writeSent(platform, tx, mailbox, delivery)
   return {
+    status: 'accepted',
     sent,
     messageId,
     recipients: [
@@ -135,7 +152,28 @@ export async function submitPrepared(
   }
 }
 
-async function requireServed(db: Db, { id, address, state, service }: Mailbox): Promise<void> {
+/**
+ * Writes what a mailbox sends, with a copy in Sent, in the transaction that holds its lock.
+ * @returns that copy.
+ * @throws Refusal quota_exceeded, sending_limit_reached, sending_paused, recipient_refused.
+ */
+export async function writeSent(
+  platform: Platform,
+  tx: Tx,
+  mailbox: Mailbox,
+  delivery: Delivery,
+): Promise<StoredMessage> {
+  const owner = subject(mailbox)
+  await requireRoom(platform, tx, owner, { bytes: delivery.body.sizeBytes, messages: 1 })
+  const copy = await sentPlacement(tx, owner)
+  const placements = [copy, ...delivery.placements.filter(({ folderId }) => folderId !== copy.folderId)]
+  const [sent] = await writeDelivery(platform, tx, { ...delivery, placements })
+  if (sent === undefined) throw new Error('a message that was sent has no copy')
+  return sent
+}
+
+/** @throws Refusal mailbox_state_conflict unless the mailbox and its domain are in states that send. */
+export async function requireServed(db: Db, { id, address, state, service }: Mailbox): Promise<void> {
   if (!isServed(state) || service !== 'local') {
     throw new Refusal('mailbox_state_conflict', `${address} is ${state} and cannot send.`)
   }
@@ -163,81 +201,6 @@ function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Subm
   }
 }
 
-type Recipients = { local: LocalRecipient[]; remote: OutboundRecipient[]; forwards: ForwardTarget[] }
-
-/** Each once. @throws Refusal that names every recipient that cannot be written to. */
-async function judgeRecipients(
-  platform: Platform,
-  mailbox: Mailbox,
-  { to, cc, bcc }: Submission,
-): Promise<Recipients> {
-  const local = new Map<string, LocalRecipient>()
-  const remote = new Map<string, OutboundRecipient>()
-  const forwards = new Map<string, ForwardTarget>()
-  const problems: FieldProblem[] = []
-  let isTemporary = true
-  for (const [list, people] of Object.entries({ to, cc, bcc })) {
-    for (const [index, { address }] of people.entries()) {
-      const judged = await judge(platform, mailbox, address)
-      if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
-      else if (judged.kind === 'remote') remote.set(judged.address, judged)
-      else if (judged.kind === 'forward') {
-        for (const one of judged.local) local.set(one.owner.mailboxId, one)
-        for (const target of judged.targets) forwards.set(target.address, target)
-      } else {
-        problems.push({ pointer: `/${list}/${index}`, detail: judged.detail })
-        isTemporary &&= judged.isTemporary
-      }
-    }
-  }
-  const [first] = problems
-  if (first !== undefined) {
-    throw new Refusal(isTemporary ? 'sending_limit_reached' : 'recipient_refused', first.detail, {
-      fields: problems,
-    })
-  }
-  return { local: [...local.values()], remote: [...remote.values()], forwards: [...forwards.values()] }
-}
-
-type Judged =
-  | LocalRecipient
-  | ForwardRecipient
-  | ({ kind: 'remote' } & OutboundRecipient)
-  | { kind: 'refused'; detail: string; isTemporary: boolean }
-
-async function judge(platform: Platform, mailbox: Mailbox, text: string): Promise<Judged> {
-  const address = parseAddress(text)
-  const refused = (detail: string, isTemporary = false): Judged => ({ kind: 'refused', detail, isTemporary })
-  if (!address.ok) return refused(`"${text}" ${address.problem}.`)
-  const recipient = await resolveRecipient(platform, address.value.address)
-  switch (recipient.kind) {
-    case 'local':
-      return recipient
-    case 'forward':
-      return recipient.bouncesOnly ? refused('The address takes reports of failed delivery only.') : recipient
-    case 'remote': {
-      const refusal =
-        sandboxRefusal(mailbox.address) ??
-        (await admitRecipient(platform, subject(mailbox), recipient.address))
-      if (refusal !== null) return refused(refusal.text, refusal.code < 500)
-      return { ...recipient, notify: null, orcpt: null }
-    }
-    case 'invalid':
-      return refused(`"${text}" ${recipient.problem}.`)
-    case 'report':
-      return refused(`${address.value.address} takes reports of other mail servers only.`)
-    case 'unknown':
-      return refused(`There is no ${address.value.address} here.`)
-    case 'unavailable':
-      return refused(`${address.value.address} takes no mail now.`)
-    case 'disabled':
-      return refused(`${address.value.address} takes no mail.`)
-    case 'full':
-    case 'too-large':
-      return refused(`${address.value.address} has no room for it.`)
-  }
-}
-
 function trace(platform: Platform): string {
   return receivedField({
     helo: platform.config.hostname,
@@ -248,6 +211,13 @@ function trace(platform: Platform): string {
     recipient: null,
     at: platform.clock.now(),
   })
+}
+
+/** Every address with where it stands. */
+function namedIn({ to, cc, bcc }: Submission): NamedRecipient[] {
+  return Object.entries({ to, cc, bcc }).flatMap(([list, people]) =>
+    people.map(({ address }, index) => ({ text: address, pointer: `/${list}/${index}` })),
+  )
 }
 
 /** The message as if a login of the mailbox had submitted it: what decides about recipients asks for that. */
@@ -280,7 +250,7 @@ function arrivalOf(
   }
 }
 
-async function stage(platform: Platform, raw: Buffer): Promise<StagedBody> {
+export async function stageRaw(platform: Platform, raw: Buffer): Promise<StagedBody> {
   const writer = createBodyWriter(platform)
   await writer.write(raw)
   return await writer.finish()

@@ -19,6 +19,7 @@ export type Reception = Pick<
   | 'requireTls'
   | 'notBefore'
   | 'login'
+  | 'asked'
   | 'local'
   | 'remote'
   | 'forwards'
@@ -81,7 +82,8 @@ function answerTo(platform: Platform, arrival: Arrival, result: AcceptResult): R
     remote: remote.length,
     sizeBytes: result.sizeBytes,
   })
-  return { ok: true, text: `2.6.0 Accepted as ${id}` }
+  const text = result.kind === 'held' ? `Held for approval as ${result.approvalId}` : `Accepted as ${id}`
+  return { ok: true, text: `2.6.0 ${text}` }
 }
 
 /** RFC 3848, and RFC 6531 §4.3 for a message that came with SMTPUTF8. */

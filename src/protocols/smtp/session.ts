@@ -6,7 +6,8 @@ import type {
   SMTPServerAuthenticationResponse,
   SMTPServerSession,
 } from 'smtp-server'
-import type { Arrival } from '../../delivery/inbound/arrival.ts'
+import { holdsAll, refusedByMode } from '../../delivery/approvals/sending-mode.ts'
+import type { Arrival, AskedRecipient } from '../../delivery/inbound/arrival.ts'
 import { admitRecipient } from '../../delivery/limits/admit.ts'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
 import type {
@@ -166,12 +167,14 @@ async function denialOf(
   recipient: Acceptable,
 ): Promise<SmtpFault | null> {
   if (login === null) return null
+  const mode = await refusedByMode(platform, login, recipient)
+  if (mode !== null) return refusalFault(mode)
   if (recipient.kind !== 'remote') return extras.notBefore === null ? null : replies.heldForLocal()
   // One that the transaction has already is not counted again.
   if ([...recipients.values()].some(({ address }) => address === recipient.address)) return null
   const refusal =
     sandboxRefusal(reversePathOf(session) || login.address) ??
-    (await admitRecipient(platform, login, recipient.address))
+    ((await holdsAll(platform, login)) ? null : await admitRecipient(platform, login, recipient.address))
   return refusal === null ? null : refusalFault(refusal)
 }
 
@@ -210,13 +213,15 @@ function faultOf(recipient: Recipient, role: SmtpRole, mailFrom: string): SmtpFa
 export function recipientsOf(
   conversation: Conversation,
   session: SMTPServerSession,
-): Required<Pick<Arrival, 'local' | 'remote' | 'forwards' | 'reports'>> {
+): Required<Pick<Arrival, 'asked' | 'local' | 'remote' | 'forwards' | 'reports'>> {
+  const asked = new Map<string, AskedRecipient>()
   const local = new Map<string, LocalRecipient>()
   const remote = new Map<string, OutboundRecipient>()
   const forwards = new Map<string, ForwardTarget>()
   const reports = new Map<string, ReportRecipient>()
   for (const named of session.envelope.rcptTo) {
     const recipient = conversation.recipients.get(named.address)
+    if (recipient) asked.set(recipient.address, { address: recipient.address, ...noticesOf(named) })
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
     else if (recipient?.kind === 'forward') {
       for (const one of recipient.local)
@@ -229,6 +234,7 @@ export function recipientsOf(
     }
   }
   return {
+    asked: [...asked.values()],
     local: [...local.values()],
     remote: [...remote.values()],
     forwards: [...forwards.values()],

@@ -1,0 +1,62 @@
+/** A held message as it would go: who it is from and for, its texts, its attachments. */
+
+import { parseAddress } from '../../mailboxes/address.ts'
+import { type Attachment, attachmentsOf, readContent } from '../../messages/content/read-content.ts'
+import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
+import type { Envelope, EnvelopeAddress } from '../../messages/mime/envelope.ts'
+import type { MimePart } from '../../messages/mime/structure.ts'
+import type { Db } from '../../platform/database.ts'
+import type { Person } from '../submission/compose.ts'
+
+export type HeldContent = {
+  from: Person[]
+  to: Person[]
+  cc: Person[]
+  /** Recipients that no field names. */
+  bcc: Person[]
+  subject: string
+  text: string | null
+  html: string | null
+  isTruncated: boolean
+  attachments: Attachment[]
+  envelope: Envelope
+  structure: MimePart
+}
+
+/** @param recipients of the envelope. @returns null when the body is gone. */
+export async function readHeld(
+  db: Db,
+  bodyId: string,
+  recipients: readonly string[],
+): Promise<HeldContent | null> {
+  const row = await db
+    .selectFrom('bodies')
+    .select(['envelope', 'structure'])
+    .where('id', '=', bodyId)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  const { envelope, structure } = row
+  const [to, cc] = [peopleOf(envelope.to), peopleOf(envelope.cc)]
+  const named = new Set([...to, ...cc].map(({ address }) => address))
+  return {
+    from: peopleOf(envelope.from),
+    to,
+    cc,
+    bcc: recipients.filter((address) => !named.has(address)).map((address) => ({ address, name: null })),
+    subject: decodeHeaderText(envelope.subject ?? ''),
+    ...(await readContent(db, bodyId, structure)),
+    attachments: attachmentsOf(structure),
+    envelope,
+    structure,
+  }
+}
+
+/** In canonical form; what is no address is left out. */
+function peopleOf(list: readonly EnvelopeAddress[]): Person[] {
+  return list.flatMap(({ name, mailbox, host }) => {
+    const parsed = mailbox === null || host === null ? null : parseAddress(`${mailbox}@${host}`)
+    if (parsed === null || !parsed.ok) return []
+    const decoded = name === null ? '' : decodeHeaderText(name).trim()
+    return [{ address: parsed.value.address, name: decoded === '' ? null : decoded }]
+  })
+}
