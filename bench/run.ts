@@ -11,6 +11,7 @@ import { inbound } from './inbound.ts'
 import { large } from './large.ts'
 import { mailboxes } from './mailboxes.ts'
 import { memory } from './memory.ts'
+import { messages } from './messages.ts'
 import { outbound, queue } from './outbound.ts'
 import { pages } from './pages.ts'
 import { provision } from './provision.ts'
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   pages,
   large,
   search,
+  messages,
   outbound,
   queue,
   dns,

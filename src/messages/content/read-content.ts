@@ -78,7 +78,7 @@ export function hasAttachments(structure: MimePart): boolean {
   return attachmentsOf(structure).some(
     ({ disposition, filename, contentType, part }) =>
       disposition === 'attachment' &&
-      (filename !== null || part.disposition?.type === 'attachment') &&
+      (filename !== null || isAttachment(part.disposition)) &&
       !signatureTypes.includes(contentType),
   )
 }
