@@ -42,6 +42,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/domains?search=demo',
       '/v1/suppressions',
       '/v1/outbound',
+      '/v1/approvals',
       '/v1/relays',
       '/v1/identities',
       '/v1/dns-hosts',

@@ -118,6 +118,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await elsewhere(api, secrets, named)
   await registered(api, named)
   await operated(api, secrets, named, called)
+  named('/v1/approvals/{approval}', await heldMessage(api))
   named('/v1/outbound/{outbound}', await queuedRecipient(api, mailboxId))
   const log = await made(api, 'GET', '/v1/audit-log?action=mailbox.')
   named('/v1/audit-log/{entry}', textAt(log, 'data', 0, 'id'))
@@ -266,6 +267,16 @@ async function record(api: TestApi): Promise<string> {
   await serveZone(api, 'demo.test')
   const body = { name: 'shop', type: 'A', value: '192.0.2.1' }
   return textAt(await made(api, 'POST', `${domain}/records`, body), 'id')
+}
+
+/** A message that waits for an approval. */
+async function heldMessage(api: TestApi): Promise<string> {
+  await made(api, 'PUT', `${mailbox}/delivery-policy`, { sending_mode: 'approve' })
+  await made(api, 'POST', '/v1/mailboxes', { address: 'held@demo.test' })
+  const body = { to: ['held@demo.test'], subject: 'first held', text: 'first held text' }
+  const sent = await made(api, 'POST', `${mailbox}/messages`, body)
+  await made(api, 'PUT', `${mailbox}/delivery-policy`, {})
+  return textAt(sent, 'approval_id')
 }
 
 /** A recipient in its queue. */

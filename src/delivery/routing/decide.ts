@@ -83,6 +83,7 @@ async function forwardTo(
 ): Promise<Forwarded> {
   const decisions: RecipientDecision[] = []
   const targets: ForwardTarget[] = []
+  let returns = false
   const { allowed } = await goByThemselves(platform, forwarder.owner, addresses)
   for (const address of addresses) {
     if (!allowed.has(address)) {
@@ -95,6 +96,7 @@ async function forwardTo(
     const { local, elsewhere } = endsOf(forwarder, address, recipient)
     targets.push(...elsewhere)
     for (const one of local) {
+      if (one.owner.mailboxId === forwarder.owner.mailboxId) returns = true
       if (reached.has(one.owner.mailboxId)) continue
       reached.add(one.owner.mailboxId)
       if (reached.size > input.arrival.local.length + reachedByForwardMax)
@@ -104,7 +106,8 @@ async function forwardTo(
   }
   const { forwards, events } = forwardMessages(platform, input.arrival, input.authentication, targets)
   const decision = mergeDecisions(...decisions, { ...nothing, forwards, events })
-  return { decision, hasFailed: events.length > 0 }
+  // What goes on to the mailbox itself stays in it.
+  return { decision, hasFailed: events.length > 0 || returns }
 }
 
 const whyNot = {
