@@ -53,6 +53,8 @@ import { deleteOldAudit, deleteOldEvents } from './platform/events.ts'
 import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
 import type { JobHandlers, JobSchedule } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
+import { cleanUpWebhooks, forgetDeliveries, settleQueue } from './webhooks/clean-up.ts'
+import { runReplay } from './webhooks/replay.ts'
 
 declare module './platform/jobs.ts' {
   interface JobTypes {
@@ -149,6 +151,10 @@ export const jobHandlers: JobHandlers = {
   'approvals.expire': (platform) => repeat(expireApprovals, platform),
   'approvals.clean_up': (platform) => repeat(deleteOldApprovals, platform),
   'outbound.expire': (platform) => repeat(expireOutbound, platform),
+  'webhooks.settle': (platform, payload) => settleQueue(platform, payload.webhook_id),
+  'webhooks.forget': (platform, payload) => forgetDeliveries(platform, payload.webhook_id),
+  'webhooks.replay': runReplay,
+  'webhooks.clean_up': (platform) => cleanUpWebhooks(platform),
   'platform.clean_up': async (platform) => {
     await deleteOldEvents(platform)
     await repeat(deleteOldAudit, platform)
@@ -195,5 +201,6 @@ export const jobSchedule: JobSchedule = {
   'approvals.expire': '*/5 * * * *',
   'approvals.clean_up': '27 * * * *',
   'outbound.expire': '47 * * * *',
+  'webhooks.clean_up': '27 * * * *',
   'platform.clean_up': '7 * * * *',
 }

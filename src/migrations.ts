@@ -28,6 +28,7 @@ import { messagesMigrations } from './messages/schema.ts'
 import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
 import { platformMigrations } from './platform/schema.ts'
+import { webhooksMigrations } from './webhooks/schema.ts'
 
 export const migrations = mergeMigrations(
   platformMigrations,
@@ -56,5 +57,6 @@ export const migrations = mergeMigrations(
   bouncesMigrations,
   spamMigrations,
   limitsMigrations,
+  webhooksMigrations,
   approvalsMigrations,
 )

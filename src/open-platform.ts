@@ -29,6 +29,7 @@ import type { Platform } from './platform/platform.ts'
 import { connectionStringOfRunning } from './platform/postgres-attach.ts'
 import { createVault, newMasterKey } from './platform/vault.ts'
 import { requireVaultKey } from './platform/vault-keys.ts'
+import { withWebhooks } from './webhooks/local-engine.ts'
 
 export type OpenPlatform = AsyncDisposable & {
   platform: Platform
@@ -107,7 +108,7 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
 }
 
 function allEngines(): Map<Service, MailboxEngine> {
-  const local = withDelivery(localEngine)
+  const local = withWebhooks(withDelivery(localEngine))
   const elsewhere = connectionServices.map((service) => [service, remoteEngine(service, local)] as const)
   return new Map<Service, MailboxEngine>([['local', local], ...elsewhere])
 }

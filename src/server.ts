@@ -32,6 +32,7 @@ import { startSmtpListener } from './protocols/smtp/listener.ts'
 import { answerFront } from './protocols/web-names/front.ts'
 import { startPlainListener } from './protocols/web-names/plain-listener.ts'
 import { startSecureListener } from './protocols/web-names/secure-listener.ts'
+import { startWebhooks } from './webhooks/start.ts'
 
 export type Server = AsyncDisposable & {
   platform: Platform
@@ -62,6 +63,8 @@ export async function startServer(config: Config): Promise<Server> {
     stack.defer(() => portCheck.stop())
     const outbound = await startOutbound(platform)
     stack.defer(() => outbound.stop())
+    const webhooks = await startWebhooks(platform)
+    stack.defer(() => webhooks.stop())
   }
   const uses = startLastUses(platform)
   stack.defer(() => uses.stop())

@@ -52,6 +52,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/audit-log?action=mailbox.',
       '/v1/batches',
       '/v1/mailbox-requests',
+      '/v1/webhooks',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

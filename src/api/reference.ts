@@ -32,6 +32,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'approvals', description: 'Messages that wait until somebody other than their sender lets them go' },
         { name: 'outbound', description: 'What leaves, and what became of it' },
+        { name: 'webhooks', description: 'Endpoints that are told of events' },
         {
           name: 'name servers',
           description: 'Secondaries of the platform’s own name server, and their keys',

@@ -90,6 +90,10 @@ import { threadRoutes } from './threads.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
+import { webhookReplayRoutes } from './webhook-replays.ts'
+import { webhookSecretRoutes } from './webhook-secrets.ts'
+import { webhookRoutes } from './webhooks.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { zoneRecordRoutes } from './zone-records.ts'
 
@@ -206,6 +210,10 @@ async function nativeApi(
 
 function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
   meRoutes(app)
+  webhookRoutes(app, platform)
+  webhookSecretRoutes(app, platform)
+  webhookDeliveryRoutes(app, platform)
+  webhookReplayRoutes(app, platform)
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
   auditLogRoutes(app, platform)

@@ -12,6 +12,7 @@ const tables = [
   'tsig_keys',
   'dnssec_keys',
   'service_connections',
+  'webhook_secrets',
 ] as const
 
 /** What a private key is sealed for. */

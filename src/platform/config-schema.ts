@@ -1,5 +1,6 @@
 /** The configuration's schema: every variable with its name, type, default and meaning. */
 import { setting } from './config-settings.ts'
+import { webhookSettings } from './config-webhooks.ts'
 
 export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
 
@@ -329,6 +330,7 @@ export const configSchema = {
     'MAILWRIGHT_LOGIN_TRUSTED_NETWORKS',
     'Networks beside loopback that are not locked as a whole, because many people come from them: a webmail server, a proxy.',
   ),
+  ...webhookSettings,
   imapUnauthenticate: setting.choice(
     'MAILWRIGHT_IMAP_UNAUTHENTICATE',
     ['on', 'off'],

@@ -190,6 +190,19 @@ function networks(variable: string, doc: string): Setting<readonly string[]> {
   )
 }
 
+/** The internet alone, with further networks, or everything. */
+function reach(variable: string, doc: string): Setting<'public' | 'any' | readonly string[]> {
+  const parse = (raw: string): Parsed<'public' | 'any' | readonly string[]> => {
+    if (raw === 'public' || raw === 'any') return good(raw)
+    const parts = raw.split(',').map((part) => part.trim())
+    return parts.every(isNetwork)
+      ? good(parts)
+      : bad('must be public, any, or a comma list of addresses and networks, as in 127.0.0.1,10.0.0.0/8')
+  }
+  const shape = '`public`, `any`, or comma list of addresses and networks; `public`'
+  return make<'public' | 'any' | readonly string[]>({ variable, default: 'public', doc, shape, parse })
+}
+
 function addresses(variable: string, doc: string): Setting<readonly string[]> {
   return listOf(
     variable,
@@ -320,6 +333,7 @@ export const setting = {
   hostnames,
   registrars,
   networks,
+  reach,
   addresses,
   portsByName,
   duration,

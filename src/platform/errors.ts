@@ -177,6 +177,11 @@ export const errorCatalogue = {
   approval_not_found: { status: 404, title: 'There is no such message that waits for an approval' },
   approval_state_conflict: { status: 409, title: 'The message does not wait for an approval any more' },
   relay_not_found: { status: 404, title: 'Relay not found' },
+  // Webhooks
+  webhook_not_found: { status: 404, title: 'Webhook not found' },
+  webhook_limit_reached: { status: 409, title: 'The workspace has as many webhooks as it may have' },
+  webhook_state_conflict: { status: 409, title: 'The webhook is not in a state that allows this' },
+  webhook_delivery_not_found: { status: 404, title: 'There is no such delivery of the webhook' },
   // Tests
   test_clock_off: { status: 404, title: 'The test clock is off' },
   // Ours

@@ -1,15 +1,15 @@
 /**
- * Reading the event log (decision 0009): in its one order, by a cursor that leaves no gap and repeats nothing. Streams,
+ * Reading the event log (decision 0009): in its one order, by a place that leaves no gap and repeats nothing. Streams,
  * webhooks and `GET /v1/events` all read by this.
  */
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
-import { Refusal } from './errors.ts'
-import { eventRetentionDays } from './events.ts'
-import { isId, newId } from './ids.ts'
 
 /** A place in the log: what stands behind it was not read yet. */
 export type EventPlace = { xid: string; id: string }
+
+/** A place that leaves the program: with its age, and with the database cluster whose xids it counts in. */
+export type EventCursor = EventPlace & { at: Date; cluster: number }
 
 export type LoggedEvent = {
   id: string
@@ -20,7 +20,7 @@ export type LoggedEvent = {
   mailbox_id: string | null
   data: unknown
   created_at: Date
-  place: EventPlace
+  place: EventCursor
 }
 
 /** Whose events: those of a workspace, those that are the organization's own, or everything. */
@@ -28,27 +28,107 @@ export type EventsOf = { workspaceId: string } | { organizationId: string } | 'a
 
 export type EventLogPage = {
   events: LoggedEvent[]
-  /** Where to go on: behind the last event, or where it was before. */
-  next: EventPlace
+  /**
+   * Where to go on: behind the last event or, when there are no more, at the end of what is settled. So the place of
+   * who reads a log in which nothing happens does not grow old.
+   */
+  next: EventCursor
   /** As many came as were asked for: there may be more. */
   isMore: boolean
 }
 
-/** Reads what stands behind a place, as far as the order of the log is settled; one indexed statement. */
+/** Behind every event of a transaction. */
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/** In front of everything that was ever written. */
+export const startOfEventLog: EventPlace = { xid: '0', id: '00000000-0000-0000-0000-000000000000' }
+
+/**
+ * Reads what stands behind a place, as far as the order of the log is settled; one indexed statement.
+ * @param now for the age of the place that comes back.
+ */
 export async function readEventLog(
   db: Db | Tx,
   of: EventsOf,
   after: EventPlace,
   limit: number,
+  now = new Date(),
 ): Promise<EventLogPage> {
-  const { rows } = await sql<LoggedEvent & EventPlace>`${nameOf(of)}
-    select id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid::text as xid
-    from events
-    where ${whose(of)} xid < pg_snapshot_xmin(pg_current_snapshot())
-      and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid)
-    order by events.xid, events.id limit ${limit}`.execute(db)
-  const events = rows.map(({ xid, ...event }) => ({ ...event, place: { xid, id: event.id } }))
-  return { events, next: events.at(-1)?.place ?? after, isMore: events.length === limit }
+  // One statement, so one snapshot: all below its xmin is decided, and nothing can appear there later.
+  const { rows } = await sql<LogRow>`${nameOf(of)}
+    select log.settled::text as settled, log.cluster, news.* from (${logNow}) log
+    left join lateral (
+      select id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid::text as xid, xid as place
+      from events
+      where ${whose(of)} xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid)
+      order by events.xid, events.id limit ${limit}
+    ) news on true order by news.place, news.id`.execute(db)
+  return toPage(rows, limit, now)
+}
+
+/** Whose events a tail follows. Null: of everybody, because they are so many that to name them costs more. */
+export type FollowedOwners = { workspaceIds: readonly string[]; organizationIds: readonly string[] } | null
+
+/**
+ * The same for many owners at once.
+ * @returns also whether something of theirs is committed that the order of the log still holds back.
+ */
+export async function readEventLogOf(
+  db: Db,
+  owners: FollowedOwners,
+  after: EventPlace,
+  limit: number,
+  now: Date,
+): Promise<EventLogPage & { isHeldBack: boolean }> {
+  const theirs = sql`(${owners === null}::boolean or workspace_id = any(${owners?.workspaceIds ?? []}::uuid[])
+    or (workspace_id is null and organization_id = any(${owners?.organizationIds ?? []}::uuid[])))`
+  const { rows } = await sql<LogRow & { held: boolean }>`/* prepared follow_events */
+    select log.settled::text as settled, log.cluster, news.*,
+      exists (select 1 from events where xid >= log.xmin and ${theirs}) as held
+    from (${logNow}) log
+    left join lateral (
+      select id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid::text as xid, xid as place
+      from events
+      where xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid) and ${theirs}
+      order by events.xid, events.id limit ${limit}
+    ) news on true order by news.place, news.id`.execute(db)
+  return { ...toPage(rows, limit, now), isHeldBack: rows[0]?.held ?? false }
+}
+
+/** The end of the log now: whatever becomes readable from here on stands behind it. */
+export async function endOfEventLog(db: Db | Tx, now = new Date()): Promise<EventCursor> {
+  const { rows } = await sql<LogNow>`
+    select settled::text as settled, cluster from (${logNow}) log`.execute(db)
+  return endOf(rows[0], now)
+}
+
+/** `settled`: the last transaction that is settled. `cluster`: whose xids they are, in short. */
+type LogNow = { settled: string; cluster: number }
+
+const logNow = sql`select xmin, (xmin::text::bigint - 1)::text::xid8 as settled,
+    (system_identifier & 4294967295)::bigint as cluster
+  from pg_control_system(), pg_snapshot_xmin(pg_current_snapshot()) as xmin`
+
+type LogRow = LogNow & (EventRow | { id: null })
+
+type EventRow = Omit<LoggedEvent, 'place'> & { xid: string }
+
+function toPage(rows: readonly LogRow[], limit: number, now: Date): EventLogPage {
+  const events = rows.flatMap((row) => (row.id === null ? [] : [toLogged(row)]))
+  const isMore = events.length === limit
+  const last = events.at(-1)
+  return { events, next: isMore && last !== undefined ? last.place : endOf(rows[0], now), isMore }
+}
+
+function toLogged(row: LogNow & EventRow): LoggedEvent {
+  const { id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid, cluster } = row
+  const place = { xid, id, at: created_at, cluster }
+  return { id, type, organization_id, workspace_id, mailbox_id, data, created_at, place }
+}
+
+function endOf(log: LogNow | undefined, at: Date): EventCursor {
+  if (log === undefined) throw new Error('the event log has no end')
+  return { xid: log.settled, id: lastId, at, cluster: log.cluster }
 }
 
 function nameOf(of: EventsOf): RawBuilder<unknown> {
@@ -63,44 +143,4 @@ function whose(of: EventsOf): RawBuilder<unknown> {
   return 'workspaceId' in of
     ? sql`workspace_id = ${of.workspaceId}::uuid and`
     : sql`organization_id = ${of.organizationId}::uuid and workspace_id is null and`
-}
-
-/** The end of the log now: whatever commits from here on stands behind it. */
-export async function endOfEventLog(db: Db | Tx): Promise<EventPlace> {
-  const { rows } = await sql<{ xid: string }>`
-    select greatest(pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1, 0)::text as xid`.execute(db)
-  // Transactions from xmin on are told of whole; of the one before it, which is settled, nothing is newer than this id.
-  return { xid: rows[0]?.xid ?? '0', id: newId() }
-}
-
-/** Cursors are opaque to callers, so that their contents may change. */
-export function encodeEventCursor({ xid, id }: EventPlace): string {
-  const bytes = Buffer.alloc(24)
-  bytes.writeBigUInt64BE(BigInt(xid))
-  bytes.write(id.replaceAll('-', ''), 8, 'hex')
-  return bytes.toString('base64url')
-}
-
-/** @throws Refusal invalid_cursor. */
-export function decodeEventCursor(cursor: string): EventPlace {
-  const bytes = Buffer.from(cursor, 'base64url')
-  if (bytes.length !== 24 || bytes.toString('base64url') !== cursor) throw new Refusal('invalid_cursor')
-  const hex = bytes.toString('hex', 8)
-  const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-  const place = { xid: bytes.readBigUInt64BE().toString(), id }
-  if (!isId(id) || bytes.readBigInt64BE() < 0n) throw new Refusal('invalid_cursor')
-  return place
-}
-
-/**
- * Refuses a cursor behind which events may be missing: one that is older than the log is kept for, or of another
- * database, which a backup was restored into.
- * @throws Refusal cursor_expired.
- */
-export async function requireLivePlace(db: Db, now: Date, { xid, id }: EventPlace): Promise<void> {
-  const madeAtMs = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16) // RFC 9562 §5.7
-  const { rows } = await sql<{ isAhead: boolean }>`
-    select ${xid}::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) as "isAhead"`.execute(db)
-  const oldestMs = now.getTime() - eventRetentionDays * 24 * 3600 * 1000
-  if (rows[0]?.isAhead !== false || madeAtMs < oldestMs) throw new Refusal('cursor_expired')
 }

@@ -60,6 +60,12 @@ export function createMetrics() {
       labelNames: ['result'],
       registers,
     }),
+    webhookAttempts: new Counter({
+      name: 'mailwright_webhook_attempts_total',
+      help: 'Requests to the endpoints of webhooks by result.',
+      labelNames: ['result'],
+      registers,
+    }),
     outboundSeconds: new Histogram({
       name: 'mailwright_outbound_transmission_seconds',
       help: 'Time of one message to one destination, without the connection.',

@@ -14,7 +14,7 @@ export type ScriptTarget = {
   other: { username: string; password: string }
 }
 
-const patienceMs = 5_000
+const patienceMs = 30_000
 
 /**
  * Settings: `messages: 3` puts standardMessage 1 to 3 into INBOX, `login: no` leaves the connections as they come,

@@ -90,6 +90,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/invitations': { email: 'new@people.example', role: 'viewer' },
   'POST /v1/relays': { host: 'relay.example' },
   'POST /v1/dns-secondaries': { name: 'x', address: '192.0.2.54', allow_by_address: true },
+  'POST /v1/webhooks': { url: 'https://hooks.new.example/' },
   'POST /v1/test/clock': { advance: 'PT0S' },
 }
 
@@ -133,7 +134,7 @@ const roomFor: Readonly<Record<string, object>> = {
 }
 
 /** Properties that hold a list of what they name. */
-const lists = ['ids', 'workspace_ids']
+const lists = ['identity_ids', 'ids', 'mailbox_ids', 'workspace_ids']
 
 /** A call about something of the caller's own that names something of another's beside it. */
 export type Reference = { property: string; names: Named; path: string; seen: Form; missing: Form }

@@ -122,6 +122,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   named('/v1/outbound/{outbound}', await queuedRecipient(api, mailboxId))
   const log = await made(api, 'GET', '/v1/audit-log?action=mailbox.')
   named('/v1/audit-log/{entry}', textAt(log, 'data', 0, 'id'))
+  await subscribed(api, secrets, named)
   const byProperty = await propertiesOf(api, byPath)
   const all = [...byPath.values()].flat().concat([...byProperty.values()])
   for (const text of [...secrets, ...all.map(({ foreign }) => foreign)]) {
@@ -145,9 +146,11 @@ async function propertiesOf(
     domain: ofPath('/v1/domains/{domain}'),
     domain_id: ofPath('/v1/domains/{domain}'),
     folder_id: textAt(folders, 'data', 0, 'id'),
+    identity_ids: ofPath('/v1/identities/{identity}'),
     ids: ofPath('/v1/mailboxes/{mailbox}/deleted-messages/{message}'),
     mailbox: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_id: ofPath('/v1/mailboxes/{mailbox}'),
+    mailbox_ids: ofPath('/v1/mailboxes/{mailbox}'),
     organization_id: api.scope.organizationId,
     quote_id: textAt(search, 'data', 0, 'quote_id'),
     thread: ofPath('/v1/mailboxes/{mailbox}/threads/{thread}'),
@@ -240,6 +243,17 @@ async function keptMessage(api: TestApi, mailboxId: string): Promise<{ id: strin
   const [message] = await append(api.platform, { ...api.scope, mailboxId }, inboxId, [Buffer.from(raw)])
   assert.ok(message)
   return message
+}
+
+/** A webhook with a delivery; nobody is asked, as the name has no address. */
+async function subscribed(api: TestApi, secrets: string[], named: Name): Promise<void> {
+  const body = { url: 'https://hooks.first.example/', headers: { 'x-key': 'header of a webhook' } }
+  const webhook = await made(api, 'POST', '/v1/webhooks', body)
+  const path = `/v1/webhooks/${textAt(webhook, 'id')}`
+  secrets.push(textAt(webhook, 'secret'), body.headers['x-key'])
+  named('/v1/webhooks/{webhook}', textAt(webhook, 'id'))
+  const ping = await made(api, 'POST', `${path}/test`)
+  named('/v1/webhooks/{webhook}/deliveries/{delivery}', textAt(ping, 'delivery_id'))
 }
 
 /** A message that can be restored. */

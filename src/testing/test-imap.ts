@@ -88,7 +88,7 @@ export type RawClient = {
   close(): void
 }
 
-const patienceMs = 5_000
+const patienceMs = 30_000
 
 /** @param localAddress an address of this machine, such as 127.0.0.2. */
 export async function connectRaw(port: number, tls: boolean, localAddress: string): Promise<RawClient> {

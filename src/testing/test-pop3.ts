@@ -118,7 +118,7 @@ export type Pop3Client = {
   unread(): string
 }
 
-const patienceMs = 5_000
+const patienceMs = 30_000
 
 /** @param localAddress an address of this machine, such as 127.0.0.2. */
 export async function connectPop3(
