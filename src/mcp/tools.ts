@@ -1,6 +1,8 @@
 /** The tools, in the order in which they are listed. */
 import type { Tool } from './tool.ts'
 import { attachmentTools } from './tools/attachments.ts'
+import { changeTools } from './tools/changes.ts'
+import { waitTools } from './tools/wait.ts'
 import { folderTools } from './tools/folders.ts'
 import { listTools } from './tools/lists.ts'
 import { mailboxTools } from './tools/mailboxes.ts'

@@ -8,11 +8,12 @@ import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
 import { getThread } from '../../messages/threads/thread-list.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
+import type { Answer } from '../answer.ts'
 import { cleanLine } from '../clean-text.ts'
 import { mcpLimits } from '../limits.ts'
-import { defineTool, mailboxRef, type Tool, type ToolCall } from '../tool.ts'
+import { defineTool, mailboxRef, type Tool } from '../tool.ts'
 import { mailbox, messageId } from './arguments.ts'
-import { type MessageText, type TextWindow, textOf, windowOf } from './message-text.ts'
+import { type MessageText, type TextForm, type TextWindow, textOf, windowOf } from './message-text.ts'
 import {
   attachmentData,
   attachmentLines,
@@ -53,48 +54,48 @@ const readMessageTool = defineTool({
       .describe('How many characters of the text to give at most.'),
   }),
   async run(call, args) {
-    const message = await messageOf(call, args.mailbox, args.message_id)
-    const whole = textOf(message.content, args.form)
-    const part = windowOf(whole.text, args.text_offset, args.text_chars)
-    const { codes, links } = findingsOf(message)
-    return {
-      words: [
-        `Message ${message.id} in ${message.folderPath}, received ${message.internalDate.toISOString()}, ${isUnread(message) ? 'unread' : 'read'}.`,
-        trustWords(message.trust),
-        ...textNotes(whole, part, message.content.isTruncated),
-      ].join('\n'),
-      mail: [
-        headerLines(message),
-        ...attachmentLines(message.attachments),
-        ...codes.map(({ code }) => `One-time code in it: ${code}`),
-        ...links.map(({ kind, url }) => `Link in it (${kind}): ${url}`),
-        '',
-        part.text,
-      ].join('\n'),
-      data: {
-        ...factsData(message),
-        trust: trustData(message.trust),
-        form: args.form,
-        text_chars_total: part.total,
-        next_text_offset: part.nextOffset,
-        hidden_characters_removed: whole.hiddenCharacters,
-        hidden_elements_removed: whole.hiddenElements,
-        attachments: message.attachments.map(attachmentData),
-        untrusted: { ...headerData(message), codes, links, text: part.text },
-      },
-    }
+    const { platform, caller } = call
+    const { mailboxId } = await getStoredMailbox(platform, caller.scope, mailboxRef(call, args.mailbox))
+    const { form, text_offset: offset, text_chars: chars } = args
+    return messageAnswer(await readMessage(platform, mailboxId, args.message_id), { form, offset, chars })
   },
 })
 
-/** @throws Refusal mailbox_not_found, message_not_found, service_cannot. */
-export async function messageOf(
-  call: ToolCall,
-  named: string | undefined,
-  messageId: string,
-): Promise<FullMessage> {
-  const { platform, caller } = call
-  const owner = await getStoredMailbox(platform, caller.scope, mailboxRef(call, named))
-  return await readMessage(platform, owner.mailboxId, messageId)
+type Extent = { form: TextForm; offset: number; chars: number }
+
+const beginning: Extent = { form: 'text', offset: 0, chars: mcpLimits.textChars }
+
+/** One message with as much of its text as is asked for. */
+export function messageAnswer(message: FullMessage, { form, offset, chars }: Extent = beginning): Answer {
+  const whole = textOf(message.content, form)
+  const part = windowOf(whole.text, offset, chars)
+  const { codes, links } = findingsOf(message)
+  return {
+    words: [
+      `Message ${message.id} in ${cleanLine(message.folderPath, mcpLimits.lineChars)}, received ${message.internalDate.toISOString()}, ${isUnread(message) ? 'unread' : 'read'}.`,
+      trustWords(message.trust),
+      ...textNotes(whole, part, message.content.isTruncated),
+    ].join('\n'),
+    mail: [
+      headerLines(message),
+      ...attachmentLines(message.attachments),
+      ...codes.map(({ code }) => `One-time code in it: ${code}`),
+      ...links.map(({ kind, url }) => `Link in it (${kind}): ${url}`),
+      '',
+      part.text,
+    ].join('\n'),
+    data: {
+      ...factsData(message),
+      trust: trustData(message.trust),
+      form,
+      text_chars_total: part.total,
+      next_text_offset: part.nextOffset,
+      hidden_characters_removed: whole.hiddenCharacters,
+      hidden_elements_removed: whole.hiddenElements,
+      attachments: message.attachments.map(attachmentData),
+      untrusted: { ...headerData(message), codes, links, text: part.text },
+    },
+  }
 }
 
 type Findings = {
@@ -103,7 +104,7 @@ type Findings = {
 }
 
 /** One-time codes and links in what people see of it: a code in hidden text is nobody's. */
-export function findingsOf({ envelope, content }: Pick<FullMessage, 'envelope' | 'content'>): Findings {
+function findingsOf({ envelope, content }: Pick<FullMessage, 'envelope' | 'content'>): Findings {
   const html = content.html === null ? null : withoutHiddenElements(content.html).html
   const source = { subject: fieldsOf(envelope, 'short').subject, text: content.text, html }
   return {
