@@ -8,15 +8,37 @@ import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 
 const PreviewObject = Type.Object({
-  type: OneOf(['domain', 'mailbox', 'alias', 'forward', 'identity', 'member', 'invitation']),
-  action: OneOf(['create', 'update', 'rename', 'suspend', 'resume', 'renew', 'delete', 'restore', 'purge']),
+  type: OneOf([
+    'domain',
+    'mailbox',
+    'alias',
+    'forward',
+    'identity',
+    'member',
+    'invitation',
+    'folder',
+    'message',
+  ]),
+  action: OneOf([
+    'create',
+    'update',
+    'rename',
+    'suspend',
+    'resume',
+    'renew',
+    'delete',
+    'restore',
+    'purge',
+    'move',
+  ]),
   id: Nullable(
     Type.String({ format: 'uuid' }),
     'Null for what does not exist yet, and for an alias or a forward.',
   ),
   name: Type.String({
     description:
-      'The name of a domain, the handle of an identity, a person’s e-mail, the address of anything else.',
+      'The name of a domain, the handle of an identity, a person’s e-mail, the path of a folder, the subject of a ' +
+      'message, the address of anything else.',
   }),
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',

@@ -65,8 +65,11 @@ import { mailboxSettingsRoutes } from './mailbox-settings.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { meRoutes } from './me.ts'
 import { memberRoutes } from './members.ts'
+import { messageChangeRoutes } from './message-change.ts'
+import { messageCodeRoutes } from './message-codes.ts'
 import { messageListRoutes } from './message-list.ts'
 import { messageReadRoutes } from './message-read.ts'
+import { messageWaitRoute } from './message-wait.ts'
 import { watchMethods } from './method-not-allowed.ts'
 import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
@@ -263,6 +266,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   sendMessageRoute(app, platform)
   messageListRoutes(app, platform)
   messageReadRoutes(app, platform)
+  messageChangeRoutes(app, platform)
+  messageCodeRoutes(app, platform)
+  messageWaitRoute(app, platform)
   threadRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)

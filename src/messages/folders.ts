@@ -1,6 +1,6 @@
 /** Folders (what IMAP calls mailboxes): listed, made, renamed, deleted, counted. */
 import { type Selectable, sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import { violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -87,9 +87,14 @@ export const folderColumns = sql.raw(
 
 /** All folders of a mailbox in the order of their paths. */
 export async function listFolders(platform: Platform, mailboxId: string): Promise<Folder[]> {
+  return await listFoldersIn(platform.db, mailboxId)
+}
+
+/** The same inside a transaction. */
+export async function listFoldersIn(db: Db | Tx, mailboxId: string): Promise<Folder[]> {
   const { rows } = await sql<Folder>`/* prepared list_folders */
     select ${folderColumns} from folders where mailbox_id = ${mailboxId}::uuid order by path collate "C"`.execute(
-    platform.db,
+    db,
   )
   return rows
 }

@@ -162,6 +162,8 @@ export const errorCatalogue = {
   annotation_name_invalid: { status: 422, title: 'The name of an annotation is not valid' },
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
   annotation_limit_reached: { status: 409, title: 'There are as many annotations as there may be' },
+  label_invalid: { status: 422, title: 'A label cannot have that name' },
+  wait_limit_reached: { status: 429, title: 'As many calls wait for messages as may' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },
   // Delivery
   suppression_not_found: { status: 404, title: 'The address is not on the suppression list' },
