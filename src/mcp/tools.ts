@@ -2,12 +2,12 @@
 import type { Tool } from './tool.ts'
 import { attachmentTools } from './tools/attachments.ts'
 import { changeTools } from './tools/changes.ts'
-import { waitTools } from './tools/wait.ts'
 import { folderTools } from './tools/folders.ts'
 import { listTools } from './tools/lists.ts'
 import { mailboxTools } from './tools/mailboxes.ts'
 import { readTools } from './tools/read.ts'
 import { sendTools } from './tools/send.ts'
+import { waitTools } from './tools/wait.ts'
 import { whoAmI } from './tools/who-am-i.ts'
 
 export const tools: readonly Tool[] = [
@@ -16,7 +16,9 @@ export const tools: readonly Tool[] = [
   ...folderTools,
   ...listTools,
   ...readTools,
+  ...waitTools,
   ...attachmentTools,
+  ...changeTools,
   ...sendTools,
 ]
 
