@@ -7,6 +7,7 @@ import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
 import { takeInReport } from './delivery/bounces/take-in.ts'
+import { forgetGoneDrafts } from './delivery/drafts/send-draft.ts'
 import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
 import { settleSending } from './delivery/limits/pause.ts'
 import { reviewAll, reviewSender } from './delivery/limits/review.ts'
@@ -16,6 +17,7 @@ import { takeInReport as takeInDomainReport } from './delivery/reports/intake.ts
 import { planReports, sendReport } from './delivery/reports/send.ts'
 import { deleteOldReports } from './delivery/reports/store.ts'
 import { pruneRouting, sendAutoreply } from './delivery/routing/autoreply-send.ts'
+import { sendDue } from './delivery/scheduled/send-due.ts'
 import { deleteOrphanedSenderLists } from './delivery/spam/clean-up.ts'
 import { forgetLessons } from './delivery/spam/forgetting.ts'
 import { deleteOldTriplets } from './delivery/spam/greylist.ts'
@@ -121,6 +123,8 @@ export const jobHandlers: JobHandlers = {
   'tombstones.prune_folder': (platform, payload) =>
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
+  'delivery.send_due': (platform) => repeat(sendDue, platform),
+  'drafts.clean_up': async (platform) => void (await forgetGoneDrafts(platform)),
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
   'reports.take_in': (platform, payload) =>
     takeInDomainReport(platform, {
@@ -191,6 +195,8 @@ export const jobSchedule: JobSchedule = {
   'retention.clean_up': '*/10 * * * *',
   'retention.expire': '37 * * * *',
   'tombstones.prune_old': '*/10 * * * *',
+  'delivery.send_due': '* * * * *',
+  'drafts.clean_up': '57 4 * * *',
   'reports.plan': '11 1 * * *',
   'reports.clean_up': '41 3 * * *',
   'routing.prune': '47 * * * *',

@@ -8,6 +8,7 @@ import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
+import { unsentMigrations } from './delivery/scheduled/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
@@ -59,4 +60,5 @@ export const migrations = mergeMigrations(
   limitsMigrations,
   webhooksMigrations,
   approvalsMigrations,
+  unsentMigrations,
 )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { etagOf, versionsOfIfMatch } from './etag.ts'
+import { etagOf, etagOfId, idsOfIfMatch, versionsOfIfMatch } from './etag.ts'
 
 const rows: [header: string | undefined, versions: number[] | null][] = [
   [undefined, null],
@@ -21,4 +21,11 @@ for (const [header, versions] of rows) {
 
 test('an ETag matches itself', () => {
   assert.deepEqual(versionsOfIfMatch(etagOf({ version: 41 })), [41])
+})
+
+test('the same of ids', () => {
+  const id = '01890a5d-ac96-774b-bcce-b302099a8057'
+  assert.deepEqual(idsOfIfMatch(etagOfId(id)), [id])
+  assert.deepEqual(idsOfIfMatch(`"${id.toUpperCase()}", "41"`), [id])
+  assert.deepEqual([idsOfIfMatch('*'), idsOfIfMatch(undefined), idsOfIfMatch('')], [null, null, []])
 })

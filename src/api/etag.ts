@@ -15,3 +15,16 @@ export function versionsOfIfMatch(header: string | undefined): readonly number[]
     return digits === undefined ? [] : [Number(digits)]
   })
 }
+
+/** The same of objects whose version is an id: it changes with each edit. */
+export function etagOfId(id: string): string {
+  return `W/"${id}"`
+}
+
+/** As `versionsOfIfMatch`. */
+export function idsOfIfMatch(header: string | undefined): readonly string[] | null {
+  if (header === undefined || header.trim() === '*') return null
+  return header
+    .split(',')
+    .flatMap((tag) => /^\s*(?:W\/)?"([\da-f-]{36})"\s*$/i.exec(tag)?.[1]?.toLowerCase() ?? [])
+}

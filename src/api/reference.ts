@@ -30,7 +30,10 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
-        { name: 'approvals', description: 'Messages that wait until somebody other than their sender lets them go' },
+        {
+          name: 'approvals',
+          description: 'Messages that wait until somebody other than their sender lets them go',
+        },
         { name: 'outbound', description: 'What leaves, and what became of it' },
         { name: 'webhooks', description: 'Endpoints that are told of events' },
         {

@@ -42,6 +42,8 @@ import { domainReportRoutes } from './domain-reports.ts'
 import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
+import { draftAttachmentRoutes } from './draft-attachments.ts'
+import { draftRoutes } from './drafts.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
@@ -81,6 +83,8 @@ import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts
 import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
+import { replyRoutes } from './replies.ts'
+import { scheduledRoutes } from './scheduled.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -270,6 +274,10 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   messageCodeRoutes(app, platform)
   messageWaitRoute(app, platform)
   threadRoutes(app, platform)
+  replyRoutes(app, platform)
+  draftRoutes(app, platform)
+  draftAttachmentRoutes(app, platform)
+  scheduledRoutes(app, platform)
   deletedMessageRoutes(app, platform)
   batchRoutes(app, platform)
   mailboxCsvRoutes(app, platform)

@@ -153,12 +153,12 @@ type Outcome =
   | { kind: 'unstored'; unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal> }
   | { kind: 'failed'; error: unknown }
 
-/** Thrown inside the transaction to roll it back. */
-class Unstored extends Error {
+/** Thrown inside the transaction to roll it back. The cause is the queue's refusal, where it was that. */
+export class Unstored extends Error {
   readonly unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>
 
-  constructor(unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>) {
-    super('some deliveries cannot be stored')
+  constructor(unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>, options: ErrorOptions = {}) {
+    super('some deliveries cannot be stored', options)
     this.unstored = unstored
   }
 }
@@ -277,6 +277,6 @@ async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly De
   await queueOutbound(platform, tx, entries).catch((error: unknown) => {
     if (!(error instanceof SendingRefused)) throw error
     const places = [...error.refused].map(([at, refusal]) => [entries[at]?.index ?? 0, refusal] as const)
-    throw new Unstored(new Map(places))
+    throw new Unstored(new Map(places), { cause: error })
   })
 }

@@ -1,5 +1,6 @@
 /** The local engine with what delivery keeps of a mailbox: delivery stands above the mail store, which cannot name it. */
 import type { MailboxEngine } from '../mailboxes/engines.ts'
+import { releaseBodies } from '../messages/sweep.ts'
 import type { Tx } from '../platform/database.ts'
 import { addJobs, type NewJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -7,7 +8,14 @@ import { endApprovals, purgeApprovals } from './approvals/end.ts'
 import { cancelOutbound, outboundIds } from './outbound/control.ts'
 
 /** What delivery keeps under a mailbox alone. Sender lists and counters, which domains have too, are forgotten by jobs. */
-const ownTables = ['contacts', 'mailbox_forwards', 'sieve_scripts', 'autoreplies', 'autoreply_sent'] as const
+const ownTables = [
+  'contacts',
+  'mailbox_forwards',
+  'sieve_scripts',
+  'autoreplies',
+  'autoreply_sent',
+  'drafts',
+] as const
 
 /** @param store the engine that runs the mailboxes. */
 export function withDelivery(store: MailboxEngine): MailboxEngine {
@@ -24,6 +32,7 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
       await store.purge(platform, tx, mailboxId)
       for (const table of ownTables) await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
       await tx.deleteFrom('delivery_policies').where('scope_id', '=', mailboxId).execute()
+      await forgetScheduled(platform, tx, mailboxId)
       await cancelHeld(platform, tx, mailboxId)
       await purgeApprovals(platform, tx, mailboxId)
     },
@@ -32,6 +41,17 @@ export function withDelivery(store: MailboxEngine): MailboxEngine {
 
 function settling(mailboxId: string): NewJob {
   return { name: 'limits.settle', payload: { scope_id: mailboxId }, key: `limits.settle:${mailboxId}` }
+}
+
+/** What waits for its time is not sent any more: nobody is left who could take it back. */
+async function forgetScheduled(platform: Platform, tx: Tx, mailboxId: string): Promise<void> {
+  const rows = await tx
+    .deleteFrom('scheduled_messages')
+    .where('mailbox_id', '=', mailboxId)
+    .returning('id')
+    .execute()
+  const ids = rows.map(({ id }) => id)
+  if (ids.length > 0) await releaseBodies(ids, platform.clock.now()).execute(tx)
 }
 
 const cancelledPerStatement = 500

@@ -146,8 +146,12 @@ export const errorCatalogue = {
   filter_limit_reached: { status: 409, title: 'The mailbox has as many filters as it may have' },
   edit_conflict: { status: 412, title: 'The object was changed by someone else' },
   // Messages
-  message_not_found: { status: 404, title: 'Message not found' },
+  draft_not_found: { status: 404, title: 'Draft not found' },
+  draft_not_editable: { status: 409, title: 'The draft cannot be edited here' },
+  scheduled_message_not_found: { status: 404, title: 'There is no such message waiting to be sent' },
+  schedule_limit_reached: { status: 409, title: 'The mailbox has as many scheduled messages as it may have' },
   attachment_not_found: { status: 404, title: 'The message has no such attachment' },
+  message_not_found: { status: 404, title: 'Message not found' },
   thread_not_found: { status: 404, title: 'Thread not found' },
   range_not_satisfiable: { status: 416, title: 'There is nothing in this range' },
   deleted_message_not_found: { status: 404, title: 'There is no such message to restore' },

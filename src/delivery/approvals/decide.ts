@@ -11,18 +11,19 @@ import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Delivery, writeDelivery } from '../commit-lane.ts'
+import { writeDelivery } from '../commit-lane.ts'
+import { insertScheduled } from '../scheduled/schedule.ts'
 import { requireServed, writeSent } from '../submission/submit.ts'
 import { type Edit, editMessage } from './edit.ts'
 import { type Approval, getApproval } from './find.ts'
 import { readHeld } from './held-message.ts'
-import { prepareRelease } from './release.ts'
+import { prepareRelease, type Released } from './release.ts'
 import type { ApprovalChange, HeldRecipient } from './tables.ts'
 
 export type PreparedApproval = {
   approval: Approval
   mailbox: Mailbox
-  delivery: Delivery
+  released: Released
   recipients: readonly HeldRecipient[]
   changes: readonly ApprovalChange[]
 }
@@ -51,16 +52,16 @@ export async function prepareApproval(
   const edited = await editOf(platform, approval, raw, edit)
   if (edited !== null && edited.changes.length > 0) {
     const { raw: message, recipients: changed, changes } = edited
-    const delivery = await prepareRelease(platform, mailbox, approval, {
+    const released = await prepareRelease(platform, mailbox, approval, {
       ...release,
       message,
       recipients: changed,
     })
-    return { approval, mailbox, delivery, recipients: changed, changes }
+    return { approval, mailbox, released, recipients: changed, changes }
   }
   const message = raw.subarray(approval.skip_bytes)
-  const delivery = await prepareRelease(platform, mailbox, approval, { ...release, message })
-  return { approval, mailbox, delivery, recipients, changes: [] }
+  const released = await prepareRelease(platform, mailbox, approval, { ...release, message })
+  return { approval, mailbox, released, recipients, changes: [] }
 }
 
 async function editOf(platform: Platform, approval: Approval, raw: Buffer, edit: Edit) {
@@ -81,10 +82,11 @@ export async function approvePrepared(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { approval, mailbox, delivery, recipients, changes }: PreparedApproval,
+  { approval, mailbox, released, recipients, changes }: PreparedApproval,
 ): Promise<Approval> {
   // The mailbox first, as whoever suspends or purges it locks it first.
   await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
+  const { delivery, schedule } = released
   const isChanged = changes.length > 0
   const bodyId = delivery.body.id
   await settle(platform, tx, scope, approval, {
@@ -95,8 +97,10 @@ export async function approvePrepared(
   // What went stands for what was held, where both are the same.
   if (!isChanged) await releaseBodies([approval.id], platform.clock.now()).execute(tx)
   // A mail program has saved its own copy; what was changed is in no Sent folder yet.
-  const savesCopy = approval.source === 'api' || isChanged
+  const savesCopy = approval.source === 'api' || isChanged || schedule !== null
   const sent = savesCopy ? await writeSent(platform, tx, mailbox, delivery) : null
+  if (schedule !== null && sent !== null)
+    await insertScheduled(platform, tx, ownerOf(approval), schedule, sent)
   if (sent === null) await writeDelivery(platform, tx, delivery)
   else
     await tx

@@ -36,19 +36,35 @@ export async function readHeld(
     .executeTakeFirst()
   if (row === undefined) return null
   const { envelope, structure } = row
-  const [to, cc] = [peopleOf(envelope.to), peopleOf(envelope.cc)]
-  const named = new Set([...to, ...cc].map(({ address }) => address))
+  const { to, cc } = { to: peopleOf(envelope.to), cc: peopleOf(envelope.cc) }
   return {
     from: peopleOf(envelope.from),
     to,
     cc,
-    bcc: recipients.filter((address) => !named.has(address)).map((address) => ({ address, name: null })),
+    bcc: unnamed(recipients, [...to, ...cc]),
     subject: decodeHeaderText(envelope.subject ?? ''),
     ...(await readContent(db, bodyId, structure)),
     attachments: attachmentsOf(structure),
     envelope,
     structure,
   }
+}
+
+/** Who gets a message, by the fields that name them; in these others may stand, who do not get it. */
+export function addresseesOf(
+  envelope: Pick<Envelope, 'to' | 'cc'>,
+  recipients: readonly string[],
+): Pick<HeldContent, 'to' | 'cc' | 'bcc'> {
+  const wanted = new Set(recipients)
+  const those = (list: readonly EnvelopeAddress[]) =>
+    peopleOf(list).filter(({ address }) => wanted.has(address))
+  const [to, cc] = [those(envelope.to), those(envelope.cc)]
+  return { to, cc, bcc: unnamed(recipients, [...to, ...cc]) }
+}
+
+function unnamed(recipients: readonly string[], people: readonly Person[]): Person[] {
+  const named = new Set(people.map(({ address }) => address))
+  return recipients.filter((address) => !named.has(address)).map((address) => ({ address, name: null }))
 }
 
 /** In canonical form; what is no address is left out. */

@@ -2,6 +2,7 @@
 
 import { subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/provision.ts'
+import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -11,10 +12,12 @@ import { headerFieldsOf } from '../inbound/arrival-fields.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
 import { refuseAuthors, signingDomainOf } from '../inbound/submission.ts'
+import type { NewSchedule } from '../scheduled/schedule.ts'
 import { ownsSender } from '../senders.ts'
 import { admitRecipients, resolveRecipients } from '../submission/judge-recipients.ts'
-import { requireServed, stageRaw } from '../submission/submit.ts'
+import { requireServed, scheduledDelivery, stageRaw } from '../submission/submit.ts'
 import type { Approval } from './find.ts'
+import { addresseesOf } from './held-message.ts'
 import { sendingNotAllowed, sendingPolicyOf } from './sending-mode.ts'
 import type { HeldRecipient } from './tables.ts'
 
@@ -26,6 +29,12 @@ export type Release = {
   recipients: readonly HeldRecipient[]
 }
 
+export type Released = {
+  delivery: Delivery
+  /** Of a message whose time is not yet: the delivery is then that of the copy in Sent alone. */
+  schedule: NewSchedule | null
+}
+
 /**
  * @throws Refusal mailbox_state_conflict, sending_not_allowed, recipient_refused, sending_limit_reached,
  *   payload_too_large: what a message that is sent now would be refused with.
@@ -35,7 +44,7 @@ export async function prepareRelease(
   mailbox: Mailbox,
   approval: Approval,
   { leading, message, recipients: wanted }: Release,
-): Promise<Delivery> {
+): Promise<Released> {
   await requireServed(platform.db, mailbox)
   const owner = subject(mailbox)
   const { sending_mode: mode } = await sendingPolicyOf(platform, owner)
@@ -49,6 +58,9 @@ export async function prepareRelease(
     ...askedAs(wanted, recipients),
   })
   await requireAuthor(platform, mailbox, arrival)
+  if (arrival.notBefore !== null) {
+    return await putOff(platform, approval, Buffer.concat([leading, message]), recipients, arrival.notBefore)
+  }
   await admitRecipients(platform, mailbox, recipients)
   const decisions = await decideForOwn(platform, arrival)
   const body = await stageRaw(platform, Buffer.concat([leading, message]))
@@ -56,7 +68,38 @@ export async function prepareRelease(
   const own = ownOutbound(arrival, { owner, kind: 'submission', signingDomain }, body)
   const planned = planDelivery(arrival, { body, decisions, localBytes: leading.length, own })
   // The approval keeps what went, too.
-  return { ...planned, holders: [...planned.holders, approval.id], sentBy: sentBy(arrival, owner) }
+  const delivery = {
+    ...planned,
+    holders: [...planned.holders, approval.id],
+    sentBy: sentBy(arrival, owner),
+  }
+  return { delivery, schedule: null }
+}
+
+/** Its time is not yet: until then it waits like any other that is scheduled. */
+async function putOff(
+  platform: Platform,
+  approval: Approval,
+  whole: Buffer,
+  { asked }: Pick<Required<Arrival>, 'asked'>,
+  sendAt: Date,
+): Promise<Released> {
+  const body = await stageRaw(platform, whole)
+  const { envelope, messageId } = body.parsed
+  const schedule = {
+    id: newId(),
+    bodyId: body.id,
+    headerMessageId: messageId ?? '',
+    envelope: addresseesOf(
+      envelope,
+      asked.map(({ address }) => address),
+    ),
+    subject: decodeHeaderText(envelope.subject ?? ''),
+    sendAt,
+    isApproved: true,
+  }
+  const delivery = scheduledDelivery(body, platform.clock.now(), schedule)
+  return { delivery: { ...delivery, holders: [...delivery.holders, approval.id] }, schedule }
 }
 
 /** With what the sender asked to be told of (RFC 3461). */

@@ -10,6 +10,8 @@ export type NewAttachment = {
   content: Buffer
   /** Set for a picture that the HTML shows: `cid:` and this. */
   contentId: string | null
+  /** Default: what its type and `contentId` suggest. */
+  disposition?: 'attachment' | 'inline'
 }
 
 export type NewMessageParts = {
@@ -42,14 +44,23 @@ export function customFieldProblem(name: string, value: string): string | null {
 
 export type Composed = { raw: Buffer; messageId: string }
 
-/** @param from the mailbox that sends. */
-export async function composeMessage(from: Person, at: Date, parts: NewMessageParts): Promise<Composed> {
+/**
+ * @param from the mailbox that sends.
+ * @param options.keepBcc for a draft, which its author alone reads.
+ */
+export async function composeMessage(
+  from: Person,
+  at: Date,
+  parts: NewMessageParts,
+  { keepBcc = false }: { keepBcc?: boolean } = {},
+): Promise<Composed> {
   const domain = from.address.slice(from.address.lastIndexOf('@') + 1)
   const messageId = `${newId()}@${domain}`
   const composer = new MailComposer({
     from: toAddress(from),
     to: parts.to.map(toAddress),
     cc: parts.cc.map(toAddress),
+    ...(keepBcc ? { bcc: parts.bcc.map(toAddress) } : {}),
     replyTo: parts.replyTo.map(toAddress),
     subject: parts.subject,
     ...(parts.text === null ? {} : { text: parts.text }),
@@ -57,9 +68,10 @@ export async function composeMessage(from: Person, at: Date, parts: NewMessagePa
     date: at,
     messageId: `<${messageId}>`,
     headers: { ...parts.headers },
-    attachments: parts.attachments.map(({ filename, contentType, content, contentId }) => ({
+    attachments: parts.attachments.map(({ filename, contentType, content, contentId, disposition }) => ({
       filename,
       content,
+      ...(disposition === undefined ? {} : { contentDisposition: disposition }),
       ...(contentType === null ? {} : { contentType }),
       ...(contentId === null ? {} : { cid: contentId }),
     })),
@@ -67,7 +79,9 @@ export async function composeMessage(from: Person, at: Date, parts: NewMessagePa
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  return { raw: await composer.compile().build(), messageId }
+  const message = composer.compile()
+  message.keepBcc = keepBcc
+  return { raw: await message.build(), messageId }
 }
 
 function toAddress({ address, name }: Person): { address: string; name: string } {

@@ -25,6 +25,8 @@ import { type Delivery, type Placement, writeDelivery } from '../commit-lane.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
+import { insertScheduled, type NewSchedule } from '../scheduled/schedule.ts'
+import type { ScheduledEnvelope } from '../scheduled/tables.ts'
 import { receivedField } from '../trace.ts'
 import {
   composeMessage,
@@ -45,7 +47,7 @@ export type Submission = NewMessageParts & {
   sendAt: Date | null
 }
 
-export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' | 'held' }
+export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' | 'scheduled' | 'held' }
 
 export type Submitted =
   | {
@@ -55,6 +57,8 @@ export type Submitted =
       /** Message-ID without angle brackets. */
       messageId: string
       recipients: SubmittedRecipient[]
+      /** Of a message that waits for its time. */
+      scheduled: { id: string; sendAt: Date } | null
     }
   /** By the sending mode of the mailbox: nothing of it is sent, nor in Sent, until somebody else approves it. */
   | { status: 'pending_approval'; approvalId: string; messageId: string; recipients: SubmittedRecipient[] }
@@ -70,7 +74,13 @@ export const submissionLimits = {
 
 /** A message that can be sent, or must wait: its recipients are judged, its bytes are made. */
 export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
-  | { kind: 'send'; delivery: Delivery; recipients: Recipients }
+  | {
+      kind: 'send'
+      delivery: Delivery
+      recipients: Recipients
+      /** Of one that is to wait for its time: the delivery is then that of the copy in Sent alone. */
+      schedule: NewSchedule | null
+    }
   | { kind: 'hold'; held: NewHeld }
 )
 
@@ -93,18 +103,52 @@ export async function prepareSubmission(
   const recipients = await resolveRecipients(platform, mailbox, namedIn(submission))
   const verdict = await judgeSending(platform, subject(mailbox), recipients)
   if (verdict.kind === 'refuse') throw sendingNotAllowed()
+  const now = platform.clock.now()
+  const sendAt = submission.sendAt !== null && submission.sendAt > now ? submission.sendAt : null
   // What waits is counted when it goes.
-  if (verdict.kind === 'send') await admitRecipients(platform, mailbox, recipients)
+  if (verdict.kind === 'send' && sendAt === null) await admitRecipients(platform, mailbox, recipients)
   const from = { address: mailbox.address, name: mailbox.display_name }
-  const { raw, messageId } = await composeMessage(from, platform.clock.now(), submission)
+  const { raw, messageId } = await composeMessage(from, sendAt ?? now, submission)
   const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
   if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
-  const arrival = arrivalOf(platform, mailbox, whole, recipients, submission.sendAt)
   if (verdict.kind === 'hold') {
+    const arrival = { ...arrivalOf(platform, mailbox, whole, recipients), notBefore: sendAt }
     const body = await stageRaw(platform, whole)
     const held = { source: 'api', requestedBy: scope.actor, verdict, arrival, body, skipBytes: 0 } as const
     return { kind: 'hold', mailbox, messageId, held: { owner: subject(mailbox), ...held } }
   }
+  const prepared = { kind: 'send', mailbox, messageId, recipients } as const
+  if (sendAt === null) {
+    const delivery = await planSubmission(platform, mailbox, whole, recipients)
+    return { ...prepared, delivery, schedule: null }
+  }
+  const body = await stageRaw(platform, whole)
+  const { to, cc, bcc, subject: title } = submission
+  const schedule = {
+    id: newId(),
+    bodyId: body.id,
+    headerMessageId: messageId,
+    envelope: { to, cc, bcc },
+    subject: title,
+    sendAt,
+    isApproved: false,
+  }
+  return { ...prepared, delivery: scheduledDelivery(body, now, schedule), schedule }
+}
+
+/** Of a message that waits for its time: its copy in Sent. */
+export function scheduledDelivery(body: StagedBody, internalDate: Date, { id }: NewSchedule): Delivery {
+  return { body, internalDate, placements: [], outbound: [], jobs: [], holders: [id] }
+}
+
+/** What becomes of a message that is sent now, for everyone that it is for; the copy in Sent is not in it. */
+export async function planSubmission(
+  platform: Platform,
+  mailbox: Mailbox,
+  whole: Buffer,
+  recipients: Recipients,
+): Promise<Delivery> {
+  const arrival = arrivalOf(platform, mailbox, whole, recipients)
   const decisions = await decideForOwn(platform, arrival)
   const body = await stageRaw(platform, whole)
   const sender = {
@@ -113,17 +157,16 @@ export async function prepareSubmission(
     signingDomain: mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1),
   } as const
   const own = ownOutbound(arrival, sender, body)
-  const delivery = {
+  return {
     ...planDelivery(arrival, { body, decisions, localBytes: 0, own }),
     sentBy: sentBy(arrival, subject(mailbox)),
   }
-  return { kind: 'send', mailbox, delivery, messageId, recipients }
 }
 
 /**
  * Writes what was prepared.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, quota_exceeded, sending_limit_reached, sending_paused,
- *   recipient_refused.
+ *   recipient_refused, schedule_limit_reached.
  */
 export async function submitPrepared(
   platform: Platform,
@@ -138,17 +181,20 @@ export async function submitPrepared(
     const recipients = askedOf(prepared.held.arrival).map((address) => ({ address, status: 'held' as const }))
     return { status: 'pending_approval', approvalId, messageId, recipients }
   }
-  const { delivery, recipients } = prepared
+  const { delivery, recipients, schedule } = prepared
   const sent = await writeSent(platform, tx, mailbox, delivery)
+  if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
+  const status = schedule === null ? null : ('scheduled' as const)
   return {
     status: 'accepted',
     sent,
     messageId,
     recipients: [
-      ...recipients.local.map(({ address }) => ({ address, status: 'delivered' as const })),
-      ...recipients.remote.map(({ address }) => ({ address, status: 'queued' as const })),
-      ...recipients.forwards.map(({ address }) => ({ address, status: 'queued' as const })),
+      ...recipients.local.map(({ address }) => ({ address, status: status ?? ('delivered' as const) })),
+      ...recipients.remote.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
+      ...recipients.forwards.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
     ],
+    scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }
 
@@ -192,13 +238,18 @@ function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Subm
     return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
   })
   if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
-  const latest = platform.clock.now().getTime() + submissionLimits.scheduleDaysMax * 24 * 3600 * 1000
-  if (sendAt !== null && sendAt.getTime() > latest) {
-    throw new Refusal(
-      'invalid_request',
-      `A message may be scheduled ${submissionLimits.scheduleDaysMax} days ahead.`,
-    )
-  }
+  requireSoon(platform, sendAt)
+}
+
+/** @throws Refusal invalid_request for a time that is too far ahead. */
+export function requireSoon(platform: Platform, sendAt: Date | null): void {
+  const { scheduleDaysMax } = submissionLimits
+  const latest = platform.clock.now().getTime() + scheduleDaysMax * 24 * 3600 * 1000
+  if (sendAt === null || sendAt.getTime() <= latest) return
+  const fields = [{ pointer: '/send_at', detail: `is more than ${scheduleDaysMax} days ahead` }]
+  throw new Refusal('invalid_request', `A message may be scheduled ${scheduleDaysMax} days ahead.`, {
+    fields,
+  })
 }
 
 function trace(platform: Platform): string {
@@ -214,20 +265,14 @@ function trace(platform: Platform): string {
 }
 
 /** Every address with where it stands. */
-function namedIn({ to, cc, bcc }: Submission): NamedRecipient[] {
+export function namedIn({ to, cc, bcc }: ScheduledEnvelope): NamedRecipient[] {
   return Object.entries({ to, cc, bcc }).flatMap(([list, people]) =>
     people.map(({ address }, index) => ({ text: address, pointer: `/${list}/${index}` })),
   )
 }
 
 /** The message as if a login of the mailbox had submitted it: what decides about recipients asks for that. */
-function arrivalOf(
-  platform: Platform,
-  mailbox: Mailbox,
-  raw: Buffer,
-  recipients: Recipients,
-  sendAt: Date | null,
-): Arrival {
+function arrivalOf(platform: Platform, mailbox: Mailbox, raw: Buffer, recipients: Recipients): Arrival {
   return {
     id: newId(),
     at: platform.clock.now(),
@@ -243,7 +288,7 @@ function arrivalOf(
     ret: null,
     envid: null,
     requireTls: false,
-    notBefore: sendAt,
+    notBefore: null,
     login: subject(mailbox),
     ...recipients,
     message: spooledBytes(raw),

@@ -1,0 +1,137 @@
+/** A draft's message read back into the parts that it is made of, whoever wrote it, and made of parts again. */
+
+import type { Mailbox } from '../../mailboxes/provision.ts'
+import { readBodyBytes, type StagedBody } from '../../messages/bodies.ts'
+import { attachmentsOf, readContent } from '../../messages/content/read-content.ts'
+import type { MessageDetails } from '../../messages/find-message.ts'
+import type { EnvelopeAddress } from '../../messages/mime/addresses.ts'
+import { parseAddressList } from '../../messages/mime/addresses.ts'
+import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
+import { parseHeaderFields } from '../../messages/mime/header-fields.ts'
+import type { MimePart } from '../../messages/mime/structure.ts'
+import type { Db } from '../../platform/database.ts'
+import { Refusal } from '../../platform/errors.ts'
+import type { Platform } from '../../platform/platform.ts'
+import {
+  composeMessage,
+  customFieldProblem,
+  type NewAttachment,
+  type NewMessageParts,
+  type Person,
+} from '../submission/compose.ts'
+import { peopleOf } from '../submission/original.ts'
+import { readAttachment, requireFitting } from '../submission/stored-attachments.ts'
+import { stageRaw, submissionLimits } from '../submission/submit.ts'
+
+const headerBytesMax = 256 * 1024
+
+/** Everything but the attachments. */
+export type DraftText = Omit<NewMessageParts, 'attachments'>
+
+/** The same to be written again. @throws Refusal draft_not_editable for what would not be the same then. */
+export async function editableText(db: Db, message: MessageDetails): Promise<DraftText> {
+  const { text, isEditable } = await readDraftText(db, message)
+  if (!isEditable) throw new Refusal('draft_not_editable')
+  return text
+}
+
+/** @returns also whether nothing would be lost if the message was made of this again. */
+export async function readDraftText(
+  db: Db,
+  { envelope, structure, bodyId }: MessageDetails,
+): Promise<{ text: DraftText; isEditable: boolean }> {
+  const content = await readContent(db, bodyId, structure)
+  const end = Math.min(structure.bodyStart, headerBytesMax)
+  const fields = parseHeaderFields(await readBodyBytes(db, bodyId, { start: 0, end }))
+  const replyTo = fields.find(({ name }) => name.toLowerCase() === 'reply-to')?.value ?? ''
+  const others = fields.flatMap(({ name, value }): [string, string][] => {
+    const text = decodeHeaderText(value)
+      .toWellFormed()
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim()
+    return text === '' || customFieldProblem(name, text) !== null ? [] : [[name, text]]
+  })
+  const text = {
+    to: draftPeople(envelope.to),
+    cc: draftPeople(envelope.cc),
+    bcc: draftPeople(envelope.bcc),
+    replyTo: peopleOf(parseAddressList(replyTo)),
+    subject: decodeHeaderText(envelope.subject ?? ''),
+    // A text ends with the line end that its encoding asks for.
+    text: content.text === null ? null : content.text.replace(/\r\n/g, '\n').replace(/\n$/, ''),
+    html: content.html?.replace(/\r\n/g, '\n').replace(/\n$/, '') ?? null,
+    headers: Object.fromEntries(others.slice(0, submissionLimits.headersMax)),
+  }
+  return { text, isEditable: !content.isTruncated && !isProtected(structure) }
+}
+
+/** Whoever is named there; somebody half-written is kept as it stands, until it is sent. */
+function draftPeople(list: readonly EnvelopeAddress[]): Person[] {
+  return list.flatMap((entry) => {
+    const people = peopleOf([entry])
+    if (people.length > 0 || entry.host === null) return people
+    const words = `${entry.name ?? ''} ${entry.mailbox ?? ''}${entry.host === '' ? '' : `@${entry.host}`}`
+    const address = words
+      .replace(/[\p{Cc}<>]+/gu, ' ')
+      .trim()
+      .toWellFormed()
+    return address === '' ? [] : [{ address, name: null }]
+  })
+}
+
+/** What is signed or encrypted is so as it stands. */
+function isProtected({ type, subtype, parts }: MimePart): boolean {
+  if (type === 'multipart' && ['signed', 'encrypted'].includes(subtype)) return true
+  return parts?.some(isProtected) ?? false
+}
+
+/**
+ * @param kept the numbers of those that stay; null is all.
+ * @throws Refusal attachment_not_found, payload_too_large.
+ */
+export async function readDraftAttachments(
+  platform: Platform,
+  message: MessageDetails,
+  kept: readonly number[] | null = null,
+): Promise<NewAttachment[]> {
+  const all = attachmentsOf(message.structure)
+  const wanted = (kept ?? all.map(({ number }) => number)).map((number) => {
+    const attachment = all.find((one) => one.number === number)
+    if (attachment === undefined) throw new Refusal('attachment_not_found')
+    return attachment
+  })
+  requireFitting(
+    platform,
+    wanted.map(({ encodedBytes }) => encodedBytes),
+  )
+  const read: NewAttachment[] = []
+  for (const attachment of wanted) read.push(await readAttachment(platform, message, attachment))
+  return read
+}
+
+/** The draft's message, with its blind copies. @throws Refusal invalid_request, payload_too_large. */
+export async function stageDraft(
+  platform: Platform,
+  { address, display_name: name }: Pick<Mailbox, 'address' | 'display_name'>,
+  parts: NewMessageParts,
+): Promise<StagedBody> {
+  requireDraftable(parts)
+  const { raw } = await composeMessage({ address, name }, platform.clock.now(), parts, { keepBcc: true })
+  if (raw.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
+  return await stageRaw(platform, raw)
+}
+
+function requireDraftable({ to, cc, bcc, headers, attachments }: NewMessageParts): void {
+  const { recipientsMax, attachmentsMax } = submissionLimits
+  if (to.length + cc.length + bcc.length > recipientsMax) {
+    throw new Refusal('invalid_request', `A message may have ${recipientsMax} recipients.`)
+  }
+  if (attachments.length > attachmentsMax) {
+    throw new Refusal('invalid_request', `A message may have ${attachmentsMax} attachments.`)
+  }
+  const fields = Object.entries(headers).flatMap(([name, value]) => {
+    const problem = customFieldProblem(name, value)
+    return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
+  })
+  if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
+}

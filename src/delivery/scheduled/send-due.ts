@@ -1,0 +1,133 @@
+/**
+ * Sending what is due. Who the recipients are, and whether they may be written to, is found out now and not when the
+ * message was scheduled; what cannot be sent to all of them is sent to none, and becomes a draft again.
+ */
+import { sql } from 'kysely'
+import { subject } from '../../mailboxes/mailboxes.ts'
+import type { Mailbox } from '../../mailboxes/provision.ts'
+import { readBodyBytes } from '../../messages/bodies.ts'
+import { releaseBodies } from '../../messages/sweep.ts'
+import { type Tx, transaction } from '../../platform/database.ts'
+import { type ErrorCode, Refusal } from '../../platform/errors.ts'
+import { appendEvents } from '../../platform/events.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { judgeSending, sendingNotAllowed } from '../approvals/sending-mode.ts'
+import { Unstored, writeDelivery } from '../commit-lane.ts'
+import { admitRecipients, resolveRecipients } from '../submission/judge-recipients.ts'
+import { namedIn, planSubmission, requireServed } from '../submission/submit.ts'
+import { becomeDraft, removeRow, type ScheduledMessage, stageCancelled } from './scheduled.ts'
+
+const rowsPerBatch = 20
+/** A node that died with some in hand has lost nothing: they are due again after this. */
+const leaseMs = 2 * 60 * 1000
+const retryMs = 10 * 60 * 1000
+/** So long after its time a message is still worth sending. */
+const givenUpMs = 3 * 24 * 3600 * 1000
+
+/** What may be over in a while. */
+const passing: ReadonlySet<ErrorCode> = new Set([
+  'sending_limit_reached',
+  'sending_paused',
+  'mailbox_state_conflict',
+])
+
+/** Sends a batch of what is due. @returns how many were looked at. */
+export async function sendDue(platform: Platform): Promise<number> {
+  const due = await claim(platform)
+  for (const row of due) {
+    try {
+      await sendOne(platform, row)
+    } catch (error) {
+      await settle(platform, row, error)
+    }
+  }
+  return due.length
+}
+
+async function claim(platform: Platform): Promise<ScheduledMessage[]> {
+  const now = platform.clock.now()
+  const until = new Date(now.getTime() + leaseMs)
+  const { rows } = await sql<ScheduledMessage>`
+    update scheduled_messages set next_attempt_at = ${until}::timestamptz
+    where (mailbox_id, id) in (
+      select mailbox_id, id from scheduled_messages where next_attempt_at <= ${now}::timestamptz
+      order by next_attempt_at limit ${rowsPerBatch}::int for update skip locked
+    )
+    returning *`.execute(platform.db)
+  return rows
+}
+
+async function sendOne(platform: Platform, row: ScheduledMessage): Promise<void> {
+  const mailbox = await mailboxOf(platform, row)
+  await requireServed(platform.db, mailbox)
+  const recipients = await resolveRecipients(platform, mailbox, namedIn(row.envelope))
+  const verdict = await judgeSending(platform, subject(mailbox), recipients)
+  if (verdict.kind === 'refuse') throw sendingNotAllowed()
+  if (verdict.kind === 'hold' && !row.is_approved) {
+    throw new Refusal(
+      'sending_not_allowed',
+      'By now the mailbox’s messages wait for an approval: send the draft again.',
+    )
+  }
+  await admitRecipients(platform, mailbox, recipients)
+  const whole = await readBodyBytes(platform.db, row.body_id)
+  const delivery = await planSubmission(platform, mailbox, whole, recipients)
+  await transaction(platform.db, async (tx) => {
+    await requireServed(tx, await lockedMailbox(tx, row))
+    await removeRow(tx, row)
+    await writeDelivery(platform, tx, delivery)
+    const now = platform.clock.now()
+    await releaseBodies([row.id], now).execute(tx)
+    const data = { scheduled_message_id: row.id, message_id: row.message_id }
+    await appendEvents(platform, tx, [{ type: 'message.schedule_sent', ...subject(mailbox), data }])
+  })
+}
+
+async function settle(platform: Platform, row: ScheduledMessage, error: unknown): Promise<void> {
+  const refusal = error instanceof Refusal ? error : null
+  if (refusal?.code === 'scheduled_message_not_found') return // taken back or moved in this moment
+  const isPassing = error instanceof Unstored || (refusal !== null && passing.has(refusal.code))
+  if (refusal === null && !isPassing) {
+    platform.log.error({ event: 'schedule.failed', scheduledMessageId: row.id, cause: error })
+    return // tried again when the lease is over
+  }
+  const now = platform.clock.now()
+  if (isPassing && now.getTime() < row.send_at.getTime() + givenUpMs) {
+    await platform.db
+      .updateTable('scheduled_messages')
+      .set({
+        next_attempt_at: new Date(now.getTime() + retryMs),
+        last_problem: refusal?.detail ?? 'A recipient could not be reached.',
+      })
+      .where('mailbox_id', '=', row.mailbox_id)
+      .where('id', '=', row.id)
+      .where('body_id', '=', row.body_id)
+      .execute()
+    return
+  }
+  await giveUp(platform, row, refusal?.detail ?? 'A recipient could not be reached.')
+}
+
+async function giveUp(platform: Platform, row: ScheduledMessage, reason: string): Promise<void> {
+  const draft = await stageCancelled(platform, row)
+  await transaction(platform.db, async (tx) => {
+    const mailbox = await lockedMailbox(tx, row)
+    await becomeDraft(platform, tx, subject(mailbox), row, draft, reason)
+  }).catch((error: unknown) => {
+    if (error instanceof Refusal && error.code === 'scheduled_message_not_found') return
+    platform.log.error({ event: 'schedule.failed', scheduledMessageId: row.id, cause: error })
+  })
+}
+
+async function mailboxOf(platform: Platform, { mailbox_id: id }: ScheduledMessage): Promise<Mailbox> {
+  return await platform.db.selectFrom('mailboxes').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+async function lockedMailbox(tx: Tx, { mailbox_id: id }: ScheduledMessage): Promise<Mailbox> {
+  return await tx
+    .selectFrom('mailboxes')
+    .selectAll()
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+}

@@ -1,0 +1,87 @@
+/** The original inside a reply or a forward: in text and in HTML, as readers of mail know it. */
+
+import { escapeHtml, safeHtml } from '../../messages/content/safe-html.ts'
+import { htmlToText } from '../../messages/mime/html-text.ts'
+import { dateTime } from '../trace.ts'
+import type { Person } from './compose.ts'
+import type { Original } from './original.ts'
+
+/** Of the original's text or HTML: a longer one is cut, and says so. */
+const quotedCharsMax = 500_000
+const cutMark = '[…]'
+
+/** `contentIdOf` as safeHtml has it: the pictures that are carried along. */
+export type QuoteOptions = { contentIdOf: (id: string) => string | null }
+
+/** Below what the caller wrote. */
+export function textReplyQuote(original: Original): string {
+  const lines = plainText(original).split('\n')
+  const quoted = lines.map((line) => (line === '' || line.startsWith('>') ? `>${line}` : `> ${line}`))
+  return `${attribution(original)}\n${quoted.join('\n')}\n`
+}
+
+export function htmlReplyQuote(original: Original, options: QuoteOptions): string {
+  const head = `<div>${escapeHtml(attribution(original))}</div>`
+  const style = 'margin: 0 0 0 0.8ex; border-left: 1px solid #ccc; padding-left: 1ex'
+  return `${head}<blockquote type="cite" style="${style}">${htmlOf(original, options)}</blockquote>`
+}
+
+export function textForward(original: Original): string {
+  const head = headerBlock(original).map(([name, value]) => `${name}: ${value}`)
+  return `---------- Forwarded message ----------\n${head.join('\n')}\n\n${plainText(original)}\n`
+}
+
+export function htmlForward(original: Original, options: QuoteOptions): string {
+  const head = headerBlock(original).map(([name, value]) => `<b>${name}:</b> ${escapeHtml(value)}`)
+  return `<div>---------- Forwarded message ----------<br>${head.join('<br>')}</div><br><div>${htmlOf(original, options)}</div>`
+}
+
+/** HTML of the caller with something of ours at its end, inside its body where it has one. */
+export function appendHtml(html: string, more: string): string {
+  const end = html.toLowerCase().lastIndexOf('</body')
+  return end < 0 ? `${html}<br>${more}` : `${html.slice(0, end)}<br>${more}${html.slice(end)}`
+}
+
+function attribution({ from: [author], message }: Original): string {
+  const who = author === undefined ? 'someone' : personText(author)
+  return `On ${dateTime(message.internalDate)}, ${who} wrote:`
+}
+
+function headerBlock({ from, to, cc, subject, message }: Original): [name: string, value: string][] {
+  const people = (list: readonly Person[]): string => list.map(personText).join(', ').slice(0, 2_000)
+  return [
+    ['From', people(from)],
+    ['Date', dateTime(message.internalDate)],
+    ['Subject', subject.replace(/[\p{Cc}\s]+/gu, ' ')],
+    ['To', people(to)],
+    ...(cc.length === 0 ? [] : [['Cc', people(cc)] satisfies [string, string]]),
+  ]
+}
+
+function personText({ address, name }: Person): string {
+  return name === null ? address : `${name} <${address}>`
+}
+
+function plainText({ content }: Original): string {
+  const text =
+    content.text ?? tidied(htmlToText((content.html ?? '').slice(0, quotedCharsMax), { quotes: true }))
+  const lines = text.slice(0, quotedCharsMax).replace(/\r\n?/g, '\n').trimEnd()
+  return text.length > quotedCharsMax || content.isTruncated ? `${lines}\n${cutMark}` : lines.toWellFormed()
+}
+
+/** Many tags leave many empty lines. */
+function tidied(text: string): string {
+  const lines = text.split('\n').map((line) => line.replace(/\s+/g, ' ').trim())
+  return lines
+    .filter((line, at) => line !== '' || lines[at - 1] !== '')
+    .join('\n')
+    .trim()
+}
+
+function htmlOf(original: Original, { contentIdOf }: QuoteOptions): string {
+  const { html } = original.content
+  const isCut = html !== null && html.length > quotedCharsMax
+  const safe = html === null ? null : safeHtml(html.slice(0, quotedCharsMax), { contentId: contentIdOf })
+  if (safe === null) return `<div style="white-space: pre-wrap">${escapeHtml(plainText(original))}</div>`
+  return isCut ? `${safe}<p>${cutMark}</p>` : safe
+}
