@@ -127,6 +127,47 @@ describe('an agent', () => {
     const seen = await call(base, server.apiKey, 'GET', `/v1/mailboxes/${bob}/messages/${messageId}`, {})
     assert.equal(textAt(seen.json, 'text').trim(), 'Here they are.')
     assert.equal(textAt(seen.json, 'from', 0, 'address'), ann)
+
+    const draft = await mcp.done('create_draft', {
+      mailbox: bob,
+      reply_to_message_id: messageId,
+      text: 'First thought.',
+    })
+    const draftId = textAt(draft.structuredContent, 'draft_id')
+    const version = textAt(draft.structuredContent, 'version')
+    const change = { mailbox: bob, draft_id: draftId, version, text: 'Second thought.' }
+    await mcp.done('update_draft', { ...change, idempotency_key: 'edit-1' })
+    await mcp.done('update_draft', { ...change, idempotency_key: 'edit-1' })
+    assert.equal(await mcp.refused('update_draft', change), 'edit_conflict')
+    await mcp.done('send_draft', { mailbox: bob, draft_id: draftId })
+    const answer = await mcp.done('wait_for_message', {
+      mailbox: ann,
+      subject: 'Re: The figures',
+      since: new Date(Date.now() - 60_000).toISOString(),
+    })
+    assert.match(textAt(answer.structuredContent, 'message', 'untrusted', 'text'), /^Second thought\./)
+    const answerId = textAt(answer.structuredContent, 'message', 'id')
+    const replied = { mailbox: ann, message_id: answerId, text: 'Thanks.', quote: true }
+    await mcp.done('reply_to_message', replied)
+    const thread = await mcp.done('read_thread', {
+      mailbox: ann,
+      thread_id: textAt(answer.structuredContent, 'message', 'thread_id'),
+    })
+    assert.equal(at(thread.structuredContent, 'message_count'), 3)
+    const last = await mcp.done('list_messages', { mailbox: bob, folder: 'inbox', limit: 1 })
+    const lastId = textAt(last.structuredContent, 'messages', 0, 'id')
+    const reply = { mailbox: bob, message_id: lastId, form: 'reply' }
+    const own = textAt((await mcp.done('read_message', reply)).structuredContent, 'untrusted', 'text')
+    assert.equal(own.trim(), 'Thanks.')
+    const passedOn = { mailbox: ann, message_id: answerId, to: [bob], text: 'See below.' }
+    await mcp.done('forward_message', passedOn)
+    const forwarded = await mcp.done('search_messages', {
+      mailbox: bob,
+      query: 'subject:"Fwd: Re: The figures"',
+    })
+    assert.equal(listAt(forwarded.structuredContent, 'messages').length, 1)
+    const folders = await mcp.done('list_folders', { mailbox: bob })
+    assert.match(textOfResult(folders), /INBOX: 3 messages/)
   })
 })
 

@@ -61,3 +61,25 @@ export async function changeOnce(
     data: { ...answer.data, replayed: true },
   }
 }
+
+/**
+ * The same for what is read and made ready before the transaction. With a key a refusal of that waits for the transaction:
+ * the same key again gets the first result, whatever holds by then.
+ */
+export async function changePrepared<T>(
+  call: ToolCall,
+  tool: string,
+  args: Parameters<typeof changeOnce>[2],
+  prepare: () => Promise<T>,
+  write: (tx: Tx, prepared: T) => Promise<Answer>,
+): Promise<Answer> {
+  const outcome = await prepare().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  if ('error' in outcome && args.idempotency_key === undefined) throw outcome.error
+  return await changeOnce(call, tool, args, async (tx) => {
+    if ('error' in outcome) throw outcome.error
+    return await write(tx, outcome.value)
+  })
+}

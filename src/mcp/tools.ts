@@ -2,6 +2,7 @@
 import type { Tool } from './tool.ts'
 import { attachmentTools } from './tools/attachments.ts'
 import { changeTools } from './tools/changes.ts'
+import { draftTools } from './tools/drafts.ts'
 import { folderTools } from './tools/folders.ts'
 import { listTools } from './tools/lists.ts'
 import { mailboxTools } from './tools/mailboxes.ts'
@@ -19,6 +20,7 @@ export const tools: readonly Tool[] = [
   ...waitTools,
   ...attachmentTools,
   ...changeTools,
+  ...draftTools,
   ...sendTools,
 ]
 

@@ -1,8 +1,11 @@
 /** The arguments that make a message, and what they become. */
 import * as z from 'zod'
-import type { NewAttachment, Person } from '../../delivery/submission/compose.ts'
-import { personOf, type Submission } from '../../delivery/submission/submit.ts'
+import type { NewMessageParts, Person } from '../../delivery/submission/compose.ts'
+import type { Written } from '../../delivery/submission/reply.ts'
+import { type AttachmentSource, resolveAttachments } from '../../delivery/submission/stored-attachments.ts'
+import { personOf } from '../../delivery/submission/submit.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
+import type { Platform } from '../../platform/platform.ts'
 import { mcpLimits } from '../limits.ts'
 
 const recipientsMax = 100
@@ -15,7 +18,7 @@ const people = (what: string) =>
     .describe(`${what}: each ann@example.com or Ann <ann@example.com>.`)
 
 const Attachment = z.strictObject({
-  filename: z.string().min(1).max(255),
+  filename: z.string().min(1).max(255).optional().describe('Of a new file.'),
   content_type: z
     .string()
     .max(255)
@@ -24,83 +27,137 @@ const Attachment = z.strictObject({
     .describe('Such as text/csv; found out by the file name if left out.'),
   text: z.string().optional().describe('The content of a text file, as it is.'),
   base64: z.base64().optional().describe('The content of any other file, in base64.'),
+  message_id: z.uuid().optional().describe('Instead of a new file: the message that has it.'),
+  number: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Which of its attachments. Left out: the message itself, as a file.'),
 })
-
-export const Attachments = z
-  .array(Attachment)
-  .max(mcpLimits.attachmentsMax)
-  .optional()
-  .describe('Files, each with either text or base64.')
 
 export const NewMessage = z.object({
   to: people('Recipients'),
   cc: people('Recipients of a copy'),
   bcc: people('Recipients of a copy whom the others do not see'),
   reply_to: people('Where answers are to go, if not to the mailbox'),
-  subject: z.string().max(998).optional(),
-  text: z.string().optional().describe('The text. Lines are wrapped by whoever reads it.'),
+  subject: z.string().max(998).optional().describe('The subject, one line.'),
+  text: z.string().optional().describe('The text, plain.'),
   html: z.string().optional().describe('The same as HTML, if it is to look like something.'),
-  attachments: Attachments,
+  attachments: z
+    .array(Attachment)
+    .max(mcpLimits.attachmentsMax)
+    .optional()
+    .describe(
+      'Files: new ones with filename and either text or base64, or those of a message of this mailbox.',
+    ),
   send_at: z.iso
     .datetime({ offset: true })
     .optional()
-    .describe('Recipients elsewhere get it not before then: an ISO 8601 moment with a time zone.'),
+    .describe('Nobody gets it before then: an ISO 8601 moment with a time zone, at most 30 days ahead.'),
 })
 
 export type NewMessageArguments = z.output<typeof NewMessage>
 
+/** What was written; null is what was not said. */
+export type WrittenMessage = {
+  to: Person[] | null
+  cc: Person[] | null
+  bcc: Person[] | null
+  replyTo: Person[] | null
+  subject: string | null
+  text: string | null
+  html: string | null
+  attachments: AttachmentSource[] | null
+  sendAt: Date | null
+}
+
 /** @throws Refusal invalid_request that points at everything that cannot be read. */
-export function submissionOf(args: NewMessageArguments): Submission {
+export function readWritten(args: NewMessageArguments): WrittenMessage {
   const problems: FieldProblem[] = []
-  const submission = {
+  const written = {
     to: readPeople(args.to, '/to', problems),
     cc: readPeople(args.cc, '/cc', problems),
     bcc: readPeople(args.bcc, '/bcc', problems),
     replyTo: readPeople(args.reply_to, '/reply_to', problems),
-    subject: lineOf(args.subject ?? ''),
-    text: args.text ?? (args.html === undefined ? '' : null),
+    subject: args.subject === undefined ? null : lineOf(args.subject),
+    text: args.text ?? null,
     html: args.html ?? null,
-    headers: {},
-    attachments: readAttachments(args.attachments, problems),
+    attachments:
+      args.attachments?.flatMap((one, index) => readAttachment(one, `/attachments/${index}`, problems)) ??
+      null,
     sendAt: args.send_at === undefined ? null : new Date(args.send_at),
   }
-  requireNone(problems)
-  return submission
+  if (problems.length > 0) {
+    throw new Refusal('invalid_request', 'The message cannot be made as it is.', { fields: problems })
+  }
+  return written
 }
 
-export function readPeople(
+/** @throws Refusal message_not_found, attachment_not_found, payload_too_large. */
+export async function partsOf(
+  platform: Platform,
+  mailboxId: string,
+  written: WrittenMessage,
+): Promise<Written> {
+  return {
+    to: written.to,
+    cc: written.cc ?? [],
+    bcc: written.bcc ?? [],
+    replyTo: written.replyTo ?? [],
+    subject: written.subject,
+    text: written.text,
+    html: written.html,
+    headers: {},
+    attachments: await resolveAttachments(platform, mailboxId, written.attachments ?? []),
+  }
+}
+
+/** The parts of a message that answers nothing. */
+export async function newParts(
+  platform: Platform,
+  mailboxId: string,
+  written: WrittenMessage,
+): Promise<NewMessageParts> {
+  const parts = await partsOf(platform, mailboxId, written)
+  const text = parts.text ?? (parts.html === null ? '' : null)
+  return { ...parts, text, to: parts.to ?? [], subject: parts.subject ?? '' }
+}
+
+function readPeople(
   texts: readonly string[] | undefined,
   pointer: string,
   problems: FieldProblem[],
-): Person[] {
-  return (texts ?? []).flatMap((text, index) => {
+): Person[] | null {
+  const people = texts?.flatMap((text, index) => {
     const person = personOf(text)
     if (person === null) problems.push({ pointer: `${pointer}/${index}`, detail: 'is not an address' })
     return person ?? []
   })
+  return people ?? null
 }
 
-export function readAttachments(
-  attachments: z.output<typeof Attachments>,
+function readAttachment(
+  {
+    filename,
+    content_type: contentType,
+    text,
+    base64,
+    message_id: messageId,
+    number,
+  }: z.output<typeof Attachment>,
+  pointer: string,
   problems: FieldProblem[],
-): NewAttachment[] {
-  return (attachments ?? []).map(({ filename, content_type: contentType, text, base64 }, index) => {
-    if ((text === undefined) === (base64 === undefined)) {
-      problems.push({ pointer: `/attachments/${index}`, detail: 'must have either text or base64' })
-    }
-    return {
-      filename: lineOf(filename),
-      contentType: contentType ?? null,
-      content: base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64'),
-      contentId: null,
-    }
-  })
-}
-
-/** @throws Refusal invalid_request. */
-export function requireNone(problems: readonly FieldProblem[]): void {
-  if (problems.length === 0) return
-  throw new Refusal('invalid_request', 'The message cannot be made as it is.', { fields: problems })
+): AttachmentSource[] {
+  const isNew = [filename, contentType, text, base64].some((given) => given !== undefined)
+  if (messageId !== undefined && !isNew) return [{ messageId, number: number ?? null }]
+  const isWhole = filename !== undefined && (text === undefined) !== (base64 === undefined)
+  if (messageId !== undefined || number !== undefined || filename === undefined || !isWhole) {
+    const detail = 'must have filename and either text or base64, or only message_id and number'
+    problems.push({ pointer, detail })
+    return []
+  }
+  const content = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64')
+  return [{ filename: lineOf(filename), contentType: contentType ?? null, content, contentId: null }]
 }
 
 /** Header injection: a line end in a field would begin another one. */
