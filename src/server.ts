@@ -15,6 +15,7 @@ import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
 import { startZoneStore, type ZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startLastUses } from './mailboxes/last-uses.ts'
+import { mcpFace } from './mcp/face.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
 import type { Config } from './platform/config.ts'
@@ -186,6 +187,7 @@ async function startHttp(
     port: config.httpPort,
     isReady,
     front: (request, response) => answerFront(platform, request, response),
+    register: mcpFace(platform),
   })
   stack.defer(() => api.stop())
   ports.http = api.port

@@ -4,9 +4,9 @@ import { acceptInvitation } from '../accounts/invitation-acceptance.ts'
 import { roles } from '../accounts/roles.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
+import { createRateLimiter } from '../platform/rate-limit.ts'
 import { apiLimits } from './limits.ts'
 import { problems } from './problem-view.ts'
-import { createRateLimiter } from './rate-limit.ts'
 import { type Api, closed, Id, Nullable, noStore, OneOf } from './schemas.ts'
 
 const AcceptBody = Type.Object(

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Authenticator } from '../accounts/principals.ts'
+import { type Callers, createCallers } from '../mailboxes/callers.ts'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -119,8 +120,8 @@ export type ApiOptions = {
   isReady: IsReady
   /** Answers a request before the API sees it. @returns whether it did; never rejects. */
   front?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
-  /** Adds another face to the same listener, in a scope of its own. */
-  register?: (app: FastifyInstance) => Promise<void> | void
+  /** Adds another face to the same listener, in a scope of its own; its callers are counted with the API's. */
+  register?: (app: FastifyInstance, callers: Callers) => Promise<void> | void
   /** Default: `apiLimits.requestsPerMinute`. */
   requestsPerMinute?: number
   /** Default: `apiLimits.eventStreams`. */
@@ -154,10 +155,13 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
     })
   }
   const routes: string[] = []
+  const { authenticator, requestsPerMinute = apiLimits.requestsPerMinute } = options
+  const callers = createCallers(platform, authenticator, requestsPerMinute)
   await app.register((native: FastifyInstance) =>
     nativeApi(native.withTypeProvider(), platform, { ...options, streams }, routes),
+    nativeApi(native.withTypeProvider(), platform, options, callers, routes),
   )
-  if (register) await app.register(async (other: FastifyInstance) => register(other))
+  if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
   const port = await listen(app, options)
   const handle: ApiServer['handle'] = (request, response) => app.routing(request, response)
   return { port, routes, stop, handle, upgrades, endStreams: () => streams.stop() }
@@ -211,6 +215,11 @@ async function nativeApi(
   app: Api,
   platform: Platform,
   options: NativeOptions,
+async function nativeApi(
+  app: Api,
+  platform: Platform,
+  options: ApiOptions,
+  callers: Callers,
   routes: string[],
 ): Promise<void> {
   app.addSchema(ProblemView)
@@ -228,6 +237,8 @@ async function nativeApi(
   await app.register(async (asking: FastifyInstance) => {
     requireCaller(asking, platform, options.authenticator, options.requestsPerMinute)
     callerRoutes(asking.withTypeProvider(), platform, options)
+    requireCaller(asking, callers)
+    callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
   })
   routes.push(...addMissingMethods())
 }

@@ -3,11 +3,11 @@ import { Type } from 'typebox'
 import { createSession, endSession } from '../accounts/sessions.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
+import { createRateLimiter } from '../platform/rate-limit.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
 import { problems, writeProblems } from './problem-view.ts'
-import { createRateLimiter } from './rate-limit.ts'
 import { type Api, closed, Id, Moment, Nullable, noStore } from './schemas.ts'
 
 const LoginBody = Type.Object(

@@ -7,8 +7,8 @@ import { Type } from 'typebox'
 import { openUnsubscribeToken, type Unsubscription, unsubscribe } from '../delivery/bounces/unsubscribe.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
+import { createRateLimiter } from '../platform/rate-limit.ts'
 import { apiLimits } from './limits.ts'
-import { createRateLimiter } from './rate-limit.ts'
 import type { Api } from './schemas.ts'
 
 const TokenPath = Type.Object({ token: Type.String() })

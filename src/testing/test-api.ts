@@ -4,6 +4,7 @@ import { startAuthenticator } from '../accounts/principals.ts'
 import { apiKeyPrefix, newToken } from '../accounts/tokens.ts'
 import { createWorkspace } from '../accounts/workspaces.ts'
 import { type ApiOptions, type ApiServer, startApi } from '../api/server.ts'
+import { mcpFace } from '../mcp/face.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { startTestPlatform, type TestPlatform } from './test-platform.ts'
@@ -41,10 +42,12 @@ export type TestApi = TestPlatform & {
 export async function startTestApi(
   options: Partial<Pick<ApiOptions, 'eventStreams' | 'isReady' | 'register' | 'requestsPerMinute'>> & {
     environment?: Record<string, string>
+    /** Whether /mcp is there, too. */
+    mcp?: boolean
   } = {},
 ): Promise<TestApi> {
   await using stack = new AsyncDisposableStack()
-  const { environment, ...more } = options
+  const { environment, mcp = false, ...more } = options
   const test = stack.use(await startTestPlatform(environment))
   const { platform } = test
   const authenticator = startAuthenticator(platform)
@@ -54,6 +57,7 @@ export async function startTestApi(
     host: '127.0.0.1',
     port: 0,
     isReady: () => true,
+    ...(mcp ? { register: mcpFace(platform) } : {}),
     ...more,
   })
   stack.defer(() => server.stop())

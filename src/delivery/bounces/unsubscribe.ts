@@ -62,7 +62,8 @@ export function unsubscribeFields(platform: Platform, unsubscription: Unsubscrip
   ].join('\r\n')
 }
 
-function publicUrl({ config, ports }: Platform): string {
+/** Where the HTTP listener is reached from outside, without a slash at the end. */
+export function publicUrl({ config, ports }: Platform): string {
   const { publicUrl: given, hostname, httpPort } = config
   if (given !== null) return given.replace(/\/+$/, '')
   const secure = ports.https ?? config.httpsPort

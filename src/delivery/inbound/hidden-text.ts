@@ -1,4 +1,5 @@
 /** Text that HTML hides from people and shows to programs: filters and assistants read what nobody sees. */
+import { styleHides } from '../../messages/content/hidden-style.ts'
 
 const tag = /<([a-z][a-z0-9]{0,20})\b([^<>]{0,4000})>/gi
 /** Elements that show nothing anyway. */
@@ -18,14 +19,6 @@ const contentCharsMax = 4000
 /** Elements that are looked into. */
 const elementsMax = 200
 
-const hiding: readonly RegExp[] = [
-  /(?:^|;)display:none/,
-  /(?:^|;)visibility:hidden/,
-  /(?:^|;)font-size:0+(?:\.0+)?(?:[a-z%]|;|$|!)/,
-  /(?:^|;)opacity:0(?:\.0+)?(?:;|$|!)/,
-  /(?:^|;)mso-hide:all/,
-]
-
 /** @param html what is known of the part; it may end anywhere. Looks at styles of elements, not at style sheets. */
 export function hidesText(html: string): boolean {
   let looked = 0
@@ -42,21 +35,7 @@ export function hidesText(html: string): boolean {
 function isHidden(attributes: string): boolean {
   if (/(?:^|\s)hidden(?:\s|=|\/|$)/i.test(attributes.replace(/"[^"]*"|'[^']*'/g, '""'))) return true
   const style = /\bstyle\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))/i.exec(attributes)
-  const text = (style?.[1] ?? style?.[2] ?? style?.[3] ?? '').toLowerCase().replace(/\s+/g, '')
-  return text !== '' && (hiding.some((pattern) => pattern.test(text)) || isOneColour(text))
-}
-
-function isOneColour(style: string): boolean {
-  const front = /(?:^|;)color:([^;!]+)/.exec(style)?.[1]
-  const back = /(?:^|;)background(?:-color)?:([^;!]+)/.exec(style)?.[1]
-  return front !== undefined && back !== undefined && colour(front) === colour(back)
-}
-
-/** #fff, #ffffff and white are one; of others the text counts. */
-function colour(text: string): string {
-  if (text === 'white') return '#ffffff'
-  if (text === 'black') return '#000000'
-  return text.replace(/^#([0-9a-f])([0-9a-f])([0-9a-f])$/, '#$1$1$2$2$3$3')
+  return styleHides(style?.[1] ?? style?.[2] ?? style?.[3] ?? '')
 }
 
 /** Up to the first end tag of the name: of nested ones the beginning is enough. */
