@@ -89,8 +89,8 @@ import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
 import { replyRoutes } from './replies.ts'
-import { scheduledRoutes } from './scheduled.ts'
 import { limitRequestTime } from './request-time.ts'
+import { scheduledRoutes } from './scheduled.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -103,11 +103,11 @@ import { threadRoutes } from './threads.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
+import { routedUpgrades, type Upgrades } from './upgrades.ts'
 import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
 import { webhookReplayRoutes } from './webhook-replays.ts'
 import { webhookSecretRoutes } from './webhook-secrets.ts'
 import { webhookRoutes } from './webhooks.ts'
-import { routedUpgrades, type Upgrades } from './upgrades.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { zoneRecordRoutes } from './zone-records.ts'
 
@@ -158,8 +158,7 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   const { authenticator, requestsPerMinute = apiLimits.requestsPerMinute } = options
   const callers = createCallers(platform, authenticator, requestsPerMinute)
   await app.register((native: FastifyInstance) =>
-    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, routes),
-    nativeApi(native.withTypeProvider(), platform, options, callers, routes),
+    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, callers, routes),
   )
   if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
   const port = await listen(app, options)
@@ -215,10 +214,6 @@ async function nativeApi(
   app: Api,
   platform: Platform,
   options: NativeOptions,
-async function nativeApi(
-  app: Api,
-  platform: Platform,
-  options: ApiOptions,
   callers: Callers,
   routes: string[],
 ): Promise<void> {
@@ -235,10 +230,8 @@ async function nativeApi(
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
-    requireCaller(asking, platform, options.authenticator, options.requestsPerMinute)
-    callerRoutes(asking.withTypeProvider(), platform, options)
     requireCaller(asking, callers)
-    callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
+    callerRoutes(asking.withTypeProvider(), platform, options)
   })
   routes.push(...addMissingMethods())
 }
