@@ -1,6 +1,7 @@
 /** Reading one message over a socket: what is in it, what it says of itself, its bytes in whole and in ranges. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
 import { flagBits } from '../messages/flags.ts'
 import { at, listAt, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { append, eventsOf, folderIdOf, messagesIn } from '../testing/test-mail.ts'
@@ -189,6 +190,35 @@ test('a message without anything is answered, too', async () => {
     assert.equal(at(json, 'date'), null)
     assert.deepEqual([at(json, 'from'), at(json, 'to'), at(json, 'attachments')], [[], [], []])
   }
+})
+
+test('what came from outside says what was found out about it', async () => {
+  const id = await put('From: Ann <ann@b.example>\r\n\r\nhello')
+  const trust = {
+    remote: { address: '192.0.2.1', helo: 'mx.b.example', tls: true },
+    mail_from: 'ann@b.example',
+    spf: { result: 'pass', domain: 'b.example' },
+    dkim: [{ result: 'pass', domain: 'b.example', selector: 's', aligned: true }],
+    spam: null,
+    look_alike: { display_name: 'Ann', of: 'ann@demo.test' },
+    hidden_text: false,
+  }
+  const { db } = api.platform
+  await sql`update bodies set trust = ${JSON.stringify(trust)}::jsonb
+    where id = (select body_id from messages where id = ${id}::uuid)`.execute(db)
+  await db
+    .insertInto('contacts')
+    .values({
+      mailbox_id: box.mailboxId,
+      address: 'ann@b.example',
+      name: null,
+      origin: 'received',
+      first_message_id: id,
+      first_seen_at: new Date(),
+    })
+    .execute()
+  const { json } = await api.call('GET', pathOf(id))
+  assert.deepEqual([at(json, 'trust'), at(json, 'first_contact')], [trust, true])
 })
 
 test('a header longer than is shown says so', async () => {
