@@ -4,7 +4,7 @@
  * The messages share ten thousand bodies, a tenth of which have an attachment.
  */
 import { sql } from 'kysely'
-import { createBodyWriter } from '../src/messages/bodies.ts'
+import { createBodyWriter, type StagedBody } from '../src/messages/bodies.ts'
 import { createFolder, listFolders } from '../src/messages/folders.ts'
 import { storeMessages } from '../src/messages/store.ts'
 import { transaction } from '../src/platform/database.ts'
@@ -21,8 +21,8 @@ import type { Row } from './table.ts'
 
 const bodiesMax = 10_000
 const bodiesPerTransaction = 500
-const requests = 400
-const warmUps = 40
+const requests = 200
+const warmUps = 20
 const secondsApart = 30
 const smallFolder = 'Small'
 
@@ -168,7 +168,7 @@ async function storeBodies(
 ): Promise<void> {
   const place = { mailboxId, folderId, flags: 1, keywords: [], internalDate: platform.clock.now() }
   for (let at = 0; at < count; at += bodiesPerTransaction) {
-    const bodies = []
+    const bodies: StagedBody[] = []
     for (let n = at; n < Math.min(count, at + bodiesPerTransaction); n++) {
       const writer = createBodyWriter(platform)
       await writer.write(Buffer.from(withAttachment(loadMessage(`read-${n}`, address, 3_000).data, n)))

@@ -48,6 +48,7 @@ export const noMessageFilter: MessageFilter = {
 const walkedMax = 20_000
 const structuresMax = 2_000
 const structuresPerStep = 200
+const readPerStepMax = 10_000
 
 /** @throws Refusal folder_not_found. */
 export async function listMessages(
@@ -107,7 +108,11 @@ async function findIds(
   let before = after
   let walked = 0
   let opened = 0
-  for (let step = limit + 1; walked < walkedMax && opened < structuresMax; step = stepAfter(step, filter)) {
+  for (
+    let step = limit + 1;
+    walked < walkedMax && opened < structuresMax;
+    step = stepAfter(step, source, filter)
+  ) {
     const rows = await walkMessages(db, source, before, step)
     const fitting = rows.filter((row) => fits(row, filter))
     const matching = filter.hasAttachments === null ? fitting : await withAttachments(db, fitting, filter)
@@ -124,9 +129,14 @@ async function findIds(
   return { ids, nextCursor: before === null ? null : encodeCursor(before) }
 }
 
-/** What is rare is met sooner in larger steps. */
-function stepAfter(step: number, { hasAttachments: asked }: MessageFilter): number {
-  return asked === null ? Math.min(4 * step, 5_000) : structuresPerStep
+/** What is rare is met sooner in larger steps, each of which is read of every folder. */
+function stepAfter(
+  step: number,
+  { folderIds }: WalkSource,
+  { hasAttachments: asked }: MessageFilter,
+): number {
+  if (asked !== null) return structuresPerStep
+  return Math.min(4 * step, Math.max(structuresPerStep, Math.floor(readPerStepMax / folderIds.length)))
 }
 
 /** Whatever the source has not decided is decided here, and what it has holds anyway. */

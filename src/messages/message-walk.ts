@@ -20,7 +20,13 @@ export type WalkSource = {
   until: Date | null
 }
 
-export type WalkedMessage = { id: string; flags: number; keywords: string[]; bodyId: string }
+export type WalkedMessage = {
+  id: string
+  flags: number
+  keywords: string[]
+  bodyId: string
+  threadId: string
+}
 
 /** Each of these is looked into; of more folders the mailbox is walked as a whole. */
 const foldersMergedMax = 64
@@ -35,11 +41,12 @@ export async function walkMessages(
   before: string | null,
   limit: number,
 ): Promise<WalkedMessage[]> {
+  if (source.folderIds.length === 0) return []
   const { rows } = await walkQuery(source, idBounds(source, before), limit).execute(db)
   return rows
 }
 
-const columns = sql.raw('messages.id, flags, keywords, body_id as "bodyId"')
+const columns = sql.raw('messages.id, flags, keywords, body_id as "bodyId", thread_id as "threadId"')
 
 function walkQuery(
   { mailboxId, folderIds, only }: WalkSource,

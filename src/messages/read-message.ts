@@ -97,7 +97,11 @@ async function readHeader(body: BodyReader, { bodyStart }: MimePart): Promise<Me
   }
 }
 
-type SummaryRow = Omit<MessageSummary, 'hasAttachments' | 'preview'> & { structure: MimePart }
+/** `preview` is null until someone asks for it. */
+type SummaryRow = Omit<MessageSummary, 'hasAttachments' | 'preview'> & {
+  structure: MimePart
+  preview: string | null
+}
 
 /** The messages of these ids that are (still) there, in the order of the ids. */
 export async function readSummaries(
@@ -107,15 +111,19 @@ export async function readSummaries(
 ): Promise<MessageSummary[]> {
   const rows = new Map((await readRows(platform.db, mailboxId, ids)).map((row) => [row.id, row]))
   const found = ids.flatMap((id) => rows.get(id) ?? [])
-  const previews = await readPreviews(
-    platform,
-    found.map(({ bodyId, sizeBytes }) => ({ body_id: bodyId, size_bytes: sizeBytes })),
-    { lazy: false },
-  )
-  return found.map(({ structure, ...row }) => ({
+  const wanting = found.filter(({ preview }) => preview === null)
+  const made =
+    wanting.length === 0
+      ? new Map<string, string>()
+      : await readPreviews(
+          platform,
+          wanting.map(({ bodyId, sizeBytes }) => ({ body_id: bodyId, size_bytes: sizeBytes })),
+          { lazy: false },
+        )
+  return found.map(({ structure, preview, ...row }) => ({
     ...row,
     hasAttachments: hasAttachments(structure),
-    preview: previews.get(row.bodyId) ?? '',
+    preview: preview ?? made.get(row.bodyId) ?? '',
   }))
 }
 
@@ -123,7 +131,7 @@ async function readRows(db: Db, mailboxId: string, ids: readonly string[]): Prom
   const { rows } = await sql<SummaryRow>`/* prepared message_summaries */
     select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath", uid, modseq,
       flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
-      thread_id as "threadId", envelope, structure
+      thread_id as "threadId", envelope, structure, preview
     from messages
       join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
       join bodies on bodies.id = messages.body_id

@@ -2,7 +2,7 @@
  * Threads of a mailbox for the API: listed by their last activity, and one with its messages.
  *
  * Message ids sort by the date of their messages (decision 0017), so the newest messages of a mailbox come from an index
- * that is there anyway. A thread stands where its newest message does: the list walks from message to message and leaves
+ * (message-walk.ts). A thread stands where its newest message does: the list walks from message to message and leaves
  * out those that are not the newest of their threads. A page costs what its threads have in messages, not what the mailbox has.
  */
 import { sql } from 'kysely'
@@ -10,6 +10,8 @@ import { decodeCursor, encodeCursor, type Page, type PageRequest } from '../../p
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { flagBits } from '../flags.ts'
+import { listFolders } from '../folders.ts'
+import { type WalkSource, walkMessages } from '../message-walk.ts'
 import type { Envelope } from '../mime/envelope.ts'
 
 export type ThreadSummary = {
@@ -68,16 +70,17 @@ export async function listThreads(
   page: PageRequest,
 ): Promise<Page<ThreadSummary>> {
   const threads: ThreadSummary[] = []
+  const source = await sourceOf(platform, mailboxId, filter)
   let before = page.after
   for (let walked = 0; walked < messagesPerPageMax; walked += messagesPerStep) {
-    const messages = await readNewestBefore(platform, mailboxId, filter, before)
+    const messages = await walkMessages(platform.db, source, before, messagesPerStep)
     const summaries = await summarize(
       platform,
       mailboxId,
       filter,
-      new Set(messages.map((row) => row.thread_id)),
+      new Set(messages.map(({ threadId }) => threadId)),
     )
-    for (const { id, thread_id: threadId } of messages) {
+    for (const { id, threadId } of messages) {
       const thread = summaries.get(threadId)
       before = id
       if (thread?.newest.id !== id) continue // it was listed at its newest message
@@ -108,18 +111,17 @@ export async function getThread(
   return rows.length === 0 ? null : rows
 }
 
-async function readNewestBefore(
+/** Every folder with messages but those that are left out, to be walked over. */
+async function sourceOf(
   platform: Platform,
   mailboxId: string,
   { withoutFolders }: ThreadFilter,
-  before: string | null,
-): Promise<{ id: string; thread_id: string }[]> {
-  const older = before === null ? sql`` : sql`and id < ${before}::uuid`
-  const { rows } = await sql<{ id: string; thread_id: string }>`
-    select id, thread_id from messages
-    where mailbox_id = ${mailboxId}::uuid and folder_id <> all(${uuidArray(withoutFolders)}) ${older}
-    order by id desc limit ${messagesPerStep}`.execute(platform.db)
-  return rows
+): Promise<WalkSource> {
+  const folders = await listFolders(platform, mailboxId)
+  const folderIds = folders
+    .filter(({ id, message_count: count }) => count > 0 && !withoutFolders.includes(id))
+    .map(({ id }) => id)
+  return { mailboxId, folderIds, only: 'all', since: null, until: null }
 }
 
 type SummaryRow = {
