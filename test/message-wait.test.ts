@@ -23,10 +23,14 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
-async function startTestServer(): Promise<Server> {
-  const directory = await temporaryDirectory(stack)
+/** @param databaseUrl another node's; by default it has one of its own. */
+async function startTestServer(databaseUrl?: string): Promise<Server> {
   return await startServer(
-    testConfig({ MAILWRIGHT_DATA_DIR: directory, DATABASE_URL: await migratedDatabase(stack) }),
+    testConfig({
+      MAILWRIGHT_DATA_DIR: await temporaryDirectory(stack),
+      DATABASE_URL: databaseUrl ?? (await migratedDatabase(stack)),
+      MAILWRIGHT_MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+    }),
   )
 }
 
@@ -230,6 +234,18 @@ test('so many may wait, and one that hangs up makes room', async () => {
   for (const one of calls) one.destroy()
   await waiting(box, 0)
   assert.equal((await box.wait('timeout=0')).status, 200)
+})
+
+test('a call on another node gets what this one takes', async () => {
+  await using other = await startTestServer(server.platform.config.databaseUrl ?? '')
+  const box = await newBox()
+  const wait = (query: string): Promise<Reply> =>
+    api('GET', `${box.path}/messages/wait?${query}`, undefined, other)
+  const { json } = await wait('timeout=0')
+  const waited = wait(`timeout=60&after=${textAt(json, 'next')}&subject=awaited`)
+  await deliver(box.address, 'another')
+  await deliver(box.address, 'awaited')
+  assert.equal(subjectOf(await waited), 'awaited')
 })
 
 test('the stop of the server answers those who wait', async () => {
