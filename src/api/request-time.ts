@@ -10,10 +10,11 @@ declare module 'fastify' {
   }
 }
 
-export function limitRequestTime(app: FastifyInstance): void {
+/** Breaks the connection of a request whose body is late. */
+export function limitRequestTime(app: FastifyInstance, msMax: number = apiLimits.requestMsMax): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const { raw } = request
-    if (announcesBody(raw) && request.routeOptions.config.takesLong !== true) breakWhenLate(raw)
+    if (announcesBody(raw) && request.routeOptions.config.takesLong !== true) breakWhenLate(raw, msMax)
     done()
   })
 }
@@ -23,10 +24,10 @@ function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-function breakWhenLate(request: IncomingMessage): void {
+function breakWhenLate(request: IncomingMessage, msMax: number): void {
   const late = setTimeout(() => {
     if (!request.complete) request.destroy()
-  }, apiLimits.requestMsMax)
+  }, msMax)
   late.unref()
   request.once('close', () => clearTimeout(late))
 }

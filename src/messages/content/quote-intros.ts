@@ -7,6 +7,8 @@ import { introBeginnings, loosened, writingVerbs } from './quote-words.ts'
 /** An introduction is wrapped over so many lines at most. */
 const introLinesMax = 4
 const introLineCharsMax = 400
+/** "Ann wrote:" */
+const introCharsMin = 6
 
 export type IntroStrength =
   /** Says when and who: it stands for itself. */
@@ -57,6 +59,7 @@ function mayBegin(text: string): boolean {
 
 function strengthOf(joined: string): IntroStrength | null {
   const text = joined.replace(/^[-–—*_ ]+/, '').replace(/[-–—*_ ]+$/, '')
+  if (text.length < introCharsMin) return null
   const isDashed = text.length + 4 <= joined.length
   if (!isDashed && !/[:：]$/.test(text)) return null
   const body = text.replace(/ ?[:：]$/, '')

@@ -14,7 +14,7 @@ export type ReplyLine = { text: string; mark: LineMark; isBelowRule: boolean }
 export type LineKind = 'own' | 'quote' | 'signature'
 
 /** Nobody writes more lines by hand: below them only what is marked counts. */
-const examinedLinesMax = 20_000
+const examinedLinesMax = 5_000
 
 type Reading = {
   lines: readonly ReplyLine[]
@@ -34,9 +34,10 @@ export function kindsOfLines(lines: readonly ReplyLine[]): LineKind[] {
   for (const line of lines) {
     if (kinds.length >= lines.length) break
     const at = kinds.length
-    const found = at < examinedLinesMax ? kindAt(reading, at) : null
+    const here = lines[at] ?? line
+    const found = at < examinedLinesMax && here.mark !== 'quote' ? kindAt(reading, at) : null
     if (found === null) {
-      kinds.push(kindByMark(lines[at] ?? line))
+      kinds.push(kindByMark(here))
       continue
     }
     if (found.kind === 'own' && lines[at]?.text.trim() !== '') reading.hasOwn = true

@@ -40,11 +40,16 @@ function isEmpty({ own, quoted, signature }: Parts): boolean {
   return own === '' && quoted === '' && signature === ''
 }
 
-/** Quoted by `>` as RFC 3676 §4.5 and older mail have it. */
+/** Quoted by `>` as RFC 3676 §4.5 and older mail have it; programs put up to three spaces before it. */
 function plainLines(text: string): ReplyLine[] {
   return text
     .split(/\r\n|\r|\n/)
-    .map((line) => ({ text: line, mark: /^\s{0,3}>/.test(line) ? 'quote' : 'own', isBelowRule: false }))
+    .map((line) => ({ text: line, mark: isQuoted(line) ? 'quote' : 'own', isBelowRule: false }))
+}
+
+function isQuoted(line: string): boolean {
+  const at = line.indexOf('>')
+  return at !== -1 && at <= 3 && line.slice(0, at).trim() === ''
 }
 
 function partsOf(lines: readonly ReplyLine[]): Parts {
