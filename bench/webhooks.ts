@@ -116,15 +116,14 @@ async function throughput(count: number): Promise<{ perSecond: number; nodeMs: n
 }
 
 const latencyRounds = 10
+const warmUpEvents = 20
 
 /** From the event's moment to its arrival, in milliseconds; one event at a time, to all endpoints. */
 async function latencies(isOneDead: boolean): Promise<number[]> {
   const live = isOneDead ? endpoints - 1 : endpoints
   return await withWebhooks({ live, dead: isOneDead ? 1 : 0 }, async ({ sinkUrl, happen }) => {
-    if (isOneDead)
-      await happen(50) // what waits for the dead one
-    else await happen(1)
-    await sinkHas(sinkUrl, isOneDead ? live * 50 : live)
+    await happen(warmUpEvents) // connections, and what waits for the dead one
+    await sinkHas(sinkUrl, live * warmUpEvents)
     await fetch(`${sinkUrl}/reset`)
     for (let round = 1; round <= latencyRounds; round++) {
       await happen(1)

@@ -34,7 +34,7 @@ test('kill -9 while webhooks are sent: each event arrives, under one id, and not
     DATABASE_URL,
     MAILWRIGHT_WEBHOOK_NETWORKS: 'any',
     MAILWRIGHT_WEBHOOK_RETRY_SCHEDULE: '1s', // what a kill left half done comes again soon
-    MAILWRIGHT_WEBHOOK_TIMEOUT: '1s',
+    MAILWRIGHT_WEBHOOK_TIMEOUT: '4s',
   }
   let server = await startChildServer(directory, environment)
   await callApi(server, 'POST', '/v1/domains', { name: 'crash.test' })

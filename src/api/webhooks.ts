@@ -88,7 +88,9 @@ const fields = {
     'gone: the endpoint answered 410. failing: it took nothing for MAILWRIGHT_WEBHOOK_PAUSE_AFTER.',
   ),
   paused_at: Nullable(Moment),
-  consecutive_failures: Type.Integer({ description: 'Attempts that failed since the last success.' }),
+  consecutive_failures: Type.Integer({
+    description: 'Attempts that failed behind each other; of those at the same moment not all count.',
+  }),
   failing_since: Nullable(Moment),
   retry_at: Nullable(Moment, 'Until then the endpoint is left alone.'),
   last_error: Nullable(Type.String()),

@@ -9,6 +9,8 @@ import { addSettling, tell } from './webhooks.ts'
 /** What one attempt says of its endpoint. */
 export type Health = {
   webhookId: string
+  /** Behind each other, as this node counts them; 0 after a success. */
+  failures: number
   isSuccess: boolean
   isGone: boolean
   blockedUntil: Date | null
@@ -19,7 +21,6 @@ export type Health = {
 type Summary = {
   id: string
   has_success: boolean
-  /** Since the last success among them. */
   failures: number
   is_gone: boolean
   blocked_until: Date | null
@@ -40,7 +41,7 @@ export async function writeHealth(platform: Platform, tx: Tx, attempts: readonly
   if (changing.length === 0) return
   const { rows: paused } = await sql<Paused>`/* prepared write_webhook_health */
     update webhooks w set
-      consecutive_failures = case when new.has_success then 0 else w.consecutive_failures end + new.failures,
+      consecutive_failures = new.failures,
       failing_since = case when new.failures = 0 then null when new.has_success then ${now}::timestamptz
         else coalesce(w.failing_since, ${now}::timestamptz) end,
       blocked_until = new.blocked_until, last_error = new.error,
@@ -81,12 +82,12 @@ async function announcePause(
 
 function summaries(attempts: readonly Health[]): Iterable<Summary> {
   const found = new Map<string, Summary>()
-  for (const { webhookId: id, isSuccess, isGone, blockedUntil, error } of attempts) {
+  for (const { webhookId: id, failures, isSuccess, isGone, blockedUntil, error } of attempts) {
     const one = found.get(id)
     found.set(id, {
       id,
       has_success: isSuccess || one?.has_success === true,
-      failures: isSuccess ? 0 : (one?.failures ?? 0) + 1,
+      failures,
       is_gone: isGone || one?.is_gone === true,
       blocked_until: isSuccess ? null : blockedUntil,
       error: isSuccess ? null : error,

@@ -11,8 +11,10 @@ export type Lane = {
   running: number
   /** Done, and not written down yet. */
   writing: number
-  /** Behind each other, the platform's others' included. */
+  /** Behind each other, those of other nodes included; of those at the same moment not all. */
   failures: number
+  /** When it was taken for dead the last time. */
+  openedAtMs: number
   blockedUntilMs: number
   /** Whether it took something since it failed the last time. */
   isProven: boolean
@@ -50,6 +52,7 @@ export function createLanes(concurrency: number): Lanes {
         writing: 0,
         failures,
         blockedUntilMs: 0,
+        openedAtMs: 0,
         isProven: false,
         mayHaveMore: false,
       }

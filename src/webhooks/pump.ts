@@ -176,9 +176,10 @@ async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Pro
     now,
   })
   const isSuccess = verdict.state === 'delivered'
-  const blockedUntil = noteHealth(state, lane, isSuccess, verdict.restUntil)
+  const blockedUntil = noteHealth(state, lane, at, isSuccess, verdict.restUntil)
   const { isGone, error } = verdict
-  const health = { webhookId: lane.webhookId, isSuccess, isGone, blockedUntil, error }
+  const { webhookId, failures } = lane
+  const health = { webhookId, failures, isSuccess, isGone, blockedUntil, error }
   const attempt = { at, url: endpoint.url, headers: shown, result }
   platform.metrics.webhookAttempts.inc({
     result: isSuccess ? 'delivered' : verdict.state === 'queued' ? 'retried' : 'failed',
@@ -186,22 +187,32 @@ async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Pro
   complete(state, lane, { job, attempted: { attempt, verdict, health } })
 }
 
-/** @returns until when the endpoint is left alone. */
-function noteHealth(state: State, lane: Lane, isSuccess: boolean, restUntil: Date | null): Date | null {
+/**
+ * Requests that were under way when the endpoint was taken for dead say nothing new when they fail, too.
+ * @param at when the attempt began.
+ * @returns until when the endpoint is left alone.
+ */
+function noteHealth(
+  state: State,
+  lane: Lane,
+  at: Date,
+  isSuccess: boolean,
+  restUntil: Date | null,
+): Date | null {
   if (isSuccess) {
-    lane.failures = 0
-    lane.blockedUntilMs = 0
-    lane.isProven = true
+    Object.assign(lane, { failures: 0, blockedUntilMs: 0, isProven: true })
     return null
   }
-  lane.failures++
   const nowMs = state.platform.clock.now().getTime()
-  const untilMs = Math.max(nowMs + blockMs(lane.failures), restUntil?.getTime() ?? 0)
-  if (untilMs <= nowMs) return null
-  lane.blockedUntilMs = untilMs
+  const isNews = !isOpen(lane) || at.getTime() >= lane.openedAtMs
+  if (isNews) lane.failures++
+  const blockedMs = isNews ? blockMs(lane.failures) : 0
+  if (blockedMs > 0) lane.openedAtMs = nowMs
+  lane.blockedUntilMs = Math.max(lane.blockedUntilMs, nowMs + blockedMs, restUntil?.getTime() ?? 0)
+  if (lane.blockedUntilMs <= nowMs) return null
   lane.isProven = false
   letGo(state, lane)
-  return new Date(untilMs)
+  return new Date(lane.blockedUntilMs)
 }
 
 /** Gives back what has not begun. */

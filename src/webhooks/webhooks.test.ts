@@ -7,19 +7,24 @@ import { resealPrivateKeys } from '../domains/reseal.ts'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { createVault, newMasterKey } from '../platform/vault.ts'
-import { at, listAt, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { at, listAt, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
 import { runJobs } from '../testing/test-jobs.ts'
 import { masterKeyOf, openSecondNode } from '../testing/test-node.ts'
 import { type EndpointReply, type Received, runWebhooks, startEndpoint } from '../testing/test-webhooks.ts'
 import { cleanUpWebhooks } from './clean-up.ts'
 
 let api: TestApi
+const noId = '00000000-0000-7000-8000-000000000000'
 const stack = new AsyncDisposableStack()
 
 before(async () => {
   api = await startTestApi({
     requestsPerMinute: 1e9,
-    environment: { MAILWRIGHT_WEBHOOK_NETWORKS: '127.0.0.0/8', MAILWRIGHT_WEBHOOK_TIMEOUT: '2s' },
+    environment: {
+      MAILWRIGHT_WEBHOOK_NETWORKS: '127.0.0.0/8',
+      MAILWRIGHT_WEBHOOK_TIMEOUT: '2s',
+      MAILWRIGHT_WEBHOOKS_PER_WORKSPACE: '5',
+    },
   })
   stack.use(api)
   await runWebhooks(stack, api.platform)
@@ -340,6 +345,62 @@ test('a ping says what the endpoint answered, and is in the log', async () => {
   )
 })
 
+test('what was told of a mailbox goes with it', async () => {
+  await withEndpoint(undefined, async (endpoint) => {
+    const box = await api.createMailbox()
+    const body = { url: endpoint.url, event_types: ['workspace.*'], mailbox_ids: [box.mailboxId] }
+    const { id } = await made(body)
+    await happen('private', box.mailboxId)
+    await delivered(id, allIn('delivered', 1))
+    await api.call('DELETE', `/v1/mailboxes/${box.mailboxId}?purge=true`)
+    await runJobs(api.platform)
+    assert.deepEqual(listAt(await get(`/v1/webhooks/${id}/deliveries`), 'data'), [])
+    const { rows } = await sql`select from webhook_events where mailbox_id = ${box.mailboxId}::uuid
+      and payload like '%private%'`.execute(api.platform.db)
+    assert.equal(rows.length, 0)
+    await api.call('DELETE', `/v1/webhooks/${id}`)
+  })
+})
+
+const refused: [what: string, body: object, problem: string][] = [
+  ['a private address', { url: 'https://10.0.0.1/' }, '400 invalid_request'],
+  [
+    'no type of event',
+    { url: 'https://hooks.example/', event_types: ['Message Received'] },
+    '400 invalid_request',
+  ],
+  [
+    'a header of ours',
+    { url: 'https://hooks.example/', headers: { 'Webhook-Id': 'x' } },
+    '400 invalid_request',
+  ],
+  [
+    'a header with a line break',
+    { url: 'https://hooks.example/', headers: { 'x-a': 'b\r\nc: d' } },
+    '400 invalid_request',
+  ],
+  [
+    'mailboxes and identities',
+    { url: 'https://hooks.example/', mailbox_ids: [noId], identity_ids: [noId] },
+    '400 invalid_request',
+  ],
+  [
+    'a mailbox that is not there',
+    { url: 'https://hooks.example/', mailbox_ids: [noId] },
+    '404 mailbox_not_found',
+  ],
+  [
+    'an identity that is not there',
+    { url: 'https://hooks.example/', identity_ids: [noId] },
+    '404 identity_not_found',
+  ],
+]
+for (const [what, body, problem] of refused) {
+  test(`a webhook with ${what} is refused`, async () => {
+    assert.equal(refusal(await api.call('POST', '/v1/webhooks', { body })), problem)
+  })
+}
+
 test('old deliveries go, those that nobody could try fail', async () => {
   await withEndpoint(undefined, async (endpoint) => {
     const { id } = await made({ url: endpoint.url, event_types: ['workspace.*'] })
@@ -360,4 +421,14 @@ test('old deliveries go, those that nobody could try fail', async () => {
     assert.equal((await sql`select from webhook_events`.execute(platform.db)).rows.length, 0)
     await api.call('DELETE', `/v1/webhooks/${id}`)
   })
+})
+
+test('a workspace has as many as it may, and keys of one mailbox none', async () => {
+  const { mailboxId } = await api.createMailbox()
+  const key = await api.key({ workspaceId: api.scope.workspaceId, mailboxId })
+  const body = { url: 'https://hooks.example/' }
+  assert.equal(refusal(await api.call('POST', '/v1/webhooks', { body, key })), '403 forbidden')
+  assert.equal(refusal(await api.call('GET', '/v1/webhooks', { key })), '403 forbidden')
+  for (let count = listAt(await get('/v1/webhooks'), 'data').length; count < 5; count++) await made(body)
+  assert.equal(refusal(await api.call('POST', '/v1/webhooks', { body })), '409 webhook_limit_reached')
 })
