@@ -29,6 +29,10 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
+        {
+          name: 'drafts',
+          description: 'What is written and not sent: drafts, and messages that wait for their time',
+        },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         { name: 'outbound', description: 'What leaves, and what became of it' },
         {

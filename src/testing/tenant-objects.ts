@@ -62,6 +62,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await made(api, 'PUT', `${mailbox}/filters/first-filter`, { script: 'keep;' })
   called('/v1/mailboxes/{mailbox}/filters/{filter}', 'first-filter', 'no-filter')
   named('/v1/mailboxes/{mailbox}/deleted-messages/{message}', await deletedMessage(api, mailboxId))
+  await unsent(api, mailboxId, named, called)
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -143,6 +144,7 @@ async function propertiesOf(
     ids: ofPath('/v1/mailboxes/{mailbox}/deleted-messages/{message}'),
     mailbox: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_id: ofPath('/v1/mailboxes/{mailbox}'),
+    message_id: ofPath('/v1/mailboxes/{mailbox}/messages/{message}'),
     organization_id: api.scope.organizationId,
     quote_id: textAt(search, 'data', 0, 'quote_id'),
     tsig_key: ofPath('/v1/tsig-keys/{tsig_key}'),
@@ -155,6 +157,7 @@ async function propertiesOf(
 }
 
 type Name = (path: string, foreign: string, name?: Named) => void
+type Called = (path: string, foreign: string, unknown: string) => void
 
 async function made(api: TestApi, method: string, path: string, body?: object): Promise<unknown> {
   const reply = await api.call(method, path, { body })
@@ -239,6 +242,23 @@ async function deletedMessage(api: TestApi, mailboxId: string): Promise<string> 
   })
   const removed = listAt(await made(api, 'GET', `${mailbox}/deleted-messages`), 'data')
   return textAt(removed, 0, 'id')
+}
+
+/** A message, a draft with an attachment, and a message that waits for its time. */
+async function unsent(api: TestApi, mailboxId: string, named: Name, called: Called): Promise<void> {
+  const { platform } = api
+  const inboxId = await folderIdOf(platform, mailboxId, 'INBOX')
+  const [message] = await append(platform, { ...api.scope, mailboxId }, inboxId, [
+    mail({ text: 'kept mail' }),
+  ])
+  named('/v1/mailboxes/{mailbox}/messages/{message}', message?.id ?? '')
+  const attachments = [{ filename: 'a.txt', content_base64: 'AAAA' }]
+  const draft = await made(api, 'POST', `${mailbox}/drafts`, { to: ['ann@demo.test'], attachments })
+  named('/v1/mailboxes/{mailbox}/drafts/{draft}', textAt(draft, 'id'))
+  called('/v1/mailboxes/{mailbox}/drafts/{draft}/attachments/{number}', '1', '99')
+  const sendAt = new Date(platform.clock.now().getTime() + 24 * 3600 * 1000).toISOString()
+  const later = await made(api, 'POST', `${mailbox}/messages`, { to: ['ann@demo.test'], send_at: sendAt })
+  named('/v1/mailboxes/{mailbox}/scheduled/{scheduled}', textAt(later, 'scheduled_id'))
 }
 
 /** As if the zone of the domain had been delegated to us. */
