@@ -32,7 +32,10 @@ const tags = ['drafts']
 
 const AttachmentPath = Type.Object({
   ...DraftPath.properties,
-  number: Type.Integer({ minimum: 1, maximum: 100_000, description: 'Of the version that is there.' }),
+  number: Type.String({
+    pattern: '^[1-9]\\d{0,5}$',
+    description: 'Its number in the version that is there.',
+  }),
 })
 
 const editProblems = [
@@ -83,8 +86,9 @@ export function draftAttachmentRoutes(app: Api, platform: Platform): void {
     async (request, reply) =>
       editDraft(platform, request, reply, 200, async (draft) => {
         const numbers = attachmentsOf(draft.message.structure).map(({ number }) => number)
-        if (!numbers.includes(request.params.number)) throw new Refusal('attachment_not_found')
-        const kept = numbers.filter((number) => number !== request.params.number)
+        const gone = Number(request.params.number)
+        if (!numbers.includes(gone)) throw new Refusal('attachment_not_found')
+        const kept = numbers.filter((number) => number !== gone)
         const attachments = await readDraftAttachments(platform, draft.message, kept)
         return await withAttachments(platform, draft, attachments)
       }),

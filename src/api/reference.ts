@@ -30,6 +30,10 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'events', description: 'What happens, in one log' },
+        {
+          name: 'drafts',
+          description: 'What is written and not sent: drafts, and messages that wait for their time',
+        },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         {
           name: 'approvals',

@@ -104,17 +104,6 @@ test('the same Idempotency-Key sends once', async () => {
   assert.equal((await queuedOf(ann.mailboxId)).length, 1)
 })
 
-test('a scheduled message waits in the queue', async () => {
-  const ann = await newBox()
-  const sendAt = new Date(api.platform.clock.now().getTime() + 3 * 24 * 3600 * 1000)
-  const body = { to: ['x@example.com'], text: 'later', send_at: sendAt.toISOString() }
-  assert.equal((await api.call('POST', `/v1/mailboxes/${ann.mailboxId}/messages`, { body })).status, 202)
-  assert.deepEqual(
-    (await queuedOf(ann.mailboxId)).map((row) => row.next_attempt_at),
-    [sendAt],
-  )
-})
-
 const refused: [what: string, body: object, want: string, pointer?: string][] = [
   ['nobody', { text: 'x' }, '400 invalid_request'],
   ['no address', { to: ['x@example.com', 'nobody'] }, '400 invalid_request', '/to/1'],

@@ -78,6 +78,12 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/mailboxes/{mailbox}/imports':
     'From ann@example.org Thu Jan  4 10:00:00 2024\nSubject: x\n\nhello\n',
   'POST /v1/mailboxes/{mailbox}/messages': { to: ['x@example.org'], text: 'hello' },
+  'POST /v1/mailboxes/{mailbox}/messages/{message}/reply': { to: ['x@example.org'], text: 'hello' },
+  'POST /v1/mailboxes/{mailbox}/messages/{message}/forward': { to: ['x@example.org'] },
+  'POST /v1/mailboxes/{mailbox}/drafts': { text: 'hello' },
+  'PATCH /v1/mailboxes/{mailbox}/drafts/{draft}': { text: 'changed' },
+  'POST /v1/mailboxes/{mailbox}/drafts/{draft}/attachments': { filename: 'x', content_base64: 'AAAA' },
+  'PATCH /v1/mailboxes/{mailbox}/scheduled/{scheduled}': { send_at: '2020-01-01T00:00:00Z' },
   'POST /v1/identities': { address: 'new@demo.test' },
   'PUT /v1/domains/{domain}/catch-all': { targets: ['x@example.org'] },
   'POST /v1/domains/{domain}/records': { name: 'x', type: 'A', value: '192.0.2.1' },

@@ -68,6 +68,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   named('/v1/mailboxes/{mailbox}/threads/{thread}', threadId)
   named('/v1/mailboxes/{mailbox}/folders/{folder}', await madeFolder(api))
   named('/v1/mailboxes/{mailbox}/imports/{import}', await waitingImport(api))
+  await unsent(api, named, called)
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -153,6 +154,7 @@ async function propertiesOf(
     mailbox: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_id: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_ids: ofPath('/v1/mailboxes/{mailbox}'),
+    message_id: ofPath('/v1/mailboxes/{mailbox}/messages/{message}'),
     organization_id: api.scope.organizationId,
     quote_id: textAt(search, 'data', 0, 'quote_id'),
     thread: ofPath('/v1/mailboxes/{mailbox}/threads/{thread}'),
@@ -175,6 +177,7 @@ async function waitingImport(api: TestApi): Promise<string> {
 }
 
 type Name = (path: string, foreign: string, name?: Named) => void
+type Called = (path: string, foreign: string, unknown: string) => void
 
 async function made(api: TestApi, method: string, path: string, body?: object): Promise<unknown> {
   const reply = await api.call(method, path, { body })
@@ -285,6 +288,17 @@ async function deletedMessage(api: TestApi, mailboxId: string): Promise<string> 
   })
   const removed = listAt(await made(api, 'GET', `${mailbox}/deleted-messages`), 'data')
   return textAt(removed, 0, 'id')
+}
+
+/** A draft with an attachment, and a message that waits for its time. */
+async function unsent(api: TestApi, named: Name, called: Called): Promise<void> {
+  const attachments = [{ filename: 'a.txt', content_base64: 'AAAA' }]
+  const draft = await made(api, 'POST', `${mailbox}/drafts`, { to: ['ann@demo.test'], attachments })
+  named('/v1/mailboxes/{mailbox}/drafts/{draft}', textAt(draft, 'id'))
+  called('/v1/mailboxes/{mailbox}/drafts/{draft}/attachments/{number}', '1', '99')
+  const sendAt = new Date(api.platform.clock.now().getTime() + 24 * 3600 * 1000).toISOString()
+  const later = await made(api, 'POST', `${mailbox}/messages`, { to: ['ann@demo.test'], send_at: sendAt })
+  named('/v1/mailboxes/{mailbox}/scheduled/{scheduled}', textAt(later, 'scheduled_id'))
 }
 
 /** As if the zone of the domain had been delegated to us. */

@@ -25,7 +25,7 @@ export function replySubject(subject: string): string {
   const rest = afterMarks(replyMark, text, tag.length)
   // `Re: [list] Re: x` has marks on both sides.
   const front = afterMarks(replyMark, text, 0)
-  if (rest > tag.length) return bounded(`Re: ${tag}${text.slice(rest)}`)
+  if (tag !== '' && rest > tag.length) return bounded(`Re: ${tag}${text.slice(rest)}`)
   const inner = matched(listTag, text, front)
   const end = inner === '' ? front : afterMarks(replyMark, text, front + inner.length)
   return bounded(`Re: ${inner}${text.slice(end)}`)

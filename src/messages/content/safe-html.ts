@@ -42,24 +42,25 @@ const attributeCharsMax = 2_000
 /** @returns null when it is too deep to be read. */
 export function safeHtml(html: string, { contentId }: SafeHtmlOptions): string | null {
   const pieces: string[] = []
-  let depth = 0
+  const open: string[] = []
   let droppedAt: number | null = null
   let isTooDeep = false
   const parser = new Parser({
     onopentag(name, attributes) {
-      depth += 1
-      if (depth > depthMax) isTooDeep = true
+      open.push(name)
+      if (open.length > depthMax) isTooDeep = true
       if (droppedAt !== null) return
-      if (dropped.has(name)) droppedAt = depth
+      if (dropped.has(name)) droppedAt = open.length
       else if (allowed.has(name)) pieces.push(openTag(name, attributes, contentId))
     },
     ontext(text) {
       if (droppedAt === null) pieces.push(escapeHtml(text))
     },
     onclosetag(name) {
+      if (open.at(-1) !== name) return // a tag that breaks off at the end was never opened
       if (droppedAt === null && allowed.has(name) && !emptyElements.has(name)) pieces.push(`</${name}>`)
-      if (droppedAt === depth) droppedAt = null
-      depth -= 1
+      if (droppedAt === open.length) droppedAt = null
+      open.pop()
     },
   })
   for (let at = 0; at < html.length && !isTooDeep; at += pieceChars) {
