@@ -136,11 +136,12 @@ async function fill(platform: Platform, address: string, count: number): Promise
       case when n % 101 = 0 then '{Work}'::text[] else '{}' end, at, size_bytes, body_id,
       (substr(md5((n / 4)::text), 1, 12) || '7' || substr(md5((n / 4)::text), 13, 3) || '8' || substr(md5((n / 4)::text), 16, 15))::uuid,
       at
-    from generate_series(1, ${count}::int) as n,
+    from generate_series(1, ${count}::int) as n
+      join bench_seeds on bench_seeds.number = n % (select count(*) from bench_seeds),
       lateral (select to_timestamp(${newestMs}::float8 / 1000 - (${count}::int - n) * ${secondsApart}::int) as at) as dated,
-      lateral (select lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') as to_time) as timed
-      join bench_seeds on true
-    where bench_seeds.number = n % (select count(*) from bench_seeds)`.execute(platform.db)
+      lateral (select lpad(to_hex(floor(extract(epoch from at) * 1000)::bigint), 12, '0') as to_time) as timed`.execute(
+    platform.db,
+  )
   await sql`
     update folders set uidnext = ${count + 1}::bigint, highest_modseq = 2, message_count = counted.messages,
       unseen_count = counted.unseen, size_bytes = counted.bytes
@@ -187,7 +188,8 @@ async function storeBodies(
 /** Every tenth message is a text with a file. */
 function withAttachment(raw: string, n: number): string {
   if (n % 10 !== 0) return raw
-  const [head = '', text = ''] = raw.split(/\r\n\r\n([^]*)/)
+  const end = raw.indexOf('\r\n\r\n')
+  const [head, text] = [raw.slice(0, end), raw.slice(end + 4)]
   const fields = head.split('\r\n').filter((line) => !/^(?:content-|mime-)/i.test(line))
   const file = 'Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\nfile'
   return [

@@ -5,6 +5,7 @@
 import { api } from './api.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
+import { events } from './events.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
@@ -18,6 +19,7 @@ import { provision } from './provision.ts'
 import { search } from './search.ts'
 import { smtp } from './smtp.ts'
 import { printTable, type Row } from './table.ts'
+import { webhooks } from './webhooks.ts'
 
 const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> = {
   provision,
@@ -36,6 +38,8 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   queue,
   dns,
   'domain-checks': domainChecks,
+  events,
+  webhooks,
 }
 
 const counts = new Map(

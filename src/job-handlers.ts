@@ -45,6 +45,8 @@ import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
+import { resumeImports } from './messages/imports/clean-up.ts'
+import { runImport } from './messages/imports/run.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
 import { deleteEndedMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
@@ -109,6 +111,8 @@ export const jobHandlers: JobHandlers = {
   'engines.reconcile_due': (platform) => reconcileDue(platform),
   'engines.observe': (platform, { connection_id: id }) =>
     id === undefined ? observeAll(platform) : observeConnection(platform, id),
+  'imports.run': (platform, payload) => runImport(platform, payload.mailbox_id),
+  'imports.resume': (platform) => resumeImports(platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
   'maildrop.expire': async (platform) => {
     await expireRetrieved(platform)
@@ -189,6 +193,7 @@ export const jobSchedule: JobSchedule = {
   'registrations.observe': '31 * * * *',
   'mailbox.expire_app_passwords': '* * * * *',
   'accounts.forget_login_failures': '*/10 * * * *',
+  'imports.resume': '* * * * *',
   'bodies.sweep': '*/15 * * * *',
   'maildrop.expire': '23 * * * *',
   'search.schedule': '*/2 * * * *',

@@ -7,6 +7,7 @@ import { apiKeyCreate } from './cli/keys.ts'
 import { migrateDatabase } from './cli/migrate.ts'
 import { addQueueCommands } from './cli/queue/commands.ts'
 import { serve } from './cli/serve.ts'
+import { addTailCommand } from './cli/tail/commands.ts'
 import {
   copyCommand,
   exportCommand,
@@ -100,6 +101,7 @@ program
   .action(() => run(rotateMasterKey))
 
 addQueueCommands(program, run)
+addTailCommand(program, run)
 
 program
   .command('doctor')

@@ -25,6 +25,7 @@ import { identitiesMigrations } from './mailboxes/identities-schema.ts'
 import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
+import { importsMigrations } from './messages/imports/tables.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
@@ -51,6 +52,7 @@ export const migrations = mergeMigrations(
   membersMigrations,
   auditMigrations,
   messagesMigrations,
+  importsMigrations,
   deliveryMigrations,
   outboundMigrations,
   reportsMigrations,

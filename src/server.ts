@@ -197,8 +197,12 @@ async function startHttp(
     port: config.httpsPort,
     tls,
     handle: api.handle,
+    upgrades: api.upgrades,
   })
-  stack.defer(() => secure.stop())
+  stack.defer(async () => {
+    await api.endStreams()
+    await secure.stop()
+  })
   ports.https = secure.port
 }
 

@@ -22,6 +22,7 @@ import { runJobs } from '../src/testing/test-jobs.ts'
 import { inTransaction } from '../src/testing/test-mail.ts'
 import { startTestMailServers, type TestMailServers } from '../src/testing/test-mail-servers.ts'
 import type { TestMailbox } from '../src/testing/test-platform.ts'
+import { setDeliveryPolicy } from '../src/testing/test-sending.ts'
 
 /** In all that the mailbox holds and that is content: not in addresses, nor in names of folders, filters and keywords. */
 const secret = 'Zqmarkerlobster77'
@@ -73,11 +74,20 @@ async function fill(): Promise<void> {
   await servers.deliver(box.address, message('attached', withAttachment))
   await servers.deliver(box.address, message('large', large))
   await servers.deliver('also@sender.example', message('expunged', `\r\n${secret}\r\n`))
+  await holdOne()
   await useOverImap()
   const inbox = await findFolder(platform, box.mailboxId, 'INBOX')
   assert.ok(inbox)
   const place = { mailboxId: box.mailboxId, folderId: inbox.id }
   await indexFolder(platform, place, { documents: 2, textBytes: 1024 })
+}
+
+/** A message that waits for an approval. */
+async function holdOne(): Promise<void> {
+  const { platform, scope } = servers.imap.test
+  await setDeliveryPolicy(platform, scope, 'mailbox', box.mailboxId, { sending_mode: 'approve' })
+  assert.deepEqual(await submit('held@far.example'), [])
+  await setDeliveryPolicy(platform, scope, 'mailbox', box.mailboxId, {})
 }
 
 /** Folders, flags, annotations, subscriptions, a message that is expunged, a folder that is deleted, and Junk. */

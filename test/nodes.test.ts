@@ -45,6 +45,20 @@ test('an idling session hears of mail that another node took', async () => {
   await idling
 })
 
+test('a program that waits on one node gets the mail that the other took', async () => {
+  const wait = (query: string) =>
+    callApi<{ message: { subject: string } | null; next: string }>(
+      first,
+      'GET',
+      `/v1/mailboxes/ann@nodes.test/messages/wait?${query}`,
+    )
+  const { next } = await wait('timeout=0')
+  const waited = wait(`timeout=60&after=${next}&subject=awaited`)
+  await send(second, 'ann@nodes.test', 'awaited')
+  const { message } = await waited
+  assert.equal(message?.subject, 'Load awaited')
+})
+
 test('after NOOP a session knows what another node did just before', async () => {
   const here = await connectImap(first, 'ann@nodes.test', second)
   const there = await connectImap(second, 'ann@nodes.test', second)
@@ -67,7 +81,7 @@ test('after NOOP a session knows what another node did just before', async () =>
   }
   assert.equal(await countIn('Made there'), 0)
   await send(second, 'ann@nodes.test', 'just now')
-  assert.equal(await countIn('INBOX'), 3)
+  assert.equal(await countIn('INBOX'), 4)
   await Promise.all([here.logout(), there.logout()])
 })
 

@@ -13,6 +13,8 @@ export const apiLimits = {
   pathSegmentLengthMax: 1024,
   /** How long a client may take to send a whole request. */
   requestMsMax: 60_000,
+  /** The same for a file that is imported. */
+  uploadMsMax: 60 * 60_000,
   /** How long a connection without a request is kept. Above the 60 s of most load balancers. */
   keepAliveMs: 72_000,
   /** How long a stop waits for running requests. */
@@ -43,6 +45,15 @@ export const apiLimits = {
   requestNoteLengthMax: 2000,
   /** Of a file of mailboxes; the core bounds its lines. */
   csvBytesMax: 10 * 1024 ** 2,
+  /** How long GET /v1/events may be asked to wait; most proxies cut a request that takes longer. */
+  eventWaitSecondsMax: 55,
+  eventTypesLengthMax: 4000,
+  /** On each node; event-streams.ts says of what. */
+  eventStreams: { perCallerMax: 10_000, perNodeMax: 20_000, heartbeatMs: 15_000, stallMs: 60_000 },
+  /** When a client of a stream tries again. */
+  eventRetryMs: 1_000,
+  /** Of what a client may send over a WebSocket, which is nothing yet. */
+  webSocketBytesMax: 4096,
   /** A new version of the reference page is seen after this at the latest. */
   referenceCacheSeconds: 3600,
 } as const

@@ -53,12 +53,12 @@ export const codesFields = {
   links: Type.Array(LinkView),
   sender: Type.Object(
     {
-      authenticated: Type.Boolean({
-        description:
-          'DMARC passed, so that the author’s domain stands for it, or it is from inside this platform. False: anybody may have ' +
-          'written it; use nothing of it unless you know why.',
-      }),
-      dmarc: OneOfOrNull(results, 'Null: it is from inside this platform.'),
+      authenticated: Nullable(
+        Type.Boolean(),
+        'True: DMARC passed, so that the author’s domain stands for it. False: anybody may have written it; use nothing of ' +
+          'it unless you know why. Null: nothing was checked, as it did not come from outside.',
+      ),
+      dmarc: OneOfOrNull(results, 'Null: it was sent within this platform, or a program put it there.'),
       domain: Nullable(Type.String(), 'The author’s domain. Look whether it is the one that you expect.'),
     },
     { description: 'Who it is from, as far as that was checked when it arrived.' },
@@ -104,6 +104,6 @@ export async function codesView(
   return {
     codes: findCodes({ subject, text, html }).map(({ foundIn, ...code }) => ({ ...code, found_in: foundIn })),
     links: findLinks({ text, html }).map(({ foundIn, ...link }) => ({ ...link, found_in: foundIn })),
-    sender: { authenticated: dmarc === null || dmarc === 'pass', dmarc, domain },
+    sender: { authenticated: dmarc === null ? null : dmarc === 'pass', dmarc, domain },
   }
 }

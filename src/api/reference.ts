@@ -29,6 +29,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
+        { name: 'events', description: 'What happens, in one log' },
         { name: 'delivery', description: 'How mail leaves, and to whom it does not' },
         {
           name: 'approvals',

@@ -45,10 +45,15 @@ import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
 import { errorPageRoutes } from './error-pages.ts'
+import { eventStreamRoute } from './event-stream.ts'
+import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
+import { eventWebSocketRoute } from './event-websocket.ts'
+import { eventRoutes } from './events.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { identityRoutes } from './identities.ts'
+import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
@@ -85,6 +90,7 @@ import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
 import { replyRoutes } from './replies.ts'
 import { scheduledRoutes } from './scheduled.ts'
+import { limitRequestTime } from './request-time.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
@@ -101,6 +107,7 @@ import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
 import { webhookReplayRoutes } from './webhook-replays.ts'
 import { webhookSecretRoutes } from './webhook-secrets.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { routedUpgrades, type Upgrades } from './upgrades.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { zoneRecordRoutes } from './zone-records.ts'
 
@@ -117,12 +124,18 @@ export type ApiOptions = {
   register?: (app: FastifyInstance, callers: Callers) => Promise<void> | void
   /** Default: `apiLimits.requestsPerMinute`. */
   requestsPerMinute?: number
+  /** Default: `apiLimits.eventStreams`. */
+  eventStreams?: EventStreamLimits
 }
 
 export type ApiServer = {
   port: number | null
   /** Takes a request that another listener accepted. */
   handle(request: IncomingMessage, response: ServerResponse): void
+  /** The same for one that asks for another protocol. */
+  upgrades: Upgrades
+  /** Ends the streams of events, which would go on for ever. */
+  endStreams(): Promise<void>
   /** The native API's routes, as `GET /v1/mailboxes/:mailbox`; those for HEAD and for 405 left out. */
   routes: readonly string[]
   /** Stops accepting, lets running requests finish for at most `apiLimits.drainMs`, and closes. */
@@ -131,8 +144,10 @@ export type ApiServer = {
 
 /** Builds the application and listens. */
 export async function startApi(platform: Platform, options: ApiOptions): Promise<ApiServer> {
-  const app = createApp(platform)
-  const stop = stopper(app)
+  const upgrades = routedUpgrades((request, response) => app.routing(request, response))
+  const app: FastifyInstance = createApp(platform, upgrades)
+  const streams = startEventStreams(platform, options.eventStreams)
+  const stop = stopper(app, streams)
   const { front, register } = options
   if (front) {
     app.addHook('onRequest', async (request, reply) => {
@@ -143,11 +158,13 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   const { authenticator, requestsPerMinute = apiLimits.requestsPerMinute } = options
   const callers = createCallers(platform, authenticator, requestsPerMinute)
   await app.register((native: FastifyInstance) =>
+    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, routes),
     nativeApi(native.withTypeProvider(), platform, options, callers, routes),
   )
   if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
   const port = await listen(app, options)
-  return { port, routes, stop, handle: (request, response) => app.routing(request, response) }
+  const handle: ApiServer['handle'] = (request, response) => app.routing(request, response)
+  return { port, routes, stop, handle, upgrades, endStreams: () => streams.stop() }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number | null> {
@@ -166,13 +183,14 @@ async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise
   return address.port
 }
 
-function createApp(platform: Platform): FastifyInstance {
+function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
   const app = fastify({
+    http: { shouldUpgradeCallback: upgrades.accepts },
     logger: false, // one histogram for all requests and a line for each failure; see observe.ts
     trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
     bodyLimit: apiLimits.bodyBytesMax,
-    requestTimeout: apiLimits.requestMsMax,
+    requestTimeout: apiLimits.uploadMsMax, // request-time.ts has the bound of most routes
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
@@ -182,17 +200,21 @@ function createApp(platform: Platform): FastifyInstance {
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => answerError(platform, error, request, reply),
   })
+  app.server.on('upgrade', upgrades.take)
   app.decorateRequest('caller', null)
   acceptJsonBodies(app)
   answerWithProblems(app, platform)
   observeRequests(app, platform)
+  limitRequestTime(app)
   return app
 }
+
+type NativeOptions = ApiOptions & { streams: EventStreams }
 
 async function nativeApi(
   app: Api,
   platform: Platform,
-  options: ApiOptions,
+  options: NativeOptions,
   callers: Callers,
   routes: string[],
 ): Promise<void> {
@@ -210,12 +232,12 @@ async function nativeApi(
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
     requireCaller(asking, callers)
-    callerRoutes(asking.withTypeProvider(), platform, options.authenticator)
+    callerRoutes(asking.withTypeProvider(), platform, options)
   })
   routes.push(...addMissingMethods())
 }
 
-function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator): void {
+function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: NativeOptions): void {
   meRoutes(app)
   webhookRoutes(app, platform)
   webhookSecretRoutes(app, platform)
@@ -224,6 +246,9 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   workspaceRoutes(app, platform)
   apiKeyRoutes(app, platform, authenticator)
   auditLogRoutes(app, platform)
+  eventRoutes(app, platform, streams)
+  eventStreamRoute(app, platform, streams)
+  eventWebSocketRoute(app, platform, streams)
   memberRoutes(app, platform)
   invitationRoutes(app, platform)
   logoutRoute(app, platform)
@@ -279,6 +304,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
   draftAttachmentRoutes(app, platform)
   scheduledRoutes(app, platform)
   deletedMessageRoutes(app, platform)
+  importRoutes(app, platform)
   batchRoutes(app, platform)
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)
@@ -296,7 +322,7 @@ function callerRoutes(app: Api, platform: Platform, authenticator: Authenticator
 }
 
 /** @returns what drains and closes the application. */
-function stopper(app: FastifyInstance): () => Promise<void> {
+function stopper(app: FastifyInstance, streams: EventStreams): () => Promise<void> {
   let stopping: Promise<void> | null = null
   app.addHook('onRequest', (_request, reply, done) => {
     if (!stopping) return done()
@@ -317,6 +343,7 @@ function stopper(app: FastifyInstance): () => Promise<void> {
     const timer = setTimeout(() => app.server.closeAllConnections(), apiLimits.drainMs)
     // Node counts a connection that has not sent a byte yet as a running request.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    await streams.stop()
     try {
       await app.close()
     } finally {

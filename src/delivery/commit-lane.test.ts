@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { sql } from 'kysely'
 import { findInboxId } from '../messages/folders.ts'
 import { localEngine } from '../messages/local-engine.ts'
+import { summaryOf } from '../messages/message-summary.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { append, assertCounters, eventsOf, mail, messagesIn, stage } from '../testing/test-mail.ts'
@@ -97,6 +98,8 @@ test('one delivery to several mailboxes stores one body, and tells each mailbox'
       uid: 1,
       thread_id: message?.thread_id,
       size_bytes: delivery.body.sizeBytes,
+      folder: 'INBOX',
+      ...summaryOf(delivery.body.parsed),
     })
   }
 })

@@ -5,6 +5,7 @@
  */
 
 import { insertBodies, type StagedBody } from '../messages/bodies.ts'
+import { summaryOf } from '../messages/message-summary.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
 import { type StoredMessage, storeMessages } from '../messages/store.ts'
 import { holdBodies } from '../messages/sweep.ts'
@@ -24,6 +25,8 @@ export type Placement = {
   folderId: string
   flags: number
   keywords: readonly string[]
+  /** It is the sender's own copy, which nobody received. */
+  isSentCopy?: true
 }
 
 /** One message that was received whole, for everyone that it is for. */
@@ -40,7 +43,11 @@ export type Delivery = {
   /** Ids of those that need the body without being a message (a report that is read by a job). */
   holders: readonly string[]
   /** Of what a mailbox sends: it and everyone that it is for, who become its contacts. */
-  sentBy?: { mailboxId: string; recipients: readonly string[] }
+  sentBy?: MailboxOwner & {
+    recipients: readonly string[]
+    /** Addresses that were asked for: of a forward its own, and not where it leads. */
+    addressedCount: number
+  }
 }
 
 /**
@@ -203,26 +210,26 @@ export async function writeDeliveries(
     (messages) => {
       const gone = targets.flatMap(({ index }, at) => (messages[at] ? [] : [index]))
       if (gone.length > 0) throw new Unstored(new Map(gone.map((index) => [index, { kind: 'gone' }])))
-      return targets.flatMap(({ placement }, at) =>
-        messages[at] ? [receivedEvent(placement, messages[at])] : [],
+      return targets.flatMap(({ delivery, placement }, at) =>
+        messages[at] ? [storedEvent(delivery, placement, messages[at])] : [],
       )
     },
   )
-  await writeOutbound(platform, tx, deliveries)
+  const queued = await writeOutbound(platform, tx, deliveries)
   await addJobs(
     tx,
     deliveries.flatMap((delivery) => delivery.jobs),
-  )
-  await appendEvents(
-    platform,
-    tx,
-    deliveries.flatMap(({ events = [] }) => events),
   )
   const messages = deliveries.map((): StoredMessage[] => [])
   for (const [at, { index }] of targets.entries()) {
     const message = stored[at]
     if (message) messages[index]?.push(message)
   }
+  const events = deliveries.flatMap((delivery, at) => [
+    ...(delivery.events ?? []),
+    ...sentEvents(delivery, messages[at] ?? [], queued.get(at) ?? []),
+  ])
+  await appendEvents(platform, tx, events)
   await contactsStatement(deliveries, messages, platform.clock.now())?.execute(tx)
   return messages
 }
@@ -247,22 +254,60 @@ export async function writeDelivery(
   }
 }
 
-function receivedEvent(placement: Placement, message: StoredMessage): NewEvent {
+function storedEvent({ body }: Delivery, { owner, isSentCopy }: Placement, message: StoredMessage): NewEvent {
+  const { id, folderId: folder_id, modseq: highest_modseq } = message
+  if (isSentCopy) {
+    return { type: 'message.appended', ...owner, data: { folder_id, highest_modseq, message_ids: [id] } }
+  }
   return {
     type: 'message.received',
-    ...placement.owner,
+    ...owner,
     data: {
-      message_id: message.id,
-      folder_id: message.folderId,
+      message_id: id,
+      folder_id,
+      folder: message.folderPath,
       uid: message.uid,
-      highest_modseq: message.modseq,
+      highest_modseq,
       thread_id: message.threadId,
       size_bytes: message.sizeBytes,
+      ...summaryOf(body.parsed),
     },
   }
 }
 
-async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly Delivery[]): Promise<void> {
+/** Of what a mailbox sends, also to mailboxes here alone. */
+function sentEvents(
+  { body, sentBy, placements }: Delivery,
+  messages: readonly StoredMessage[],
+  queued: readonly QueuedMessage[],
+): NewEvent[] {
+  if (sentBy === undefined) return []
+  const { recipients: _, addressedCount, ...owner } = sentBy
+  const copy = messages[placements.findIndex(({ isSentCopy }) => isSentCopy === true)]
+  return [
+    {
+      type: 'message.sent',
+      ...owner,
+      data: {
+        message_id: copy?.id ?? null,
+        thread_id: copy?.threadId ?? null,
+        outbound_message_id: queued.find(({ isOwn }) => isOwn)?.id ?? null,
+        recipients: addressedCount,
+        ...summaryOf(body.parsed),
+      },
+    },
+  ]
+}
+
+/** `isOwn`: it is what the sender itself sends, and no forward. */
+type QueuedMessage = { id: string; isOwn: boolean }
+
+/** @returns what was queued of each delivery, by its place. */
+async function writeOutbound(
+  platform: Platform,
+  tx: Tx,
+  deliveries: readonly Delivery[],
+): Promise<ReadonlyMap<number, QueuedMessage[]>> {
   const leaving = deliveries.filter(({ outbound, holders }) => outbound.length > 0 || holders.length > 0)
   // The store has written the bodies of those that also stay here.
   const bodies = leaving.filter(({ placements }) => placements.length === 0).map(({ body }) => body)
@@ -274,9 +319,15 @@ async function writeOutbound(platform: Platform, tx: Tx, deliveries: readonly De
   const entries = deliveries.flatMap(({ body, outbound }, index) =>
     outbound.map((message) => ({ bodyId: body.id, message, index })),
   )
-  await queueOutbound(platform, tx, entries).catch((error: unknown) => {
+  const ids = await queueOutbound(platform, tx, entries).catch((error: unknown) => {
     if (!(error instanceof SendingRefused)) throw error
     const places = [...error.refused].map(([at, refusal]) => [entries[at]?.index ?? 0, refusal] as const)
     throw new Unstored(new Map(places), { cause: error })
   })
+  const queued = entries.map(({ index, message }, at) => ({
+    index,
+    id: ids[at] ?? '',
+    isOwn: message.kind === 'submission',
+  }))
+  return Map.groupBy(queued, ({ index }) => index)
 }

@@ -18,6 +18,8 @@ const tables = [
   'maildrop_locks',
   'maildrop_retrievals',
   'imap_copies',
+  'imports',
+  'import_chunks',
   ...searchTables,
 ] as const
 

@@ -32,6 +32,7 @@ export type StoredMessage = {
   id: string
   mailboxId: string
   folderId: string
+  folderPath: string
   uid: number
   uidvalidity: number
   modseq: number
@@ -114,6 +115,7 @@ function toStored(row: MessageRow): StoredMessage {
     id: row.id,
     mailboxId: row.message.mailboxId,
     folderId: row.message.folderId,
+    folderPath: row.folderPath,
     uid: row.uid,
     uidvalidity: row.uidvalidity,
     modseq: row.modseq,
@@ -151,7 +153,14 @@ function folderNeeds(messages: readonly NewMessage[]): FolderNeed[] {
   return [...needs.values()]
 }
 
-type ReservedRow = { id: string; first_uid: number; uidvalidity: number; modseq: number; claimed: boolean }
+type ReservedRow = {
+  id: string
+  path: string
+  first_uid: number
+  uidvalidity: number
+  modseq: number
+  claimed: boolean
+}
 
 /** Reserves UIDs and one MODSEQ in each folder, and locks the folders in id order. */
 function reserveStatement(needs: readonly FolderNeed[], skipLocked: boolean): RawBuilder<unknown> {
@@ -172,7 +181,7 @@ function reserveStatement(needs: readonly FolderNeed[], skipLocked: boolean): Ra
       size_bytes = size_bytes + locked.bytes,
       first_recent_uid = first_recent_uid + case when locked.claims and first_recent_uid = uidnext then locked.count else 0 end
     from locked where folders.mailbox_id = locked.mailbox_id and folders.id = locked.id
-    returning folders.id, folders.uidnext - locked.count as first_uid, folders.uidvalidity,
+    returning folders.id, folders.path, folders.uidnext - locked.count as first_uid, folders.uidvalidity,
       folders.highest_modseq as modseq, locked.claims and folders.first_recent_uid = folders.uidnext as claimed`
 }
 
@@ -188,10 +197,10 @@ function placeMessages(
     if (!range) return []
     const uid = range.next
     range.next += 1
-    const { uidvalidity, modseq, claimed: isClaimed } = range
+    const { path: folderPath, uidvalidity, modseq, claimed: isClaimed } = range
     const id = newIdAt(message.internalDate) // so that lists by date are lists by id
     const threadId = threadIds[index] ?? newId()
-    return [{ message, index, id, uid, uidvalidity, modseq, threadId, isClaimed }]
+    return [{ message, index, id, folderPath, uid, uidvalidity, modseq, threadId, isClaimed }]
   })
 }
 
@@ -200,6 +209,7 @@ type MessageRow = {
   /** Its place in the call. */
   index: number
   id: string
+  folderPath: string
   uid: number
   uidvalidity: number
   modseq: number

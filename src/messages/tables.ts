@@ -1,5 +1,6 @@
 /** The tables of the mail store. The hot ones are keyed by mailbox_id first (DESIGN section 5). */
 import type { ColumnType, Generated } from 'kysely'
+import type { MessageSummary } from './message-summary.ts'
 import type { Envelope } from './mime/envelope.ts'
 import type { MimePart } from './mime/structure.ts'
 import type { PolicySettings } from './policies.ts'
@@ -226,11 +227,22 @@ export type FolderChange = { folder_id: string; highest_modseq: number }
 
 declare module '../platform/events.ts' {
   interface EventTypes {
-    'message.received': FolderChange & {
-      message_id: string
-      uid: number
-      thread_id: string
-      size_bytes: number
+    'message.received': FolderChange &
+      MessageSummary & {
+        message_id: string
+        /** The folder's path. */
+        folder: string
+        uid: number
+        thread_id: string
+        size_bytes: number
+      }
+    /** The mailbox has sent a message. `message_id` is its copy, where the platform keeps one. */
+    'message.sent': MessageSummary & {
+      message_id: string | null
+      thread_id: string | null
+      /** Null where all recipients are on this platform. */
+      outbound_message_id: string | null
+      recipients: number
     }
     'message.appended': FolderChange & { message_ids: string[] }
     /** `keywords`: those that the change named, if any. */

@@ -276,6 +276,11 @@ export const configSchema = {
     { default: 50 * 1024 ** 2, min: 64 * 1024, max: 1024 ** 3 },
     'Larger messages are refused (SMTP SIZE, IMAP APPENDLIMIT), in bytes.',
   ),
+  importBytesMax: setting.integer(
+    'MAILWRIGHT_IMPORT_BYTES_MAX',
+    { default: 1024 ** 3, min: 64 * 1024, max: 100 * 1024 ** 3 },
+    'Larger files are refused by POST /v1/mailboxes/{mailbox}/imports, in bytes. They wait in the database.',
+  ),
   quotaBytes: setting.limit(
     'MAILWRIGHT_QUOTA_BYTES',
     { default: 10 * 1024 ** 3, min: 0, max: 2 ** 50 },

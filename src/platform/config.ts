@@ -96,6 +96,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     tlsCertFile: read(configSchema.tlsCertFile),
     tlsKeyFile: read(configSchema.tlsKeyFile),
     messageBytesMax: read(configSchema.messageBytesMax),
+    importBytesMax: read(configSchema.importBytesMax),
     quotaBytes: read(configSchema.quotaBytes),
     quotaMessages: read(configSchema.quotaMessages),
     trashDays: read(configSchema.trashDays),

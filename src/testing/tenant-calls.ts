@@ -75,6 +75,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/mailboxes/{mailbox}/filters/check': { script: 'keep;' },
   'PUT /v1/mailboxes/{mailbox}/filters/{filter}': { script: 'keep;' },
   'PUT /v1/mailboxes/{mailbox}/picture': { content_base64: 'AAAA' },
+  'POST /v1/mailboxes/{mailbox}/imports':
+    'From ann@example.org Thu Jan  4 10:00:00 2024\nSubject: x\n\nhello\n',
   'POST /v1/mailboxes/{mailbox}/messages': { to: ['x@example.org'], text: 'hello' },
   'POST /v1/identities': { address: 'new@demo.test' },
   'PUT /v1/domains/{domain}/catch-all': { targets: ['x@example.org'] },
@@ -104,23 +106,26 @@ const furtherBodies: Readonly<Record<string, readonly object[]>> = {
   'POST /v1/mailboxes/{mailbox}/cancel': [{ at: 'now' }],
 }
 
+/** Queries of routes that would take their time without. */
+const queries: Readonly<Record<string, string>> = {
+  'GET /v1/mailboxes/{mailbox}/messages/wait': '?timeout=0',
+}
+
 export function plainForm(route: ListedRoute): Form {
-  return { query: '', body: bodyOf(route) }
+  return { query: queries[route.name] ?? '', body: bodyOf(route) }
 }
 
 /** The plain call, one with each flag of the query set, and one that only previews. */
 export function formsOf(route: ListedRoute): Form[] {
   const plain = plainForm(route)
   const { body } = plain
-  const flagged = route.flags.map((flag) => ({ query: `?${flag}=true`, body }))
+  const flagged = route.flags.map((flag) => ({
+    query: plain.query === '' ? `?${flag}=true` : `${plain.query}&${flag}=true`,
+    body,
+  }))
   const previewing = { query: '', body: { ...Object(body), preview: true } }
   const further = (furtherBodies[route.name] ?? []).map((other) => ({ query: '', body: other }))
-  return [
-    { query: '', body },
-    ...further,
-    ...flagged,
-    ...(route.properties.includes('preview') ? [previewing] : []),
-  ]
+  return [plain, ...further, ...flagged, ...(route.properties.includes('preview') ? [previewing] : [])]
 }
 
 /** Bodies that leave room for one thing that is named, by the route and the property. */

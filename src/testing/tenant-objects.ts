@@ -66,6 +66,8 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   named('/v1/mailboxes/{mailbox}/messages/{message}', messageId)
   called('/v1/mailboxes/{mailbox}/messages/{message}/attachments/{number}', '1', '2')
   named('/v1/mailboxes/{mailbox}/threads/{thread}', threadId)
+  named('/v1/mailboxes/{mailbox}/folders/{folder}', await madeFolder(api))
+  named('/v1/mailboxes/{mailbox}/imports/{import}', await waitingImport(api))
   const picture = (await plain(red).png().toBuffer()).toString('base64')
   await made(api, 'PUT', `${mailbox}/picture`, { content_base64: picture })
   secrets.push(textAt(await made(api, 'POST', `${mailbox}/totp`, {}), 'secret'))
@@ -163,6 +165,15 @@ async function propertiesOf(
   )
 }
 
+async function waitingImport(api: TestApi): Promise<string> {
+  const headers = { 'content-type': 'message/rfc822' }
+  const reply = await api.call('POST', `${mailbox}/imports`, {
+    headers,
+    body: 'Subject: imported\r\n\r\nhello\r\n',
+  })
+  return textAt(reply.json, 'id')
+}
+
 type Name = (path: string, foreign: string, name?: Named) => void
 
 async function made(api: TestApi, method: string, path: string, body?: object): Promise<unknown> {
@@ -254,6 +265,11 @@ async function subscribed(api: TestApi, secrets: string[], named: Name): Promise
   named('/v1/webhooks/{webhook}', textAt(webhook, 'id'))
   const ping = await made(api, 'POST', `${path}/test`)
   named('/v1/webhooks/{webhook}/deliveries/{delivery}', textAt(ping, 'delivery_id'))
+}
+
+/** A folder that is not one of the standard ones. */
+async function madeFolder(api: TestApi): Promise<string> {
+  return textAt(await made(api, 'POST', `${mailbox}/folders`, { path: 'First folder' }), 'id')
 }
 
 /** A message that can be restored. */

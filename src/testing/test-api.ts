@@ -40,7 +40,7 @@ export type TestApi = TestPlatform & {
 }
 
 export async function startTestApi(
-  options: Partial<Pick<ApiOptions, 'isReady' | 'register' | 'requestsPerMinute'>> & {
+  options: Partial<Pick<ApiOptions, 'eventStreams' | 'isReady' | 'register' | 'requestsPerMinute'>> & {
     environment?: Record<string, string>
     /** Whether /mcp is there, too. */
     mcp?: boolean

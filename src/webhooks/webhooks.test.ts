@@ -11,6 +11,7 @@ import { at, listAt, startTestApi, type TestApi, textAt } from '../testing/test-
 import { runJobs } from '../testing/test-jobs.ts'
 import { masterKeyOf, openSecondNode } from '../testing/test-node.ts'
 import { type EndpointReply, type Received, runWebhooks, startEndpoint } from '../testing/test-webhooks.ts'
+import { cleanUpWebhooks } from './clean-up.ts'
 
 let api: TestApi
 const stack = new AsyncDisposableStack()

@@ -47,10 +47,13 @@ export function planDelivery(arrival: Arrival, { body, decisions, localBytes, ow
 
 /** Whose contacts the recipients of a submission become. */
 export function sentBy(
-  { local, remote, asked = [] }: Arrival,
-  { mailboxId }: MailboxOwner,
+  { local, remote, asked }: Arrival,
+  { organizationId, workspaceId, mailboxId }: MailboxOwner,
 ): NonNullable<Delivery['sentBy']> {
-  return { mailboxId, recipients: [...local, ...remote, ...asked].map(({ address }) => address) }
+  const reached = [...local, ...remote].map(({ address }) => address)
+  const addressed = asked?.map(({ address }) => address) ?? reached
+  const recipients = [...new Set([...reached, ...addressed])]
+  return { organizationId, workspaceId, mailboxId, recipients, addressedCount: addressed.length }
 }
 
 /** What leaves of a message that a mailbox sends; nothing when it is for mailboxes here alone. */

@@ -308,7 +308,7 @@ async function sentPlacement(tx: Tx, owner: MailboxOwner): Promise<Placement> {
     order by special_use = 'sent' desc limit 1`.execute(tx)
   const [folder] = rows
   if (folder === undefined) throw new Refusal('mailbox_not_found')
-  return { owner, folderId: folder.id, flags: flagBits.seen, keywords: [] }
+  return { owner, folderId: folder.id, flags: flagBits.seen, keywords: [], isSentCopy: true }
 }
 
 /** `ann@a.test` or `Ann <ann@a.test>`. @returns null when it is neither. */

@@ -7,7 +7,9 @@ import { parseMessage } from '../mime/structure.ts'
 import { countPartBytes, readPartBytes, readPartRange } from './attachment-bytes.ts'
 
 async function joined(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(pieces))
+  const all: Buffer[] = []
+  for await (const piece of pieces) all.push(piece)
+  return Buffer.concat(all)
 }
 
 function message(encoding: string, encoded: Buffer): Buffer {

@@ -215,7 +215,8 @@ function markIn({ mark }: Element, says: ElementSays | null): LineMark {
   if (mark === 'quote') return 'quote'
   if (says === 'introduces-quote') return mark === 'own' ? 'intro' : mark
   if (says === null || says === 'rule' || says === 'everything-below') return mark
-  return says === 'bare-quote' && mark === 'signature' ? mark : says
+  if (says === 'bare-quote') return mark === 'intro' ? 'quote' : mark === 'signature' ? mark : says
+  return says
 }
 
 /** Below the quote that was introduced the author may write on. */

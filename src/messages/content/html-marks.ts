@@ -57,10 +57,10 @@ const byId: ReadonlyMap<string, ElementSays> = new Map<string, ElementSays>([
   ['divrplyfwdmsg', 'everything-below'],
   ['appendonsend', 'everything-below'],
   ['mail-editor-reference-message-container', 'everything-below'],
-  ['oriMsgHtmlSeperator'.toLowerCase(), 'everything-below'],
+  ['orimsghtmlseperator', 'everything-below'],
   ['signature', 'signature'],
   ['ms-outlook-mobile-signature', 'signature'],
-  ['appleMailSignature'.toLowerCase(), 'signature'],
+  ['applemailsignature', 'signature'],
   ['applemailsignaturelinebreakatbeginning', 'signature'],
   ['composer_signature', 'signature'],
   ['ymail_android_signature', 'signature'],
@@ -91,7 +91,9 @@ export function markOfElement(name: string, attributes: Attributes): ElementSays
   // Zoho numbers its ids: Zm-_Id_-Sgn1; Yahoo adds digits: yahoo_quoted_1234.
   if (id.startsWith('zm-_id_-sgn')) return 'signature'
   if (id.startsWith('yahoo_quoted')) return 'quote'
-  return name === 'div' && drawsLineAbove(style) ? 'rule' : null
+  if (name !== 'div') return null
+  if (drawsLineAbove(style)) return 'rule'
+  return drawsLineAtLeft(style) ? 'bare-quote' : null
 }
 
 function saidByClass(attributes: Attributes): ElementSays | undefined {
@@ -111,12 +113,16 @@ function quoteOfBlock(attributes: Attributes, style: string): ElementSays | null
     )
   )
     return 'quote'
-  if (/border-left(?:-width|-style)?:\s*(?!none|0)/.test(style)) return 'quote'
+  if (drawsLineAtLeft(style)) return 'quote'
   if (/border:\s*(?:none|0)/.test(style)) return null
   return 'bare-quote'
 }
 
+function drawsLineAtLeft(style: string): boolean {
+  return /border-left(?:-width|-style)?:\s*(?!none|0|\s)/.test(style)
+}
+
 /** Outlook's `border:none;border-top:solid #E1E1E1 1.0pt` above the headers of the message that is answered. */
 function drawsLineAbove(style: string): boolean {
-  return /border-top:\s*(?!none|0)\S/.test(style) && !/border-bottom:\s*(?!none|0)\S/.test(style)
+  return /border-top:\s*(?!none|0|\s)\S/.test(style) && !/border-bottom:\s*(?!none|0|\s)\S/.test(style)
 }

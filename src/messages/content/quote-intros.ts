@@ -2,121 +2,11 @@
  * The line that introduces a quote: "On Friday, Ann <ann@example.org> wrote:", in the words of many languages and the
  * shapes of many mail programs. Only plain searches, in a few lines of a bounded length.
  */
+import { introBeginnings, loosened, writingVerbs } from './quote-words.ts'
 
 /** An introduction is wrapped over so many lines at most. */
-export const introLinesMax = 4
+const introLinesMax = 4
 const introLineCharsMax = 400
-
-/** Verbs of writing, as they stand in introductions; in lower case. */
-const verbs = [
-  ...[
-    'wrote',
-    'writes',
-    'said',
-    'schrieb',
-    'schreef',
-    'a écrit',
-    'a ecrit',
-    'escribió',
-    'escribio',
-    'escreveu',
-  ],
-  ...[
-    'ha scritto',
-    'scrisse',
-    'va escriure',
-    'ha escrit',
-    'skrev',
-    'kirjoitti',
-    'napisał',
-    'napisała',
-    'napisał(a)',
-  ],
-  ...[
-    'napsal',
-    'napsala',
-    'napsal(a)',
-    'napísal',
-    'napísala',
-    'napísal(a)',
-    'написал',
-    'написала',
-    'написал(а)',
-  ],
-  ...[
-    'пишет',
-    'писал',
-    'пише',
-    'написав',
-    'написала',
-    'написа',
-    'yazdı',
-    'şunu yazdı',
-    'ezt írta',
-    'írta',
-    'a scris',
-  ],
-  ...[
-    'έγραψε',
-    'כתב',
-    'כתבה',
-    'كتب',
-    'menulis',
-    'napisao',
-    'napisala',
-    'napisao je',
-    'je napisao',
-    'je napisao/la',
-  ],
-  ...[
-    'rašė',
-    'rakstīja',
-    'kirjutas',
-    'skrifaði',
-    'đã viết',
-    'เขียนว่า',
-    'ने लिखा',
-    'のメール',
-    '書きました',
-    'さんは書きました',
-    'wrote を',
-  ],
-  ...['写道', '寫道', '님이 작성', '작성', '님이 씀', 'geschrieben', 'je napisal'],
-]
-
-/** Words with which an introduction begins. */
-const beginnings = [
-  ...[
-    'on ',
-    'at ',
-    'am ',
-    'le ',
-    'el ',
-    'em ',
-    'il ',
-    'il giorno ',
-    'op ',
-    'den ',
-    'dne ',
-    'dňa ',
-    'w dniu ',
-    'dnia ',
-  ],
-  ...[
-    'no dia ',
-    'a(z) ',
-    'pe ',
-    'på ',
-    'în ',
-    'la ',
-    'στις ',
-    'quoting ',
-    'zitat von ',
-    'citando ',
-    'in article ',
-  ],
-  ...['in message ', 'vào ', 'pada ', 'dana ', 'на ', 'బ', 'בתאריך ', 'ב-', 'في ', 'เมื่อ ', '在 ', '在', 'o '],
-]
 
 export type IntroStrength =
   /** Says when and who: it stands for itself. */
@@ -125,7 +15,7 @@ export type IntroStrength =
   | 'likely'
 
 /**
- * What the lines from `start` on introduce a quote with, or null. `lines` are without quote marks.
+ * What introduces a quote from the line `start` on, or null.
  * @returns how many lines it takes.
  */
 export function findIntro(
@@ -136,10 +26,10 @@ export function findIntro(
   for (let count = 1; count <= introLinesMax; count += 1) {
     const line = lines[start + count - 1]
     if (line === undefined || line.length > introLineCharsMax) return null
-    const text = line.trim()
+    const text = loosened(line)
     if (text === '') return null
-    joined = joined === '' ? text : `${joined} ${text}`
     if (count === 1 && !mayEnd(text) && !mayBegin(text)) return null
+    joined = count === 1 ? text : `${joined} ${text}`
     if (!mayEnd(text)) continue
     const strength = strengthOf(joined)
     if (strength !== null) return { lines: count, strength }
@@ -147,37 +37,37 @@ export function findIntro(
   return null
 }
 
-function mayEnd(text: string): boolean {
-  return /[:：]$/.test(text) || /-{2,}$/.test(text)
+/** Yahoo for telephones writes the quoted text behind the introduction, on the same line. */
+export function hasIntroAndQuote(line: string): boolean {
+  if (!/^\s/.test(line)) return false
+  const end = line.indexOf(':   ')
+  return end > 0 && end < introLineCharsMax && strengthOf(loosened(line.slice(0, end + 1))) === 'sure'
 }
 
-/** The first of several lines has the beginning of a date or an address. */
+function mayEnd(text: string): boolean {
+  return text.endsWith(':') || text.endsWith('：') || text.endsWith('--')
+}
+
+/** The first of several lines has the beginning of a date, a name with an address, or a word that begins one. */
 function mayBegin(text: string): boolean {
-  const lower = text.toLowerCase()
-  if (!/\d/.test(lower) && !lower.includes('@')) return beginnings.some((word) => lower === word.trim())
-  return (
-    beginnings.some((word) => lower.startsWith(word)) ||
-    /^\p{L}{0,12}[.,]? ?\d|[@]|^\p{L}{2,12}[.,]? /u.test(lower)
-  )
+  if (text.includes('@')) return true
+  if (!/\d/.test(text)) return introBeginnings.some((word) => text === word.trim())
+  return introBeginnings.some((word) => text.startsWith(word)) || /^\p{L}{0,12}[.,]? ?\d/u.test(text)
 }
 
 function strengthOf(joined: string): IntroStrength | null {
-  const text = joined
-    .replace(/^[-–—*_ ]+/, '')
-    .replace(/[-–—*_ ]+$/, '')
-    .toLowerCase()
+  const text = joined.replace(/^[-–—*_ ]+/, '').replace(/[-–—*_ ]+$/, '')
   const isDashed = text.length + 4 <= joined.length
   if (!isDashed && !/[:：]$/.test(text)) return null
-  const body = text.replace(/\s*[:：]$/, '')
-  const hasVerb = verbs.some((verb) => holdsVerb(body, verb))
-  const hasTime = /\d{1,2}[:.hH時点시] ?\d{2}|\d{1,2} ?(?:uhr|시|時|点)/.test(body)
-  const hasYear = /(?:19|20)\d\d/.test(body)
-  const hasDate = hasYear || /\d{1,4}[./-]\d{1,2}[./-]\d{1,4}/.test(body)
+  const body = text.replace(/ ?[:：]$/, '')
+  const hasVerb = writingVerbs.some((verb) => holdsVerb(body, verb))
+  const hasTime = /\d{1,2}[:.h時点시] ?\d{2}|\d{1,2} ?(?:uhr|시|時|点)/.test(body)
+  const hasDate = /(?:19|20)\d\d|\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}/.test(body)
   const hasAddress = /\S@\S/.test(body)
-  const begins = beginnings.some((word) => body.startsWith(word))
   if (hasVerb && hasTime && (hasAddress || hasDate)) return 'sure'
   if (hasTime && hasDate && hasAddress) return 'sure'
   if (hasVerb && (hasAddress || hasDate || hasTime)) return 'likely'
+  const begins = introBeginnings.some((word) => body.startsWith(word))
   if (hasAddress && (hasDate || hasTime || begins)) return 'likely'
   return hasVerb && body.length <= 80 && !/[.!?;]\s/.test(body) ? 'likely' : null
 }

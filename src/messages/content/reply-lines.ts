@@ -1,7 +1,7 @@
 /** Tells the author's own lines of a message from quotes, what introduces them, and signatures. One pass. */
 import type { LineMark } from './html-lines.ts'
 import { isHeaderBlock, isQuoteTitle } from './quote-headers.ts'
-import { findIntro } from './quote-intros.ts'
+import { findIntro, hasIntroAndQuote } from './quote-intros.ts'
 import {
   isDeviceLine,
   isListFooter,
@@ -13,74 +13,98 @@ export type ReplyLine = { text: string; mark: LineMark; isBelowRule: boolean }
 
 export type LineKind = 'own' | 'quote' | 'signature'
 
+/** Nobody writes more lines by hand: below them only what is marked counts. */
+const examinedLinesMax = 20_000
+
+type Reading = {
+  lines: readonly ReplyLine[]
+  texts: readonly string[]
+  /** Of the lines so far. */
+  kinds: LineKind[]
+  /** The author has written something in them. */
+  hasOwn: boolean
+}
+
+type Found = { kind: LineKind; lines: number }
+
 /** What each line is. */
 export function kindsOfLines(lines: readonly ReplyLine[]): LineKind[] {
-  const texts = lines.map(({ text }) => text)
   const kinds: LineKind[] = []
-  while (kinds.length < lines.length) {
+  const reading: Reading = { lines, texts: lines.map(({ text }) => text), kinds, hasOwn: false }
+  for (const line of lines) {
+    if (kinds.length >= lines.length) break
     const at = kinds.length
-    const line = lines[at]
-    if (line === undefined) break
-    const found = kindAt(lines, texts, at, kinds)
+    const found = at < examinedLinesMax ? kindAt(reading, at) : null
+    if (found === null) {
+      kinds.push(kindByMark(lines[at] ?? line))
+      continue
+    }
+    if (found.kind === 'own' && lines[at]?.text.trim() !== '') reading.hasOwn = true
     for (let count = 0; count < found.lines; count += 1) kinds.push(found.kind)
   }
   return kinds
 }
 
-type Found = { kind: LineKind; lines: number }
+function kindByMark({ mark }: ReplyLine): LineKind {
+  if (mark === 'signature') return 'signature'
+  return mark === 'quote' || mark === 'intro' ? 'quote' : 'own'
+}
 
-function kindAt(
-  lines: readonly ReplyLine[],
-  texts: readonly string[],
-  at: number,
-  before: readonly LineKind[],
-): Found {
+function kindAt(reading: Reading, at: number): Found | null {
+  const { lines, texts } = reading
   const line = lines[at]
-  if (line === undefined || line.mark === 'quote' || line.mark === 'intro') return { kind: 'quote', lines: 1 }
-  if (line.mark === 'signature') return { kind: 'signature', lines: 1 }
-  if (line.mark === 'bare-quote') return { kind: isIntroduced(lines, at, before) ? 'quote' : 'own', lines: 1 }
-  if (line.text.trim() === '') return { kind: 'own', lines: 1 }
+  if (line === undefined) return null
+  if (line.mark === 'bare-quote') return bareQuoteAt(reading, at)
+  if (line.mark !== 'own' || line.text.trim() === '') return { kind: kindByMark(line), lines: 1 }
   const everything: Found = { kind: 'quote', lines: lines.length - at }
-  if (isReplyAbove(line.text)) {
-    if (isNothingAbove(lines, at, before)) return { kind: 'quote', lines: 1 }
-    return everything
-  }
-  if (isQuoteTitle(line.text) || isHeaderBlock(texts, at, line.isBelowRule) || isOutlookRule(texts, at)) {
+  if (isReplyAbove(line.text)) return reading.hasOwn ? everything : { kind: 'quote', lines: 1 }
+  if (isHeading(reading, at)) {
     const quote = quoteBelowHeaders(lines, at)
     return quote === null ? everything : { kind: 'quote', lines: quote - at }
   }
   const intro = findIntro(texts, at)
   if (intro !== null && isOwn(lines, at, intro.lines)) {
-    const next = nextWithText(lines, at + intro.lines)
-    const mark = lines[next]?.mark
+    const mark = lines[nextWithText(lines, at + intro.lines)]?.mark
     if (mark === 'quote' || mark === 'bare-quote') return { kind: 'quote', lines: intro.lines }
     if (intro.strength === 'sure' && isParagraph(lines, at)) return everything
   }
-  return signatureAt(lines, texts, at) ?? { kind: 'own', lines: 1 }
+  if (hasIntroAndQuote(line.text) && isParagraph(lines, at)) return everything
+  return signatureAt(reading, at) ?? { kind: 'own', lines: 1 }
 }
 
-function signatureAt(lines: readonly ReplyLine[], texts: readonly string[], at: number): Found | null {
+/** A quote if it is introduced above it or by its first lines. */
+function bareQuoteAt({ lines, texts, kinds }: Reading, at: number): Found {
+  let above = at - 1
+  while (above >= 0 && lines[above]?.text.trim() === '' && lines[above]?.mark !== 'bare-quote') above -= 1
+  if (kinds[above] === 'quote') return { kind: 'quote', lines: 1 }
+  const isFirst = lines[above]?.mark !== 'bare-quote'
+  const intro = isFirst ? findIntro(texts, at) : null
+  if (intro !== null) return { kind: 'quote', lines: intro.lines }
+  return { kind: isFirst && isQuoteTitle(lines[at]?.text ?? '') ? 'quote' : 'own', lines: 1 }
+}
+
+/** The headers of a quoted message, or what stands above them. */
+function isHeading({ lines, texts }: Reading, at: number): boolean {
+  const line = lines[at]
+  if (line === undefined) return false
+  return isQuoteTitle(line.text) || isHeaderBlock(texts, at, line.isBelowRule) || isOutlookRule(texts, at)
+}
+
+function signatureAt(reading: Reading, at: number): Found | null {
+  const { lines, texts } = reading
   const text = texts[at] ?? ''
   if (isDeviceLine(text)) return { kind: 'signature', lines: 1 }
   if (isListFooter(texts, at)) return { kind: 'signature', lines: lines.length - at }
   if (!isSignatureDelimiter(text)) return null
+  const linesMax = text === '-- ' ? Number.POSITIVE_INFINITY : looseSignatureLinesMax
   let end = at + 1
-  let withText = 0
-  while (end < lines.length && lines[end]?.mark === 'own') {
-    const below = texts[end] ?? ''
-    if (below.trim() !== '') {
-      if (
-        isQuoteTitle(below) ||
-        isHeaderBlock(texts, end, lines[end]?.isBelowRule ?? false) ||
-        isOutlookRule(texts, end)
-      )
-        break
-      if (findIntro(texts, end) !== null) break
-      withText += 1
-    }
-    end += 1
+  for (let withText = 0; end < lines.length && lines[end]?.mark === 'own'; end += 1) {
+    if (texts[end]?.trim() === '') continue
+    if (isHeading(reading, end) || findIntro(texts, end) !== null) break
+    withText += 1
+    if (withText > linesMax) return null
   }
-  return text === '-- ' || withText <= looseSignatureLinesMax ? { kind: 'signature', lines: end - at } : null
+  return { kind: 'signature', lines: end - at }
 }
 
 /** Help desks write it above what they quote; in their own mail it is the first line. */
@@ -92,7 +116,8 @@ function isReplyAbove(text: string): boolean {
 }
 
 function isOutlookRule(texts: readonly string[], at: number): boolean {
-  if (!/^[_-]{10,}$/.test(texts[at]?.trim() ?? '')) return false
+  const text = texts[at] ?? ''
+  if (text.length > 200 || !/^\s*[_-]{10,}\s*$/.test(text)) return false
   const next = texts[at + 1]?.trim() === '' ? at + 2 : at + 1
   return isHeaderBlock(texts, next, true)
 }
@@ -104,18 +129,6 @@ function quoteBelowHeaders(lines: readonly ReplyLine[], at: number): number | nu
   for (let index = at + 1; index < Math.min(lines.length, at + headersLinesMax); index += 1)
     if (lines[index]?.mark === 'quote') return index
   return null
-}
-
-function isIntroduced(lines: readonly ReplyLine[], at: number, before: readonly LineKind[]): boolean {
-  let index = at - 1
-  while (index >= 0 && (lines[index]?.text.trim() === '' || lines[index]?.mark === 'bare-quote')) index -= 1
-  return index >= 0 && before[index] === 'quote'
-}
-
-function isNothingAbove(lines: readonly ReplyLine[], at: number, before: readonly LineKind[]): boolean {
-  for (let index = at - 1; index >= 0; index -= 1)
-    if (before[index] === 'own' && lines[index]?.text.trim() !== '') return false
-  return true
 }
 
 function isOwn(lines: readonly ReplyLine[], at: number, count: number): boolean {

@@ -65,9 +65,10 @@ const shapes: readonly RegExp[] = [
 ]
 
 export function isDeviceLine(line: string): boolean {
+  if (line.length > 300) return false
   const text = line
     .trim()
-    .replace(/\s*<https?:[^>]*>/g, '')
+    .replace(/\s*[<(]\s*https?:[^\s<>()]*\s*[)>]/g, '')
     .replace(/[.\s]+$/, '')
   return text.length >= 8 && text.length <= 140 && shapes.some((shape) => shape.test(text))
 }

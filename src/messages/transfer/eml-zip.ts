@@ -3,7 +3,7 @@
  * and the exact date stand in the comment of each entry; archives of others have none, and give their entry's time.
  */
 import type { Readable } from 'node:stream'
-import { type Entry, openPromise } from 'yauzl'
+import { type Entry, fromRandomAccessReaderPromise, openPromise, type RandomAccessReader } from 'yauzl'
 import { flagBits, type SystemFlag } from '../flags.ts'
 import { decodeFileName, encodeFileName } from './folder-files.ts'
 import {
@@ -76,10 +76,24 @@ function isSystemFlag(name: string): name is SystemFlag {
   return Object.hasOwn(flagBits, name)
 }
 
+/** Entries are read from the list one by one. Sizes are checked against what it says: no archive becomes endless. */
+const zipOptions = { lazyEntries: true, autoClose: false, validateEntrySizes: true } as const
+
 /** @param folder where entries go that are in no directory. */
 export async function* readEmlZip(file: string, folder: string): AsyncGenerator<TransferItem, void> {
-  // Entries are read from the list one by one. Sizes are checked against what it says: no archive becomes endless.
-  const zip = await openPromise(file, { lazyEntries: true, autoClose: false, validateEntrySizes: true })
+  yield* readEntries(await openPromise(file, zipOptions), folder)
+}
+
+/** The same of an archive that is no file. @param sizeBytes its length. */
+export async function* readEmlZipFrom(
+  reader: RandomAccessReader,
+  sizeBytes: number,
+  folder: string,
+): AsyncGenerator<TransferItem, void> {
+  yield* readEntries(await fromRandomAccessReaderPromise(reader, sizeBytes, zipOptions), folder)
+}
+
+async function* readEntries(zip: Zip, folder: string): AsyncGenerator<TransferItem, void> {
   try {
     for await (const entry of zip.eachEntry()) {
       const levels = entry.fileName.split('/').map(decodeFileName)
@@ -101,5 +115,6 @@ async function messageOf(zip: Zip, entry: Entry, folder: string): Promise<Transf
     const stream: Readable = await zip.openReadStreamPromise(entry)
     for await (const piece of stream) yield piece
   })()
-  return { kind: 'message', folder, ...marks, content }
+  const place = { offset: entry.relativeOffsetOfLocalHeader, sizeBytes: entry.uncompressedSize }
+  return { kind: 'message', folder, ...marks, content, place }
 }

@@ -2,7 +2,7 @@
  * Puts folders and messages into a mailbox, a batch in each transaction. What cannot be taken is left out and named;
  * a mailbox that is full ends the import.
  */
-import { transaction } from '../../platform/database.ts'
+import { type Tx, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type AppendedMessage, appendMessages } from '../append.ts'
@@ -18,13 +18,31 @@ import {
   type TransferItem,
   type TransferMessage,
   type TransferSummary,
+  UnreadableMessage,
 } from './transfer-item.ts'
 
 /** Messages that are written together; the bodies of small ones are held until then. */
 const batchMessagesMax = 200
 const batchBytesMax = 8 * 1024 * 1024
 
-export type ImportOptions = { onProgress?: OnProgress }
+/** How far an import is. */
+export type ImportPosition = {
+  /** Messages of the file that are done with, those that were left out among them. */
+  messagesRead: number
+  /** Where the last of them begins in the file, in bytes. */
+  offset: number
+  summary: TransferSummary
+}
+
+export type ImportOptions = {
+  onProgress?: OnProgress
+  /** Goes on behind what another run has done: the same messages have to come in the same order. */
+  from?: ImportPosition
+  /** Called with each batch, in its transaction: what it writes stands or falls with the messages. */
+  record?: (tx: Tx, position: ImportPosition) => Promise<void>
+  /** Ends it between two messages. */
+  signal?: AbortSignal
+}
 
 /** @throws Refusal quota_exceeded, folder_limit_reached, mailbox_not_found; what was placed before stays. */
 export async function importItems(
@@ -33,17 +51,26 @@ export async function importItems(
   items: AsyncIterable<TransferItem>,
   options: ImportOptions = {},
 ): Promise<TransferSummary> {
-  const summary = newSummary()
+  const summary = structuredClone(options.from?.summary ?? newSummary())
+  const position: ImportPosition = { messagesRead: 0, offset: 0, summary }
+  let recorded = options.from?.messagesRead ?? 0
   const folderIds = new Map<string, string | null>()
   let batch = newBatch('')
   const flush = async (): Promise<void> => {
     const full = batch
     batch = newBatch('')
-    await placeBatch(platform, owner, full, summary)
+    if (full.messages.length === 0 && position.messagesRead <= recorded) return
+    await placeBatch(platform, owner, full, position, options)
+    recorded = position.messagesRead
     options.onProgress?.(summary)
   }
   try {
     for await (const item of items) {
+      options.signal?.throwIfAborted()
+      if (item.kind === 'message' && position.messagesRead < recorded) {
+        position.messagesRead += 1
+        continue
+      }
       const path = item.kind === 'folder' ? item.path : item.folder
       let folderId = folderIds.get(path)
       if (folderId === undefined) {
@@ -51,13 +78,15 @@ export async function importItems(
         folderIds.set(path, folderId)
       }
       if (item.kind === 'folder') continue
+      if (folderId !== null && batch.folderId !== folderId) await flush()
       if (folderId === null) {
-        noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made')
-        continue
+        noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made', item.place?.offset)
+      } else {
+        batch.folderId = folderId
+        await stage(platform, item, batch, summary)
       }
-      if (batch.folderId !== folderId) await flush()
-      batch.folderId = folderId
-      await stage(platform, item, batch, summary)
+      position.messagesRead += 1
+      position.offset = item.place?.offset ?? 0
       if (batch.messages.length >= batchMessagesMax || batch.sizeBytes >= batchBytesMax) await flush()
     }
     await flush()
@@ -100,20 +129,12 @@ async function stage(
   summary: TransferSummary,
 ): Promise<void> {
   const writer = createBodyWriter(platform)
-  const { messageBytesMax } = platform.config
-  let reason: string | null = null
-  for await (const piece of withCrlf(item.content)) {
-    if (reason !== null) continue // to the end, so that the next message begins where it should
-    if (piece.includes(0)) reason = 'it has NUL octets'
-    else if (writer.sizeBytes + piece.length > messageBytesMax)
-      reason = `it is larger than ${messageBytesMax} bytes`
-    else await writer.write(piece)
-  }
   const keywords = uniqueKeywords(item.keywords)
-  reason ??= writer.sizeBytes === 0 ? 'it is empty' : reasonAgainst(keywords)
+  const reason = (await reasonAgainstContent(platform, item, writer)) ?? reasonAgainst(keywords)
   if (reason !== null) {
     await writer.discard()
-    noteSkipped(summary, `message ${summary.messages + batch.messages.length + 1} (${item.folder})`, reason)
+    const what = `message ${summary.messages + batch.messages.length + 1} (${item.folder})`
+    noteSkipped(summary, what, reason, item.place?.offset)
     return
   }
   const body = await writer.finish()
@@ -121,6 +142,30 @@ async function stage(
   batch.messages.push({ body, flags: item.flags, keywords, internalDate })
   batch.writers.push(writer)
   batch.sizeBytes += body.sizeBytes
+}
+
+/** Writes the content. @returns why it cannot be taken, or null. */
+async function reasonAgainstContent(
+  platform: Platform,
+  item: TransferMessage,
+  writer: BodyWriter,
+): Promise<string | null> {
+  const { messageBytesMax } = platform.config
+  const tooLarge = `it is larger than ${messageBytesMax} bytes`
+  if ((item.place?.sizeBytes ?? 0) > messageBytesMax) return tooLarge
+  let reason: string | null = null
+  try {
+    for await (const piece of withCrlf(item.content)) {
+      if (reason !== null) continue // to the end, so that the next message begins where it should
+      if (piece.includes(0)) reason = 'it has NUL octets'
+      else if (writer.sizeBytes + piece.length > messageBytesMax) reason = tooLarge
+      else await writer.write(piece)
+    }
+  } catch (error) {
+    if (!(error instanceof UnreadableMessage)) throw error
+    return error.message
+  }
+  return reason ?? (writer.sizeBytes === 0 ? 'it is empty' : null)
 }
 
 function reasonAgainst(keywords: readonly string[]): string | null {
@@ -137,17 +182,21 @@ async function placeBatch(
   platform: Platform,
   owner: MailboxOwner,
   batch: Batch,
-  summary: TransferSummary,
+  position: ImportPosition,
+  { record }: ImportOptions,
 ): Promise<void> {
-  if (batch.messages.length === 0) return
+  const { summary } = position
+  const messages = summary.messages + batch.messages.length
+  const sizeBytes = summary.sizeBytes + batch.sizeBytes
   try {
-    await transaction(platform.db, (tx) =>
-      appendMessages(platform, tx, owner, batch.folderId, batch.messages),
-    )
+    await transaction(platform.db, async (tx) => {
+      if (batch.messages.length > 0) await appendMessages(platform, tx, owner, batch.folderId, batch.messages)
+      await record?.(tx, { ...position, summary: { ...summary, messages, sizeBytes } })
+    })
   } catch (error) {
     for (const writer of batch.writers) await writer.discard().catch(() => undefined) // the sweep takes what stays
     throw error
   }
-  summary.messages += batch.messages.length
-  summary.sizeBytes += batch.sizeBytes
+  summary.messages = messages
+  summary.sizeBytes = sizeBytes
 }

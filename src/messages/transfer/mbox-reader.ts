@@ -43,23 +43,34 @@ export function folderNameOf(file: string): string {
   return decodeFileName(basename(file).replace(/\.(mbox|mbx|eml|zip)$/i, ''))
 }
 
-type Event = { kind: 'start'; at: Date | null } | { kind: 'lines'; bytes: Buffer }
+type Event = { kind: 'start'; at: Date | null; offset: number } | { kind: 'lines'; bytes: Buffer }
 
 async function* readFolder(file: string, folder: string): AsyncGenerator<TransferItem, void> {
+  yield* readMboxPieces(createReadStream(file, { highWaterMark: 256 * 1024 }), file, folder)
+}
+
+/** The messages of one mbox file, wherever its bytes come from. @param name for who is told that it is none. */
+export async function* readMboxPieces(
+  pieces: AsyncIterable<Buffer>,
+  name: string,
+  folder: string,
+): AsyncGenerator<TransferItem, void> {
   yield { kind: 'folder', path: folder }
-  const events = eventsOf(createReadStream(file, { highWaterMark: 256 * 1024 }))[Symbol.asyncIterator]()
+  const events = eventsOf(pieces)[Symbol.asyncIterator]()
   let next = await events.next()
   while (!next.done) {
     if (next.value.kind !== 'start')
-      throw new Error(`${file} is not an mbox file: it does not begin with "From "`)
-    const { at } = next.value
+      throw new Error(`${name} is not an mbox file: it does not begin with "From "`)
+    const { at, offset } = next.value
     const rest = { next: await events.next() }
     const advance = async (): Promise<void> => {
       rest.next = await events.next()
     }
     const header = await readHeader(rest, advance)
     const content = contentOf(header.bytes, rest, advance)
-    if (!header.isInternal) yield { kind: 'message', folder, ...header.marks, internalDate: at, content }
+    const place = { offset, sizeBytes: 0 }
+    if (!header.isInternal)
+      yield { kind: 'message', folder, ...header.marks, internalDate: at, content, place }
     for await (const _ of content); // what the reader of the message left
     next = rest.next
   }
@@ -135,28 +146,34 @@ function marksOf(header: string): Omit<MessageMarks, 'internalDate'> {
   return { flags, keywords: keywords.filter((keyword) => /^[^\s(){%*"\\\]\p{Cc}]+$/u.test(keyword)) }
 }
 
+/** A longer line begins no message: the pattern looks at a line more than once. */
+const fromLineCharsMax = 1000
+
 const fromPattern = /^From (?:\S.* |)\w{3} (\w{3}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))?.* (\d{4})\b/
 
 /** Cuts a file at its `From ` lines. The empty line before one belongs to the format, not to the message. */
 async function* eventsOf(file: AsyncIterable<Buffer>): AsyncGenerator<Event, void> {
   let afterEmpty = true
   let heldBack = ''
+  let offset = 0
   for await (const piece of atLineEnds(file)) {
     let lines = ''
     for (const line of piece.toString('latin1').split(/(?<=\n)/)) {
-      const start = afterEmpty && line.startsWith('From ') ? fromPattern.exec(line) : null
+      const mayStart = afterEmpty && line.length <= fromLineCharsMax && line.startsWith('From ')
+      const start = mayStart ? fromPattern.exec(line) : null
       const isEmpty = line === '\n' || line === '\r\n'
       if (start !== null) {
         if (lines !== '') yield { kind: 'lines', bytes: Buffer.from(lines, 'latin1') }
         lines = ''
         heldBack = ''
-        yield { kind: 'start', at: dateOf(start) }
+        yield { kind: 'start', at: dateOf(start), offset }
       } else {
         lines += heldBack
         heldBack = isEmpty ? line : ''
         if (!isEmpty) lines += line.replace(/^>(>*From )/, '$1')
       }
       afterEmpty = isEmpty
+      offset += line.length
     }
     if (lines !== '') yield { kind: 'lines', bytes: Buffer.from(lines, 'latin1') }
   }

@@ -14,12 +14,17 @@ export type TransferMessage = MessageMarks & {
   folder: string
   /** The message in pieces. They have to be read to the end, or left at all, before the next item. */
   content: AsyncIterable<Buffer>
+  /** Where it is in the file, in bytes, where the format tells. */
+  place?: { offset: number; sizeBytes: number }
 }
+
+/** The content of one message cannot be read, but those after it can. */
+export class UnreadableMessage extends Error {}
 
 export type TransferItem = { kind: 'folder'; path: string } | TransferMessage
 
 /** Something that was left out, and why; the name helps a person to find it. */
-export type Skipped = { what: string; reason: string }
+export type Skipped = { what: string; reason: string; offset: number | null }
 
 export type TransferSummary = {
   folders: number
@@ -36,9 +41,15 @@ export function newSummary(): TransferSummary {
   return { folders: 0, messages: 0, sizeBytes: 0, skippedCount: 0, skipped: [] }
 }
 
-export function noteSkipped(summary: TransferSummary, what: string, reason: string): void {
+/** @param offset where it begins in the file, in bytes. */
+export function noteSkipped(
+  summary: TransferSummary,
+  what: string,
+  reason: string,
+  offset: number | null = null,
+): void {
   summary.skippedCount += 1
-  if (summary.skipped.length < skippedListedMax) summary.skipped.push({ what, reason })
+  if (summary.skipped.length < skippedListedMax) summary.skipped.push({ what, reason, offset })
 }
 
 export type OnProgress = (summary: TransferSummary) => void

@@ -17,9 +17,10 @@ export type ArrivalPlace = {
 
 export type Told = { bodyId: string; atMs: number }
 
-/** So late a message may appear. The longest that a delivery takes from its date to its commit is far below. */
-const lateMs = 30_000
-const toldMax = 20
+/** So late a message may appear behind its date: while the DNS of its sender was asked, as a rule some hundredths of a second. */
+const lateMs = 60_000
+/** Who is told of more within that time hears no more of what is as late as the oldest of them. */
+const toldMax = 64
 const version = 1
 
 export function placeAt(at: Date): ArrivalPlace {

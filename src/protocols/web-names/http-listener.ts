@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ListenerName } from '../../platform/endpoints.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -19,6 +20,13 @@ export type HttpListenerOptions = {
   limits: ListenerLimits
   /** Answers every request; never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void
+  /** Takes requests that ask for another protocol. Without it, they are plain requests. */
+  upgrades?:
+    | {
+        accepts(request: IncomingMessage): boolean
+        take(request: IncomingMessage, socket: Duplex, head: Buffer): void
+      }
+    | undefined
 }
 
 export type HttpListener = {
@@ -47,6 +55,7 @@ export async function startHttpListener(
     headersTimeout: limits.headerMsMax,
     requestTimeout: limits.requestMsMax,
     keepAliveTimeout: limits.keepAliveMs,
+    shouldUpgradeCallback: (request: IncomingMessage) => options.upgrades?.accepts(request) ?? false,
     connectionsCheckingInterval: Math.min(checkMsMax, Math.ceil(limits.headerMsMax / 4)),
   }
   const server =
@@ -63,6 +72,7 @@ export async function startHttpListener(
           },
           handle,
         )
+  server.on('upgrade', (request, socket, head) => options.upgrades?.take(request, socket, head))
   server.maxConnections = limits.connectionsMax
   const sockets = boundConnections(platform, server, options)
   server.on('clientError', answerBroken)

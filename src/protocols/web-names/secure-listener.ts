@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Platform } from '../../platform/platform.ts'
 import type { TlsStore } from '../../platform/tls.ts'
-import { type HttpListener, startHttpListener } from './http-listener.ts'
+import { type HttpListener, type HttpListenerOptions, startHttpListener } from './http-listener.ts'
 import { type ListenerLimits, secureLimits } from './limits.ts'
 
 export type SecureListenerOptions = {
@@ -12,6 +12,7 @@ export type SecureListenerOptions = {
   tls: TlsStore
   /** The API, which asks `answerFront` first. */
   handle(request: IncomingMessage, response: ServerResponse): void
+  upgrades?: HttpListenerOptions['upgrades']
   limits?: ListenerLimits
 }
 
