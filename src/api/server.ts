@@ -158,8 +158,7 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   const { authenticator, requestsPerMinute = apiLimits.requestsPerMinute } = options
   const callers = createCallers(platform, authenticator, requestsPerMinute)
   await app.register((native: FastifyInstance) =>
-    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, routes),
-    nativeApi(native.withTypeProvider(), platform, options, callers, routes),
+    nativeApi(native.withTypeProvider(), platform, { ...options, streams }, callers, routes),
   )
   if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
   const port = await listen(app, options)
