@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { addressOf, type ChildServer, startChildServer } from '../src/testing/child-server.ts'
 import { at, call, listAt, textAt } from '../src/testing/test-api.ts'
-import { temporaryDirectory } from '../src/testing/test-database.ts'
+import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
 import { connectMcp, type McpClient, textOfResult } from '../src/testing/test-mcp.ts'
 import { connectSmtp, sendMessage } from '../src/testing/test-smtp.ts'
 
@@ -12,7 +12,9 @@ let server: ChildServer
 let base: string
 
 before(async () => {
-  server = stack.use(await startChildServer(await temporaryDirectory(stack)))
+  const directory = await temporaryDirectory(stack)
+  const environment = { DATABASE_URL: await migratedDatabase(stack) }
+  server = stack.use(await startChildServer(directory, environment))
   base = server.endpoints.http ?? ''
   const made = await call(base, server.apiKey, 'POST', '/v1/domains', { body: { name: 'demo.test' } })
   assert.equal(made.status, 201, made.text)
