@@ -42,6 +42,7 @@ import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
+import { forgetSummaries } from './messages/forget-summaries.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
 import { deleteEndedMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
@@ -95,6 +96,7 @@ export const jobHandlers: JobHandlers = {
     await repeat(beginMissingPeriods, platform)
     await repeat(endDuePeriods, platform)
   },
+  'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.mailbox_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
