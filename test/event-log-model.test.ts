@@ -84,7 +84,7 @@ async function consumePages(start: string): Promise<string[]> {
       const path = `/v1/events?cursor=${cursor}&wait=${whole(2)}&limit=${1 + whole(20)}`
       const reply = await fetch(baseOf(anyNode()) + path, {
         headers: { authorization: `Bearer ${testApiKey}` },
-        signal: AbortSignal.timeout(5 + whole(400)),
+        signal: AbortSignal.timeout(whole(2) === 0 ? 60_000 : 5 + whole(400)), // busy machines answer late
       })
       assert.equal(reply.status, 200)
       const { data, next_cursor } = (await reply.json()) as Page
@@ -116,6 +116,7 @@ async function consumeTail(start: string): Promise<string[]> {
       },
     )
     const exited = once(child, 'exit')
+    const watch = setInterval(() => isDone(seen) && child.kill(), 100)
     const wanted = seen.length + 50 + whole(300)
     let rest = ''
     for await (const text of child.stdout?.setEncoding('utf8') ?? []) {
@@ -126,9 +127,10 @@ async function consumeTail(start: string): Promise<string[]> {
         seen.push(event.id)
         ;({ cursor } = event)
       }
-      if (seen.length >= wanted || isDone(seen)) child.kill(whole(2) === 0 ? 'SIGKILL' : 'SIGINT')
+      if (seen.length >= wanted) child.kill(whole(2) === 0 ? 'SIGKILL' : 'SIGINT')
     }
     await exited
+    clearInterval(watch)
     state.cutOff++
   }
   return seen
@@ -226,7 +228,7 @@ test(`every consumer sees the whole log once and in order, cut off ${disconnects
     [workspace_id, Object.keys(internalEventTypes), xid, id, state.lastId],
   )
   const expected = rows.map((row) => row.id)
-  assert.ok(expected.length > 100, `${expected.length} events`)
+  assert.ok(expected.length > 60, `${expected.length} events`)
   for (const [at, ids] of seen.entries()) {
     const upToTheEnd = ids.slice(0, ids.indexOf(state.lastId ?? '') + 1)
     assert.deepEqual(upToTheEnd, expected, `consumer ${at}`)
