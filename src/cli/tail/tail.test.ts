@@ -63,7 +63,7 @@ function startTail(...args: string[]): Tail {
     async until(count) {
       while (lines.length < count) {
         assert.equal(child.exitCode, null, errors)
-        await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })
+        await once(child.stdout, 'data', { signal: AbortSignal.timeout(120_000) })
       }
     },
   }
