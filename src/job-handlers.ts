@@ -47,6 +47,7 @@ import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { resumeImports } from './messages/imports/clean-up.ts'
 import { runImport } from './messages/imports/run.ts'
+import { forgetSummaries } from './messages/forget-summaries.ts'
 import { expireRetrieved } from './messages/maildrop/maildrop-expiry.ts'
 import { deleteEndedMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { cleanUpDueFolders, replanWorkspace } from './messages/retention.ts'
@@ -102,6 +103,7 @@ export const jobHandlers: JobHandlers = {
     await repeat(beginMissingPeriods, platform)
     await repeat(endDuePeriods, platform)
   },
+  'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.mailbox_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),

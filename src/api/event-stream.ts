@@ -36,6 +36,7 @@ export function eventStreamRoute(app: Api, platform: Platform, streams: EventStr
   app.get(
     '/v1/events/stream',
     {
+      exposeHeadRoute: false, // there would be nothing to wait for
       schema: {
         summary: 'Follow the event log as server-sent events',
         description:

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { readBodyBytes } from '../messages/bodies.ts'
 import { at, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
-import { folderIdOf, messagesIn } from '../testing/test-mail.ts'
+import { eventsOf, folderIdOf, messagesIn } from '../testing/test-mail.ts'
 import type { TestMailbox } from '../testing/test-platform.ts'
 import { rawMessages } from '../testing/test-smtp.ts'
 
@@ -92,6 +92,39 @@ test('a message with everything: the copy in Sent, a copy here, the queue for el
   assert.match(text, /^Content-Id: <logo>\r$/im)
   assert.doesNotMatch(text, /hidden@|^Bcc:/im, 'nobody learns of blind copies')
   assert.doesNotMatch(text, /^X-Injected/m)
+})
+
+test('the sender is told that it was sent, the recipient here that it came, each with what it is about', async () => {
+  const [ann, bob] = [await newBox(), await newBox()]
+  const body = { to: [`Bob <${bob.address}>`, 'far@example.com'], subject: 'Grüße', text: 'Hello.' }
+  const reply = await api.call('POST', `/v1/mailboxes/${ann.address}/messages`, { body })
+  const about = {
+    from: { address: ann.address, name: null },
+    to: [
+      { address: bob.address, name: 'Bob' },
+      { address: 'far@example.com', name: null },
+    ],
+    subject: 'Grüße',
+    internet_message_id: textAt(reply.json, 'message_id'),
+  }
+  const of = async ({ mailboxId }: TestMailbox) =>
+    (await eventsOf(api.platform, mailboxId)).filter(({ type }) => type.startsWith('message.'))
+  const told = await of(ann)
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ['message.appended', 'message.queued', 'message.sent'],
+  )
+  assert.deepEqual(told[2]?.data, {
+    message_id: textAt(reply.json, 'id'),
+    thread_id: textAt(reply.json, 'thread_id'),
+    outbound_message_id: at(told[1]?.data, 'outbound_message_id'),
+    recipients: 2,
+    ...about,
+  })
+  const [received] = await of(bob)
+  assert.equal(received?.type, 'message.received')
+  assert.equal(at(received.data, 'folder'), 'INBOX')
+  assert.deepEqual({ ...Object(received.data), ...about }, received.data)
 })
 
 test('the same Idempotency-Key sends once', async () => {

@@ -13,6 +13,7 @@ import { startTestApi, type TestApi, textAt } from '../../testing/test-api.ts'
 import { temporaryDirectory } from '../../testing/test-database.ts'
 import { eventLine } from './line.ts'
 import { readServerSentEvents } from './sse.ts'
+import { type TailOptions, tailEvents } from './tail.ts'
 
 await using stack = new AsyncDisposableStack()
 const directory = await temporaryDirectory(stack)
@@ -62,7 +63,7 @@ function startTail(...args: string[]): Tail {
     async until(count) {
       while (lines.length < count) {
         assert.equal(child.exitCode, null, errors)
-        await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })
+        await once(child.stdout, 'data', { signal: AbortSignal.timeout(120_000) })
       }
     },
   }
@@ -134,18 +135,18 @@ test('the server of the data directory, for people, narrowed by type', async () 
 })
 
 test('what the server refuses ends it with a sentence', async () => {
-  const key = join(directory, 'key')
-  const cases: [args: string[], said: RegExp][] = [
-    [['--key-file', key, '--types', 'nonsense'], /400 invalid_request/],
-    [['--key-file', key, '--since', 'nonsense'], /400 invalid_cursor/],
-    [['--key-file', key, '--mailbox', 'nobody@demo.test'], /404 mailbox_not_found/],
-    [['--key-file', join(directory, 'endpoints.json')], /401 unauthenticated/],
-    [[], /an API key is needed: give --key-file/],
+  const keyFile = join(directory, 'key')
+  const config = { ...api.config, dataDir: directory, bootstrapApiKey: null }
+  const output = { write: async () => assert.fail('there is nothing to show'), say: assert.fail }
+  const cases: [options: TailOptions, said: RegExp][] = [
+    [{ keyFile, types: 'nonsense' }, /400 invalid_request/],
+    [{ keyFile, since: 'nonsense' }, /400 invalid_cursor/],
+    [{ keyFile, mailbox: 'nobody@demo.test' }, /404 mailbox_not_found/],
+    [{ keyFile: join(directory, 'endpoints.json') }, /401 unauthenticated/],
+    [{}, /an API key is needed: give --key-file/],
   ]
-  for (const [args, said] of cases) {
-    const tail = startTail(...args)
-    assert.equal(await ended(tail), 1, args.join(' '))
-    assert.match(tail.errors(), said)
+  for (const [options, said] of cases) {
+    await assert.rejects(tailEvents(config, options, output, AbortSignal.timeout(30_000)), said)
   }
 })
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { readSources, repositoryRoot } from '../../scripts/sources.ts'
-import { internalEventTypes, isPublicType, parseTypeFilter, wantsType } from '../platform/event-types.ts'
+import { readSources, repositoryRoot } from '../scripts/sources.ts'
+import { internalEventTypes, isPublicType, parseTypeFilter, wantsType } from '../src/platform/event-types.ts'
 
 /** The bodies of `interface EventTypes { … }` in all sources. */
 async function declarations(): Promise<string[]> {
