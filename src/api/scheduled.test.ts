@@ -178,7 +178,7 @@ test('what can be sent to nobody any more becomes a draft, and what may not be s
   const { id } = await schedule(ann, { subject: 'Carl', to: [carl.address, bob.address], bcc: [] })
   const waiting = await schedule(ann, { subject: 'Limit', to: ['y@x.example'], bcc: [] })
   assert.equal((await api.call('DELETE', `/v1/mailboxes/${carl.mailboxId}`)).status, 200)
-  await api.call('PUT', `/v1/mailboxes/${ann.mailboxId}/delivery-policy`, { body: { mailbox_per_hour: 2 } })
+  await api.call('PUT', `/v1/mailboxes/${ann.mailboxId}/delivery-policy`, { body: { mailbox_per_hour: 1 } })
   await advance('PT3H')
   const other = { to: ['first@x.example'], text: 'x' }
   assert.equal(
