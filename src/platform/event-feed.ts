@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import type { Db } from './database.ts'
 import type { EventBus, PublishedEvent } from './event-bus.ts'
+import { firstUnsettledXid } from './event-order.ts'
 import type { Logger } from './log.ts'
 
 export type EventFeed = {
@@ -96,7 +97,7 @@ type Read = (options: {
 async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<Read> {
   const start = await sql<{
     xid: string
-  }>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`.execute(db)
+  }>`select ${firstUnsettledXid}::text as xid`.execute(db)
   const beforeAll = '00000000-0000-0000-0000-000000000000'
   let cursor = start.rows[0]?.xid ?? '0'
   /** Events behind the cursor that were published already, and their xids. */
@@ -110,7 +111,7 @@ async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<Read
       // One statement, so one snapshot: all below its xmin is decided, and nothing can appear there later.
       const { rows } = await sql<FeedRow>`/* prepared event_feed */
         select snapshot.xmin::text as xmin, news.*
-        from (select pg_snapshot_xmin(pg_current_snapshot()) as xmin) snapshot
+        from (select ${firstUnsettledXid} as xmin) snapshot
         left join lateral (
           select xid::text as xid, id, type, organization_id, workspace_id, mailbox_id, data, xid as place from events
           where (xid < snapshot.xmin or ${all}::boolean)

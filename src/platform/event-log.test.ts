@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { sql } from 'kysely'
+import pg from 'pg'
+import { withDatabase } from '../testing/test-database.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { transaction } from './database.ts'
 import { Refusal } from './errors.ts'
@@ -91,6 +93,37 @@ test('transactions that overlap leave no gap: what commits late holds back what 
     const { events } = await readEventLog(db, { workspaceId }, place, 10)
     assert.deepEqual(namesOf(events), ['early', 'early too', 'late'])
   }
+})
+
+test('who writes in another database of the server holds nothing back', async () => {
+  const workspaceId = newId()
+  const begin = await endOfEventLog(db)
+  const elsewhere = new pg.Client({
+    connectionString: withDatabase(platform.config.databaseUrl ?? '', 'postgres'),
+  })
+  await elsewhere.connect()
+  try {
+    await elsewhere.query('begin')
+    await elsewhere.query('select pg_current_xact_id()')
+    await write(named(workspaceId, 'settled'))
+    const page = await readEventLog(db, { workspaceId }, begin, 10)
+    assert.deepEqual(namesOf(page.events), ['settled'])
+    assert.deepEqual((await readEventLog(db, { workspaceId }, page.next, 10)).events, [])
+  } finally {
+    await elsewhere.end()
+  }
+})
+
+test('who reads in a transaction that writes does not pass itself', async () => {
+  const workspaceId = newId()
+  const begin = await endOfEventLog(db)
+  const place = await transaction(db, async (tx) => {
+    await appendEvents(platform, tx, [named(workspaceId, 'own')])
+    const page = await readEventLog(tx, { workspaceId }, begin, 10)
+    assert.deepEqual(page.events, [])
+    return page.next
+  })
+  assert.deepEqual(namesOf((await readEventLog(db, { workspaceId }, place, 10)).events), ['own'])
 })
 
 test('random overlapping work is read once, in one order, by readers that look at any moment', async () => {

@@ -4,6 +4,7 @@
  */
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
+import { firstUnsettledXid } from './event-order.ts'
 
 /** A place in the log: what stands behind it was not read yet. */
 export type EventPlace = { xid: string; id: string }
@@ -107,7 +108,7 @@ type LogNow = { settled: string; cluster: number }
 
 const logNow = sql`select xmin, (xmin::text::bigint - 1)::text::xid8 as settled,
     (system_identifier & 4294967295)::bigint as cluster
-  from pg_control_system(), pg_snapshot_xmin(pg_current_snapshot()) as xmin`
+  from pg_control_system(), (select ${firstUnsettledXid} as xmin) order_of_log`
 
 type LogRow = LogNow & (EventRow | { id: null })
 

@@ -104,7 +104,7 @@ async function onServer(connectionString: string, statement: string): Promise<vo
 // The embedded server's address has its socket directory in the query, and an empty host.
 const addressParts = /^(postgres(?:ql)?:\/\/[^/]*\/)([^?]*)/
 
-function withDatabase(connectionString: string, name: string): string {
+export function withDatabase(connectionString: string, name: string): string {
   return connectionString.replace(addressParts, `$1${name}`)
 }
 

@@ -1,0 +1,15 @@
+/** How far the order of the event log is settled (decision 0009): every transaction that could write an earlier event has ended. */
+import { sql } from 'kysely'
+
+/**
+ * The first transaction that may still write an event of this database, in the snapshot of the statement that has this
+ * expression. A snapshot has the running transactions of all databases of the server; those of others write nothing
+ * here. A transaction of which that is not known counts: of another role's session the database may be hidden.
+ */
+export const firstUnsettledXid = sql`least(
+  (select running.xid from pg_snapshot_xip(pg_current_snapshot()) as running (xid)
+    where not exists (
+      select from pg_stat_activity as session where session.backend_xid = running.xid::xid
+        and session.datid <> (select oid from pg_database where datname = current_database())
+    ) order by running.xid limit 1),
+  pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot()))`
