@@ -19,7 +19,7 @@ import { startRemoteSmtp } from '../src/testing/remote-smtp.ts'
 import { startTestDns, type Zone } from '../src/testing/test-dns.ts'
 import { testConfig } from '../src/testing/test-platform.ts'
 
-const messages = Number(process.env['MAILWRIGHT_TEST_MESSAGES'] ?? 4_000)
+const messages = Number(process.env['MAILWRIGHT_TEST_MESSAGES'] ?? 2_000)
 const kills = 5
 const sessions = 10
 const domains = 20

@@ -17,8 +17,8 @@ import { type ChildServer, callApi, startChildServer } from '../src/testing/chil
 import { migratedDatabase } from '../src/testing/test-database.ts'
 import { testConfig } from '../src/testing/test-platform.ts'
 
-const events = Number(process.env['MAILWRIGHT_TEST_EVENTS'] ?? 2_000)
-const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 4)
+const events = Number(process.env['MAILWRIGHT_TEST_EVENTS'] ?? 1_000)
+const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 3)
 const eventsPerCall = 50
 const refusedPart = 0.1
 const drainMsMax = 600_000

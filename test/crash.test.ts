@@ -12,7 +12,7 @@ import { addressOf, type ChildServer, callApi, startChildServer } from '../src/t
 import { connectImap } from '../src/testing/imap-client.ts'
 import { loadMessage, sendLoad } from '../src/testing/smtp-load.ts'
 
-const rounds = 6
+const rounds = 4
 const mailboxes = 10
 
 test('kill -9 under SMTP load loses nothing that was accepted and doubles nothing', async (t) => {

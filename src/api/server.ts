@@ -57,6 +57,7 @@ import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { acceptJsonBodies } from './json-body.ts'
+import { compileWhenCalled } from './lazy-schemas.ts'
 import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
@@ -193,9 +194,6 @@ function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
-    ajv: {
-      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false },
-    },
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => answerError(platform, error, request, reply),
   })
@@ -218,6 +216,7 @@ async function nativeApi(
   routes: string[],
 ): Promise<void> {
   app.addSchema(ProblemView)
+  compileWhenCalled(app, { Problem: ProblemView })
   await collectReference(app)
   const addMissingMethods = watchMethods(app)
   coerceQueries(app)
