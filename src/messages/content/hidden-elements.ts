@@ -171,22 +171,33 @@ function readTags(html: string, { open, close, text }: TagHandler): void {
 /** `size` of its text as `textSizeOf` has it. */
 type Look = { hides: boolean; size: number | null }
 
+const nothing: Look = { hides: false, size: null }
+
+/** Styles of elements that are remembered: those of a message are much the same. */
+const stylesKeptMax = 1_000
+
 function lookOf(html: string): (element: Element) => Look {
   const rules = rulesBySelector(html)
   const hasGround = /background|bgcolor/i.test(html)
+  const looks = new Map<string, Look>()
+  const lookOfStyle = (name: string, style: string): Look => {
+    const key = `${name === 'a' ? name : ''} ${style}`
+    const known = looks.get(key)
+    if (known !== undefined) return known
+    const hides = styleMayHide(style, name) || (!hasGround && styleIsWhite(style))
+    const look = { hides, size: textSizeOf(style) }
+    if (looks.size < stylesKeptMax) looks.set(key, look)
+    return look
+  }
   return ({ name, attributes }) => {
     const style = attributes.get('style') ?? ''
     const color = attributes.get('color') ?? '' // of <font>
-    const own = style === '' ? null : textSizeOf(style)
-    if (
-      attributes.has('hidden') ||
-      (style !== '' && (styleMayHide(style, name) || (!hasGround && styleIsWhite(style)))) ||
-      (!hasGround && color !== '' && styleIsWhite(`color:${color}`))
-    )
-      return { hides: true, size: own }
+    const own = style === '' ? nothing : lookOfStyle(name, style)
+    const isWhite = !hasGround && color !== '' && styleIsWhite(`color:${color}`)
+    if (own.hides || isWhite || attributes.has('hidden')) return { ...own, hides: true }
     const said = rules.size === 0 ? [] : selectorsOf(name, attributes).flatMap((one) => rules.get(one) ?? [])
     const sizes = said.flatMap(({ size }) => size ?? [])
-    return { hides: said.some(({ hides }) => hides), size: own ?? sizes[0] ?? null }
+    return { hides: said.some(({ hides }) => hides), size: own.size ?? sizes[0] ?? null }
   }
 }
 
