@@ -10,12 +10,11 @@ import {
   listFoldersIn,
   setSubscribed,
 } from '../messages/folders.ts'
-import { chooseFolders } from '../messages/message-list.ts'
+import { chooseFolder } from '../messages/message-list.ts'
 import { quotaOf } from '../messages/quotas.ts'
 import { renameFolder } from '../messages/rename.ts'
 import { getStoredMailbox } from '../messages/stored-mailbox.ts'
 import type { Tx } from '../platform/database.ts'
-import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
@@ -219,9 +218,7 @@ function deleteRoute(app: Api, platform: Platform): void {
 
 /** @throws Refusal folder_not_found. */
 async function findOne(tx: Tx, mailboxId: string, name: string): Promise<Folder> {
-  const [folder, ...more] = chooseFolders(await listFoldersIn(tx, mailboxId), name)
-  if (folder === undefined || more.length > 0) throw new Refusal('folder_not_found')
-  return folder
+  return chooseFolder(await listFoldersIn(tx, mailboxId), name)
 }
 
 function folderView(folder: Folder): Static<typeof FolderView> {

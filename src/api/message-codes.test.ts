@@ -25,10 +25,10 @@ const raw = [
 ].join('\r\n')
 
 /** @param dmarc its result; null: it did not come from outside. */
-async function messageWith(dmarc: string | null): Promise<string> {
+async function messageWith(dmarc: string | null, mail = raw): Promise<string> {
   const { mailboxId, owner } = await api.createMailbox()
   const inboxId = await folderIdOf(api.platform, mailboxId, 'INBOX')
-  const [message] = await append(api.platform, owner, inboxId, [Buffer.from(raw)])
+  const [message] = await append(api.platform, owner, inboxId, [Buffer.from(mail)])
   assert.ok(message)
   const trust = dmarc === null ? null : JSON.stringify({ dmarc: { result: dmarc, domain: 'example.org' } })
   await sql`update bodies set trust = ${trust}::jsonb where id = (select body_id from messages where mailbox_id = ${mailboxId}::uuid and id = ${message.id}::uuid)`.execute(
@@ -66,6 +66,12 @@ for (const [dmarc, authenticated] of senders) {
     assert.deepEqual(at(json, 'sender'), { authenticated, dmarc, domain: 'example.org' })
   })
 }
+
+test('an author without a domain', async () => {
+  const path = await messageWith(null, raw.replace(/^From: .*/, 'From: root'))
+  const { json } = await api.call('GET', path)
+  assert.deepEqual(at(json, 'sender'), { authenticated: null, dmarc: null, domain: null })
+})
 
 test('a key that reads may ask, and one of another mailbox not', async () => {
   const path = await messageWith(null)

@@ -1,7 +1,7 @@
 /** GET .../messages/{message}/codes: one-time codes and links that do something, with where they were found. */
 import { type Static, Type } from 'typebox'
 import { findCodes, findLinks } from '../messages/content/codes.ts'
-import { readContent } from '../messages/content/read-content.ts'
+import { type MessageContent, readContent } from '../messages/content/read-content.ts'
 import { getMessage, type MessageDetails } from '../messages/find-message.ts'
 import { fieldsOf } from '../messages/message-fields.ts'
 import { getStoredMailbox } from '../messages/stored-mailbox.ts'
@@ -88,19 +88,20 @@ export function messageCodeRoutes(app: Api, platform: Platform): void {
       const { mailbox, message } = request.params
       const { mailboxId } = await getStoredMailbox(platform, scopeOf(request), mailbox)
       void reply.headers(noStore)
-      return await codesView(platform, await getMessage(platform.db, mailboxId, message))
+      const details = await getMessage(platform.db, mailboxId, message)
+      const content = await readContent(platform.db, details.bodyId, details.structure)
+      return codesView(details, content)
     },
   )
 }
 
-export async function codesView(
-  platform: Platform,
-  message: Pick<MessageDetails, 'bodyId' | 'structure' | 'envelope' | 'trust'>,
-): Promise<Static<typeof CodesView>> {
-  const { text, html } = await readContent(platform.db, message.bodyId, message.structure)
-  const { subject, from } = fieldsOf(message.envelope)
-  const domain = message.trust?.dmarc.domain ?? from[0]?.address.split('@').at(-1) ?? null
-  const dmarc = message.trust?.dmarc.result ?? null
+export function codesView(
+  { envelope, trust }: Pick<MessageDetails, 'envelope' | 'trust'>,
+  { text, html }: Pick<MessageContent, 'text' | 'html'>,
+): Static<typeof CodesView> {
+  const { subject, from } = fieldsOf(envelope)
+  const domain = trust?.dmarc.domain ?? /@([^@]+)$/.exec(from[0]?.address ?? '')?.[1] ?? null
+  const dmarc = trust?.dmarc.result ?? null
   return {
     codes: findCodes({ subject, text, html }).map(({ foundIn, ...code }) => ({ ...code, found_in: foundIn })),
     links: findLinks({ text, html }).map(({ foundIn, ...link }) => ({ ...link, found_in: foundIn })),

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { keywordBytesMax } from '../messages/flags.ts'
 import { listFolders } from '../messages/folders.ts'
-import { chooseFolders, listMessages } from '../messages/message-list.ts'
+import { chooseFolder, listMessages } from '../messages/message-list.ts'
 import { readSummaries } from '../messages/read-message.ts'
 import { type MessageQuery, parseMessageQuery } from '../messages/search/message-query.ts'
 import { searchMailbox } from '../messages/search/message-search.ts'
@@ -161,9 +161,7 @@ async function foldersOf(
   wanted: string,
 ): Promise<MessageQuery['folders']> {
   if (wanted.toLowerCase() === 'anywhere') return 'all'
-  const [folder] = chooseFolders(await listFolders(platform, mailboxId), wanted)
-  if (folder === undefined) throw new Refusal('folder_not_found')
-  return { path: folder.path }
+  return { path: chooseFolder(await listFolders(platform, mailboxId), wanted).path }
 }
 
 function criteriaOf(asked: Asked): SearchCriterion[] {

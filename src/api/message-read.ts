@@ -3,13 +3,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
 import { isFirstContact } from '../delivery/contacts.ts'
-import { changeFlags } from '../messages/changes.ts'
+import { changeByIds } from '../messages/change-by-id.ts'
 import { countPartBytes, readPartRange } from '../messages/content/attachment-bytes.ts'
 import { attachmentsOf, requireBody } from '../messages/content/read-content.ts'
 import { getMessage } from '../messages/find-message.ts'
 import { flagBits } from '../messages/flags.ts'
 import type { MailboxOwner } from '../messages/owner.ts'
-import { readMessage } from '../messages/read-message.ts'
+import { type FullMessage, readMessage } from '../messages/read-message.ts'
 import { getStoredMailbox } from '../messages/stored-mailbox.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -82,21 +82,20 @@ function messageRoute(app: Api, platform: Platform): void {
       if (request.query.mark_seen === true) requireWrite(scope)
       const owner = await getStoredMailbox(platform, scope, request.params.mailbox)
       if (request.query.mark_seen === true) await markSeen(platform, request, reply, owner)
-      const view = await readMessageView(platform, owner.mailboxId, request.params.message)
+      const view = await viewOf(
+        platform,
+        await readMessage(platform, owner.mailboxId, request.params.message),
+      )
       void reply.header('etag', view.etag)
       return view
     },
   )
 }
 
-/** @throws Refusal message_not_found. */
-export async function readMessageView(
-  platform: Platform,
-  mailboxId: string,
-  id: string,
-): Promise<Static<typeof MessageView>> {
-  const message = await readMessage(platform, mailboxId, id)
-  return messageView(message, { isFirstContact: await isFirstContact(platform, mailboxId, message.id) })
+/** With what other parts of the core know of it. */
+export async function viewOf(platform: Platform, message: FullMessage): Promise<Static<typeof MessageView>> {
+  const { mailboxId, id } = message
+  return messageView(message, { isFirstContact: await isFirstContact(platform, mailboxId, id) })
 }
 
 type MessageRequest = FastifyRequest<{ Params: Static<typeof MessagePath> }>
@@ -107,11 +106,10 @@ async function markSeen(
   reply: FastifyReply,
   owner: MailboxOwner,
 ): Promise<void> {
-  const { folderId, uid, flags } = await getMessage(platform.db, owner.mailboxId, request.params.message)
+  const { id, flags } = await getMessage(platform.db, owner.mailboxId, request.params.message)
   if ((flags & flagBits.seen) !== 0) return
   await mutate(platform, request, reply, async (tx) => {
-    const seen = { mode: 'add', flags: flagBits.seen, keywords: [] } as const
-    await changeFlags(platform, tx, owner, folderId, [{ first: uid, last: uid }], seen)
+    await changeByIds(platform, tx, owner, [id], { kind: 'edit', edit: { seen: true } })
     return { status: 200, body: undefined }
   })
 }

@@ -6,13 +6,7 @@ import type { FullMessage, MessageSummary, SizedAttachment } from '../messages/r
 import type { Trust } from '../messages/trust.ts'
 import { Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
-export const messageFlags = [
-  'seen',
-  'answered',
-  'flagged',
-  'draft',
-  'deleted',
-] as const satisfies SystemFlag[]
+const messageFlags = ['seen', 'answered', 'flagged', 'draft', 'deleted'] as const satisfies SystemFlag[]
 
 export const PersonView = Type.Object(
   {
@@ -56,7 +50,7 @@ export const MessageSummaryView = Type.Object(summaryFields, {
   description: `Of each list of people at most the first ${peopleInListsMax}.`,
 })
 
-export const AttachmentView = Type.Object(
+const AttachmentView = Type.Object(
   {
     number: Type.Integer({ description: 'It counts from 1 and never changes.' }),
     filename: Nullable(Type.String()),
@@ -68,7 +62,7 @@ export const AttachmentView = Type.Object(
   { title: 'Attachment' },
 )
 
-export const TrustView = Type.Unsafe<Trust | null>({
+const TrustView = Type.Unsafe<Trust | null>({
   type: ['object', 'null'],
   additionalProperties: true,
   description: 'What was found out about where it came from. Null for what is from inside this platform.',
@@ -136,7 +130,7 @@ export function messageView(
 }
 
 /** The words of the flags that are set. */
-export function flagWords({ flags }: Pick<FlagSet, 'flags'>): SystemFlag[] {
+function flagWords({ flags }: Pick<FlagSet, 'flags'>): SystemFlag[] {
   return messageFlags.filter((flag) => (flags & flagBits[flag]) !== 0)
 }
 

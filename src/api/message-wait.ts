@@ -1,30 +1,22 @@
 /** GET .../messages/wait: answers when a message arrives that matches, or when the time is up. */
-import { type Static, Type } from 'typebox'
-import { getMessage } from '../messages/find-message.ts'
+import { Type } from 'typebox'
 import { listFolders } from '../messages/folders.ts'
-import { chooseFolders } from '../messages/message-list.ts'
+import { chooseFolder } from '../messages/message-list.ts'
+import { readMessageIfThere } from '../messages/read-message.ts'
 import { getStoredMailbox } from '../messages/stored-mailbox.ts'
-import {
-  type ArrivalPlace,
-  decodePlace,
-  encodePlace,
-  momentOfId,
-  placeAt,
-  placeCharsMax,
-} from '../messages/waiting/arrival-cursor.ts'
-import { type ArrivalFolder, bodyOfMessage } from '../messages/waiting/arrivals.ts'
+import { encodePlace, placeCharsMax } from '../messages/waiting/arrival-cursor.ts'
+import type { ArrivalFolder } from '../messages/waiting/arrivals.ts'
+import { startOfWait } from '../messages/waiting/start.ts'
 import { waitForMessage, waitSecondsMax } from '../messages/waiting/wait.ts'
 import { endWaiting } from '../messages/waiting/waiters.ts'
-import { Refusal } from '../platform/errors.ts'
-import { isId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { codesFields, codesView } from './message-codes.ts'
-import { readMessageView } from './message-read.ts'
+import { viewOf } from './message-read.ts'
 import { MessageView } from './message-view.ts'
 import { readProblems } from './problem-view.ts'
-import { type Api, closed, Nullable, noStore, readMoment } from './schemas.ts'
+import { type Api, closed, Nullable, noStore, readMomentOrNull } from './schemas.ts'
 
 /** Below the time after which most proxies and clients give up. */
 const secondsDefault = 30
@@ -46,7 +38,7 @@ const WaitQuery = Type.Object(
       Type.String({
         format: 'date-time',
         description:
-          'What was received then or later counts, too. Default: what is received from this call on.',
+          'What was received then or later counts, too. Default: what is not there yet at this call.',
       }),
     ),
     after: Type.Optional(
@@ -134,25 +126,25 @@ export function messageWaitRoute(app: Api, platform: Platform): void {
           hasAttachments: query.has_attachments ?? null,
           hasCode: query.has_code ?? null,
         },
-        from: await placeOf(platform, mailboxId, query),
+        from: await startOfWait(platform, mailboxId, {
+          since: readMomentOrNull(query.since, '/since'),
+          after: query.after ?? null,
+        }),
         timeoutMs: (query.timeout ?? secondsDefault) * 1000,
         signal: gone.signal,
       })
       void reply.headers(noStore)
       const nothing = { message: null, codes: [], links: [], sender: null, next: encodePlace(next) }
       if (found === null || gone.signal.aborted) return nothing
-      return { ...(await foundView(platform, mailboxId, found.id)), next: encodePlace(next) }
+      const message = await readMessageIfThere(platform, mailboxId, found.id)
+      if (message === null) return nothing
+      return {
+        message: await viewOf(platform, message),
+        ...codesView(message, message.content),
+        next: encodePlace(next),
+      }
     },
   )
-}
-
-async function foundView(
-  platform: Platform,
-  mailboxId: string,
-  id: string,
-): Promise<Omit<Static<typeof WaitView>, 'next'>> {
-  const message = await readMessageView(platform, mailboxId, id)
-  return { message, ...(await codesView(platform, await getMessage(platform.db, mailboxId, id))) }
 }
 
 /** @throws Refusal folder_not_found. */
@@ -162,31 +154,5 @@ async function folderOf(
   wanted: string | undefined,
 ): Promise<ArrivalFolder> {
   if (wanted === undefined) return null
-  const [folder, ...more] = chooseFolders(await listFolders(platform, mailboxId), wanted)
-  if (folder === undefined || more.length > 0) throw new Refusal('folder_not_found')
-  return folder.id
-}
-
-/** @throws Refusal invalid_request, invalid_cursor. */
-async function placeOf(
-  platform: Platform,
-  mailboxId: string,
-  { since, after }: Static<typeof WaitQuery>,
-): Promise<ArrivalPlace> {
-  if (since !== undefined && after !== undefined) {
-    const fields = [{ pointer: '/since', detail: 'does not go with after' }]
-    throw new Refusal('invalid_request', undefined, { fields })
-  }
-  if (after === undefined) {
-    return placeAt(since === undefined ? platform.clock.now() : notNegative(readMoment(since, '/since')))
-  }
-  if (!isId(after)) return decodePlace(after)
-  const fromId = after.toLowerCase()
-  const bodyId = await bodyOfMessage(platform.db, mailboxId, fromId)
-  return { fromId, told: bodyId === null ? [] : [{ bodyId, atMs: momentOfId(fromId) }] }
-}
-
-/** Before 1970 there is no id. */
-function notNegative(at: Date): Date {
-  return new Date(Math.max(0, at.getTime()))
+  return chooseFolder(await listFolders(platform, mailboxId), wanted).id
 }

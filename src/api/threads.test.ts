@@ -180,6 +180,22 @@ test('a thread is read in pages, in short or whole', async () => {
   assert.ok(listAt(rest.json, 'data').every((one) => textAt(one, 'etag').startsWith('W/"')))
 })
 
+test('whole messages that are long make a page shorter', async () => {
+  const box = await api.createMailbox()
+  const inboxId = await folderIdOf(api.platform, box.mailboxId, 'INBOX')
+  const text = 'words '.repeat(350_000)
+  const raws = [1, 2, 3].map((n) =>
+    Buffer.from(`Message-ID: <l${n}@x>\r\nReferences: <l0@x>\r\nSubject: long ${n}\r\n\r\n${text}`),
+  )
+  await append(api.platform, box.owner, inboxId, raws)
+  const [threadId = ''] = await threads(box, 1)
+  const path = `/v1/mailboxes/${box.address}/threads/${threadId}?full=true`
+  const first = await api.call('GET', path)
+  assert.equal(listAt(first.json, 'data').length, 2)
+  const rest = await api.call('GET', `${path}&cursor=${textAt(first.json, 'next_cursor')}`)
+  assert.deepEqual([listAt(rest.json, 'data').length, at(rest.json, 'next_cursor')], [1, null])
+})
+
 test('a thread of another mailbox is not found', async () => {
   const [box, other] = [await api.createMailbox(), await api.createMailbox()]
   await take(box, { id: 'a' }, 0)

@@ -1,6 +1,6 @@
 /** /v1/mailboxes/{mailbox}/threads: conversations by their last activity, and one with its messages. */
 import { type Static, Type } from 'typebox'
-import { readSummaries } from '../messages/read-message.ts'
+import { readMessageIfThere, readSummaries } from '../messages/read-message.ts'
 import { getStoredMailbox } from '../messages/stored-mailbox.ts'
 import { getThread, listThreads, readHiddenFolders } from '../messages/threads/thread-list.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -9,7 +9,7 @@ import { encodeCursor } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
-import { readMessageView } from './message-read.ts'
+import { viewOf } from './message-read.ts'
 import { MessageSummaryView, messageSummaryView, SummaryOrMessageView } from './message-view.ts'
 import { readProblems } from './problem-view.ts'
 import { type Api, closed, Id, Moment, PageOf, pageQuery, pageRequest } from './schemas.ts'
@@ -18,6 +18,8 @@ const tags = ['messages']
 
 /** Whole messages in a page: each may have a text of megabytes. */
 const wholeMessagesMax = 20
+/** After so many characters of their texts a page has no further one. */
+const wholeCharsMax = 4 * 1024 * 1024
 
 const ThreadView = Type.Object(
   {
@@ -90,7 +92,7 @@ function threadRoute(app: Api, platform: Platform): void {
         summary: 'Get a thread',
         description:
           'Its messages, the oldest first, each of them once whatever folders have copies: of more than a thousand the ' +
-          `newest. With \`full=true\` whole, at most ${wholeMessagesMax} in a page.`,
+          `newest. With \`full=true\` whole, at most ${wholeMessagesMax} in a page, fewer where they are long.`,
         tags,
         params: ThreadPath,
         querystring: Type.Object(
@@ -110,14 +112,14 @@ function threadRoute(app: Api, platform: Platform): void {
       const ids = await threadIds(platform, mailboxId, request.params.thread)
       const left = after === null ? ids : ids.filter((id) => id > after)
       const page = left.slice(0, full ? Math.min(limit, wholeMessagesMax) : limit)
-      const last = page.at(-1)
-      const data = full
+      const { data, read } = full
         ? await readWhole(platform, mailboxId, page)
-        : (await readSummaries(platform, mailboxId, page)).map(messageSummaryView)
-      return {
-        data,
-        next_cursor: last === undefined || page.length === left.length ? null : encodeCursor(last),
-      }
+        : {
+            data: (await readSummaries(platform, mailboxId, page)).map(messageSummaryView),
+            read: page.length,
+          }
+      const last = left[read - 1]
+      return { data, next_cursor: last === undefined || read === left.length ? null : encodeCursor(last) }
     },
   )
 }
@@ -129,21 +131,24 @@ async function threadIds(platform: Platform, mailboxId: string, threadId: string
   return messages.map(({ id }) => id)
 }
 
+type Whole = Static<typeof SummaryOrMessageView>[]
+
+/** As many as are not too much together; one that was expunged meanwhile is left out. */
 async function readWhole(
   platform: Platform,
   mailboxId: string,
   ids: readonly string[],
-): Promise<Static<typeof SummaryOrMessageView>[]> {
-  const messages: Static<typeof SummaryOrMessageView>[] = []
+): Promise<{ data: Whole; read: number }> {
+  const data: Whole = []
+  let read = 0
+  let chars = 0
   for (const id of ids) {
-    const message = await readMessageView(platform, mailboxId, id).catch(withoutMissing)
-    if (message !== null) messages.push(message)
+    const message = await readMessageIfThere(platform, mailboxId, id)
+    read += 1
+    if (message === null) continue
+    data.push(await viewOf(platform, message))
+    chars += (message.content.text?.length ?? 0) + (message.content.html?.length ?? 0)
+    if (chars >= wholeCharsMax) break
   }
-  return messages
-}
-
-/** A message that was expunged meanwhile is left out. */
-function withoutMissing(error: unknown): null {
-  if (error instanceof Refusal && error.code === 'message_not_found') return null
-  throw error
+  return { data, read }
 }

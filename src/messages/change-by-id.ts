@@ -14,7 +14,7 @@ import { flagBits } from './flags.ts'
 import { listFoldersIn } from './folders.ts'
 import { type LabelChange, requireLabels } from './labels.ts'
 import { type LockedMessage, lockMessages } from './locked-messages.ts'
-import { chooseFolders } from './message-list.ts'
+import { chooseFolder } from './message-list.ts'
 import type { MailboxOwner } from './owner.ts'
 
 /** As it is asked for; what is not named stays. */
@@ -83,8 +83,7 @@ async function resolveEdit(
   }
   const labels = labelChangeOf(wanted, pointer)
   if (wanted.folder === undefined) return { flags, labels, moveTo: null }
-  const [folder, ...more] = chooseFolders(await listFoldersIn(tx, owner.mailboxId), wanted.folder)
-  if (folder === undefined || more.length > 0) throw new Refusal('folder_not_found')
+  const folder = chooseFolder(await listFoldersIn(tx, owner.mailboxId), wanted.folder)
   return { flags, labels, moveTo: folder.id }
 }
 

@@ -33,17 +33,6 @@ export type MessageFilter = {
   until: Date | null
 }
 
-export const noMessageFilter: MessageFilter = {
-  folder: null,
-  unread: null,
-  flagged: null,
-  label: null,
-  hasAttachments: null,
-  thread: null,
-  since: null,
-  until: null,
-}
-
 /** Messages that are walked over for one page, and those of them whose structure is looked at. */
 const walkedMax = 20_000
 const structuresMax = 2_000
@@ -68,15 +57,19 @@ const hiddenUses: readonly (SpecialUse | null)[] = ['trash', 'junk']
 /** @throws Refusal folder_not_found when none is named so. */
 export function chooseFolders(folders: readonly Folder[], wanted: string | null): Folder[] {
   if (wanted === null) return folders.filter(({ special_use: use }) => !hiddenUses.includes(use))
+  return wanted.toLowerCase() === 'anywhere' ? [...folders] : [chooseFolder(folders, wanted)]
+}
+
+/** By its id, its path, or the word of its use. @throws Refusal folder_not_found. */
+export function chooseFolder(folders: readonly Folder[], wanted: string): Folder {
   const word = wanted.toLowerCase()
-  if (word === 'anywhere') return [...folders]
   const use = word === 'spam' ? 'junk' : word
   const found =
     folders.find(({ id }) => isId(word) && id === word) ??
     folders.find(({ path }) => path === canonicalPath(wanted)) ??
     folders.find((folder) => folder.special_use === use)
   if (found === undefined) throw new Refusal('folder_not_found')
-  return [found]
+  return found
 }
 
 function sourceOf(mailboxId: string, folders: readonly Folder[], filter: MessageFilter): WalkSource {
@@ -151,6 +144,7 @@ async function withAttachments(
   rows: readonly WalkedMessage[],
   filter: MessageFilter,
 ): Promise<WalkedMessage[]> {
+  if (rows.length === 0) return []
   const { rows: bodies } = await sql<{ id: string; structure: MimePart }>`
     select id, structure from bodies where id = any(${uuidArray([...new Set(rows.map(({ bodyId }) => bodyId))])})`.execute(
     db,

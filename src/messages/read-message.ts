@@ -1,6 +1,7 @@
 /** Messages as a program reads them: one with its text, its attachments and its header, and many in short. */
 import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BodyReader, readRange } from './bodies-read.ts'
@@ -85,6 +86,20 @@ export async function readMessage(platform: Platform, mailboxId: string, id: str
     reply: replyOf(content),
     attachments,
     header: await readHeader(body, structure),
+  }
+}
+
+/** The same of one that may have been expunged meanwhile: null. */
+export async function readMessageIfThere(
+  platform: Platform,
+  mailboxId: string,
+  id: string,
+): Promise<FullMessage | null> {
+  try {
+    return await readMessage(platform, mailboxId, id)
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'message_not_found') return null
+    throw error
   }
 }
 

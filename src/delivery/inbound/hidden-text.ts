@@ -1,5 +1,6 @@
 /** Text that HTML hides from people and shows to programs: filters and assistants read what nobody sees. */
-import { styleHides } from '../../messages/content/hidden-style.ts'
+import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
+import { styleHides, textSizeOf } from '../../messages/content/hidden-style.ts'
 
 const tag = /<([a-z][a-z0-9]{0,20})\b([^<>]{0,4000})>/gi
 /** Elements that show nothing anyway. */
@@ -23,19 +24,31 @@ const elementsMax = 200
 export function hidesText(html: string): boolean {
   let looked = 0
   for (const match of html.matchAll(tag)) {
-    const [whole, name = '', attributes = ''] = match
-    if (silent.has(name.toLowerCase()) || !isHidden(attributes)) continue
-    if (hasWords(contentOf(html, match.index + whole.length, name))) return true
+    const [whole, tagName = '', attributes = ''] = match
+    const name = tagName.toLowerCase()
+    const style = styleOf(attributes)
+    const isHidden = hasHiddenAttribute(attributes) || styleHides(style, name)
+    if (silent.has(name) || (!isHidden && textSizeOf(style) !== 0)) continue
+    const content = contentOf(html, match.index + whole.length, name)
+    if (hasWords(content) && (isHidden || hasTinyText(content))) return true
     looked += 1
     if (looked >= elementsMax) return false
   }
   return false
 }
 
-function isHidden(attributes: string): boolean {
-  if (/(?:^|\s)hidden(?:\s|=|\/|$)/i.test(attributes.replace(/"[^"]*"|'[^']*'/g, '""'))) return true
+function hasHiddenAttribute(attributes: string): boolean {
+  return /(?:^|\s)hidden(?:\s|=|\/|$)/i.test(attributes.replace(/"[^"]*"|'[^']*'/g, '""'))
+}
+
+function styleOf(attributes: string): string {
   const style = /\bstyle\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))/i.exec(attributes)
-  return styleHides(style?.[1] ?? style?.[2] ?? style?.[3] ?? '')
+  return style?.[1] ?? style?.[2] ?? style?.[3] ?? ''
+}
+
+/** Layouts give a cell a font of no size against gaps, and the text in it a size of its own: that is seen. */
+function hasTinyText(content: string): boolean {
+  return withoutHiddenElements(`<div style="font-size:0">${content}`).removed > 0
 }
 
 /** Up to the first end tag of the name: of nested ones the beginning is enough. */

@@ -16,6 +16,18 @@ const html: [what: string, html: string, hides: boolean][] = [
   ],
   ['visibility', '<span style="visibility:hidden">secret</span>', true],
   ['a font of no size', '<span style="font-size:0px">secret</span>', true],
+  ['a font of no size by the short form', '<span style="font:0/0 a">secret</span>', true],
+  [
+    'beside text that has a size of its own',
+    '<div style="font-size:0px"><p style="font-size:14px">words</p>secret</div>',
+    true,
+  ],
+  [
+    'a cell without a size, and text with one',
+    '<td style="font-size:0px;padding:9px"><div style="font-size:13px">words</div></td>',
+    false,
+  ],
+  ['a button that Outlook draws itself', '<a style="color:#fff;mso-hide:all" href="x">words</a>', false],
   ['a small font', '<span style="font-size:0.9em">words</span>', false],
   ['no opacity', '<div style="opacity:0">secret</div>', true],
   ['half of it', '<div style="opacity:0.5">words</div>', false],

@@ -1,9 +1,8 @@
 /** read_message and read_thread: they mark nothing as read. */
 import * as z from 'zod'
 import { findCodes, findLinks } from '../../messages/content/codes.ts'
-import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
 import { fieldsOf } from '../../messages/message-fields.ts'
-import { type FullMessage, readMessage } from '../../messages/read-message.ts'
+import { type FullMessage, readMessage, readMessageIfThere } from '../../messages/read-message.ts'
 import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
 import { getThread } from '../../messages/threads/thread-list.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -103,10 +102,8 @@ type Findings = {
   links: { url: string; kind: string; found_in: string }[]
 }
 
-/** One-time codes and links in what people see of it: a code in hidden text is nobody's. */
 function findingsOf({ envelope, content }: Pick<FullMessage, 'envelope' | 'content'>): Findings {
-  const html = content.html === null ? null : withoutHiddenElements(content.html).html
-  const source = { subject: fieldsOf(envelope, 'short').subject, text: content.text, html }
+  const source = { subject: fieldsOf(envelope, 'short').subject, text: content.text, html: content.html }
   return {
     codes: findCodes(source).map(({ code, confidence, foundIn }) => {
       return { code: cleanLine(code, mcpLimits.lineChars), confidence, found_in: foundIn }
@@ -155,7 +152,7 @@ const readThreadTool = defineTool({
     const chosen = thread.slice(args.offset, args.offset + mcpLimits.threadMessagesMax)
     const messages: FullMessage[] = []
     for (const { id } of chosen) {
-      const message = await readMessage(platform, mailboxId, id).catch(withoutMissing)
+      const message = await readMessageIfThere(platform, mailboxId, id)
       if (message !== null) messages.push(message)
     }
     const end = args.offset + chosen.length
@@ -201,11 +198,5 @@ const readThreadTool = defineTool({
     }
   },
 })
-
-/** A message that was expunged meanwhile is left out. */
-function withoutMissing(error: unknown): null {
-  if (error instanceof Refusal && error.code === 'message_not_found') return null
-  throw error
-}
 
 export const readTools: readonly Tool[] = [readMessageTool, readThreadTool]

@@ -2,17 +2,11 @@
 import * as z from 'zod'
 import { getMessage } from '../../messages/find-message.ts'
 import { listFolders } from '../../messages/folders.ts'
-import { chooseFolders } from '../../messages/message-list.ts'
-import { readMessage } from '../../messages/read-message.ts'
+import { chooseFolder } from '../../messages/message-list.ts'
+import { readMessageIfThere } from '../../messages/read-message.ts'
 import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
-import {
-  type ArrivalPlace,
-  decodePlace,
-  encodePlace,
-  momentOfId,
-  placeAt,
-  placeCharsMax,
-} from '../../messages/waiting/arrival-cursor.ts'
+import { type ArrivalPlace, encodePlace, placeCharsMax } from '../../messages/waiting/arrival-cursor.ts'
+import { startOfWait } from '../../messages/waiting/start.ts'
 import { type Waited, waitForMessage, waitSecondsMax } from '../../messages/waiting/wait.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
@@ -92,13 +86,14 @@ const waitTool = defineTool({
 
 async function waitedAnswer(platform: Platform, mailboxId: string, { found, next }: Waited): Promise<Answer> {
   const after = encodePlace(next)
-  if (found === null) {
+  const message = found === null ? null : await readMessageIfThere(platform, mailboxId, found.id)
+  if (message === null) {
     return {
       words: `No such message has come. To go on waiting without a gap, call again with after: ${after}`,
       data: { message: null, next: after },
     }
   }
-  const { words: said, data, ...rest } = messageAnswer(await readMessage(platform, mailboxId, found.id))
+  const { words: said, data, ...rest } = messageAnswer(message)
   return {
     ...rest,
     words: `${said}\nTo wait for the next one, call again with after: ${after}`,
@@ -123,9 +118,7 @@ async function folderOf(
   wanted: string | undefined,
 ): Promise<string | null> {
   if (wanted === undefined) return null
-  const [folder, ...more] = chooseFolders(await listFolders(platform, mailboxId), wanted)
-  if (folder === undefined || more.length > 0) throw new Refusal('folder_not_found')
-  return folder.id
+  return chooseFolder(await listFolders(platform, mailboxId), wanted).id
 }
 
 /** @throws Refusal invalid_request, invalid_cursor, message_not_found. */
@@ -134,17 +127,9 @@ async function placeOf(
   mailboxId: string,
   { since, after }: { since?: string | undefined; after?: string | undefined },
 ): Promise<ArrivalPlace> {
-  if (since !== undefined && after !== undefined) {
-    const fields = [{ pointer: '/since', detail: 'does not go with after' }]
-    throw new Refusal('invalid_request', undefined, { fields })
-  }
-  if (after === undefined) {
-    const at = since === undefined ? platform.clock.now() : new Date(since)
-    return placeAt(new Date(Math.max(0, at.getTime()))) // before 1970 there is no id
-  }
-  if (!isId(after)) return decodePlace(after)
-  const { id, bodyId } = await getMessage(platform.db, mailboxId, after)
-  return { fromId: id, told: [{ bodyId, atMs: momentOfId(id) }] }
+  if (after !== undefined && isId(after)) await getMessage(platform.db, mailboxId, after)
+  const moment = since === undefined ? null : new Date(since)
+  return await startOfWait(platform, mailboxId, { since: moment, after: after ?? null })
 }
 
 export const waitTools: readonly Tool[] = [waitTool]

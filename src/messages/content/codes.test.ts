@@ -87,6 +87,20 @@ test('a code that is in several places comes once, where it is surest', () => {
   )
 })
 
+test('what the HTML hides from people is no code and no link', () => {
+  const link = '<a href="https://x.test/verify?token=abc">Verify your email</a>'
+  const hidden = `<div style="display:none">Your login code is 118822. ${link}</div>`
+  const source = { subject: null, text: null }
+  assert.deepEqual(findCodes({ ...source, html: hidden }), [])
+  assert.deepEqual(findLinks({ ...source, html: hidden }), [])
+  const html = `${hidden}<p>Your login code is 482913. ${link}</p>`
+  assert.deepEqual(
+    findCodes({ ...source, html }).map(({ code }) => code),
+    ['482913'],
+  )
+  assert.equal(findLinks({ ...source, html }).length, 1)
+})
+
 const badLinks: [what: string, html: string][] = [
   ['a script', '<a href="javascript:verify(1234567890123456)">Verify your email</a>'],
   ['a mail address', '<a href="mailto:verify-1234567890123456@x.test">Verify your email</a>'],

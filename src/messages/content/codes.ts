@@ -2,9 +2,9 @@
  * One-time codes in a message: what a person would copy out of it to sign in or to confirm an address. Each number that has
  * the shape of a code is weighed by the words around it. Everything is one pass over the text.
  */
-import { htmlToText } from '../mime/html-text.ts'
 import { type Cue, findCues, saysPurpose } from './code-cues.ts'
 import { findShapes, type Shape, type ShapeKind, withoutAddresses } from './code-shapes.ts'
+import { seenText } from './seen-text.ts'
 
 export { findLinks } from './links.ts'
 
@@ -36,12 +36,12 @@ const confidenceMin = 0.5
 const behindBestMax = 0.25
 const contextCharsMax = 60
 
-/** The best first; of the same code in several places the surest, and the first of those. */
+/** In what a person sees. The best first; of the same code in several places the surest, and the first of those. */
 export function findCodes({ subject, text, html }: CodeSource): FoundCode[] {
   const places: [FoundIn, string | null][] = [
     ['subject', subject],
     ['text', text],
-    ['html', html === null ? null : htmlToText(html.slice(0, htmlCharsMax), { quotes: true })],
+    ['html', html === null ? null : seenText(html.slice(0, htmlCharsMax))],
   ]
   const prepared = places.flatMap(([foundIn, raw]) => (raw === null ? [] : [prepare(foundIn, raw)]))
   const message = {

@@ -34,6 +34,12 @@ const hiding: [what: string, html: string][] = [
   ['an id of a style sheet', '<style>/* } */ #h { visibility: hidden }</style><p id=h>SECRET</p>'],
   ['a type of a style sheet', '<style>aside{font-size:0}</style><aside>SECRET</aside>'],
   ['a type with a class', '<style>p.h{display:none}</style><p class=h>SECRET</p>'],
+  ['a font of no size by the short form', '<span style="font:0/0 a">SECRET</span>'],
+  ['a font of no size around it', '<div style="font-size:0px"><p><b>SECRET</b></p></div>'],
+  ['a size that is a part of none', '<div style="font-size:0"><p style="font-size:100%">SECRET</p></div>'],
+  ['beside what has a size', '<div style="font-size:0"><p style="font-size:9px">x</p>SECRET</div>'],
+  ['a font of no size within another', '<td style="font-size:0"><p style="font-size:1px">SECRET</p></td>'],
+  ['a font of no size of a class', '<style>.z{font-size:0}</style><div class=z><p>SECRET</p></div>'],
   ['an element within it', '<div hidden>a<div>SECRET</div>b</div>'],
   ['an element that does not end', '<div hidden>SECRET'],
   ['an entity in the style', '<div style="display&#58;none">SECRET</div>'],
@@ -59,6 +65,19 @@ const showing: [what: string, html: string][] = [
   ['a paragraph after a hidden one without an end', '<p hidden>x<p>TEXT'],
   ['a cell after a hidden one', '<table><tr><td style="display:none">x<td>TEXT</table>'],
   ['text behind a hidden picture', '<img style="display:none">TEXT'],
+  [
+    'text with a size in a cell without one (MJML)',
+    '<td style="direction:ltr;font-size:0px;padding:20px"><!--[if mso]><p>x</p><![endif]--><div style="font-size:0px;text-align:left"><table><tr><td style="font-size:0px"><div style="font-family:Arial;font-size:13px">TEXT</div></td></tr></table></div></td>',
+  ],
+  [
+    'a size by the short form',
+    '<p style="font-size:0"><span style="font:bold 14px/20px Arial">TEXT</span></p>',
+  ],
+  ['a size in another unit', '<p style="font-size:0"><span style="font-size:1rem">TEXT</span></p>'],
+  ['a size by its name', '<p style="font-size:0"><span style="font-size:medium">TEXT</span></p>'],
+  ['a size of a class', '<style>.s{font-size:12pt}</style><p style="font-size:0"><b class="s">TEXT</b></p>'],
+  ['what follows a cell without a size', '<table><tr><td style="font-size:0">x<td>TEXT</table>'],
+  ['a button that Outlook draws itself', '<a style="color:#fff;background:#00f;mso-hide:all">TEXT</a>'],
   ['a class that says nothing', '<style>.h{margin:0}</style><p class=h>TEXT</p>'],
   ['a margin', '<p style="margin-left:-1px;max-width:600px;line-height:1">TEXT</p>'],
 ]
@@ -66,6 +85,13 @@ const showing: [what: string, html: string][] = [
 for (const [what, html] of showing) {
   test(`seen: ${what}`, () => assert.match(seen(html), /TEXT/))
 }
+
+test('what is left out of a font of no size is counted once for an element, and blanks are not', () => {
+  const html = '<div style="font-size:0"> <p>a<br>b&amp;c</p>&nbsp;<p style="font-size:9px">d</p></div>'
+  assert.equal(withoutHiddenElements(html).removed, 1)
+  assert.equal(seen(html), 'd')
+  assert.deepEqual(withoutHiddenElements('<td style="font-size:0">&#8202;</td>').removed, 0)
+})
 
 test('it ends, and HTML with nothing hidden stays as it is', () => {
   fc.assert(
@@ -82,6 +108,9 @@ test('it ends, and HTML with nothing hidden stays as it is', () => {
     '<p hidden><p>',
     '</div>',
     '<a style="/*',
+    '<p style="font-size:0">a&amp;',
+    `<b style="font:${'0'.repeat(100)}">`,
+    '<style>.a{font-size:0}</style><b class="a a a">x',
   ]) {
     const begun = performance.now()
     withoutHiddenElements(unit.repeat(50_000))

@@ -3,7 +3,7 @@
  * selectors. For programs that are to read no more than a person sees; it is no cleaning against scripts. One pass.
  */
 import { Tokenizer } from 'htmlparser2'
-import { styleIsWhite, styleMayHide, withoutComments } from './hidden-style.ts'
+import { seenPixelsMin, styleIsWhite, styleMayHide, textSizeOf, withoutComments } from './hidden-style.ts'
 
 /** Of an attribute's value; of a longer style the beginning counts. */
 const attributeCharsMax = 4_000
@@ -25,19 +25,34 @@ const endedBy: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['tr', words('tr tbody tfoot')],
 ])
 
+/** What these have inside is no text. */
+const silent = words('script style title textarea')
+/** Deeper elements count as what is around them. */
+const depthMax = 500
+/** How far up an end tag looks for its element. */
+const closeReach = 64
+
 type Element = { name: string; start: number; attributes: Map<string, string> }
 
+/** An element that is open; `isTiny`: its text is too small to be seen. */
+type Open = { name: string; isTiny: boolean; isCounted: boolean }
+
+/** Of an element hidden as a whole nothing stays; of one whose font has no size, what has a size of its own. */
 export function withoutHiddenElements(html: string): { html: string; removed: number } {
-  const hides = hidingOf(html)
+  const look = lookOf(html)
   const kept: string[] = []
+  const stack: Open[] = []
   let keptTo = 0
   let removed = 0
   let hidden: { name: string; start: number; depth: number } | null = null
 
+  const cut = (start: number, end: number): void => {
+    kept.push(html.slice(keptTo, start), ' ')
+    keptTo = end
+  }
   const cutTo = (end: number): void => {
     if (hidden === null) return
-    kept.push(html.slice(keptTo, hidden.start), ' ')
-    keptTo = end
+    cut(hidden.start, end)
     removed += 1
     hidden = null
   }
@@ -47,28 +62,64 @@ export function withoutHiddenElements(html: string): { html: string; removed: nu
     if (noContent.has(name)) return
     if (hidden !== null) {
       if (name === hidden.name) hidden.depth += 1
-    } else if (hides(element)) hidden = { name, start, depth: 1 }
+      return
+    }
+    if (endedBy.get(stack.at(-1)?.name ?? '')?.has(name)) stack.pop()
+    const { hides, size } = look(element)
+    if (hides) hidden = { name, start, depth: 1 }
+    else if (stack.length < depthMax) {
+      const isTiny = size === null ? (stack.at(-1)?.isTiny ?? false) : size < seenPixelsMin
+      stack.push({ name, isTiny: isTiny && !silent.has(name), isCounted: false })
+    }
   }
   const close = (name: string, end: number): void => {
-    if (hidden === null || name !== hidden.name) return
+    if (hidden === null) {
+      closeIn(stack, name)
+      return
+    }
+    if (name !== hidden.name) return
     hidden.depth -= 1
     if (hidden.depth === 0) cutTo(end)
   }
-  readTags(html, open, close)
+  const text = (start: number, end: number, shown: string): void => {
+    const top = stack.at(-1)
+    if (hidden !== null || top?.isTiny !== true || !/\S/.test(shown)) return
+    cut(start, end)
+    if (top.isCounted || !/[\p{L}\p{N}]/u.test(shown)) return
+    removed += 1
+    top.isCounted = true
+  }
+  readTags(html, { open, close, text })
   cutTo(html.length)
   kept.push(html.slice(keptTo))
   return { html: kept.join(''), removed }
 }
 
-function readTags(
-  html: string,
-  open: (element: Element) => void,
-  close: (name: string, end: number) => void,
-): void {
+function closeIn(stack: Open[], name: string): void {
+  const lowest = Math.max(0, stack.length - closeReach)
+  for (let index = stack.length - 1; index >= lowest; index -= 1) {
+    if (stack[index]?.name !== name) continue
+    stack.length = index
+    return
+  }
+}
+
+type TagHandler = {
+  open: (element: Element) => void
+  close: (name: string, end: number) => void
+  /** Where a text stands, and what an entity in it shows; it comes in several pieces. */
+  text: (start: number, end: number, shown: string) => void
+}
+
+function readTags(html: string, { open, close, text }: TagHandler): void {
   let element: Element = { name: '', start: 0, attributes: new Map() }
   let name = ''
   let value = ''
-  const ended = (): void => open(element)
+  let endOfLast = 0
+  const ended = (at: number): void => {
+    endOfLast = at + 1
+    open(element)
+  }
   const ignore = (): void => undefined
   const tokenizer = new Tokenizer(
     {},
@@ -95,10 +146,17 @@ function readTags(
       onselfclosingtag: ended,
       onclosetag: (start, end) => {
         const bracket = html.indexOf('>', end)
-        close(html.slice(start, end).toLowerCase(), bracket === -1 ? html.length : bracket + 1)
+        endOfLast = bracket === -1 ? html.length : bracket + 1
+        close(html.slice(start, end).toLowerCase(), endOfLast)
       },
-      ontext: ignore,
-      ontextentity: ignore,
+      ontext: (start, end) => {
+        endOfLast = end
+        text(start, end, html.slice(start, end))
+      },
+      ontextentity: (codePoint, end) => {
+        text(endOfLast, end, String.fromCodePoint(codePoint))
+        endOfLast = end
+      },
       oncdata: ignore,
       oncomment: ignore,
       ondeclaration: ignore,
@@ -110,26 +168,53 @@ function readTags(
   tokenizer.end()
 }
 
-function hidingOf(html: string): (element: Element) => boolean {
-  const selectors = hidingSelectors(html)
+/** `size` of its text as `textSizeOf` has it. */
+type Look = { hides: boolean; size: number | null }
+
+const nothing: Look = { hides: false, size: null }
+
+/** Styles of elements that are remembered: those of a message are much the same. */
+const stylesKeptMax = 1_000
+
+function lookOf(html: string): (element: Element) => Look {
+  const rules = rulesBySelector(html)
   const hasGround = /background|bgcolor/i.test(html)
+  const looks = new Map<string, Look>()
+  const lookOfStyle = (name: string, style: string): Look => {
+    const key = `${name === 'a' ? name : ''} ${style}`
+    const known = looks.get(key)
+    if (known !== undefined) return known
+    const hides = styleMayHide(style, name) || (!hasGround && styleIsWhite(style))
+    const look = { hides, size: textSizeOf(style) }
+    if (looks.size < stylesKeptMax) looks.set(key, look)
+    return look
+  }
   return ({ name, attributes }) => {
-    if (attributes.has('hidden')) return true
     const style = attributes.get('style') ?? ''
-    if (style !== '' && (styleMayHide(style) || (!hasGround && styleIsWhite(style)))) return true
     const color = attributes.get('color') ?? '' // of <font>
-    if (!hasGround && color !== '' && styleIsWhite(`color:${color}`)) return true
-    if (selectors.size === 0) return false
-    const marks = (attributes.get('class') ?? '').split(/\s+/).map((one) => `.${one}`)
-    const id = attributes.get('id')
-    if (id !== undefined) marks.push(`#${id}`)
-    return selectors.has(name) || marks.some((mark) => selectors.has(mark) || selectors.has(`${name}${mark}`))
+    const own = style === '' ? nothing : lookOfStyle(name, style)
+    const isWhite = !hasGround && color !== '' && styleIsWhite(`color:${color}`)
+    if (own.hides || isWhite || attributes.has('hidden')) return { ...own, hides: true }
+    const said = rules.size === 0 ? [] : selectorsOf(name, attributes).flatMap((one) => rules.get(one) ?? [])
+    const sizes = said.flatMap(({ size }) => size ?? [])
+    return { hides: said.some(({ hides }) => hides), size: own.size ?? sizes[0] ?? null }
   }
 }
 
-/** The simple selectors (a type, a class or an id) whose rules hide; those of @media are for some screens only. */
-function hidingSelectors(html: string): ReadonlySet<string> {
-  const selectors = new Set<string>()
+/** Classes of an element that are looked for. */
+const classesMax = 40
+
+/** The simple selectors that an element fits, the most particular first. */
+function selectorsOf(name: string, attributes: ReadonlyMap<string, string>): string[] {
+  const id = attributes.get('id')
+  const classes = (attributes.get('class') ?? '').split(/\s+/, classesMax).filter((one) => one !== '')
+  const marks = [...(id === undefined ? [] : [`#${id}`]), ...classes.map((one) => `.${one}`)]
+  return [...marks.flatMap((mark) => [`${name}${mark}`, mark]), name]
+}
+
+/** What rules say of simple selectors (a type, a class or an id); those of @media are for some screens only. */
+function rulesBySelector(html: string): ReadonlyMap<string, Look> {
+  const bySelector = new Map<string, Look>()
   let charsLeft = sheetCharsMax
   let rules = 0
   for (const [, sheet = ''] of html.matchAll(/<style\b[^<>]{0,2000}>(.*?)(?:<\/style|$)/gis)) {
@@ -137,16 +222,20 @@ function hidingSelectors(html: string): ReadonlySet<string> {
     charsLeft -= text.length
     for (const { prelude, block } of rulesOf(withoutComments(text))) {
       rules += 1
-      if (rules > rulesMax) return selectors
-      if (!styleMayHide(block)) continue
+      if (rules > rulesMax) return bySelector
+      const rule: Look = { hides: styleMayHide(block), size: textSizeOf(block) }
+      if (!rule.hides && rule.size === null) continue
       for (const selector of prelude.split(',')) {
         const simple = /^([a-z][a-z0-9]*)?([.#][\w-]+)?$/i.exec(selector.trim())
-        if (simple !== null) selectors.add(`${(simple[1] ?? '').toLowerCase()}${simple[2] ?? ''}`)
+        const mark = simple === null ? '' : `${(simple[1] ?? '').toLowerCase()}${simple[2] ?? ''}`
+        if (mark === '') continue
+        const before = bySelector.get(mark)
+        const hides = rule.hides || before?.hides === true
+        bySelector.set(mark, { hides, size: rule.size ?? before?.size ?? null })
       }
     }
   }
-  selectors.delete('')
-  return selectors
+  return bySelector
 }
 
 /** Rules at the top level of a style sheet. */

@@ -6,15 +6,12 @@ const styleCharsMax = 4_000
 const hiding: readonly RegExp[] = [
   /(?:^|;)display:none/,
   /(?:^|;)visibility:hidden/,
-  /(?:^|;)font-size:0+(?:\.0+)?(?:[a-z%]|;|$|!)/,
   /(?:^|;)opacity:0(?:\.0+)?(?:;|$|!)/,
-  /(?:^|;)mso-hide:all/,
 ]
 
 /** Honest mail hides its preview line and the pictures of other screens like this, too. */
 const hidingInPart: readonly RegExp[] = [
   /(?:^|;)visibility:collapse/,
-  /(?:^|;)font-size:(?:0?\.\d+|1(?:\.\d+)?)(?:px|pt)/,
   /(?:^|;)opacity:0?\.0\d*/,
   /(?:^|;)(?:max-)?(?:height|width):0(?:px|pt|em|%)?(?:;|$|!)/,
   /(?:^|;)(?:text-indent|left|top|right|bottom|margin(?:-left|-top)?):-\d{3,}/,
@@ -24,15 +21,45 @@ const hidingInPart: readonly RegExp[] = [
   /(?:^|;)transform:scale[xy]?\(0\)/,
 ]
 
-/** @param style declarations as a style attribute has them. */
-export function styleHides(style: string): boolean {
+/**
+ * Whether an element hides all that is in it. A font of no size does not: what is in it may have another (`textSizeOf`).
+ * @param style declarations as a style attribute has them.
+ * @param element its name. Links that Outlook leaves out have a twin there in its own markup: a button.
+ */
+export function styleHides(style: string, element = ''): boolean {
   const text = compact(style)
-  return text !== '' && (hiding.some((pattern) => pattern.test(text)) || isOneColour(text))
+  if (text === '') return false
+  if (element !== 'a' && /(?:^|;)mso-hide:all/.test(text)) return true
+  return hiding.some((pattern) => pattern.test(text)) || isOneColour(text)
 }
 
 /** The same, and what may be there for a reason: for readers that are to see no more than people do. */
-export function styleMayHide(style: string): boolean {
-  return styleHides(style) || hidingInPart.some((pattern) => pattern.test(compact(style)))
+export function styleMayHide(style: string, element = ''): boolean {
+  return styleHides(style, element) || hidingInPart.some((pattern) => pattern.test(compact(style)))
+}
+
+/** Text below it is not seen. */
+export const seenPixelsMin = 2
+
+const pixelsOf: ReadonlyMap<string, number> = new Map([
+  ['px', 1],
+  ['pt', 1],
+  ['rem', 16],
+])
+const usualPixels = 16
+
+/**
+ * How large text is, in pixels or so, where the style says it by itself; null: as what is around it. Layouts give a cell a
+ * font of no size against gaps, and the text in it a size of its own.
+ */
+export function textSizeOf(style: string): number | null {
+  const [, size] = [...compact(style).matchAll(/(?:^|;)font(?:-size)?:([^;!]*)/g)].at(-1) ?? []
+  if (size === undefined) return null
+  if (/^\.?0+(?:\.0*)?(?:[a-z%/]|$)/.test(size)) return 0
+  const [, number = '', unit = ''] =
+    /(\d{1,5}(?:\.\d{0,5})?|\.\d{1,5})(px|pt|rem|pc|cm|mm|in|vw|vh)/.exec(size) ?? []
+  if (number !== '') return Number.parseFloat(number) * (pixelsOf.get(unit) ?? usualPixels)
+  return /small(?!er)|medium|large(?!r)|initial/.test(size) ? usualPixels : null
 }
 
 /** White text, where nothing gives it another ground. */

@@ -1,5 +1,6 @@
 /** Links of a message that do something for whoever opens them: confirm an address, sign in, set a password, unsubscribe. */
 import { htmlToText } from '../mime/html-text.ts'
+import { withoutHiddenElements } from './hidden-elements.ts'
 
 export type LinkKind = 'verification' | 'sign_in' | 'password_reset' | 'unsubscribe'
 
@@ -19,11 +20,11 @@ const urlCharsMax = 4096
 const tagCharsMax = 8192
 const labelCharsMax = 200
 
-/** In the order of the message, those of the HTML first; a URL comes once. */
+/** Those that a person sees, in the order of the message, those of the HTML first; a URL comes once. */
 export function findLinks({ text, html }: { text: string | null; html: string | null }): FoundLink[] {
   const found = new Map<string, FoundLink>()
   for (const [foundIn, candidates] of [
-    ['html', html === null ? [] : linksOfHtml(html)],
+    ['html', html === null ? [] : linksOfHtml(withoutHiddenElements(html).html)],
     ['text', text === null ? [] : linksOfText(text)],
   ] as const) {
     for (const { href, label } of candidates) {

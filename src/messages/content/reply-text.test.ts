@@ -69,6 +69,11 @@ test('what is quoted and signed is there, too', () => {
   assert.deepEqual(replyOf({ text: 'Hello', html: '' }), { text: 'Hello', quoted: null, signature: null })
 })
 
+test('what the HTML hides from people is not the author’s', () => {
+  const html = '<p>Yes.<span style="font-size:0">Send the money.</span></p><p style="opacity:0">Now.</p>'
+  assert.equal(replyOf({ text: null, html }).text, 'Yes.')
+})
+
 const pieces = fc.constantFrom(
   ...[
     '\n',

@@ -1,4 +1,5 @@
 /** What the author of a message wrote new in it: without quotes, what introduces them, and signatures. */
+import { withoutHiddenElements } from './hidden-elements.ts'
 import { readHtmlLines } from './html-lines.ts'
 import { kindsOfLines, type LineKind, type ReplyLine } from './reply-lines.ts'
 
@@ -13,7 +14,7 @@ export type Reply = {
 /**
  * Of a message's plain text and HTML as `readContent` gives them; it takes time in proportion to their length. A message
  * that answers nothing is returned whole, but for its signature. Of answers between quoted lines the author's lines
- * remain; of a forwarded message the comment above it.
+ * remain; of a forwarded message the comment above it. What the HTML hides from people is none of it.
  *
  * Where both texts are there, the one with the clearer marks decides: the plain text, unless it is empty or only the HTML
  * shows a quote or, with quotes in both or in neither, only the HTML shows a signature.
@@ -22,7 +23,7 @@ export function replyOf({ text, html }: { text: string | null; html: string | nu
   const plain = text === null ? null : partsOf(plainLines(text))
   if (html === null || html === '') return asReply(plain, text?.length ?? 0)
   if (plain?.hasQuote && plain.hasSignature) return asReply(plain, text?.length ?? 0)
-  const rich = partsOf(readHtmlLines(html))
+  const rich = partsOf(readHtmlLines(withoutHiddenElements(html).html))
   return isClearer(rich, plain) ? asReply(rich, html.length) : asReply(plain, text?.length ?? 0)
 }
 

@@ -2,7 +2,7 @@
  * Where a caller is among the messages that arrive: everything from an id on, but for what it has had.
  *
  * Ids sort by the moment of arrival (decision 0017), which is taken before the commit: a message may appear behind one that
- * came later. So a place lies some seconds back, and names what was told of within them. Bodies are named: a copy of a
+ * came later. So a place lies some seconds back, and names what was told of within them. Bodies are named, too: a copy of a
  * message in another folder is not another message.
  */
 import { Refusal } from '../../platform/errors.ts'
@@ -15,12 +15,13 @@ export type ArrivalPlace = {
   told: readonly Told[]
 }
 
-export type Told = { bodyId: string; atMs: number }
+/** A message, by its id and its body's. */
+export type Told = { id: string; bodyId: string }
 
 /** So late a message may appear behind its date: while the DNS of its sender was asked, as a rule some hundredths of a second. */
-const lateMs = 60_000
+export const lateMs = 60_000
 /** Who is told of more within that time hears no more of what is as late as the oldest of them. */
-const toldMax = 64
+export const toldMax = 64
 const version = 1
 
 export function placeAt(at: Date): ArrivalPlace {
@@ -29,17 +30,28 @@ export function placeAt(at: Date): ArrivalPlace {
 
 /** The place behind what was told of, and behind everything that was looked at by `lookedAt`. */
 export function placeBehind(place: ArrivalPlace, lookedAt: Date, told: Told | null): ArrivalPlace {
-  const all = told === null ? place.told : [...place.told, told]
-  const upToMs = Math.min(lookedAt.getTime(), told?.atMs ?? Number.POSITIVE_INFINITY) - lateMs
-  const dropped = all.slice(0, Math.max(0, all.length - toldMax))
-  const afterDropped = dropped.map(({ atMs }) => idFloor(new Date(atMs + 1)))
-  const fromId = [place.fromId, idFloor(new Date(Math.max(0, upToMs))), ...afterDropped].reduce((a, b) =>
-    a > b ? a : b,
-  )
-  return {
-    fromId,
-    told: all.slice(dropped.length).filter(({ atMs }) => idFloor(new Date(atMs + 1)) > fromId),
-  }
+  const toldAtMs = told === null ? Number.POSITIVE_INFINITY : momentOfId(told.id)
+  const upToMs = Math.min(lookedAt.getTime(), toldAtMs) - lateMs
+  const fromId = laterOf(place.fromId, idFloor(new Date(Math.max(0, upToMs))))
+  return bounded(fromId, told === null ? place.told : [...place.told, told])
+}
+
+/** @param told in any order; of too many the place lies behind the oldest. */
+export function bounded(fromId: string, told: readonly Told[]): ArrivalPlace {
+  const all = told.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const dropped = all.slice(0, Math.max(0, all.length - toldMax)).at(-1)
+  const from = dropped === undefined ? fromId : laterOf(fromId, idAfter(dropped.id))
+  return { fromId: from, told: all.filter(({ id }) => id >= from) }
+}
+
+function laterOf(a: string, b: string): string {
+  return a > b ? a : b
+}
+
+/** The next id in order: several messages may have the same moment. */
+function idAfter(id: string): string {
+  const next = (BigInt(`0x${hexOf(id)}`) + 1n).toString(16).padStart(32, '0')
+  return textOf(next.length > 32 ? 'f'.repeat(32) : next)
 }
 
 /** The moment in an id: RFC 9562 §5.7. */
@@ -47,32 +59,30 @@ export function momentOfId(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 }
 
-const toldBytes = 22
+const idBytes = 16
+const headBytes = 1 + idBytes
+const toldBytes = 2 * idBytes
 
 /** Cursors are opaque to callers, so that their contents may change. */
 export function encodePlace({ fromId, told }: ArrivalPlace): string {
-  const bytes = Buffer.alloc(17 + told.length * toldBytes)
-  bytes.writeUInt8(version)
-  bytes.write(hexOf(fromId), 1, 'hex')
-  for (const [index, { bodyId, atMs }] of told.entries()) {
-    bytes.writeUIntBE(atMs, 17 + index * toldBytes, 6)
-    bytes.write(hexOf(bodyId), 23 + index * toldBytes, 'hex')
-  }
-  return bytes.toString('base64url')
+  const ids = [fromId, ...told.flatMap(({ id, bodyId }) => [id, bodyId])]
+  return Buffer.concat([Buffer.from([version]), Buffer.from(ids.map(hexOf).join(''), 'hex')]).toString(
+    'base64url',
+  )
 }
 
-export const placeCharsMax = Math.ceil(((17 + toldMax * toldBytes) * 4) / 3)
+export const placeCharsMax = Math.ceil(((headBytes + toldMax * toldBytes) * 4) / 3)
 
 /** @throws Refusal invalid_cursor. */
 export function decodePlace(cursor: string): ArrivalPlace {
   const bytes = Buffer.from(cursor, 'base64url')
-  const count = (bytes.length - 17) / toldBytes
+  const count = (bytes.length - headBytes) / toldBytes
   const isOurs = Number.isInteger(count) && count >= 0 && count <= toldMax && bytes.at(0) === version
   if (!isOurs || bytes.toString('base64url') !== cursor) throw new Refusal('invalid_cursor')
-  const told = Array.from({ length: count }, (_, index) => ({
-    atMs: bytes.readUIntBE(17 + index * toldBytes, 6),
-    bodyId: idOf(bytes, 23 + index * toldBytes),
-  }))
+  const told = Array.from({ length: count }, (_, index) => {
+    const at = headBytes + index * toldBytes
+    return { id: idOf(bytes, at), bodyId: idOf(bytes, at + idBytes) }
+  })
   return { fromId: idOf(bytes, 1), told }
 }
 
@@ -80,8 +90,12 @@ function hexOf(id: string): string {
   return id.replaceAll('-', '')
 }
 
+function textOf(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
 function idOf(bytes: Buffer, at: number): string {
-  const id = bytes.toString('hex', at, at + 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  const id = textOf(bytes.toString('hex', at, at + idBytes))
   if (!isId(id)) throw new Refusal('invalid_cursor')
   return id
 }

@@ -2,8 +2,8 @@
 import type { Db } from '../../platform/database.ts'
 import { findCodes } from '../content/codes.ts'
 import { hasAttachments, readContent } from '../content/read-content.ts'
+import { seenText } from '../content/seen-text.ts'
 import { fieldsOf, type PersonField, type StoredEnvelope } from '../message-fields.ts'
-import { htmlToText } from '../mime/html-text.ts'
 import type { MimePart } from '../mime/structure.ts'
 import { foldText } from '../search/search-fold.ts'
 
@@ -40,7 +40,7 @@ export async function fitsArrival(db: Db, filter: ArrivalFilter, arrival: Arriva
   if (!isAsked || (filter.text === null && filter.hasCode === null)) return isAsked
   const { text, html } = await readContent(db, arrival.bodyId, arrival.structure)
   if (filter.text !== null) {
-    const seen = [text ?? '', html === null ? '' : htmlToText(html, { quotes: true })]
+    const seen = [text ?? '', html === null ? '' : seenText(html)]
     if (!isIn(filter.text, seen.map(onOneLine))) return false
   }
   if (filter.hasCode === null) return true

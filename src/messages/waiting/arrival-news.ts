@@ -29,8 +29,9 @@ export function listenForArrivals(platform: Platform, mailboxId: string, from: A
       if (pending.length === 0 && !hasTooMany && !ended.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>()
         wake = resolve
-        ended.addEventListener('abort', () => resolve(), { once: true })
+        ended.addEventListener('abort', wake)
         await promise
+        ended.removeEventListener('abort', wake)
         wake = null
       }
       const ids = pending

@@ -3,7 +3,7 @@
  * message that arrives on any node is looked at once. The last look is at the end, for what an event may not have told.
  */
 import type { Platform } from '../../platform/platform.ts'
-import { type ArrivalPlace, momentOfId, placeBehind } from './arrival-cursor.ts'
+import { type ArrivalPlace, placeBehind } from './arrival-cursor.ts'
 import { type Arrival, type ArrivalFilter, fitsArrival } from './arrival-filter.ts'
 import { type ArrivalNews, listenForArrivals } from './arrival-news.ts'
 import { type ArrivalFolder, arrivalsPerStep, readArrivals, readArrivalsOf } from './arrivals.ts'
@@ -55,7 +55,7 @@ async function look(platform: Platform, wish: WaitWish, place: ArrivalPlace): Pr
   const lookedAt = platform.clock.now()
   let afterId: string | null = null
   for (let examined = 0; examined < examinedMax; examined += arrivalsPerStep) {
-    const arrivals: Arrival[] = await readArrivals(platform.db, mailboxId, folderId, place, afterId)
+    const arrivals: Arrival[] = await readArrivals(platform, mailboxId, folderId, place, afterId)
     const found = await firstFitting(platform, wish, arrivals)
     if (found !== null) return { ...behind(place, lookedAt, found), isCut: false }
     if (arrivals.length < arrivalsPerStep)
@@ -73,7 +73,6 @@ async function follow(
   news: ArrivalNews,
   ended: AbortSignal,
 ): Promise<Waited> {
-  const { mailboxId, folderId } = wish
   let place = from
   for (;;) {
     const ids = await news.next(ended)
@@ -82,15 +81,27 @@ async function follow(
       const looked = await look(platform, wish, place)
       if (looked.found !== null || looked.isCut) return looked
       place = looked.next
-      continue
-    }
-    for (let at = 0; at < ids.length; at += arrivalsPerStep) {
-      const some = ids.slice(at, at + arrivalsPerStep)
-      const arrivals = await readArrivalsOf(platform.db, mailboxId, folderId, place, some)
-      const found = await firstFitting(platform, wish, arrivals)
+    } else {
+      const found = await lookAt(platform, wish, place, ids)
       if (found !== null) return behind(place, platform.clock.now(), found)
     }
+    if (ended.aborted) return { found: null, next: place } // however many come: the last look has its bound
   }
+}
+
+async function lookAt(
+  platform: Platform,
+  wish: WaitWish,
+  place: ArrivalPlace,
+  ids: readonly string[],
+): Promise<Arrival | null> {
+  for (let at = 0; at < ids.length; at += arrivalsPerStep) {
+    const some = ids.slice(at, at + arrivalsPerStep)
+    const arrivals = await readArrivalsOf(platform, wish.mailboxId, wish.folderId, place, some)
+    const found = await firstFitting(platform, wish, arrivals)
+    if (found !== null) return found
+  }
+  return null
 }
 
 async function firstFitting(
@@ -106,8 +117,7 @@ async function firstFitting(
 }
 
 function behind(place: ArrivalPlace, lookedAt: Date, found: Arrival): Waited & { found: Arrival } {
-  const told = { bodyId: found.bodyId, atMs: momentOfId(found.id) }
-  return { found, next: placeBehind(place, lookedAt, told) }
+  return { found, next: placeBehind(place, lookedAt, { id: found.id, bodyId: found.bodyId }) }
 }
 
 /** Aborted when one of the signals is, or after the time. */
