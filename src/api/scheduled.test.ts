@@ -159,12 +159,16 @@ test('when taking back meets sending exactly one is done, and the caller is told
 
 test('moved: it goes at the new time with that date, and not at the old one', async () => {
   const ann = await newBox()
-  const { id } = await schedule(ann, { subject: 'Moved', to: [bob.address], bcc: [] })
+  const { id, reply } = await schedule(ann, { subject: 'Moved', to: [bob.address], bcc: [] })
+  const path = `/v1/mailboxes/${ann.mailboxId}/messages/${textAt(reply.json, 'id')}`
+  const marked = await api.call('PATCH', path, { body: { flagged: true, labels: ['later'] } })
+  assert.equal(marked.status, 200, marked.text)
   const sendAt = inHours(48)
   const moved = await api.call('PATCH', pathOf(ann, `/${id}`), { body: { send_at: sendAt } })
   assert.deepEqual([moved.status, at(moved.json, 'send_at')], [200, sendAt], moved.text)
   const [copy, ...more] = await api.folder(ann, 'Sent')
   assert.deepEqual([copy?.id, more], [at(moved.json, 'sent_message_id'), []])
+  assert.deepEqual([copy?.flags, copy?.keywords], [flagBits.seen | flagBits.flagged, ['later']])
   await advance('PT3H')
   await sendDue(api.platform)
   assert.deepEqual(await atBob('Moved'), [])
