@@ -231,6 +231,20 @@ test('an edit goes instead, and the difference stays', async () => {
   assert.equal(textAt(seen, 'message_id'), /Message-ID: <([^>]+)>/.exec(raw)?.[1])
 })
 
+test('the message as it was sent names those that it was sent to, not those that it went to', async () => {
+  const id = await held(await sender(), { bcc: ['hidden@example.org'] })
+  const reply = await approve(id, { edit: { to: ['other@example.net'] } })
+  assert.equal(reply.status, 200, reply.text)
+  const seen = await shown(id)
+  assert.deepEqual(at(seen, 'recipients'), ['other@example.net', 'hidden@example.org'])
+  const peopleOf = (version: string) => ['to', 'bcc'].map((field) => at(seen, version, field))
+  const [far, other, hidden] = ['far@example.net', 'other@example.net', 'hidden@example.org'].map(
+    (address) => [{ address, name: null }],
+  )
+  assert.deepEqual(peopleOf('message'), [other, hidden])
+  assert.deepEqual(peopleOf('original'), [far, hidden])
+})
+
 const badEdits: [what: string, edit: object][] = [
   ['no address', { to: ['nobody'] }],
   ['nobody left', { to: [], cc: [], bcc: [] }],
@@ -327,6 +341,50 @@ test('by a mail program: held as it came, approved without a second copy, edited
     const whole = (await readBodyBytes(smtp.t.platform.db, bodyId)).toString()
     assert.match(whole.slice(skipped), /^Received: /)
   }
+})
+
+test('what a mail program sent is edited whatever is in it, and its files stay what they are', async () => {
+  const box = await sender()
+  using client = await smtp.logIn(box.address, box.password)
+  const header = `From: <${box.address}>\r\nTo: <far@example.net>\r\nSubject: =?utf-8?q?a=00b?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n`
+  const text = '--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\none=00\r\n'
+  const file =
+    '--b\r\nContent-Type: text/plain; charset=iso-8859-1; name=a.txt\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n/Pz8\r\n--b--'
+  const answer = await sendMessage(client, `<${box.address}>`, ['far@example.net'], header + text + file)
+  const id = /^250 2\.6\.0 Held for approval as (\S+)$/.exec(answer)?.[1] ?? assert.fail(answer)
+  const reply = await approve(id, { edit: { subject: 'better', text: 'two' } })
+  assert.equal(reply.status, 200, reply.text)
+  assert.deepEqual(
+    [at(reply.json, 'changes', 0, 'before'), at(reply.json, 'changes', 1, 'diff')],
+    ['a\ufffdb', '@@ -1,1 +1,1 @@\n-one\ufffd\n+two'],
+  )
+  const [copy] = await sentOf(box)
+  const raw = (await readBodyBytes(smtp.t.platform.db, copy?.body_id ?? '')).toString()
+  assert.match(raw, /^Content-Type: text\/plain; (?:name=a\.txt; )?charset=iso-8859-1/m)
+})
+
+test('a draft that is rejected after it was sent comes back from what was deleted', async () => {
+  const box = await sender()
+  const path = `/v1/mailboxes/${box.address}`
+  const draft = { to: ['far@example.net'], subject: 'written with care', text: 'x' }
+  const made = await api('POST', `${path}/drafts`, { body: draft })
+  const sent = await api('POST', `${path}/drafts/${textAt(made.json, 'id')}/send`)
+  assert.equal(textAt(sent.json, 'status'), 'pending_approval', sent.text)
+  const drafts = async () => listAt((await api('GET', `${path}/drafts`)).json, 'data')
+  assert.deepEqual(await drafts(), [])
+  const id = textAt(sent.json, 'approval_id')
+  const rejected = await api('POST', `/v1/approvals/${id}/reject`, { body: {}, key: approver })
+  assert.equal(rejected.status, 200, rejected.text)
+  const bound = await newKey(box.mailboxId)
+  const seen = await api('GET', `/v1/approvals/${id}`, { key: bound })
+  assert.equal(textAt(seen.json, 'message', 'subject'), 'written with care')
+  const [deleted] = listAt((await api('GET', `${path}/deleted-messages`)).json, 'data')
+  const restored = await api('POST', `${path}/deleted-messages/${textAt(deleted, 'id')}/restore`)
+  assert.equal(restored.status, 200, restored.text)
+  assert.deepEqual(
+    (await drafts()).map((one) => textAt(one, 'subject')),
+    ['written with care'],
+  )
 })
 
 test('what waits ends: by its time, with a suspension, a deletion, a purge', async () => {

@@ -14,6 +14,7 @@ import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
+import { prepared, preparedValue } from './new-message.ts'
 import { postProblems, readProblems } from './problem-view.ts'
 import {
   type Api,
@@ -172,13 +173,11 @@ function approveRoute(app: Api, platform: Platform): void {
     async (request, reply) => {
       const scope = scopeOf(request)
       const edit = toEdit(request.body.edit ?? {})
-      // A refusal waits for the transaction: the same key again gets the first reply, whatever holds by then.
-      const prepared = await prepareApproval(platform, scope, request.params.approval, edit).catch(
-        (error: unknown) => ({ error }),
+      const ready = await prepared(request, () =>
+        prepareApproval(platform, scope, request.params.approval, edit),
       )
       return await mutate(platform, request, reply, async (tx) => {
-        if ('error' in prepared) throw prepared.error
-        const approved = await approvePrepared(platform, tx, scope, prepared)
+        const approved = await approvePrepared(platform, tx, scope, preparedValue(ready))
         return { status: 200, body: approvalView(approved) }
       })
     },

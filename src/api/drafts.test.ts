@@ -175,6 +175,10 @@ test('attachments one by one, and a picture by its Content-ID through edits', as
     ],
   )
   assert.equal(refusal(await add({ filename: 'c' })), '400 invalid_request')
+  const once = { body: file('b.txt', 'b'), headers: { 'idempotency-key': 'add-b' } }
+  const added = await api.call('POST', pathOf(ann, `/${id}/attachments`), once)
+  assert.deepEqual([added.status, listAt(added.json, 'attachments').length], [201, 4], added.text)
+  assert.equal((await api.call('DELETE', pathOf(ann, `/${id}/attachments/4`))).status, 200)
   const left = await api.call('DELETE', pathOf(ann, `/${id}/attachments/2`))
   assert.equal(left.status, 200, left.text)
   assert.equal(
@@ -182,6 +186,8 @@ test('attachments one by one, and a picture by its Content-ID through edits', as
     '404 attachment_not_found',
   )
   assert.equal((await api.call('POST', pathOf(ann, `/${id}/send`))).status, 202)
+  const again = await api.call('POST', pathOf(ann, `/${id}/attachments`), once)
+  assert.deepEqual([again.status, again.text], [201, added.text], 'the same key, after the draft is gone')
   const mail = parseMail((await api.folder(bob, 'INBOX')).at(-1)?.raw ?? Buffer.alloc(0))
   assert.equal(mail.html?.trim(), '<img src="cid:p1@x">')
   assert.deepEqual(
@@ -279,6 +285,9 @@ test('what is signed is shown and left alone', async () => {
   assert.equal(refusal(await patch(ann, id, { subject: 'y' })), '409 draft_not_editable')
   assert.equal(refusal(await api.call('POST', pathOf(ann, `/${id}/send`))), '409 draft_not_editable')
   assert.equal((await api.folder(ann, 'Drafts'))[0]?.raw.toString(), raw)
+  const sealed = 'Content-Type: application/pkcs7-mime; name=smime.p7m\r\n\r\nx\r\n' // RFC 8551 §3.2
+  const [other] = await append(api.platform, ann.owner, folderId, [Buffer.from(sealed)], { flags: 0 })
+  assert.equal(at((await get(ann, other?.id ?? '')).json, 'editable'), false)
 })
 
 test('the list turns its pages, and only drafts are drafts', async () => {

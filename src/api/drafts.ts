@@ -8,7 +8,7 @@ import type { NewMessageParts } from '../delivery/submission/compose.ts'
 import { resolveAttachments } from '../delivery/submission/stored-attachments.ts'
 import { getMailbox, lockMailbox, subject } from '../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../mailboxes/provision.ts'
-import type { Db } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
@@ -17,7 +17,14 @@ import { etagOfId, idsOfIfMatch } from './etag.ts'
 import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { type ChangeReply, type ChangeRequest, mutate, type Outcome } from './mutate.ts'
-import { prepared, preparedValue, readWritten, type WrittenMessage, writtenFields } from './new-message.ts'
+import {
+  newParts,
+  prepared,
+  preparedValue,
+  readWritten,
+  type WrittenMessage,
+  writtenFields,
+} from './new-message.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
 import { forwardFields, forwardParts, replyFields, replyParts } from './replies.ts'
 import { type Api, closed, Id, Nullable, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
@@ -153,13 +160,13 @@ function changeRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request)
-      return await onCurrent(platform, scope, request, (mailbox, draft) =>
-        mutate(platform, request, reply, async (tx) => {
-          await lockMailbox(platform, tx, scope, mailbox.id)
+      return await onCurrent(platform, scope, request, reply, {
+        prepare: async () => null,
+        work: async (tx, { mailbox, draft }) => {
           await deleteDraft(platform, tx, subject(mailbox), draft)
           return { status: 204, body: null }
-        }),
-      )
+        },
+      })
     },
   )
 }
@@ -175,7 +182,7 @@ async function create(
   const draft = await prepared(request, async () => {
     requireWrite(scope)
     const mailbox = await getMailbox(platform, scope, request.params.mailbox)
-    const { parts, answers } = await newParts(platform, mailbox, body, written)
+    const { parts, answers } = await draftParts(platform, mailbox, body, written)
     return { mailbox, answers, staged: await stageDraft(platform, mailbox, parts) }
   })
   return await mutate(platform, request, reply, async (tx) => {
@@ -187,7 +194,7 @@ async function create(
   })
 }
 
-async function newParts(
+async function draftParts(
   platform: Platform,
   mailbox: Mailbox,
   { reply, forward }: Static<typeof NewDraft>,
@@ -205,18 +212,7 @@ async function newParts(
     const parts = await forwardParts(platform, mailbox, forward.message_id, written, forward)
     return { parts, answers: { messageId: forward.message_id, kind: 'forward' } }
   }
-  const parts = {
-    to: written.to ?? [],
-    cc: written.cc ?? [],
-    bcc: written.bcc ?? [],
-    replyTo: written.replyTo ?? [],
-    subject: written.subject ?? '',
-    text: written.text ?? (written.html === null ? '' : null),
-    html: written.html,
-    headers: written.headers ?? {},
-    attachments: await resolveAttachments(platform, mailbox.id, written.attachments ?? []),
-  }
-  return { parts, answers: null }
+  return { parts: await newParts(platform, mailbox.id, written), answers: null }
 }
 
 /** The parts of a draft after an edit. */
@@ -266,15 +262,15 @@ export async function editDraft(
   status: number,
   change: (draft: Draft) => Promise<{ parts: NewMessageParts; sendAt: Date | null }>,
 ): Promise<Static<typeof DraftView>> {
-  const scope = scopeOf(request)
-  return await onCurrent(platform, scope, request, async (mailbox, draft) => {
-    const { parts, sendAt } = await change(draft)
-    const staged = await stageDraft(platform, mailbox, parts)
-    return await mutate(platform, request, reply, async (tx) => {
-      await lockMailbox(platform, tx, scope, mailbox.id)
+  return await onCurrent(platform, scopeOf(request), request, reply, {
+    prepare: async ({ mailbox, draft }) => {
+      const { parts, sendAt } = await change(draft)
+      return { sendAt, staged: await stageDraft(platform, mailbox, parts) }
+    },
+    work: async (tx, { mailbox, draft }, { sendAt, staged }) => {
       await replaceDraft(platform, tx, subject(mailbox), draft, staged, sendAt)
       return await outcome(tx, mailbox.id, draft.id, status)
-    })
+    },
   })
 }
 
@@ -291,20 +287,37 @@ async function outcome(
 /** Edits that meet and name no version are made one after another; so often at most. */
 const attemptsMax = 5
 
-async function onCurrent<T>(
+type Place = { mailbox: Mailbox; draft: Draft }
+
+type Change<P, T> = {
+  /** Before the transaction. */
+  prepare: (place: Place) => Promise<P>
+  /** Under the mailbox's lock. @throws Refusal edit_conflict when the draft is another by then. */
+  work: (tx: Tx, place: Place, made: P) => Promise<Outcome<T>>
+}
+
+async function onCurrent<P, T>(
   platform: Platform,
   scope: Scope,
   request: DraftRequest,
-  work: (mailbox: Mailbox, draft: Draft) => Promise<T>,
+  reply: ChangeReply,
+  { prepare, work }: Change<P, T>,
 ): Promise<T> {
-  requireWrite(scope)
   const wanted = idsOfIfMatch(request.headers['if-match'])
-  const mailbox = await getMailbox(platform, scope, request.params.mailbox)
   for (let attempt = 1; ; attempt += 1) {
-    const draft = await getDraft(platform.db, mailbox.id, request.params.draft)
-    if (wanted !== null && !wanted.includes(draft.message.id)) throw new Refusal('edit_conflict')
+    const ready = await prepared(request, async () => {
+      requireWrite(scope)
+      const mailbox = await getMailbox(platform, scope, request.params.mailbox)
+      const draft = await getDraft(platform.db, mailbox.id, request.params.draft)
+      if (wanted !== null && !wanted.includes(draft.message.id)) throw new Refusal('edit_conflict')
+      return { place: { mailbox, draft }, made: await prepare({ mailbox, draft }) }
+    })
     try {
-      return await work(mailbox, draft)
+      return await mutate(platform, request, reply, async (tx) => {
+        const { place, made } = preparedValue(ready)
+        await lockMailbox(platform, tx, scope, place.mailbox.id)
+        return await work(tx, place, made)
+      })
     } catch (error) {
       const isMet = error instanceof Refusal && error.code === 'edit_conflict' && wanted === null
       if (!isMet || attempt >= attemptsMax) throw error

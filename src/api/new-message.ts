@@ -1,8 +1,8 @@
 /** What a message that is written looks like in the API, to be sent, answered, passed on or kept as a draft; and what sending answers. */
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { Person } from '../delivery/submission/compose.ts'
-import type { AttachmentSource } from '../delivery/submission/stored-attachments.ts'
+import type { NewMessageParts, Person } from '../delivery/submission/compose.ts'
+import { type AttachmentSource, resolveAttachments } from '../delivery/submission/stored-attachments.ts'
 import { personOf, type Submitted, submissionLimits } from '../delivery/submission/submit.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -108,6 +108,25 @@ export function readWritten(body: Static<typeof WrittenBody>): WrittenMessage {
   }
   throwProblems(problems)
   return written
+}
+
+/** The parts of a message of its own: what was not said has its default. @throws Refusal as resolveAttachments. */
+export async function newParts(
+  platform: Platform,
+  mailboxId: string,
+  written: WrittenMessage,
+): Promise<NewMessageParts> {
+  return {
+    to: written.to ?? [],
+    cc: written.cc ?? [],
+    bcc: written.bcc ?? [],
+    replyTo: written.replyTo ?? [],
+    subject: written.subject ?? '',
+    text: written.text ?? (written.html === null ? '' : null),
+    html: written.html,
+    headers: written.headers ?? {},
+    attachments: await resolveAttachments(platform, mailboxId, written.attachments ?? []),
+  }
 }
 
 export function throwProblems(problems: readonly FieldProblem[]): void {

@@ -85,6 +85,16 @@ async function threadsOf({ mailboxId }: TestMailbox): Promise<{ rows: string[] }
   return { rows: rows.map(({ thread_id }) => thread_id) }
 }
 
+test('fields of the caller take the place of those of a reply, in any case of their names', async () => {
+  const ann = await newBox()
+  const id = await api.deliver(ann, original())
+  const headers = { 'in-reply-to': '<other@far.example>' }
+  assert.equal((await answer(ann, id, { text: 'x', headers })).status, 202)
+  const { raw } = await arrived()
+  assert.deepEqual(raw.toString('latin1').match(/^in-reply-to: .*$/gim)?.length, 1)
+  assert.match(raw.toString('latin1'), /^in-reply-to: <other@far\.example>\r$/im)
+})
+
 test('References of a hostile length are bounded, and keep the root and the newest', async () => {
   const ann = await newBox()
   const ids = Array.from({ length: 500 }, (_, number) => `<${'x'.repeat(100)}${number}@far.example>`)
@@ -259,6 +269,15 @@ test('a quote of hostile HTML has its words and its own pictures, and nothing th
   const carried = mail.attachments.map(({ contentId }) => contentId ?? '')
   assert.deepEqual(carried.sort(), ids.sort())
   assert.match(mail.text ?? '', /^My\n\nOn .*Bob <bob@sender\.example> wrote:\n>/)
+})
+
+test('a quote stands inside the body, whatever letters are before its end', async () => {
+  const ann = await newBox()
+  const id = await api.deliver(ann, original())
+  const html = `<html><body><p>${'\u0130'.repeat(20)}</p></body></html>`
+  assert.equal((await answer(ann, id, { html, quote: true })).status, 202)
+  const { mail } = await arrived()
+  assert.match(mail.html ?? '', /\u0130<\/p><br><div>On [\s\S]*<\/blockquote><\/body><\/html>\s*$/)
 })
 
 test('a quote in text stands behind marks, one deeper than what was quoted before', async () => {

@@ -6,11 +6,12 @@ import { startAuthenticator } from '../accounts/principals.ts'
 import { apiKeyPrefix, newToken } from '../accounts/tokens.ts'
 import type { SendingMode } from '../delivery/approvals/sending-mode.ts'
 import { sendDue } from '../delivery/scheduled/send-due.ts'
-import { at, type Call, call, listAt, textAt } from '../testing/test-api.ts'
+import { readBodyBytes } from '../messages/bodies.ts'
+import { at, type Call, call, listAt, refusal, textAt } from '../testing/test-api.ts'
 import { folderIdOf, inTransaction, messagesIn } from '../testing/test-mail.ts'
 import type { TestMailbox } from '../testing/test-platform.ts'
 import { setDeliveryPolicy } from '../testing/test-sending.ts'
-import { startTestSmtp, type TestSmtp } from '../testing/test-smtp.ts'
+import { sendMessage, startTestSmtp, type TestSmtp } from '../testing/test-smtp.ts'
 import { startApi } from './server.ts'
 
 let smtp: TestSmtp
@@ -92,8 +93,9 @@ test('approved before its time: it waits on, and goes to everyone at its time', 
       textAt(row, 'to', 0, 'address'),
       textAt(row, 'bcc', 0, 'address'),
       at(row, 'cc'),
+      at(row, 'message_id'),
     ],
-    [sendAt, 'far@example.net', 'blind@example.net', []],
+    [sendAt, 'far@example.net', 'blind@example.net', [], at(json, 'message_id')],
   )
   assert.deepEqual([await queued(box), await countIn(box, 'Sent')], [[], 1])
   await anHourLater()
@@ -115,6 +117,40 @@ test('approved after its time: it goes at once', async () => {
   })
   assert.equal(reply.status, 200, reply.text)
   assert.deepEqual(await queued(box), ['blind@example.net', 'far@example.net'])
+})
+
+test('held for later by a mail program: approved, it waits in the queue with what the program said of it', async () => {
+  const [box, other] = [await smtp.t.createSender(), await smtp.t.createMailbox()]
+  await mode(box, 'approve')
+  using client = await smtp.logIn(box.address, box.password)
+  const text = `From: <${box.address}>\r\nSubject: later\r\n\r\nx`
+  const answer = await sendMessage(
+    client,
+    `<${box.address}> HOLDFOR=3600 RET=HDRS ENVID=one`,
+    ['far@example.net'],
+    text,
+  )
+  const id = /Held for approval as (\S+)$/.exec(answer)?.[1] ?? assert.fail(answer)
+  const decide = (body: object) => api('POST', `/v1/approvals/${id}/approve`, { body, key: approver })
+  assert.equal(refusal(await decide({ edit: { to: [other.address] } })), '422 recipient_refused')
+  const reply = await decide({})
+  assert.deepEqual([reply.status, at(reply.json, 'sent_message_id')], [200, null], reply.text)
+  const [row, ...more] = await smtp.t.platform.db
+    .selectFrom('outbound_recipients as r')
+    .innerJoin('outbound_messages as m', 'm.id', 'r.outbound_message_id')
+    .select(['rcpt_to', 'ret', 'envid', 'skip_bytes', 'm.body_id', 'next_attempt_at', 'm.created_at'])
+    .where('r.mailbox_id', '=', box.mailboxId)
+    .execute()
+  assert.ok(row)
+  assert.deepEqual(
+    [row.rcpt_to, row.ret, row.envid, more, await countIn(box, 'Sent'), await scheduledOf(box)],
+    ['far@example.net', 'hdrs', 'one', [], 0, []],
+  )
+  const waitsMs = row.next_attempt_at.getTime() - row.created_at.getTime()
+  assert.ok(waitsMs > 30 * 60 * 1000 && waitsMs <= 3600 * 1000, `${waitsMs} ms`)
+  const whole = (await readBodyBytes(smtp.t.platform.db, row.body_id)).toString()
+  assert.match(whole, /^Return-Path: /)
+  assert.match(whole.slice(row.skip_bytes), /^Received: /)
 })
 
 for (const sendingMode of ['approve', 'read_only'] as const) {

@@ -56,6 +56,21 @@ async function atBob(subject: string): Promise<ParsedMail[]> {
   return all.filter((mail) => mail.field('subject') === subject)
 }
 
+const contactsOf = async ({ mailboxId }: TestMailbox): Promise<string[]> =>
+  (
+    await api.platform.db
+      .selectFrom('contacts')
+      .select('address')
+      .where('mailbox_id', '=', mailboxId)
+      .orderBy('address')
+      .execute()
+  ).map(({ address }) => address)
+
+const sentEventsOf = async ({ mailboxId }: TestMailbox): Promise<unknown[]> =>
+  (await eventsOf(api.platform, mailboxId)).flatMap(({ type, data }) =>
+    type === 'message.sent' ? [data] : [],
+  )
+
 const holdsOf = (id: string) =>
   api.platform.db.selectFrom('body_holds').select('body_id').where('holder_id', '=', id).execute()
 
@@ -68,7 +83,8 @@ test('nobody gets it before its time, here or elsewhere; then everybody does, on
     ['scheduled', 'scheduled', 'scheduled'],
   )
   await sendDue(api.platform)
-  assert.deepEqual([await atBob('Once'), await queuedOf(ann)], [[], []])
+  assert.deepEqual([await atBob('Once'), await queuedOf(ann), await contactsOf(ann)], [[], [], []])
+  assert.deepEqual(await sentEventsOf(ann), [])
   const { json } = await api.call('GET', pathOf(ann))
   const [listed, ...more] = listAt(json, 'data')
   assert.deepEqual([at(listed, 'id'), at(listed, 'send_at'), more], [id, sendAt, []])
@@ -84,22 +100,28 @@ test('nobody gets it before its time, here or elsewhere; then everybody does, on
   assert.equal(refusal(await api.call('DELETE', pathOf(ann, `/${id}`))), '404 scheduled_message_not_found')
   assert.deepEqual(await holdsOf(id), [])
   assert.equal((await api.folder(ann, 'Sent')).length, 1)
+  assert.deepEqual(await contactsOf(ann), [bob.address, 'far@x.example', 'hidden@x.example'])
+  assert.deepEqual(
+    (await sentEventsOf(ann)).map((data) => [at(data, 'message_id'), at(data, 'thread_id')]),
+    [[at(reply.json, 'id'), at(reply.json, 'thread_id')]],
+  )
 })
 
 test('taken back: nothing leaves, and the copy in Sent is a draft with its blind copies', async () => {
   const ann = await newBox()
-  const { id } = await schedule(ann, { subject: 'Back' })
+  const { id } = await schedule(ann, { subject: 'Back', bcc: ['Hidden, Ö <hidden@x.example>'] })
   const reply = await api.call('DELETE', pathOf(ann, `/${id}`))
   assert.equal(reply.status, 200, reply.text)
   const draft = await api.call(
     'GET',
     `/v1/mailboxes/${ann.mailboxId}/drafts/${textAt(reply.json, 'draft_id')}`,
   )
-  assert.deepEqual(at(draft.json, 'bcc'), [{ address: 'hidden@x.example', name: 'Hidden' }])
+  assert.deepEqual(at(draft.json, 'bcc'), [{ address: 'hidden@x.example', name: 'Hidden, Ö' }])
   assert.deepEqual([at(draft.json, 'subject'), at(draft.json, 'text')], ['Back', 'later'])
   const [kept, ...more] = await api.folder(ann, 'Drafts')
   assert.deepEqual([kept?.flags, more], [flagBits.draft | flagBits.seen, []])
-  assert.doesNotMatch(kept?.raw.toString() ?? '', /^Received/)
+  assert.match(kept?.raw.toString() ?? '', /^Bcc: =\?UTF-8\?[\s\S]*\?= <hidden@x\.example>\r\n[\s!-~]*$/i)
+  assert.doesNotMatch(kept?.raw.toString() ?? '', /^Received/im)
   assert.deepEqual([await api.folder(ann, 'Sent'), await holdsOf(id)], [[], []])
   await advance('PT3H')
   await sendDue(api.platform)
@@ -137,12 +159,16 @@ test('when taking back meets sending exactly one is done, and the caller is told
 
 test('moved: it goes at the new time with that date, and not at the old one', async () => {
   const ann = await newBox()
-  const { id } = await schedule(ann, { subject: 'Moved', to: [bob.address], bcc: [] })
+  const { id, reply } = await schedule(ann, { subject: 'Moved', to: [bob.address], bcc: [] })
+  const path = `/v1/mailboxes/${ann.mailboxId}/messages/${textAt(reply.json, 'id')}`
+  const marked = await api.call('PATCH', path, { body: { flagged: true, labels: ['later'] } })
+  assert.equal(marked.status, 200, marked.text)
   const sendAt = inHours(48)
   const moved = await api.call('PATCH', pathOf(ann, `/${id}`), { body: { send_at: sendAt } })
   assert.deepEqual([moved.status, at(moved.json, 'send_at')], [200, sendAt], moved.text)
   const [copy, ...more] = await api.folder(ann, 'Sent')
   assert.deepEqual([copy?.id, more], [at(moved.json, 'sent_message_id'), []])
+  assert.deepEqual([copy?.flags, copy?.keywords], [flagBits.seen | flagBits.flagged, ['later']])
   await advance('PT3H')
   await sendDue(api.platform)
   assert.deepEqual(await atBob('Moved'), [])
@@ -201,6 +227,19 @@ test('what can be sent to nobody any more becomes a draft, and what may not be s
   await advance('PT2H')
   await sendDue(api.platform)
   assert.deepEqual(await queuedOf(ann), ['first@x.example', 'y@x.example'])
+})
+
+test('an address that is not the mailbox’s any more speaks for nobody', async () => {
+  const ann = await newBox()
+  await schedule(ann, { subject: 'Renamed', to: [bob.address], bcc: [] })
+  const renamed = { address: `renamed-${ann.address}`, alias_days: 0 }
+  const reply = await api.call('POST', `/v1/mailboxes/${ann.mailboxId}/rename`, { body: renamed })
+  assert.equal(reply.status, 200, reply.text)
+  await advance('PT3H')
+  await sendDue(api.platform)
+  assert.deepEqual([(await atBob('Renamed')).length, (await api.folder(ann, 'Drafts')).length], [0, 1])
+  const failed = (await eventsOf(api.platform, ann.mailboxId)).at(-1)
+  assert.match(textAt(failed?.data, 'reason'), /does not belong to you/)
 })
 
 test('a draft with a time is scheduled when it is sent, and its time can be changed before', async () => {

@@ -127,6 +127,20 @@ test('the sender is told that it was sent, the recipient here that it came, each
   assert.deepEqual({ ...Object(received.data), ...about }, received.data)
 })
 
+test('where a forward leads is not told to who writes to it', async () => {
+  const ann = await newBox()
+  const forward = { address: 'team@sender.example', targets: ['private@far.example'] }
+  const made = await api.call('POST', '/v1/domains/sender.example/forwards', { body: forward })
+  assert.equal(made.status, 201, made.text)
+  const body = { to: [forward.address, ann.address], text: 'x' }
+  const reply = await api.call('POST', `/v1/mailboxes/${ann.address}/messages`, { body })
+  assert.equal(reply.status, 202, reply.text)
+  assert.deepEqual(at(reply.json, 'recipients'), [
+    { address: forward.address, status: 'queued' },
+    { address: ann.address, status: 'delivered' },
+  ])
+})
+
 test('the same Idempotency-Key sends once', async () => {
   const ann = await newBox()
   const options = { body: { to: ['x@example.com'] }, headers: { 'idempotency-key': 'send-1' } }

@@ -1,6 +1,5 @@
 /** POST /v1/mailboxes/{mailbox}/messages: sends a message from a mailbox. */
 import { Type } from 'typebox'
-import { resolveAttachments } from '../delivery/submission/stored-attachments.ts'
 import { prepareSubmission, submitPrepared } from '../delivery/submission/submit.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -9,6 +8,7 @@ import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import {
+  newParts,
   prepared,
   preparedValue,
   readWritten,
@@ -44,18 +44,8 @@ export function sendMessageRoute(app: Api, platform: Platform): void {
       const written = readWritten(request.body)
       const submission = await prepared(request, async () => {
         const { id } = await getMailbox(platform, scope, ref)
-        return await prepareSubmission(platform, scope, id, {
-          to: written.to ?? [],
-          cc: written.cc ?? [],
-          bcc: written.bcc ?? [],
-          replyTo: written.replyTo ?? [],
-          subject: written.subject ?? '',
-          text: written.text ?? (written.html === null ? '' : null),
-          html: written.html,
-          headers: written.headers ?? {},
-          attachments: await resolveAttachments(platform, id, written.attachments ?? []),
-          sendAt: written.sendAt,
-        })
+        const parts = await newParts(platform, id, written)
+        return await prepareSubmission(platform, scope, id, { ...parts, sendAt: written.sendAt })
       })
       return await mutate(platform, request, reply, async (tx) => {
         const submitted = await submitPrepared(platform, tx, scope, preparedValue(submission))

@@ -48,6 +48,8 @@ export type Delivery = {
     /** Addresses that were asked for: of a forward its own, and not where it leads. */
     addressedCount: number
   }
+  /** The sender's copy, where it has been stored before; null is gone. */
+  sentCopy?: Pick<StoredMessage, 'id' | 'threadId'> | null
 }
 
 /**
@@ -160,12 +162,12 @@ type Outcome =
   | { kind: 'unstored'; unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal> }
   | { kind: 'failed'; error: unknown }
 
-/** Thrown inside the transaction to roll it back. The cause is the queue's refusal, where it was that. */
-export class Unstored extends Error {
+/** Thrown inside the transaction to roll it back. */
+class Unstored extends Error {
   readonly unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>
 
-  constructor(unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>, options: ErrorOptions = {}) {
-    super('some deliveries cannot be stored', options)
+  constructor(unstored: ReadonlyMap<number, { kind: 'gone' } | ArrivalRefusal>) {
+    super('some deliveries cannot be stored')
     this.unstored = unstored
   }
 }
@@ -277,13 +279,13 @@ function storedEvent({ body }: Delivery, { owner, isSentCopy }: Placement, messa
 
 /** Of what a mailbox sends, also to mailboxes here alone. */
 function sentEvents(
-  { body, sentBy, placements }: Delivery,
+  { body, sentBy, sentCopy, placements }: Delivery,
   messages: readonly StoredMessage[],
   queued: readonly QueuedMessage[],
 ): NewEvent[] {
   if (sentBy === undefined) return []
   const { recipients: _, addressedCount, ...owner } = sentBy
-  const copy = messages[placements.findIndex(({ isSentCopy }) => isSentCopy === true)]
+  const copy = messages[placements.findIndex(({ isSentCopy }) => isSentCopy === true)] ?? sentCopy
   return [
     {
       type: 'message.sent',
@@ -322,7 +324,7 @@ async function writeOutbound(
   const ids = await queueOutbound(platform, tx, entries).catch((error: unknown) => {
     if (!(error instanceof SendingRefused)) throw error
     const places = [...error.refused].map(([at, refusal]) => [entries[at]?.index ?? 0, refusal] as const)
-    throw new Unstored(new Map(places), { cause: error })
+    throw new Unstored(new Map(places))
   })
   const queued = entries.map(({ index, message }, at) => ({
     index,

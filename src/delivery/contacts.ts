@@ -29,6 +29,8 @@ declare module '../platform/database.ts' {
 /** What of a delivery makes contacts. */
 export type ContactSource = {
   body: Pick<StagedBody, 'parsed'>
+  /** In the order of the messages. */
+  placements: readonly { isSentCopy?: true }[]
   sentBy?: { mailboxId: string; recipients: readonly string[] }
 }
 
@@ -64,11 +66,14 @@ export function contactsStatement(
       where known.origin = 'received' and excluded.origin = 'sent'`
 }
 
-function receivedContacts({ body, sentBy }: ContactSource, messages: readonly StoredMessage[]): Contact[] {
+function receivedContacts(
+  { body, placements, sentBy }: ContactSource,
+  messages: readonly StoredMessage[],
+): Contact[] {
   const author = authorOf(body.parsed.envelope.from)
   if (author === null) return []
   return messages
-    .filter(({ mailboxId }) => mailboxId !== sentBy?.mailboxId) // its own copy
+    .filter(({ mailboxId }, at) => mailboxId !== sentBy?.mailboxId && !placements[at]?.isSentCopy)
     .map(({ id, mailboxId }) => ({
       mailbox_id: mailboxId,
       ...author,

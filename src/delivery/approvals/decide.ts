@@ -18,7 +18,7 @@ import { type Edit, editMessage } from './edit.ts'
 import { type Approval, getApproval } from './find.ts'
 import { readHeld } from './held-message.ts'
 import { prepareRelease, type Released } from './release.ts'
-import type { ApprovalChange, HeldRecipient } from './tables.ts'
+import type { ApprovalChange, HeldEnvelope, HeldRecipient } from './tables.ts'
 
 export type PreparedApproval = {
   approval: Approval
@@ -91,7 +91,7 @@ export async function approvePrepared(
   const bodyId = delivery.body.id
   await settle(platform, tx, scope, approval, {
     state: 'approved',
-    envelope: JSON.stringify({ ...approval.envelope, recipients }),
+    envelope: JSON.stringify(envelopeAfter(approval, recipients, isChanged)),
     ...(isChanged ? { changes: JSON.stringify(changes), sent_body_id: bodyId } : { body_id: bodyId }),
   })
   // What went stands for what was held, where both are the same.
@@ -117,6 +117,16 @@ export async function approvePrepared(
   }
   await appendEvents(platform, tx, [{ type: 'approval.approved', ...ownerOf(approval), data }])
   return await getApproval(tx, scope, approval.id)
+}
+
+function envelopeAfter(
+  { envelope }: Approval,
+  recipients: readonly HeldRecipient[],
+  isChanged: boolean,
+): HeldEnvelope {
+  if (!isChanged) return envelope
+  const recipientsBefore = envelope.recipients.map(({ address }) => address)
+  return { ...envelope, recipients: [...recipients], recipientsBefore }
 }
 
 /** @throws Refusal forbidden, approval_not_found, approval_state_conflict. */

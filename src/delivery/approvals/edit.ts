@@ -4,11 +4,12 @@
  */
 import MailComposer from 'nodemailer/lib/mail-composer'
 import { type HeaderField, parseHeaderFields } from '../../messages/mime/header-fields.ts'
-import type { MimePart } from '../../messages/mime/structure.ts'
-import { createTransferDecoder } from '../../messages/mime/transfer-decoder.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { spooledBytes } from '../inbound/spool.ts'
-import type { Person } from '../submission/compose.ts'
+import { storableText } from '../storable-text.ts'
+import { type Person, toAddress } from '../submission/compose.ts'
+import { isProtected } from '../submission/protected-parts.ts'
+import { attachmentFrom } from '../submission/stored-attachments.ts'
 import type { HeldContent } from './held-message.ts'
 import type { ApprovalChange, HeldRecipient } from './tables.ts'
 import { unifiedDiff } from './text-diff.ts'
@@ -94,34 +95,22 @@ async function compose(raw: Buffer, held: HeldContent, edit: Edit, isRewritten: 
     subject: edit.subject ?? held.subject,
     ...(text === null ? {} : { text }),
     ...(html === null ? {} : { html }),
-    attachments: attachments.map(({ filename, contentType, disposition, contentId, part }) => ({
-      filename: filename ?? false,
-      contentType,
-      contentDisposition: disposition,
-      content: bytesOf(raw, part),
-      ...(contentId === null ? {} : { cid: contentId }),
-    })),
+    attachments: attachments.map((attachment) => {
+      const { bodyStart, end } = attachment.part
+      const { content, contentType, contentId } = attachmentFrom(raw.subarray(bodyStart, end), attachment)
+      return {
+        filename: attachment.filename ?? false,
+        contentType: contentType ?? undefined,
+        contentDisposition: attachment.disposition,
+        content,
+        ...(contentId === null ? {} : { cid: contentId }),
+      }
+    }),
     newline: '\r\n',
     disableFileAccess: true,
     disableUrlAccess: true,
   })
   return await composer.compile().build()
-}
-
-function toAddress({ address, name }: Person): { address: string; name: string } {
-  return { address, name: name ?? '' }
-}
-
-function bytesOf(raw: Buffer, part: MimePart): Buffer {
-  const bytes = raw.subarray(part.bodyStart, part.end)
-  const decoder = createTransferDecoder(part.encoding)
-  return decoder === null ? bytes : Buffer.concat([decoder.write(bytes), decoder.end()])
-}
-
-function isProtected(part: MimePart): boolean {
-  if (part.type === 'application' && /^(?:x-)?pkcs7-mime$/.test(part.subtype)) return true
-  if (part.parts === undefined) return false
-  return ['signed', 'encrypted'].includes(part.subtype) || part.parts.some(isProtected)
 }
 
 function textsAfter(held: HeldContent, { text, html }: Edit): { text: string | null; html: string | null } {
@@ -153,13 +142,14 @@ function changesOf(held: HeldContent, edit: Edit): ApprovalChange[] {
     if (before !== after) changes.push({ field, before, after, diff: null })
   }
   if (edit.subject !== undefined && edit.subject !== held.subject)
-    changes.push({ field: 'subject', before: held.subject, after: edit.subject, diff: null })
+    changes.push({ field: 'subject', before: storableText(held.subject), after: edit.subject, diff: null })
   const after = textsAfter(held, edit)
   for (const field of ['text', 'html'] as const) {
     const [old, now] = [held[field], after[field]]
     // A message ends its last line; a text that was given without is not another for it.
     if (normal(old) === normal(now)) continue
-    changes.push({ field, before: null, after: null, diff: unifiedDiff(normal(old), normal(now)) })
+    const diff = storableText(unifiedDiff(normal(old), normal(now)))
+    changes.push({ field, before: null, after: null, diff })
   }
   return changes
 }

@@ -62,8 +62,9 @@ export async function getApprovalDetail(
   id: string,
 ): Promise<ApprovalDetail> {
   const approval = await getApproval(platform.db, scope, id)
-  const addresses = approval.envelope.recipients.map(({ address }) => address)
-  const original = await readHeld(platform.db, approval.body_id, addresses)
+  const { recipients, recipientsBefore } = approval.envelope
+  const addresses = recipients.map(({ address }) => address)
+  const original = await readHeld(platform.db, approval.body_id, recipientsBefore ?? addresses)
   if (original === null) throw new Refusal('approval_not_found') // forgotten in this moment
   const sentBody = approval.sent_body_id
   const sent = sentBody === null ? null : await readHeld(platform.db, sentBody, addresses)

@@ -1,12 +1,12 @@
 /** A held message as it would go: who it is from and for, its texts, its attachments. */
 
-import { parseAddress } from '../../mailboxes/address.ts'
 import { type Attachment, attachmentsOf, readContent } from '../../messages/content/read-content.ts'
 import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import type { Envelope, EnvelopeAddress } from '../../messages/mime/envelope.ts'
 import type { MimePart } from '../../messages/mime/structure.ts'
 import type { Db } from '../../platform/database.ts'
 import type { Person } from '../submission/compose.ts'
+import { peopleOf } from '../submission/original.ts'
 
 export type HeldContent = {
   from: Person[]
@@ -65,14 +65,4 @@ export function addresseesOf(
 function unnamed(recipients: readonly string[], people: readonly Person[]): Person[] {
   const named = new Set(people.map(({ address }) => address))
   return recipients.filter((address) => !named.has(address)).map((address) => ({ address, name: null }))
-}
-
-/** In canonical form; what is no address is left out. */
-function peopleOf(list: readonly EnvelopeAddress[]): Person[] {
-  return list.flatMap(({ name, mailbox, host }) => {
-    const parsed = mailbox === null || host === null ? null : parseAddress(`${mailbox}@${host}`)
-    if (parsed === null || !parsed.ok) return []
-    const decoded = name === null ? '' : decodeHeaderText(name).trim()
-    return [{ address: parsed.value.address, name: decoded === '' ? null : decoded }]
-  })
 }

@@ -14,7 +14,7 @@ import { spooledBytes } from '../inbound/spool.ts'
 import { refuseAuthors, signingDomainOf } from '../inbound/submission.ts'
 import type { NewSchedule } from '../scheduled/schedule.ts'
 import { ownsSender } from '../senders.ts'
-import { admitRecipients, resolveRecipients } from '../submission/judge-recipients.ts'
+import { admitRecipients, type Recipients, resolveRecipients } from '../submission/judge-recipients.ts'
 import { requireServed, scheduledDelivery, stageRaw } from '../submission/submit.ts'
 import type { Approval } from './find.ts'
 import { addresseesOf } from './held-message.ts'
@@ -58,9 +58,10 @@ export async function prepareRelease(
     ...askedAs(wanted, recipients),
   })
   await requireAuthor(platform, mailbox, arrival)
-  if (arrival.notBefore !== null) {
+  if (arrival.notBefore !== null && approval.source === 'api') {
     return await putOff(platform, approval, Buffer.concat([leading, message]), recipients, arrival.notBefore)
   }
+  if (arrival.notBefore !== null) requireElsewhere(recipients)
   await admitRecipients(platform, mailbox, recipients)
   const decisions = await decideForOwn(platform, arrival)
   const body = await stageRaw(platform, Buffer.concat([leading, message]))
@@ -76,12 +77,24 @@ export async function prepareRelease(
   return { delivery, schedule: null }
 }
 
+/**
+ * A mail program's message that is held for later waits in the queue, with everything that the program said of it
+ * (RFC 4865 §4). Nothing there waits for mailboxes here, which the program could not name either.
+ */
+function requireElsewhere({ local, forwards }: Recipients): void {
+  if (local.length === 0 && forwards.length === 0) return
+  throw new Refusal(
+    'recipient_refused',
+    'A message that is held for later cannot go to a mailbox here: approve it when its time has come.',
+  )
+}
+
 /** Its time is not yet: until then it waits like any other that is scheduled. */
 async function putOff(
   platform: Platform,
   approval: Approval,
   whole: Buffer,
-  { asked }: Pick<Required<Arrival>, 'asked'>,
+  { asked }: Recipients,
   sendAt: Date,
 ): Promise<Released> {
   const body = await stageRaw(platform, whole)
@@ -89,7 +102,7 @@ async function putOff(
   const schedule = {
     id: newId(),
     bodyId: body.id,
-    headerMessageId: messageId ?? '',
+    headerMessageId: messageId?.replace(/^<|>$/g, '') ?? '',
     envelope: addresseesOf(
       envelope,
       asked.map(({ address }) => address),

@@ -24,6 +24,8 @@ export type HeldEnvelope = {
   /** ISO 8601; null is at once. */
   notBefore: string | null
   recipients: HeldRecipient[]
+  /** Those that it was sent to, where an approver has changed them. */
+  recipientsBefore?: string[]
 }
 
 /** What an approver changed. Of a text only the difference is kept. */

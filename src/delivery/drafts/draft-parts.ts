@@ -8,7 +8,6 @@ import type { EnvelopeAddress } from '../../messages/mime/addresses.ts'
 import { parseAddressList } from '../../messages/mime/addresses.ts'
 import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import { parseHeaderFields } from '../../messages/mime/header-fields.ts'
-import type { MimePart } from '../../messages/mime/structure.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -20,8 +19,9 @@ import {
   type Person,
 } from '../submission/compose.ts'
 import { peopleOf } from '../submission/original.ts'
+import { isProtected } from '../submission/protected-parts.ts'
 import { readAttachment, requireFitting } from '../submission/stored-attachments.ts'
-import { stageRaw, submissionLimits } from '../submission/submit.ts'
+import { requireSettable, stageRaw, submissionLimits } from '../submission/submit.ts'
 
 const headerBytesMax = 256 * 1024
 
@@ -79,12 +79,6 @@ function draftPeople(list: readonly EnvelopeAddress[]): Person[] {
   })
 }
 
-/** What is signed or encrypted is so as it stands. */
-function isProtected({ type, subtype, parts }: MimePart): boolean {
-  if (type === 'multipart' && ['signed', 'encrypted'].includes(subtype)) return true
-  return parts?.some(isProtected) ?? false
-}
-
 /**
  * @param kept the numbers of those that stay; null is all.
  * @throws Refusal attachment_not_found, payload_too_large.
@@ -129,9 +123,5 @@ function requireDraftable({ to, cc, bcc, headers, attachments }: NewMessageParts
   if (attachments.length > attachmentsMax) {
     throw new Refusal('invalid_request', `A message may have ${attachmentsMax} attachments.`)
   }
-  const fields = Object.entries(headers).flatMap(([name, value]) => {
-    const problem = customFieldProblem(name, value)
-    return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
-  })
-  if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
+  requireSettable(headers)
 }

@@ -1,7 +1,8 @@
 /** A scheduled message with other fields: nobody has it yet, and it is not signed before it leaves. */
+import MimeNode from 'nodemailer/lib/mime-node'
 import { parseHeaderFields } from '../../messages/mime/header-fields.ts'
 import { keptRanges } from '../inbound/header-edits.ts'
-import type { Person } from '../submission/compose.ts'
+import { type Person, toAddress } from '../submission/compose.ts'
 import { dateTime } from '../trace.ts'
 
 /** Ours are short; a header is never longer than a message that we made. */
@@ -36,12 +37,14 @@ export function withDate(raw: Buffer, at: Date): Buffer {
 /** Without the trace of a sending that was not to be, and with the blind copies that the message itself does not name. */
 export function asDraft(raw: Buffer, bcc: readonly Person[]): Buffer {
   const draft = without(raw, ['received'])
-  if (bcc.length === 0) return draft
-  const field = `Bcc: ${bcc.map(personField).join(',\r\n ')}\r\n`
-  return Buffer.concat([Buffer.from(field), draft])
+  return bcc.length === 0 ? draft : Buffer.concat([bccField(bcc), draft])
 }
 
-function personField({ address, name }: Person): string {
-  const clean = (name ?? '').replace(/[\p{Cc}"\\]+/gu, ' ').trim()
-  return clean === '' ? address : `"${clean}" <${address}>`
+/** As it is written in messages that we make: names in encoded words (RFC 2047), long lines folded. */
+function bccField(bcc: readonly Person[]): Buffer {
+  const node = new MimeNode('text/plain', { keepBcc: true, newline: '\r\n' })
+  node.setHeader('Bcc', bcc.map(toAddress))
+  const header = Buffer.from(`${node.buildHeaders()}\r\n\r\n`)
+  const fields = parseHeaderFields(header).filter(({ name }) => name.toLowerCase() === 'bcc')
+  return Buffer.concat(fields.map(({ start, end }) => header.subarray(start, end)))
 }

@@ -4,7 +4,6 @@ import type { Scope } from '../../accounts/principals.ts'
 import { lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import { appendMessages } from '../../messages/append.ts'
 import { insertBodies, readBodyBytes, type StagedBody } from '../../messages/bodies.ts'
-import { flagBits } from '../../messages/flags.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { replaceMessage } from '../../messages/replace.ts'
 import { holdBodies, releaseBodies } from '../../messages/sweep.ts'
@@ -144,11 +143,15 @@ export async function moveScheduled(
   if (current.body_id !== row.body_id) throw new Refusal('edit_conflict')
   const now = platform.clock.now()
   const copy = await placeOf(tx, row)
-  const message = { body, flags: flagBits.seen, keywords: [], internalDate: now }
   const stored =
     copy === null
       ? null
-      : await replaceMessage(platform, tx, owner, { ...copy, toFolderId: copy.fromFolderId, message })
+      : await replaceMessage(platform, tx, owner, {
+          fromFolderId: copy.fromFolderId,
+          uid: copy.uid,
+          toFolderId: copy.fromFolderId,
+          message: { body, flags: copy.flags, keywords: copy.keywords, internalDate: now },
+        })
   if (stored === null) await insertBodies(tx, [body], now)
   await releaseBodies([row.id], now).execute(tx)
   await holdBodies([{ bodyId: body.id, holderId: row.id }]).execute(tx)
@@ -176,12 +179,14 @@ export async function moveScheduled(
 async function placeOf(
   tx: Tx,
   { mailbox_id, message_id }: ScheduledMessage,
-): Promise<{ fromFolderId: string; uid: number } | null> {
+): Promise<{ fromFolderId: string; uid: number; flags: number; keywords: string[] } | null> {
   const place = await tx
     .selectFrom('messages')
-    .select(['folder_id', 'uid'])
+    .select(['folder_id', 'uid', 'flags', 'keywords'])
     .where('mailbox_id', '=', mailbox_id)
     .where('id', '=', message_id)
     .executeTakeFirst()
-  return place === undefined ? null : { fromFolderId: place.folder_id, uid: place.uid }
+  if (place === undefined) return null
+  const { folder_id: fromFolderId, ...rest } = place
+  return { fromFolderId, ...rest }
 }

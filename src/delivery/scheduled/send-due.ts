@@ -12,8 +12,11 @@ import { type ErrorCode, Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { judgeSending, sendingNotAllowed } from '../approvals/sending-mode.ts'
-import { Unstored, writeDelivery } from '../commit-lane.ts'
-import { admitRecipients, resolveRecipients } from '../submission/judge-recipients.ts'
+import { type Delivery, writeDelivery } from '../commit-lane.ts'
+import { headerFieldsOf } from '../inbound/arrival-fields.ts'
+import { spooledBytes } from '../inbound/spool.ts'
+import { refuseAuthors } from '../inbound/submission.ts'
+import { admitRecipients, type Recipients, resolveRecipients } from '../submission/judge-recipients.ts'
 import { namedIn, planSubmission, requireServed } from '../submission/submit.ts'
 import { becomeDraft, removeRow, type ScheduledMessage, stageCancelled } from './scheduled.ts'
 
@@ -69,13 +72,14 @@ async function sendOne(platform: Platform, row: ScheduledMessage): Promise<void>
       'By now the mailbox’s messages wait for an approval: send the draft again.',
     )
   }
-  await admitRecipients(platform, mailbox, recipients)
   const whole = await readBodyBytes(platform.db, row.body_id)
+  await requireAuthors(platform, mailbox, recipients, whole)
+  await admitRecipients(platform, mailbox, recipients)
   const delivery = await planSubmission(platform, mailbox, whole, recipients)
   await transaction(platform.db, async (tx) => {
     await requireServed(tx, await lockedMailbox(tx, row))
     await removeRow(tx, row)
-    await writeDelivery(platform, tx, delivery)
+    await writeDelivery(platform, tx, { ...delivery, sentCopy: await copyOf(tx, row) })
     const now = platform.clock.now()
     await releaseBodies([row.id], now).execute(tx)
     const data = { scheduled_message_id: row.id, message_id: row.message_id }
@@ -83,21 +87,45 @@ async function sendOne(platform: Platform, row: ScheduledMessage): Promise<void>
   })
 }
 
+/** The address that it was written from may be another's by now. @throws Refusal sending_not_allowed. */
+async function requireAuthors(
+  platform: Platform,
+  mailbox: Mailbox,
+  { remote }: Recipients,
+  whole: Buffer,
+): Promise<void> {
+  const sent = { mailFrom: mailbox.address, remote }
+  const refused = await refuseAuthors(platform, subject(mailbox), sent, headerFieldsOf(spooledBytes(whole)))
+  if (refused !== null) throw new Refusal('sending_not_allowed', `${refused.text}.`)
+}
+
+/** The copy in Sent, unless its owner has removed it. */
+async function copyOf(
+  tx: Tx,
+  { mailbox_id, message_id }: ScheduledMessage,
+): Promise<NonNullable<Delivery['sentCopy']> | null> {
+  const copy = await tx
+    .selectFrom('messages')
+    .select(['id', 'thread_id'])
+    .where('mailbox_id', '=', mailbox_id)
+    .where('id', '=', message_id)
+    .executeTakeFirst()
+  return copy === undefined ? null : { id: copy.id, threadId: copy.thread_id }
+}
+
 async function settle(platform: Platform, row: ScheduledMessage, error: unknown): Promise<void> {
-  const refusal = error instanceof Refusal ? error : null
-  if (refusal?.code === 'scheduled_message_not_found') return // taken back or moved in this moment
-  const isPassing = error instanceof Unstored || (refusal !== null && passing.has(refusal.code))
-  if (refusal === null && !isPassing) {
+  if (!(error instanceof Refusal)) {
     platform.log.error({ event: 'schedule.failed', scheduledMessageId: row.id, cause: error })
     return // tried again when the lease is over
   }
+  if (error.code === 'scheduled_message_not_found') return // taken back or moved in this moment
   const now = platform.clock.now()
-  if (isPassing && now.getTime() < row.send_at.getTime() + givenUpMs) {
+  if (passing.has(error.code) && now.getTime() < row.send_at.getTime() + givenUpMs) {
     await platform.db
       .updateTable('scheduled_messages')
       .set({
         next_attempt_at: new Date(now.getTime() + retryMs),
-        last_problem: refusal?.detail ?? 'A recipient could not be reached.',
+        last_problem: error.detail,
       })
       .where('mailbox_id', '=', row.mailbox_id)
       .where('id', '=', row.id)
@@ -105,18 +133,20 @@ async function settle(platform: Platform, row: ScheduledMessage, error: unknown)
       .execute()
     return
   }
-  await giveUp(platform, row, refusal?.detail ?? 'A recipient could not be reached.')
+  await giveUp(platform, row, error.detail)
 }
 
 async function giveUp(platform: Platform, row: ScheduledMessage, reason: string): Promise<void> {
-  const draft = await stageCancelled(platform, row)
-  await transaction(platform.db, async (tx) => {
-    const mailbox = await lockedMailbox(tx, row)
-    await becomeDraft(platform, tx, subject(mailbox), row, draft, reason)
-  }).catch((error: unknown) => {
+  try {
+    const draft = await stageCancelled(platform, row)
+    await transaction(platform.db, async (tx) => {
+      const mailbox = await lockedMailbox(tx, row)
+      await becomeDraft(platform, tx, subject(mailbox), row, draft, reason)
+    })
+  } catch (error) {
     if (error instanceof Refusal && error.code === 'scheduled_message_not_found') return
     platform.log.error({ event: 'schedule.failed', scheduledMessageId: row.id, cause: error })
-  })
+  }
 }
 
 async function mailboxOf(platform: Platform, { mailbox_id: id }: ScheduledMessage): Promise<Mailbox> {

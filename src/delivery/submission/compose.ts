@@ -84,6 +84,7 @@ export async function composeMessage(
   return { raw: await message.build(), messageId }
 }
 
-function toAddress({ address, name }: Person): { address: string; name: string } {
+/** As nodemailer takes it. */
+export function toAddress({ address, name }: Person): { address: string; name: string } {
   return { address, name: name ?? '' }
 }

@@ -21,6 +21,8 @@ export type Recipients = {
   asked: AskedRecipient[]
   /** Of those elsewhere, by their address. */
   pointers: ReadonlyMap<string, string>
+  /** Those asked for whose message leaves the platform: where a forward of ours leads is nobody's to see. */
+  leaving: ReadonlySet<string>
 }
 
 /** Each once. @throws Refusal recipient_refused that names every recipient that cannot be written to. */
@@ -34,6 +36,7 @@ export async function resolveRecipients(
   const forwards = new Map<string, ForwardTarget>()
   const asked = new Map<string, AskedRecipient>()
   const pointers = new Map<string, string>()
+  const leaving = new Set<string>()
   const problems: FieldProblem[] = []
   for (const { text, pointer } of named) {
     const judged = await judge(platform, mailbox, text)
@@ -42,6 +45,8 @@ export async function resolveRecipients(
       continue
     }
     asked.set(judged.address, { address: judged.address, notify: null, orcpt: null })
+    const isLeaving = judged.kind === 'remote' || (judged.kind === 'forward' && judged.targets.length > 0)
+    if (isLeaving) leaving.add(judged.address)
     if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
     else if (judged.kind === 'forward') {
       for (const one of judged.local) local.set(one.owner.mailboxId, one)
@@ -58,6 +63,7 @@ export async function resolveRecipients(
     forwards: [...forwards.values()],
     asked: [...asked.values()],
     pointers,
+    leaving,
   }
 }
 

@@ -38,7 +38,8 @@ export function htmlForward(original: Original, options: QuoteOptions): string {
 
 /** HTML of the caller with something of ours at its end, inside its body where it has one. */
 export function appendHtml(html: string, more: string): string {
-  const end = html.toLowerCase().lastIndexOf('</body')
+  let end = -1
+  for (const { index } of html.matchAll(/<\/body/gi)) end = index
   return end < 0 ? `${html}<br>${more}` : `${html.slice(0, end)}<br>${more}${html.slice(end)}`
 }
 

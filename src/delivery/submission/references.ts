@@ -6,8 +6,18 @@ import type { Original } from './original.ts'
 const referencesMax = 40
 const referencesCharsMax = 4_000
 
+/** Fields of the caller, and those that a reply has by itself: what the caller says takes their place. */
+export function withReplyFields(
+  original: Pick<Original, 'message'>,
+  given: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const names = new Set(Object.keys(given).map((name) => name.toLowerCase()))
+  const own = Object.entries(replyFields(original)).filter(([name]) => !names.has(name.toLowerCase()))
+  return { ...Object.fromEntries(own), ...given }
+}
+
 /** Empty for an original without a Message-ID, which nothing can refer to. */
-export function replyFields({ message: { envelope } }: Pick<Original, 'message'>): Record<string, string> {
+function replyFields({ message: { envelope } }: Pick<Original, 'message'>): Record<string, string> {
   const [own] = wellFormed(envelope.messageId ?? '')
   if (own === undefined) return {}
   const references = (envelope.references ?? []).map(bracketed)

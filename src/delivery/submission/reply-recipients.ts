@@ -5,6 +5,7 @@ import { findRoute } from '../../mailboxes/routing.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Person } from './compose.ts'
 import type { Original } from './original.ts'
+import { submissionLimits } from './submit.ts'
 
 export type ReplyRecipients = { to: Person[]; cc: Person[] }
 
@@ -41,6 +42,9 @@ export function replyRecipients(
   return { to, cc: without(cc, to) }
 }
 
+/** No message goes to more; each address may be a look-up of its own, and a stranger can name very many. */
+const lookedUpMax = submissionLimits.recipientsMax
+
 /** The addresses of these that reach the mailbox: its own, its aliases, with details, in domain aliases, by a catch-all. */
 export async function ownAddresses(
   platform: Platform,
@@ -49,7 +53,7 @@ export async function ownAddresses(
 ): Promise<Set<string>> {
   const own = new Set<string>()
   const domains = await ownDomains(platform, mailboxId)
-  for (const { address } of uniquePeople(people)) {
+  for (const { address } of uniquePeople(people).slice(0, lookedUpMax)) {
     const parsed = parseAddress(address)
     if (!parsed.ok || !domains.has(parsed.value.domain)) continue
     const route = await findRoute(platform, parsed.value)

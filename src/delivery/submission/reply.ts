@@ -5,7 +5,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { NewAttachment, NewMessageParts, Person } from './compose.ts'
 import type { Original } from './original.ts'
 import { appendHtml, htmlReplyQuote, textReplyQuote } from './quote.ts'
-import { replyFields } from './references.ts'
+import { withReplyFields } from './references.ts'
 import {
   ownAddresses,
   type ReplyAudience,
@@ -47,7 +47,7 @@ export async function composeReply(
     cc,
     bcc,
     subject: written.subject ?? replySubject(original.subject),
-    headers: { ...replyFields(original), ...written.headers },
+    headers: withReplyFields(original, written.headers),
   }
   if (!choice.quote) return parts
   const pictures = carryPictures(original)

@@ -59,9 +59,17 @@ export function requireFitting(platform: Platform, bytes: readonly number[]): vo
 export async function readAttachment(
   platform: Platform,
   { bodyId }: Pick<MessageDetails, 'bodyId'>,
-  { part, filename, contentType, contentId, disposition, number }: Attachment,
+  attachment: Attachment,
 ): Promise<NewAttachment> {
-  const encoded = await readBodyBytes(platform.db, bodyId, { start: part.bodyStart, end: part.end })
+  const { bodyStart: start, end } = attachment.part
+  return attachmentFrom(await readBodyBytes(platform.db, bodyId, { start, end }), attachment)
+}
+
+/** @param encoded the content of its part, as it is in the message. */
+export function attachmentFrom(
+  encoded: Buffer,
+  { part, filename, contentType, contentId, disposition, number }: Attachment,
+): NewAttachment {
   const decoder = createTransferDecoder(part.encoding)
   const charset = part.type === 'text' ? part.params?.find(([name]) => name === 'charset')?.[1] : undefined
   const isNamed = charset !== undefined && /^[\w.:-]{1,40}$/.test(charset)

@@ -184,16 +184,13 @@ export async function submitPrepared(
   const { delivery, recipients, schedule } = prepared
   const sent = await writeSent(platform, tx, mailbox, delivery)
   if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
-  const status = schedule === null ? null : ('scheduled' as const)
+  const statusOf = (address: string): SubmittedRecipient['status'] =>
+    schedule !== null ? 'scheduled' : recipients.leaving.has(address) ? 'queued' : 'delivered'
   return {
     status: 'accepted',
     sent,
     messageId,
-    recipients: [
-      ...recipients.local.map(({ address }) => ({ address, status: status ?? ('delivered' as const) })),
-      ...recipients.remote.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
-      ...recipients.forwards.map(({ address }) => ({ address, status: status ?? ('queued' as const) })),
-    ],
+    recipients: recipients.asked.map(({ address }) => ({ address, status: statusOf(address) })),
     scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }
@@ -233,12 +230,17 @@ function requireSound(platform: Platform, { to, cc, bcc, headers, sendAt }: Subm
   if (count > submissionLimits.recipientsMax) {
     throw new Refusal('invalid_request', `A message may have ${submissionLimits.recipientsMax} recipients.`)
   }
+  requireSettable(headers)
+  requireSoon(platform, sendAt)
+}
+
+/** @throws Refusal invalid_request that points at every field that a caller may not add. */
+export function requireSettable(headers: NewMessageParts['headers']): void {
   const fields = Object.entries(headers).flatMap(([name, value]): FieldProblem[] => {
     const problem = customFieldProblem(name, value)
     return problem === null ? [] : [{ pointer: `/headers/${name}`, detail: problem }]
   })
   if (fields.length > 0) throw new Refusal('invalid_request', 'A header field cannot be set.', { fields })
-  requireSoon(platform, sendAt)
 }
 
 /** @throws Refusal invalid_request for a time that is too far ahead. */
