@@ -13,7 +13,7 @@ import { purgeMailbox } from '../mailboxes/purge.ts'
 import { flagBits } from '../messages/flags.ts'
 import { resumeImports } from '../messages/imports/clean-up.ts'
 import { runImport } from '../messages/imports/run.ts'
-import { receiveUpload } from '../messages/imports/uploads.ts'
+import { discardUpload, receiveUpload } from '../messages/imports/uploads.ts'
 import { putSettings } from '../messages/policies.ts'
 import { writeEmlZip } from '../messages/transfer/eml-zip.ts'
 import type { TransferItem } from '../messages/transfer/transfer-item.ts'
@@ -136,27 +136,21 @@ test('one message, and without its marks', async () => {
   assert.ok(stored.every(({ internal_date: date }) => date.getFullYear() > 2024))
 })
 
-async function* itemsOf(count: number): AsyncGenerator<TransferItem> {
+async function* itemsOf(count: number, folders = ['Even', 'Odd/Ones']): AsyncGenerator<TransferItem> {
   for (let n = 0; n < count; n += 1) {
     const content = (async function* () {
       yield Buffer.from(`Subject: z${n}\r\n\r\nhello\r\n`)
     })()
-    const folder = n % 2 === 0 ? 'Even' : 'Odd/Ones'
-    yield {
-      kind: 'message',
-      folder,
-      flags: flagBits.flagged,
-      keywords: ['k'],
-      internalDate: new Date(1e12),
-      content,
-    }
+    const folder = folders[n % folders.length] ?? ''
+    const marks = { flags: flagBits.flagged, keywords: ['k'], internalDate: new Date(1e12) }
+    yield { kind: 'message', folder, ...marks, content }
   }
 }
 
-async function zipOf(count: number): Promise<Buffer<ArrayBuffer>> {
+async function zipOf(count: number, folders?: string[]): Promise<Buffer<ArrayBuffer>> {
   const directory = await mkdtemp(join(tmpdir(), 'mailwright-imports-'))
   try {
-    await writeEmlZip(itemsOf(count), join(directory, 'mail.zip'))
+    await writeEmlZip(itemsOf(count, folders), join(directory, 'mail.zip'))
     return Buffer.from(await readFile(join(directory, 'mail.zip')))
   } finally {
     await rm(directory, { recursive: true })
@@ -167,6 +161,8 @@ test('a ZIP archive is read from its pieces in the database', async () => {
   const box = await api.createMailbox()
   const file = await zipOf(300)
   const reply = await upload(box, 'application/zip', file)
+  // What discards uploads may come late: this one is an import by then.
+  await discardUpload(api.platform, { mailboxId: box.mailboxId, id: textAt(reply.json, 'id') })
   await runJobs(api.platform)
   const done = await show(box, reply)
   assert.equal(at(done, 'state'), 'completed', JSON.stringify(done))
@@ -178,6 +174,17 @@ test('a ZIP archive is read from its pieces in the database', async () => {
     flags: flagBits.flagged,
     internal_date: new Date(1e12),
   })
+})
+
+test('a folder of an archive that no mailbox may have is named, and the others come', async () => {
+  const box = await api.createMailbox()
+  const reply = await upload(box, 'application/zip', await zipOf(4, ['A\0B', 'Good', '%'.repeat(900)]))
+  await runJobs(api.platform)
+  const done = await show(box, reply)
+  assert.deepEqual([at(done, 'state'), at(done, 'messages_imported')], ['completed', 1])
+  const problems = listAt(done, 'problems').map((problem) => textAt(problem, 'what'))
+  assert.deepEqual(problems.slice(0, 2), ['the folder A\ufffdB', 'a message in A\ufffdB'])
+  assert.ok(problems.every((what) => what.length <= 200))
 })
 
 test('a damaged message of an archive is left out, and the others come', async () => {
@@ -244,6 +251,22 @@ test('a cancelled import stops, whether it waits or runs', async () => {
   assert.ok((await rows(box)).length < 1000)
   assert.equal(await chunks(box), 0)
   assert.equal(refusal(await api.call('DELETE', path(running))), '409 import_ended')
+})
+
+test('a run whose import is taken from it between two batches has not failed', async () => {
+  const box = await api.createMailbox()
+  const reply = await upload(box, 'application/mbox', mbox(400, 'x'.repeat(8_000)))
+  await sql`create function take_import() returns trigger language plpgsql as $$ begin
+      delete from import_chunks where import_id = new.id;
+      new.state := 'cancelled'; new.run_id := null; new.ended_at := now(); return new; end $$`.execute(
+    api.platform.db,
+  )
+  await sql`create trigger take_import before update on imports for each row
+      when (new.messages_read > old.messages_read) execute function take_import()`.execute(api.platform.db)
+  await runImport(api.platform, box.mailboxId)
+  await sql`drop trigger take_import on imports`.execute(api.platform.db)
+  assert.equal(at(await show(box, reply), 'state'), 'cancelled')
+  assert.equal((await rows(box)).length, 200)
 })
 
 test('a run that fails anywhere goes on with each message once', async () => {

@@ -19,6 +19,7 @@ import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
+import { allowLongBody } from './request-time.ts'
 import {
   type Api,
   closed,
@@ -134,7 +135,7 @@ function createRoute(app: Api, platform: Platform): void {
           ),
         },
       },
-      config: { documented: { body: Documented }, takesLong: true },
+      config: { documented: { body: Documented } },
     },
     async (request, reply) => {
       const owner = await requireImportRight(platform, scopeOf(request), request.params.mailbox)
@@ -147,6 +148,7 @@ function createRoute(app: Api, platform: Platform): void {
       const wanted = { format, folder: requireFolderPath(folder), preserve }
       requireSize(platform, request.headers['content-length'])
       const { mailboxId } = owner
+      allowLongBody(request.raw)
       const upload = await receiveUpload(platform, mailboxId, wanted, body)
       // The same request is one with the same bytes.
       const { method, url, headers, caller } = request

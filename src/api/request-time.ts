@@ -1,33 +1,37 @@
-/** How long a client may take to send a body: a minute, but for the routes that take whole files. */
+/**
+ * How long a client may take to send a body: a minute, on every listener whose requests come here, and also when it was
+ * answered already. A whole file may take longer, once its caller is known and may send it.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { apiLimits } from './limits.ts'
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Its body may take `apiLimits.uploadMsMax`, which is the bound of the listener. */
-    takesLong?: boolean
-  }
-}
+const lateness = new WeakMap<IncomingMessage, NodeJS.Timeout>()
 
-/** Breaks the connection of a request whose body is late. */
-export function limitRequestTime(app: FastifyInstance, msMax: number = apiLimits.requestMsMax): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { raw } = request
-    if (announcesBody(raw) && request.routeOptions.config.takesLong !== true) breakWhenLate(raw, msMax)
+/** Breaks the connection of every request whose body is late. */
+export function limitRequestTime(app: FastifyInstance, msMax?: number): void {
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    breakWhenLate(raw, msMax)
     done()
   })
+}
+
+export function breakWhenLate(request: IncomingMessage, msMax: number = apiLimits.requestMsMax): void {
+  if (!announcesBody(request)) return
+  const late = setTimeout(() => {
+    if (!request.complete) request.destroy()
+  }, msMax)
+  late.unref()
+  lateness.set(request, late)
+  request.once('close', () => clearTimeout(late))
+}
+
+/** From here on the body may take `apiLimits.uploadMsMax` from the request's beginning, which is the listeners' bound. */
+export function allowLongBody(request: IncomingMessage): void {
+  clearTimeout(lateness.get(request))
 }
 
 // RFC 9112 §6.3
 function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-}
-
-function breakWhenLate(request: IncomingMessage, msMax: number): void {
-  const late = setTimeout(() => {
-    if (!request.complete) request.destroy()
-  }, msMax)
-  late.unref()
-  request.once('close', () => clearTimeout(late))
 }

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Authenticator } from '../accounts/principals.ts'
 import { type Callers, createCallers } from '../mailboxes/callers.ts'
+import { endWaiting } from '../messages/waiting/waiters.ts'
 import { Refusal } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -90,7 +91,7 @@ import { collectReference, referenceRoutes } from './reference.ts'
 import { referencePageRoutes } from './reference-page.ts'
 import { relayRoutes } from './relays.ts'
 import { replyRoutes } from './replies.ts'
-import { limitRequestTime } from './request-time.ts'
+import { breakWhenLate, limitRequestTime } from './request-time.ts'
 import { scheduledRoutes } from './scheduled.ts'
 import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
@@ -135,7 +136,7 @@ export type ApiServer = {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The same for one that asks for another protocol. */
   upgrades: Upgrades
-  /** Ends the streams of events, which would go on for ever. */
+  /** Ends the streams of events, which would go on for ever, and all waiting for messages. */
   endStreams(): Promise<void>
   /** The native API's routes, as `GET /v1/mailboxes/:mailbox`; those for HEAD and for 405 left out. */
   routes: readonly string[]
@@ -164,7 +165,11 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
   const port = await listen(app, options)
   const handle: ApiServer['handle'] = (request, response) => app.routing(request, response)
-  return { port, routes, stop, handle, upgrades, endStreams: () => streams.stop() }
+  const endStreams = async (): Promise<void> => {
+    endWaiting(platform)
+    await streams.stop()
+  }
+  return { port, routes, stop, handle, upgrades, endStreams }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise<number | null> {
@@ -190,12 +195,15 @@ function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
     trustProxy: platform.config.httpProxies.length > 0 ? [...platform.config.httpProxies] : false,
     genReqId: newId,
     bodyLimit: apiLimits.bodyBytesMax,
-    requestTimeout: apiLimits.uploadMsMax, // request-time.ts has the bound of most routes
+    requestTimeout: apiLimits.uploadMsMax, // request-time.ts has the bound of all but uploads
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
-    frameworkErrors: (error, request, reply) => answerError(platform, error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      breakWhenLate(request.raw) // no hook sees these
+      answerError(platform, error, request, reply)
+    },
   })
   app.server.on('upgrade', upgrades.take)
   app.decorateRequest('caller', null)

@@ -31,7 +31,8 @@ export function routedUpgrades(
       socket.on('error', () => socket.destroy())
       const response = new ServerResponse(request)
       response.shouldKeepAlive = false
-      response.once('finish', () => socket.end()) // it was refused: nobody reads requests from this connection any more
+      // It was refused: nobody reads from this connection any more, nor bounds how long its client keeps it.
+      response.once('finish', () => socketOf(socket).destroySoon())
       response.assignSocket(socketOf(socket))
       upgrades.set(request, { socket, head, response })
       bearerOfProtocol(request)

@@ -44,9 +44,9 @@ test('a line is one line of bounded length', () => {
 })
 
 test('it takes time of the text’s length', () => {
-  for (const unit of [' ', '\n', '\u200b', ' \n', '\r', '<untrusted-mail']) {
+  for (const unit of [' ', '\n', '\u200b', ' \n', '\r', ' \u200b', '<untrusted-mail']) {
     const begun = performance.now()
-    cleanText(unit.repeat(200_000))
+    cleanText(`${unit.repeat(200_000)}x`)
     assert.ok(performance.now() - begun < 5000, JSON.stringify(unit))
   }
 })

@@ -20,9 +20,10 @@ export function cleanText(text: string): CleanText {
       hiddenCharacters += 1
       return ''
     })
+    // Long gaps first: what looks for a line's end behind each of their characters would take their square.
+    .replace(/[^\S\n]{80,}/g, ' ')
     .replace(/[^\S\n]+$/gm, '')
     .replace(/\n{4,}/g, '\n\n\n')
-    .replace(/[^\S\n]{80,}/g, ' ')
   return { text: seen, hiddenCharacters }
 }
 

@@ -23,13 +23,15 @@ export const mcpLimits = {
   listMax: 50,
   /** People shown of a field; the rest is counted. */
   peopleMax: 20,
+  /** Attachments shown of a message; the rest is counted. */
+  attachmentsShownMax: 50,
   /** Characters of a name, a subject or a file name. */
   lineChars: 500,
   /** Octets of an attachment that is given as text, or as a picture. */
   textAttachmentBytesMax: 256 * 1024,
   imageAttachmentBytesMax: 2 * 1024 ** 2,
+  /** How long a tool waits, unless the caller asks for less or more. */
   waitSeconds: 30,
-  waitSecondsMax: 300,
   /** Attachments that a tool sends. */
   attachmentsMax: 20,
 } as const

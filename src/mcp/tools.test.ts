@@ -319,6 +319,22 @@ test('a mail that forges the marks, hides text and is long comes whole, clean an
   assert.match(whole, /^Hello[\s\S]*THE END$/)
 })
 
+test('of very many attachments the first are shown, and the rest is counted', async () => {
+  const part = '--b\r\nContent-Type: text/csv; name=x.csv\r\nContent-Disposition: attachment\r\n\r\nx\r\n'
+  const head =
+    'From: eve@evil.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n'
+  const inbox = await folderIdOf(t.platform, bob.mailboxId, 'INBOX')
+  const letter = Buffer.from(`${head}${part.repeat(60)}--b--\r\n`)
+  const [stored] = await append(t.platform, bob.owner, inbox, [letter])
+  await using mcp = await connectMcp(t.base, t.apiKey)
+  const message = { mailbox: bob.address, message_id: stored?.id }
+  const read = await mcp.done('read_message', message)
+  assert.equal(at(read.structuredContent, 'attachment_count'), 60)
+  assert.equal(listAt(read.structuredContent, 'attachments').length, 50)
+  assert.match(textOfResult(read), /and 10 more attachments, up to number 60/)
+  await mcp.done('get_attachment', { ...message, number: 60 })
+})
+
 test('a picture comes as a picture, and what is neither as a link', async () => {
   const png = Buffer.from(
     'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',

@@ -118,7 +118,7 @@ async function foldersOf(
   return { path: chosen.path }
 }
 
-export function listAnswer({ rows, nextCursor }: Page<MessageSummary>): Answer {
+function listAnswer({ rows, nextCursor }: Page<MessageSummary>): Answer {
   const count =
     rows.length === 0 ? 'No message' : rows.length === 1 ? 'One message' : `${rows.length} messages`
   return {

@@ -100,29 +100,13 @@ async function create(
   { address, domain, display_name: name, handle, description }: z.output<typeof NewMailbox>,
 ): Promise<{ mailbox: Mailbox; handle: string | null }> {
   const displayName = name ?? null
-  if (address !== undefined && handle === undefined) {
-    const item = { address, displayName, firstName: null, lastName: null, password: null, tags: [] }
-    return {
-      mailbox: await provisionMailbox(platform, tx, scope, { ...item, service: 'local' }),
-      handle: null,
-    }
+  const local = address ?? (domain === undefined ? null : { domain })
+  if (local !== null && handle === undefined) {
+    const people = { displayName, firstName: null, lastName: null }
+    const item = { address: local, ...people, password: null, tags: [], service: 'local' } as const
+    return { mailbox: await provisionMailbox(platform, tx, scope, item), handle: null }
   }
-  if (domain !== undefined && handle === undefined) {
-    const item = {
-      address: { domain },
-      displayName,
-      firstName: null,
-      lastName: null,
-      password: null,
-      tags: [],
-    }
-    return {
-      mailbox: await provisionMailbox(platform, tx, scope, { ...item, service: 'local' }),
-      handle: null,
-    }
-  }
-  const place: IdentityMailbox | null =
-    address !== undefined ? { address } : domain !== undefined ? { domain } : null
+  const place: IdentityMailbox | null = typeof local === 'string' ? { address: local } : local
   const identity = await createIdentity(platform, tx, scope, {
     handle: handle ?? null,
     displayName,

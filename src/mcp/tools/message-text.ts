@@ -1,6 +1,6 @@
 /** The text of a message for a model: what people see, cleaned, in a window of characters. */
 import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
-import { readHtmlLines } from '../../messages/content/html-lines.ts'
+import { readableText } from '../../messages/content/html-readable.ts'
 import type { MessageContent } from '../../messages/content/read-content.ts'
 import { replyOf } from '../../messages/content/reply-text.ts'
 import { cleanText } from '../clean-text.ts'
@@ -24,7 +24,7 @@ type Texts = Pick<MessageContent, 'text' | 'html'>
 export function textOf({ text, html }: Texts, form: TextForm = 'text'): MessageText {
   const visible = html === null ? null : withoutHiddenElements(html)
   const isFromHtml = visible !== null && (text === null || !/\S/.test(text))
-  const whole = isFromHtml ? linesOf(visible.html) : text
+  const whole = isFromHtml ? readableText(visible.html) : text
   const chosen = form === 'text' ? whole : replyOf({ text, html: visible?.html ?? null }).text
   return {
     ...cleanText(chosen ?? ''),
@@ -32,12 +32,6 @@ export function textOf({ text, html }: Texts, form: TextForm = 'text'): MessageT
     isFromHtml,
     hiddenElements: isFromHtml ? visible.removed : 0,
   }
-}
-
-function linesOf(html: string): string {
-  return readHtmlLines(html)
-    .map(({ text, quoteDepth }) => `${'> '.repeat(quoteDepth)}${text}`)
-    .join('\n')
 }
 
 export type TextWindow = { text: string; total: number; nextOffset: number | null }

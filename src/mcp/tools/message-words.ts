@@ -66,9 +66,9 @@ export function summaryLines(messages: readonly MessageSummary[]): string | null
     .join('\n')
 }
 
-export type Headline = { from: string[]; to: string[]; subject: string | null }
+type Headline = { from: string[]; to: string[]; subject: string | null }
 
-export function headline({ envelope }: Pick<Facts, 'envelope'>): Headline {
+function headline({ envelope }: Pick<Facts, 'envelope'>): Headline {
   const { from, to, subject } = fieldsOf(envelope, 'short')
   return {
     from: peopleText(from),
@@ -111,21 +111,32 @@ function peopleText(people: readonly PersonField[]): string[] {
   return more > 0 ? [...shown, `and ${more} more`] : shown
 }
 
-export function attachmentData(one: SizedAttachment): Data {
+/** The first of a message's attachments, and how many it has. */
+export function attachmentsData(attachments: readonly SizedAttachment[]): Data {
   return {
-    number: one.number,
-    size_bytes: one.sizeBytes,
-    inline: one.disposition === 'inline',
-    untrusted: { filename: filenameOf(one), content_type: cleanLine(one.contentType, mcpLimits.lineChars) },
+    attachment_count: attachments.length,
+    attachments: attachments.slice(0, mcpLimits.attachmentsShownMax).map((one) => ({
+      number: one.number,
+      size_bytes: one.sizeBytes,
+      inline: one.disposition === 'inline',
+      untrusted: {
+        filename: filenameOf(one),
+        content_type: cleanLine(one.contentType, mcpLimits.lineChars),
+      },
+    })),
   }
 }
 
 export function attachmentLines(attachments: readonly SizedAttachment[]): string[] {
-  return attachments.map(
-    (one) =>
-      `Attachment ${one.number}: ${filenameOf(one) ?? '(no name)'}, ${cleanLine(one.contentType, mcpLimits.lineChars)}, ` +
-      `${one.sizeBytes} bytes${one.disposition === 'inline' ? ', inline' : ''}`,
-  )
+  const shown = attachments
+    .slice(0, mcpLimits.attachmentsShownMax)
+    .map(
+      (one) =>
+        `Attachment ${one.number}: ${filenameOf(one) ?? '(no name)'}, ${cleanLine(one.contentType, mcpLimits.lineChars)}, ` +
+        `${one.sizeBytes} bytes${one.disposition === 'inline' ? ', inline' : ''}`,
+    )
+  const more = attachments.length - shown.length
+  return more > 0 ? [...shown, `and ${more} more attachments, up to number ${attachments.length}`] : shown
 }
 
 function filenameOf({ filename }: SizedAttachment): string | null {

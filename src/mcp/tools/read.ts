@@ -14,8 +14,8 @@ import { defineTool, mailboxRef, type Tool } from '../tool.ts'
 import { mailbox, messageId } from './arguments.ts'
 import { type MessageText, type TextForm, type TextWindow, textOf, windowOf } from './message-text.ts'
 import {
-  attachmentData,
   attachmentLines,
+  attachmentsData,
   factsData,
   headerData,
   headerLines,
@@ -91,7 +91,7 @@ export function messageAnswer(message: FullMessage, { form, offset, chars }: Ext
       next_text_offset: part.nextOffset,
       hidden_characters_removed: whole.hiddenCharacters,
       hidden_elements_removed: whole.hiddenElements,
-      attachments: message.attachments.map(attachmentData),
+      ...attachmentsData(message.attachments),
       untrusted: { ...headerData(message), codes, links, text: part.text },
     },
   }
@@ -191,7 +191,7 @@ const readThreadTool = defineTool({
           trust: trustData(message.trust),
           text_chars_total: part.total,
           next_text_offset: part.nextOffset,
-          attachments: message.attachments.map(attachmentData),
+          ...attachmentsData(message.attachments),
           untrusted: { ...headerData(message), text: part.text },
         })),
       },

@@ -17,7 +17,7 @@ const hidingInPart: readonly RegExp[] = [
   /(?:^|;)(?:text-indent|left|top|right|bottom|margin(?:-left|-top)?):-\d{3,}/,
   /(?:^|;)clip:rect\((?:0|1px)/,
   /(?:^|;)clip-path:inset\((?:[5-9]\d|100)%/,
-  /(?:^|;)color:(?:transparent|rgba\([^)]*,0(?:\.0+)?\))/,
+  /(?:^|;)color:(?:transparent|rgba\([^);]*,0(?:\.0+)?\))/,
   /(?:^|;)transform:scale[xy]?\(0\)/,
 ]
 

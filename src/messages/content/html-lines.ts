@@ -57,8 +57,9 @@ const root: Element = {
 }
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '))
+/** Not `head`: its end tag may be left out (HTML §13.1.2.4), and what is in it is here. */
 const hidden = words(
-  'head iframe math noembed noframes object script select style svg template textarea title xml',
+  'iframe math noembed noframes object script select style svg template textarea title xml',
 )
 const inline = words(
   'a abbr acronym b bdi bdo big cite code del dfn em font i img ins kbd label mark q s samp small span strike strong sub sup td th tt u var wbr',

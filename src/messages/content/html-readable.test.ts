@@ -35,6 +35,7 @@ const cases: [string, string, string][] = [
     '<style>p{}</style><script>x()</script><p hidden>a</p><p style="display: none">b</p><p>c</p>',
     'c',
   ],
+  ['a head without an end', '<head><title>t</title><style>p{}</style><body><p>a</p>', 'a'],
   ['comments', 'a<!-- b > c -->d<![if !mso]>e<![endif]>', 'ade'],
   ['what is broken', '<p>a <b>b</p></i><div>c<', 'a b\n\nc<'],
 ]

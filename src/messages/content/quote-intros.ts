@@ -58,7 +58,7 @@ function mayBegin(text: string): boolean {
 }
 
 function strengthOf(joined: string): IntroStrength | null {
-  const text = joined.replace(/^[-–—*_ ]+/, '').replace(/[-–—*_ ]+$/, '')
+  const text = withoutDashes(joined)
   if (text.length < introCharsMin) return null
   const isDashed = text.length + 4 <= joined.length
   if (!isDashed && !/[:：]$/.test(text)) return null
@@ -73,6 +73,17 @@ function strengthOf(joined: string): IntroStrength | null {
   const begins = introBeginnings.some((word) => body.startsWith(word))
   if (hasAddress && (hasDate || hasTime || begins)) return 'likely'
   return hasVerb && body.length <= 80 && !/[.!?;]\s/.test(body) ? 'likely' : null
+}
+
+const dashes: ReadonlySet<string> = new Set('-–—*_ ')
+
+/** A pattern for the end would look for it behind each of many dashes. */
+function withoutDashes(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && dashes.has(text.charAt(start))) start += 1
+  while (end > start && dashes.has(text.charAt(end - 1))) end -= 1
+  return text.slice(start, end)
 }
 
 /** As a word of its own, but for scripts that write words together. */

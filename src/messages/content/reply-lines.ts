@@ -101,7 +101,7 @@ function signatureAt(reading: Reading, at: number): Found | null {
   let end = at + 1
   for (let withText = 0; end < lines.length && lines[end]?.mark === 'own'; end += 1) {
     if (texts[end]?.trim() === '') continue
-    if (isHeading(reading, end) || findIntro(texts, end) !== null) break
+    if (end < examinedLinesMax && (isHeading(reading, end) || findIntro(texts, end) !== null)) break
     withText += 1
     if (withText > linesMax) return null
   }

@@ -137,6 +137,8 @@ const hostile: [string, string][] = [
   ['lines that begin', 'On 1\n'],
   ['introductions', 'On 10:00 2024:\n'],
   ['long lines', `${'x'.repeat(9_999)}\n`],
+  ['dashes within lines', `a${'-'.repeat(395)}a--\n`],
+  ['long introductions', `On ${'x 10:00 2024 '.repeat(28)}:\n`],
   ['headers', 'From: a\n'],
   ['delimiters', '--\n'],
   ['rules', `${'_'.repeat(30)}\n`],
@@ -155,4 +157,5 @@ test('2 MB of anything takes time in proportion', { timeout: 240_000 }, () => {
     replyOf({ text: input, html: null })
     replyOf({ text: null, html: input })
   }
+  replyOf({ text: `-- \n${'From: a\n'.repeat(250_000)}`, html: null })
 })

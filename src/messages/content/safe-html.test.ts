@@ -30,6 +30,7 @@ const rows: [html: string, want: string][] = [
   ['</p></div>x', '<p></p>x'],
   ['<table><tr><td>1<td>2</table>', '<table><tr><td>1</td><td>2</td></tr></table>'],
   ['<blockquote type="cite">q', '<blockquote type="cite">q</blockquote>'],
+  ['<html><head><title>t</title><meta charset=x><base href="//x"><body onload=x><p>b', '<p>b</p>'],
 ]
 for (const [html, want] of rows) {
   test(html, () => assert.equal(safeHtml(html, options), want))
@@ -44,12 +45,114 @@ const styles: [style: string, want: string][] = [
   ['color: var(--x)', ''],
   ['position: fixed; color: blue', 'color: blue'],
   ['margin: -999px; margin-top: 1px', 'margin-top: 1px'],
+  ['margin: 0-999px; text-indent: -999px; letter-spacing: -.9em', ''],
+  ['word-spacing: +-1px; font-family: sans-serif', 'font-family: sans-serif'],
   ['col\\6fr: red', ''],
   ['color/**/: red', ''],
   ['color: red; } body { color: blue', ''],
 ]
 for (const [style, want] of styles) {
   test(`style: ${style}`, () => assert.equal(safeStyle(style), want))
+}
+
+/** Elements with their checked attributes in double quotes, end tags, and text: there is nothing else. */
+const harmless =
+  /^(?:[^<>]|<\/[a-z]+[1-6]?>|<[a-z]+[1-6]?(?: (?:href="(?:https?:\/\/|mailto:|tel:)[^"<>]*"|src="cid:[^"<>]*"|(?!href|src|on|class|id|name|action)[a-z]+="[^"<>]*"))*>)*$/i
+
+/** What pages are attacked with: nested, broken off, in other languages, in schemes, and in styles. */
+const attacks = [
+  '<script>alert(1)</script>',
+  '<scr<script>ipt>alert(1)</scr</script>ipt>',
+  '<<script>alert(1)//<</script>',
+  '<script/src=//x.example></script>',
+  '<ScRiPt x="</script>">alert(1)</sCrIpT\n>',
+  '<img src=x onerror=alert(1)>',
+  '<img src="x` `onerror=alert(1)//">',
+  '<img src=`x`onerror=alert(1)>',
+  '<img """><script>alert(1)</script>">',
+  '<img src="cid:a&quot; onerror=&quot;alert(1)">',
+  '<img src="cid:a%22%20onerror=alert(1)//">',
+  `<p title='"><img src=x onerror=alert(1)>'>`,
+  '<p/onclick=alert(1)/style=x>x',
+  '<p\0onclick=alert(1)>x',
+  '<svg onload=alert(1)>',
+  '<svg><script>alert(1)</script></svg>',
+  '<svg><style><img src=x onerror=alert(1)></style></svg>',
+  '<svg><a xlink:href="javascript:alert(1)"><text>x</text></a></svg>',
+  '<svg><animate onbegin=alert(1) attributeName=x></svg>',
+  '<svg></p><style><a id="</style><img src=x onerror=alert(1)>">',
+  '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x onerror=alert(1)&gt;">',
+  '<math href="javascript:alert(1)">x</math>',
+  '<form><math><mtext></form><form><mglyph><style></math><img src=x onerror=alert(1)>',
+  '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+  '<textarea></textarea><img src=x onerror=alert(1)></textarea>',
+  '<title><a title="</title><img src=x onerror=alert(1)>">',
+  '<xmp><p title="</xmp><img src=x onerror=alert(1)>">',
+  '<iframe srcdoc="<script>alert(1)</script>"></iframe>',
+  '<template><img src=x onerror=alert(1)></template>',
+  '<object data="data:text/html,<script>alert(1)</script>"></object>',
+  '<embed src="javascript:alert(1)">',
+  '<form action="javascript:alert(1)"><button formaction="javascript:alert(1)">x</button></form>',
+  '<meta http-equiv=refresh content="0;url=javascript:alert(1)">',
+  '<base href="//x.example/"><link rel=stylesheet href=//x.example>',
+  '<table background="javascript:alert(1)"><td background="//x.example">x',
+  '<a href="javascript:alert(1)">x</a>',
+  '<a href="JaVaScRiPt&colon;alert(1)">x</a>',
+  '<a href="&#x6A&#x61vascript:alert(1)">x</a>',
+  '<a href="&#0000106avascript:alert(1)">x</a>',
+  '<a href="\u0001javascript:alert(1)">x</a>',
+  '<a href="java&Tab;script&NewLine;:alert(1)">x</a>',
+  '<a href=" \u00a0javascript:alert(1)">x</a>',
+  '<a href="http\t://x.example">x</a>',
+  '<a href="https://x.example/\0">x</a>',
+  '<a href="vbscript:x">x</a><a href="data:text/html;base64,PHNjcmlwdD4=">x</a><a href="blob:x">x</a>',
+  '<a href="https://x.example/&quot; onclick=&quot;alert(1)">x</a>',
+  '<a href=https://x.example/"onclick=alert(1)>x</a>',
+  '<p style="background:url(javascript:alert(1))">x',
+  '<p style="color:red;background-color:u\\72l(//x.example)">x',
+  '<p style="width:expression(alert(1))">x',
+  '<p style="width:ex/**/pression(alert(1))">x',
+  `<p style="@import '//x.example';color:red">x`,
+  '<p style="behavior:url(#x);-moz-binding:url(//x.example#x)">x',
+  '<p style="color:red&quot; onclick=&quot;alert(1)">x',
+  '<p style="font-family:&quot;&gt;&lt;img src=x onerror=alert(1)&gt;">x',
+  '<style>@import "//x.example";p{background:url(//x.example)}</style>',
+  '<!--><img src=x onerror=alert(1)>-->',
+  '<!-- --!><img src=x onerror=alert(1)> -->',
+  '<![CDATA[><img src=x onerror=alert(1)>]]>',
+  '<?xml-stylesheet ><img src=x onerror=alert(1)> ?>',
+  '</blockquote></div></td></table></body></html><img src=x onerror=alert(1)>',
+  '<p title="',
+  '<a href="https://x.example/',
+  '<!--',
+  '<b><table><tr><td></b></table></blockquote>',
+]
+for (const attack of attacks) {
+  test(`harmless: ${attack}`, () => {
+    for (const html of [
+      attack,
+      `<div>${attack}`,
+      `<table><tr><td>${attack}</table>`,
+      `<b>${attack}</b>after`,
+    ]) {
+      const safe = safeHtml(html, { contentId: (id) => id })
+      assert.ok(safe !== null)
+      assert.match(safe, harmless)
+      assert.doesNotMatch(safe, /style="[^"]*(?:url|expression|import|binding|behavior)/i)
+      assertBalanced(safe)
+    }
+  })
+}
+
+/** Nothing that stands around it ends within it. */
+function assertBalanced(html: string): void {
+  const open: string[] = []
+  for (const [, slash, name = ''] of html.matchAll(/<(\/?)([a-z]+[1-6]?)/gi)) {
+    if (['br', 'col', 'hr', 'img', 'wbr'].includes(name)) continue
+    if (slash === '') open.push(name)
+    else assert.equal(open.pop(), name, html)
+  }
+  assert.deepEqual(open, [])
 }
 
 test('HTML that is too deep is not read, and takes no time', () => {

@@ -15,11 +15,11 @@ const depthMax = 256
 /** Read at once: so much a document that is too deep can cost. */
 const pieceChars = 16 * 1024
 
-/** Nothing of these is shown, nor what they have inside. */
+/** Nothing of these is shown, nor what they have inside. Not of `head`: its end tag may be left out (HTML §13.1.2.4). */
 const dropped: ReadonlySet<string> = new Set(
-  `applet audio button canvas datalist dialog embed frame frameset head iframe input link map math meta meter noembed
-  noframes noscript object optgroup option output param picture plaintext portal progress script select slot source style
-  svg template textarea title track video xml xmp`.split(/\s+/),
+  `applet audio button canvas datalist dialog embed frame frameset iframe input link map math meta meter noembed noframes
+  noscript object optgroup option output param picture plaintext portal progress script select slot source style svg
+  template textarea title track video xml xmp`.split(/\s+/),
 )
 
 /** Of every other element only the content gets through. */

@@ -27,9 +27,8 @@ export function safeStyle(style: string): string {
       const colon = declaration.indexOf(':')
       const property = declaration.slice(0, Math.max(0, colon)).trim().toLowerCase()
       const value = declaration.slice(colon + 1).trim()
-      // A negative margin would put the quote over what stands before it.
-      const isMoved = property.startsWith('margin') && value.includes('-')
-      return properties.has(property) && harmlessValue.test(value) && !isMoved
+      // A negative margin, indent or space would put the quote over what stands before it.
+      return properties.has(property) && harmlessValue.test(value) && !/-[\d.]/.test(value)
         ? [`${property}: ${value}`]
         : []
     })

@@ -53,11 +53,8 @@ export async function runImport(platform: Platform, mailboxId: string): Promise<
   } catch (error) {
     if (error instanceof ImportStopped || stopped.signal.aborted) return
     const failure = failureOf(error)
-    if (failure === null) {
-      await release(platform, run)
-      throw error
-    }
-    await end(platform, run, failure)
+    if (failure !== null) await end(platform, run, failure)
+    else if (await release(platform, run)) throw error
   } finally {
     clearInterval(beat)
   }
@@ -66,8 +63,8 @@ export async function runImport(platform: Platform, mailboxId: string): Promise<
 /** null for what may work the next time. */
 function failureOf(error: unknown): ImportFailure | null {
   if (error instanceof UnreadableUpload) return { code: 'import_unreadable', detail: error.message }
-  // A folder that was deleted under the run is made again by the next one.
-  if (error instanceof Refusal && error.code !== 'folder_not_found') {
+  // A folder that was deleted under the run is made again by the next one, which also finds one that was made.
+  if (error instanceof Refusal && error.code !== 'folder_not_found' && error.code !== 'folder_exists') {
     return { code: error.code, detail: error.detail }
   }
   return null
@@ -219,12 +216,14 @@ async function end(platform: Platform, run: Run, failure: ImportFailure | null):
   })
 }
 
-/** Lets the next run have it at once. */
-async function release(platform: Platform, run: Run): Promise<void> {
-  await ownRow(platform.db, run)
-    .set({ run_id: null })
-    .execute()
-    .catch(() => undefined) // else it is taken for dead in a while
+/** Lets the next run have it at once. @returns whether it was this run's to the end: else nothing has failed. */
+async function release(platform: Platform, run: Run): Promise<boolean> {
+  try {
+    const { numUpdatedRows } = await ownRow(platform.db, run).set({ run_id: null }).executeTakeFirst()
+    return numUpdatedRows > 0n
+  } catch {
+    return true // it is taken for dead in a while
+  }
 }
 
 async function showAlive(platform: Platform, run: Run, stopped: AbortController): Promise<void> {

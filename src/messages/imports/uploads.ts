@@ -131,7 +131,7 @@ async function storeChunk(
   if (numAffectedRows !== 1n) throw new Refusal('mailbox_not_found')
 }
 
-/** Removes an upload that became no import. */
+/** Removes an upload, unless it became an import. */
 export async function discardUpload(platform: Platform, { mailboxId, id }: ImportKey): Promise<void> {
   await transaction(platform.db, async (tx) => {
     await tx
@@ -140,7 +140,11 @@ export async function discardUpload(platform: Platform, { mailboxId, id }: Impor
       .where('id', '=', id)
       .where('state', '=', 'uploading')
       .execute()
-    await deleteChunks(tx, { mailboxId, id })
+    await sql`
+      delete from import_chunks where mailbox_id = ${mailboxId}::uuid and import_id = ${id}::uuid
+        and not exists (select from imports where mailbox_id = ${mailboxId}::uuid and id = ${id}::uuid)`.execute(
+      tx,
+    )
   })
 }
 

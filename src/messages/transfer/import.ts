@@ -24,6 +24,8 @@ import {
 /** Messages that are written together; the bodies of small ones are held until then. */
 const batchMessagesMax = 200
 const batchBytesMax = 8 * 1024 * 1024
+/** An archive may name millions that no mailbox takes. */
+const foldersRememberedMax = 10_000
 
 /** How far an import is. */
 export type ImportPosition = {
@@ -75,6 +77,7 @@ export async function importItems(
       let folderId = folderIds.get(path)
       if (folderId === undefined) {
         folderId = await folderFor(platform, owner, path, summary)
+        if (folderIds.size >= foldersRememberedMax) folderIds.clear()
         folderIds.set(path, folderId)
       }
       if (item.kind === 'folder') continue

@@ -36,6 +36,7 @@ export type TransferSummary = {
 }
 
 const skippedListedMax = 100
+const skippedWhatCharsMax = 200
 
 export function newSummary(): TransferSummary {
   return { folders: 0, messages: 0, sizeBytes: 0, skippedCount: 0, skipped: [] }
@@ -49,7 +50,12 @@ export function noteSkipped(
   offset: number | null = null,
 ): void {
   summary.skippedCount += 1
-  if (summary.skipped.length < skippedListedMax) summary.skipped.push({ what, reason, offset })
+  // A name in a file may be of any length, and have NULs, which no JSON of the database may.
+  const named = what
+    .slice(0, skippedWhatCharsMax)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, '\ufffd')
+  if (summary.skipped.length < skippedListedMax) summary.skipped.push({ what: named, reason, offset })
 }
 
 export type OnProgress = (summary: TransferSummary) => void

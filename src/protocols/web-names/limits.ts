@@ -34,12 +34,15 @@ export const plainLimits: ListenerLimits = {
   drainMs: 1_000,
 }
 
-/** Port 443, where the API's callers come too: long bodies, and connections that load balancers keep. */
+/**
+ * Port 443, where the API's callers come too: files that take an hour, and connections that load balancers keep. What
+ * answers there has a shorter bound for all other bodies (api/request-time.ts).
+ */
 export const secureLimits: ListenerLimits = {
   connectionsMax: 20_000,
   connectionsPerAddressMax: 1_000,
   headerMsMax: 15_000,
-  requestMsMax: 60_000,
+  requestMsMax: 60 * 60_000,
   keepAliveMs: 72_000,
   drainMs: 10_000,
 }
