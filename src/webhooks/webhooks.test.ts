@@ -272,6 +272,9 @@ test('410 pauses; what comes then is kept as failed, and replayed when it goes o
       const path = `/v1/webhooks/${id}`
       const refused = await api.call('POST', `${path}/deliveries/${textAt(latest, 'id')}/replay`)
       assert.equal(textAt(refused.json, 'code'), 'webhook_state_conflict')
+      const off = await api.call('PATCH', path, { body: { enabled: false } })
+      assert.equal(at(off.json, 'state'), 'disabled', 'its owner can have it collect no more')
+      assert.equal(at(off.json, 'paused_reason'), null)
       status = 200
       await api.call('PATCH', path, { body: { enabled: true } })
       assert.equal((await api.call('POST', `${path}/replay`, { body: {} })).status, 202)
