@@ -51,7 +51,7 @@ async function names(subscription: EventSubscription, count: number): Promise<un
 
 async function following(of: Wanted, from: EventTail = tail): Promise<EventSubscription> {
   const subscription = from.subscribe(of, null)
-  await subscription.ready()
+  assert.equal(await subscription.ready(), true)
   return subscription
 }
 
@@ -148,6 +148,16 @@ test('the end of a subscription and the stop of a tail end what waits', async ()
   await mine.stop()
   assert.equal(await waiting[1], null)
   assert.equal(await two.next(waitMs), null)
+})
+
+test('who has ended before it followed is told so', async () => {
+  const one = tail.subscribe(wanted(newId()), null)
+  const begun = tail.subscribe(wanted(newId()), null)
+  one.end()
+  const isReady = begun.ready()
+  begun.end()
+  assert.equal(await one.ready(), false)
+  assert.equal(await isReady, false)
 })
 
 test('a tail begins again after its last subscriber has gone', async () => {
