@@ -103,7 +103,7 @@ export const jobHandlers: JobHandlers = {
     await repeat(beginMissingPeriods, platform)
     await repeat(endDuePeriods, platform)
   },
-  'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.mailbox_id),
+  'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),

@@ -2,12 +2,13 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
+import { Refusal } from '../platform/errors.ts'
 import { encodeEventCursor } from '../platform/event-cursor.ts'
 import type { EventSubscription } from '../platform/event-subscription.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { ShownEvent } from '../platform/public-event.ts'
 import { callerOf } from './caller.ts'
-import type { EventStreamLimits, EventStreams } from './event-streams.ts'
+import { type EventStreamLimits, type EventStreams, endWith } from './event-streams.ts'
 import { eventQuery, placeOfCursor, wantedEvents } from './event-view.ts'
 import { apiLimits } from './limits.ts'
 import { readProblems } from './problem-view.ts'
@@ -58,9 +59,9 @@ export function eventStreamRoute(app: Api, platform: Platform, streams: EventStr
       const cursor = typeof header === 'string' && header !== '' ? header : request.query.cursor
       const after = cursor === undefined ? null : await placeOfCursor(platform, cursor)
       const subscription = streams.open(caller, wanted, after)
-      reply.raw.once('close', () => subscription.end())
+      endWith(reply.raw, subscription)
       try {
-        await subscription.ready()
+        if (!(await subscription.ready())) throw new Refusal('shutting_down')
       } catch (error) {
         subscription.end()
         throw error

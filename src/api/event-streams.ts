@@ -1,5 +1,8 @@
 /** Everyone who waits for events over HTTP: bounded in number, and ended with the key that they came with. */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Principal } from '../accounts/principals.ts'
+import { createCache } from '../platform/cache.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { PublishedEvent } from '../platform/event-bus.ts'
 import type { EventCursor } from '../platform/event-log.ts'
@@ -24,7 +27,8 @@ export type EventStreams = {
   /**
    * Follows the log for a caller until it ends, or its key does.
    * @param after null: from now on.
-   * @throws Refusal stream_limit_reached, shutting_down.
+   * @throws Refusal unauthenticated where that was while the request was looked at; stream_limit_reached,
+   *   shutting_down.
    */
   open(caller: Caller, wanted: Wanted, after: EventCursor | null): EventSubscription
   /** Ends all, for good. */
@@ -34,6 +38,8 @@ export type EventStreams = {
 type Stream = { principal: Principal; wanted: Wanted; subscription: EventSubscription }
 
 const expiryCheckMs = 5_000
+/** Of whom it is remembered that they are gone, for longer than a request is looked at. */
+const gone = { entriesMax: 10_000, ttlMs: 300_000 } as const
 
 export function startEventStreams(
   platform: Platform,
@@ -42,13 +48,17 @@ export function startEventStreams(
   const tail = startEventTail(platform)
   const streams = new Set<Stream>()
   const perCaller = new Map<string, number>()
+  const revoked = createCache<true>(gone)
   let isStopped = false
 
   const endIf = (isOver: (stream: Stream) => boolean): void => {
-    for (const stream of [...streams]) if (isOver(stream)) stream.subscription.end()
+    for (const stream of streams) if (isOver(stream)) stream.subscription.end()
   }
   const unsubscribe = platform.bus.subscribe((event) => {
-    if (ending.has(event.type)) endIf((stream) => isEndedBy(event, stream))
+    if (!ending.has(event.type)) return
+    const id = revokedBy(event)
+    if (id !== null) revoked.set(id, true)
+    endIf((stream) => isEndedBy(event, stream))
   })
   const timer = setInterval(() => {
     const now = platform.clock.now()
@@ -59,6 +69,8 @@ export function startEventStreams(
     limits,
     open({ principal }, wanted, after) {
       if (isStopped) throw new Refusal('shutting_down')
+      // Its streams were ended before this one was among them, which nobody would end.
+      if (revoked.get(principal.id) === true) throw new Refusal('unauthenticated')
       const count = perCaller.get(principal.id) ?? 0
       if (streams.size >= limits.perNodeMax || count >= limits.perCallerMax)
         throw new Refusal('stream_limit_reached')
@@ -88,6 +100,12 @@ export function startEventStreams(
   }
 }
 
+/** Ends a subscription with the connection that it is for, also where that closed while the request was looked at. */
+export function endWith(connection: Socket | ServerResponse, subscription: EventSubscription): void {
+  if (connection.closed) subscription.end()
+  else connection.once('close', () => subscription.end())
+}
+
 const appPasswordEvents = [
   'mailbox.app_password_updated',
   'mailbox.app_password_revoked',
@@ -106,28 +124,42 @@ const ending: ReadonlySet<string> = new Set([
   ...appPasswordEvents,
 ])
 
+/** Whose credential an event says to be gone for good. */
+function revokedBy(event: PublishedEvent): string | null {
+  const names: Readonly<Record<string, string>> = {
+    'api_key.revoked': 'api_key_id',
+    'session.ended': 'session_id',
+    'mailbox.app_password_revoked': 'app_password_id',
+    'mailbox.app_password_expired': 'app_password_id',
+  }
+  const id = named(event, names[event.type] ?? '')
+  return typeof id === 'string' ? id : null
+}
+
+function named({ data }: PublishedEvent, name: string): unknown {
+  return typeof data === 'object' && data !== null ? Reflect.get(data, name) : undefined
+}
+
 /** Whether what its caller may has changed: whoever still may, comes again with the last cursor. */
 function isEndedBy(event: PublishedEvent, { principal, wanted }: Stream): boolean {
   if (event.organizationId !== principal.organizationId) return false
-  const named = (name: string): unknown =>
-    typeof event.data === 'object' && event.data !== null ? Reflect.get(event.data, name) : undefined
   switch (event.type) {
     case 'api_key.revoked':
-      return named('api_key_id') === principal.id
+      return named(event, 'api_key_id') === principal.id
     case 'session.ended':
-      return named('session_id') === principal.id
+      return named(event, 'session_id') === principal.id
     case 'user.deleted':
     case 'member.updated':
     case 'member.removed':
-      return principal.userId !== null && named('user_id') === principal.userId
+      return principal.userId !== null && named(event, 'user_id') === principal.userId
     case 'workspace.deleted': {
-      const id = named('workspace_id')
+      const id = named(event, 'workspace_id')
       return id === principal.workspaceId || ('workspaceId' in wanted.of && id === wanted.of.workspaceId)
     }
     case 'mailbox.state_changed':
     case 'mailbox.logins_ended':
       return principal.kind === 'app_password' && event.mailboxId === principal.mailboxId
     default:
-      return named('app_password_id') === principal.id
+      return named(event, 'app_password_id') === principal.id
   }
 }

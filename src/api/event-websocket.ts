@@ -7,7 +7,7 @@ import type { EventSubscription } from '../platform/event-subscription.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { ShownEvent } from '../platform/public-event.ts'
 import { callerOf } from './caller.ts'
-import type { EventStreams } from './event-streams.ts'
+import { type EventStreams, endWith } from './event-streams.ts'
 import { eventQuery, placeOfCursor, wantedEvents } from './event-view.ts'
 import { apiLimits } from './limits.ts'
 import { readProblems } from './problem-view.ts'
@@ -23,6 +23,8 @@ const SwitchingReply = Type.Unsafe<unknown>({
 
 /** RFC 6455 §7.4.1. */
 const closeCodes = { goingAway: 1001 } as const
+/** For the other side's part of the closing handshake; a stop of the node waits for it. */
+const closeMsMax = 2_000
 
 export function eventWebSocketRoute(app: Api, platform: Platform, streams: EventStreams): void {
   const server = new WebSocketServer({
@@ -66,9 +68,9 @@ export function eventWebSocketRoute(app: Api, platform: Platform, streams: Event
       const wanted = await wantedEvents(platform, caller, request.query)
       const after = cursor === undefined ? null : await placeOfCursor(platform, cursor)
       const subscription = streams.open(caller, wanted, after)
-      request.raw.socket.once('close', () => subscription.end())
+      endWith(request.raw.socket, subscription)
       try {
-        await subscription.ready()
+        if (!(await subscription.ready())) throw new Refusal('shutting_down')
       } catch (error) {
         subscription.end()
         throw error
@@ -76,16 +78,21 @@ export function eventWebSocketRoute(app: Api, platform: Platform, streams: Event
       const { socket: connection, head } = takeUpgrade(request.raw)
       reply.hijack()
       server.handleUpgrade(request.raw, connection, head, (socket) => {
-        socket.once('close', () => subscription.end())
         send(socket, subscription, streams.limits.heartbeatMs)
           .catch((cause: unknown) => platform.log.warn({ event: 'event_websocket.failed', cause }))
           .finally(() => {
             subscription.end()
-            socket.close(closeCodes.goingAway, 'come again with the last cursor')
+            close(socket)
           })
       })
     },
   )
+}
+
+function close(socket: WebSocket): void {
+  const late = setTimeout(() => socket.terminate(), closeMsMax).unref()
+  socket.once('close', () => clearTimeout(late))
+  socket.close(closeCodes.goingAway, 'come again with the last cursor')
 }
 
 /** Sends events until either side ends, no faster than the client reads. */

@@ -1,8 +1,9 @@
 /** GET /v1/events, and the same log as server-sent events and over a WebSocket. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
 import { WebSocket } from 'ws'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -24,6 +25,18 @@ before(async () => {
 })
 after(() => api[Symbol.asyncDispose]())
 
+/** Waits until all that is committed is settled: other databases of the server may hold it back (decision 0009). */
+async function settled(): Promise<void> {
+  const { db } = api.platform
+  const { rows } = await sql<{ xid: string }>`
+    select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
+  for (let isSettled = false; !isSettled; ) {
+    const { rows: found } = await sql<{ settled: boolean }>`
+      select pg_snapshot_xmin(pg_current_snapshot()) >= ${rows[0]?.xid}::xid8 as settled`.execute(db)
+    isSettled = found[0]?.settled ?? false
+  }
+}
+
 /** Events of the default workspace by these names. */
 async function happen(names: readonly string[], mailboxId: string | null = null): Promise<void> {
   const { platform, scope } = api
@@ -36,12 +49,15 @@ async function happen(names: readonly string[], mailboxId: string | null = null)
     data: { workspace_id: workspaceId, name },
   }))
   await transaction(platform.db, (tx) => appendEvents(platform, tx, events))
+  await settled()
 }
 
 const nameOf = (event: unknown): string => textAt(event, 'data', 'name')
 const namesIn = ({ json }: Reply): string[] => listAt(json, 'data').map(nameOf)
-const endCursor = async (): Promise<string> =>
-  textAt((await api.call('GET', '/v1/events')).json, 'next_cursor')
+async function endCursor(): Promise<string> {
+  await settled()
+  return textAt((await api.call('GET', '/v1/events')).json, 'next_cursor')
+}
 
 const faces: Record<string, (path: string, options: EventClientOptions) => Promise<EventClient>> = {
   stream: (path, options) => followStream(api.base, path, options),
@@ -96,6 +112,7 @@ test('types and a mailbox narrow it; what is internal is never shown', async () 
       { type: 'domain.deleted', organizationId, workspaceId, data: domain },
     ]),
   )
+  await settled()
   const typesOf = async (query: string): Promise<unknown[]> =>
     listAt((await api.call('GET', `/v1/events?cursor=${start}${query}`)).json, 'data').map(
       (one) => `${textAt(one, 'type')} ${nameOf(one)}`,
@@ -205,6 +222,7 @@ test('the organization’s own events are for who manages it', async () => {
   const start = await endCursor()
   const made = await api.call('POST', '/v1/api-keys', { body: { name: 'of the organization' } })
   assert.equal(made.status, 201)
+  await settled()
   const { json } = await api.call('GET', `/v1/events?of=organization&cursor=${start}`)
   assert.deepEqual(
     listAt(json, 'data').map((one) => textAt(one, 'type')),
@@ -269,6 +287,59 @@ for (const [name, follow] of Object.entries(faces)) {
   })
 }
 
+/** Has whoever asks for a mailbox wait until `work` is done. */
+async function whileMailboxesAreLocked(
+  work: (isAskedFor: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { db } = api.platform
+  await transaction(db, async (tx) => {
+    await sql`lock table mailboxes in access exclusive mode`.execute(tx)
+    await work(async () => {
+      for (let waiting = 0; waiting === 0; ) {
+        const { rows } = await sql`select from pg_locks
+          where relation = 'mailboxes'::regclass and not granted
+            and database = (select oid from pg_database where datname = current_database())`.execute(db)
+        waiting = rows.length
+      }
+    })
+  })
+}
+
+for (const [name, follow] of Object.entries(faces)) {
+  test(`${name}: a key that is revoked while its request is looked at gets nothing`, async () => {
+    const { address } = await api.createMailbox()
+    const token = textAt((await api.call('POST', '/v1/api-keys', { body: { name: 'brief' } })).json, 'token')
+    const { json } = await api.call('GET', '/v1/me', { key: token })
+    let following: Promise<unknown> | null = null
+    await whileMailboxesAreLocked(async (isAskedFor) => {
+      following = follow(`/v1/events/${name}?mailbox=${address}`, { key: token })
+      following.catch(() => undefined)
+      await isAskedFor()
+      assert.equal((await api.call('DELETE', `/v1/api-keys/${textAt(json, 'id')}`)).status, 204)
+    })
+    await assert.rejects(following ?? Promise.resolve(), /401/)
+  })
+}
+
+test('a client that is gone before its WebSocket is there leaves nothing behind', async () => {
+  const { address } = await api.createMailbox()
+  const path = '/v1/events/websocket'
+  const open = await Promise.all(
+    Array.from({ length: 7 }, () => followSocket(api.base, path, { key: api.apiKey })),
+  )
+  await whileMailboxesAreLocked(async (isAskedFor) => {
+    const socket = askForSocket(api, `${path}?mailbox=${address}`)
+    await isAskedFor()
+    socket.resetAndDestroy()
+    await new Promise((resolve) => setTimeout(resolve, 100)) // until the server has seen it
+  })
+  const last = askForSocket(api, `${path}?mailbox=${address}`)
+  const [text] = await once(last, 'data')
+  last.destroy()
+  assert.match(text, /^HTTP\/1.1 101 /, 'the one that is gone takes no place')
+  for (const client of open) client.close()
+})
+
 test('an app password follows its own mailbox, until it is revoked', async () => {
   const mailbox = await api.createMailbox()
   const made = await api.call('POST', `/v1/mailboxes/${mailbox.address}/app-passwords`, {
@@ -326,22 +397,44 @@ test('what a client sends is not taken for anything, and too much of it ends the
     headers: { authorization: `Bearer ${api.apiKey}` },
   })
   await once(socket, 'message')
+  const heard = new Promise<void>((resolve) =>
+    socket.on('message', (message) => {
+      if (nameOf(JSON.parse(String(message))) === 'still here') resolve()
+    }),
+  )
   socket.send('{"type":"subscribe"}')
   await happen(['still here'])
-  for (;;) {
-    const [message] = await once(socket, 'message')
-    if (nameOf(JSON.parse(String(message))) === 'still here') break
-  }
+  await heard
   socket.send('x'.repeat(5000))
   const [code] = await once(socket, 'close')
   assert.equal(code, 1009) // RFC 6455 §7.4.1
 })
+
+/** A client that knows no more of WebSockets than how to ask for one. */
+function askForSocket({ base, apiKey }: Pick<TestApi, 'base' | 'apiKey'>, path: string): Socket {
+  const socket = connect(Number(new URL(base).port), '127.0.0.1')
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n` +
+      `Authorization: Bearer ${apiKey}\r\n\r\n`,
+  )
+  return socket.setEncoding('latin1')
+}
+
+/** A WebSocket whose other side takes no part in a closing handshake (RFC 6455 §7.1.2). */
+async function followRudely(mine: TestApi): Promise<{ closed: Promise<unknown> }> {
+  const socket = askForSocket(mine, '/v1/events/websocket')
+  const [text] = await once(socket, 'data')
+  assert.match(text, /^HTTP\/1.1 101 /)
+  return { closed: once(socket.resume(), 'close') }
+}
 
 test('a stop ends streams and waiting requests in order', async () => {
   const mine = await startTestApi()
   const clients = [
     await followStream(mine.base, '/v1/events/stream', { key: mine.apiKey }),
     await followSocket(mine.base, '/v1/events/websocket', { key: mine.apiKey }),
+    await followRudely(mine),
   ]
   const waiting = mine.call('GET', '/v1/events?wait=50')
   await new Promise((resolve) => setTimeout(resolve, 200))

@@ -7,7 +7,7 @@ import type { Wanted } from '../platform/event-subscription.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { ShownEvent } from '../platform/public-event.ts'
 import { callerOf } from './caller.ts'
-import type { EventStreams } from './event-streams.ts'
+import { type EventStreams, endWith } from './event-streams.ts'
 import { EventView, eventQuery, placeOfCursor, wantedEvents } from './event-view.ts'
 import { apiLimits } from './limits.ts'
 import { readProblems } from './problem-view.ts'
@@ -69,7 +69,7 @@ export function eventRoutes(app: Api, platform: Platform, streams: EventStreams)
       const waitSeconds = query.wait ?? 0
       if (page.events.length > 0 || page.isMore || waitSeconds === 0) return pageView(page.events, page.next)
       const subscription = streams.open(caller, wanted, page.next)
-      reply.raw.once('close', () => subscription.end())
+      endWith(reply.raw, subscription)
       try {
         const events = ((await subscription.next(waitSeconds * 1000)) ?? []).slice(0, limit)
         return pageView(events, events.at(-1)?.place ?? subscription.place())

@@ -1,11 +1,13 @@
-/** What the event log says of a purged mailbox's messages is forgotten: who wrote, to whom, and about what. */
+/** What the event log says of purged mailboxes' messages is forgotten: who wrote, to whom, and about what. */
 import { sql } from 'kysely'
+import type { Tx } from '../platform/database.ts'
 import { startOfEventLog } from '../platform/event-log.ts'
+import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
-    'messages.forget_summaries': { mailbox_id: string }
+    'messages.forget_summaries': { workspace_id: string }
   }
 }
 
@@ -14,25 +16,33 @@ const eventsPerStatement = 5000
 
 const summaryFields = ['from', 'to', 'subject', 'internet_message_id']
 
-/** The events themselves stay until their time is over. */
-export async function forgetSummaries({ db }: Platform, mailboxId: string): Promise<void> {
-  const mailbox = await db
+/**
+ * Has a mailbox that is being purged forgotten, by one walk through its workspace's log for all that are purged
+ * meanwhile: the log is long, and may have to forget thousands of mailboxes at once.
+ */
+export async function addForgetting(tx: Tx, mailboxId: string): Promise<void> {
+  const mailbox = await tx
     .selectFrom('mailboxes')
     .select('workspace_id')
     .where('id', '=', mailboxId)
-    .executeTakeFirst()
-  if (mailbox === undefined) return
+    .executeTakeFirstOrThrow()
+  const name = `messages.forget_summaries:${mailbox.workspace_id}`
+  await addJob(tx, 'messages.forget_summaries', mailbox, { key: name, queue: name })
+}
+
+/** Of all mailboxes of a workspace that are gone. The events themselves stay until their time is over. */
+export async function forgetSummaries({ db }: Platform, workspaceId: string): Promise<void> {
   for (let after = startOfEventLog; ; ) {
     const { rows } = await sql<{ xid: string; id: string }>`
       with page as (
         select xid, id, mailbox_id, type from events
-        where workspace_id = ${mailbox.workspace_id}::uuid
+        where workspace_id = ${workspaceId}::uuid
           and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid)
         order by events.xid, events.id limit ${sql.lit(eventsPerStatement)}
       ), forgotten as (
-        update events set data = data - ${summaryFields}::text[] from page
-        where events.xid = page.xid and events.id = page.id and page.mailbox_id = ${mailboxId}::uuid
-          and page.type in ('message.received', 'message.sent')
+        update events set data = data - ${summaryFields}::text[] from page, mailboxes m
+        where events.xid = page.xid and events.id = page.id and page.type in ('message.received', 'message.sent')
+          and m.id = page.mailbox_id and m.state = 'deleted' and events.data ?| ${summaryFields}::text[]
       )
       select xid::text as xid, id from page order by page.xid desc, page.id desc limit 1`.execute(db)
     const [last] = rows

@@ -1,8 +1,8 @@
 /** The local engine: mailboxes that this platform runs itself, in the mail store. */
 import { sql } from 'kysely'
 import type { MailboxEngine } from '../mailboxes/engines.ts'
-import { addJob } from '../platform/jobs.ts'
 import { createStandardFolders } from './folders.ts'
+import { addForgetting } from './forget-summaries.ts'
 import { searchTables } from './search/search-index-folders.ts'
 import { addSweepCandidatesOf } from './sweep.ts'
 
@@ -46,6 +46,6 @@ export const localEngine: MailboxEngine = {
     for (const table of tables) {
       await tx.deleteFrom(table).where('mailbox_id', '=', mailboxId).execute()
     }
-    await addJob(tx, 'messages.forget_summaries', { mailbox_id: mailboxId })
+    await addForgetting(tx, mailboxId)
   },
 }

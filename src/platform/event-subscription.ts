@@ -14,8 +14,11 @@ export type Wanted = {
 }
 
 export type EventSubscription = {
-  /** Resolves when it follows: from here on every event is seen that is committed. Rejects when it cannot be read. */
-  ready(): Promise<void>
+  /**
+   * Resolves when it follows: from here on every event is seen that is committed. Rejects when it cannot be read.
+   * @returns false where it has ended before.
+   */
+  ready(): Promise<boolean>
   /**
    * The next events in their order; none when there were none for so long, or none yet among many that are not wanted.
    * Null: it has ended. One call at a time.
@@ -59,7 +62,7 @@ export function startSubscription(
   let isCollecting = true
   let hasEnded = false
   let wake: (() => void) | null = null
-  let started: Promise<void> | null = null
+  let started: Promise<boolean> | null = null
 
   const take = (): ShownEvent[] => {
     const taken = queue
@@ -67,13 +70,16 @@ export function startSubscription(
     queue = []
     return taken
   }
-  const start = async (): Promise<void> => {
+  const start = async (): Promise<boolean> => {
+    if (hasEnded) return false
     await shared.follows(wanted)
-    if (hasEnded || own !== null) return
-    own = await shared.takeTurn(() => endOfEventLog(platform.db, platform.clock.now()))
-    dropRead(own)
+    if (!hasEnded && own === null) {
+      own = await shared.takeTurn(() => endOfEventLog(platform.db, platform.clock.now()))
+      dropRead(own)
+    }
+    return !hasEnded
   }
-  const ready = (): Promise<void> => {
+  const ready = (): Promise<boolean> => {
     started ??= start()
     return started
   }

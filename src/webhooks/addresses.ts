@@ -1,5 +1,5 @@
 /** Where webhooks may be sent to: which URLs at all, and which addresses at the moment of the connection. */
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import type { Config } from '../platform/config.ts'
 import { isLocalNetwork, networkList } from '../platform/network.ts'
 import { webhookPolicy } from './policy.ts'
@@ -12,14 +12,17 @@ const special = networkList([
   '198.18.0.0/15', // RFC 2544
   '198.51.100.0/24',
   '203.0.113.0/24',
-  '64:ff9b::/96', // RFC 6052: any IPv4 address stands in it
-  '64:ff9b:1::/48', // RFC 8215
-  '100::/64', // RFC 6666
   '2001::/23', // RFC 2928, Teredo included
   '2001:db8::/32', // RFC 3849
   '2002::/16', // RFC 3056: any IPv4 address stands in it
-  'fec0::/10', // RFC 3879
+  '3fff::/20', // RFC 9637
 ])
+
+/**
+ * What of IPv6 is the internet (RFC 4291 §2.4). Outside of it are those in which any IPv4 address may stand: mapped,
+ * translated (RFC 6052, RFC 8215, RFC 2765 §2.1), and whatever a network chose for that.
+ */
+const globalUnicast = networkList(['2000::/3'])
 
 export type AddressRule = (address: string) => boolean
 
@@ -27,7 +30,12 @@ export type AddressRule = (address: string) => boolean
 export function addressRule({ webhookNetworks }: Pick<Config, 'webhookNetworks'>): AddressRule {
   if (webhookNetworks === 'any') return () => true
   const allowed = webhookNetworks === 'public' ? null : networkList(webhookNetworks)
-  return (address) => allowed?.has(address) === true || !(isLocalNetwork(address) || special.has(address))
+  return (address) => allowed?.has(address) === true || isPublic(address)
+}
+
+function isPublic(address: string): boolean {
+  if (isIPv6(address) && !globalUnicast.has(address)) return false
+  return !isLocalNetwork(address) && !special.has(address)
 }
 
 /**

@@ -39,7 +39,7 @@ export type ClaimRequest = {
 export type Claim = {
   jobs: Job[]
   webhooks: ClaimedWebhook[]
-  /** Where the next walk goes on; null at the end of the round. */
+  /** Behind which webhook the next walk goes on; null at the end of the round. */
   cursor: string | null
 }
 
@@ -65,7 +65,8 @@ export async function claimDue(db: Db, request: ClaimRequest): Promise<Claim> {
   const { now, holdMs, after, rowsMax, rowsPerWebhook, rooms } = request
   const claim = newId()
   const heldUntil = new Date(now.getTime() + holdMs)
-  // From webhook to webhook by the index, whatever lies between (a loose scan); then the oldest of each.
+  // From webhook to webhook by the index, whatever lies between (a loose scan); then the oldest of each, of many only so
+  // many that not much more is locked than is taken.
   const { rows } = await sql<Row>`/* prepared claim_webhook_deliveries */
     with recursive walk (webhook_id, step) as (
       (select webhook_id, 1 from webhook_deliveries where state = 'queued' and webhook_id > ${after}::uuid
@@ -88,15 +89,18 @@ export async function claimDue(db: Db, request: ClaimRequest): Promise<Claim> {
       where w.state = 'enabled' and (w.blocked_until is null or w.blocked_until <= ${now}::timestamptz)
         and coalesce(room.rows, 1) > 0
     ),
+    share as materialized (
+      select greatest(1, 2 * ${rowsMax}::int / greatest(1, count(*)))::int as rows from open
+    ),
     due as materialized (
-      select d.id from open, lateral (
+      select d.id from open, share, lateral (
         select id, row_number() over () as rank from (
           select id from webhook_deliveries q
           where q.webhook_id = open.id and q.state = 'queued' and q.next_attempt_at <= ${now}::timestamptz
-          order by q.next_attempt_at, q.id limit open.room for update skip locked
+          order by q.next_attempt_at, q.id limit least(open.room, share.rows) for update skip locked
         ) as oldest
       ) as d
-      order by d.rank limit ${rowsMax}::int
+      order by d.rank, open.id limit ${rowsMax}::int
     ),
     taken as (
       update webhook_deliveries d set claim = ${claim}::uuid, next_attempt_at = ${heldUntil}::timestamptz
@@ -132,6 +136,15 @@ export async function claimDue(db: Db, request: ClaimRequest): Promise<Claim> {
         ]),
       ).values(),
     ],
-    cursor: (rows[0]?.steps ?? 0) < webhooksPerWalk ? null : (rows[0]?.last ?? null),
+    cursor: taken.length < rowsMax ? endOfWalk(rows) : lastServed(taken),
   }
+}
+
+function endOfWalk([row]: readonly Row[]): string | null {
+  return row === undefined || row.steps < webhooksPerWalk ? null : row.last
+}
+
+/** Where not all got something because no more could be taken, those behind are the next. */
+function lastServed(taken: readonly { webhook_id: string }[]): string | null {
+  return taken.map((row) => row.webhook_id).reduce((one, other) => (one > other ? one : other), beforeAllIds)
 }

@@ -79,12 +79,12 @@ export async function writeOutcomes(platform: Platform, tx: Tx, outcomes: readon
   const attempted = outcomes.flatMap(({ job, attempted: one }) => (one === null ? [] : [{ job, ...one }]))
   const health = attempted.map((one) => one.health)
   const now = platform.clock.now()
+  await writeHealth(platform, tx, health) // first: a replay locks the webhook before its deliveries, too
   // The attempt is kept also where the delivery has been claimed anew: it was made.
   await together(tx, [
     updateDeliveries(outcomes, now),
     insertAttempts(attempted.map(({ job, attempt }) => ({ deliveryId: job.id, attempt }))),
   ])
-  await writeHealth(platform, tx, health)
 }
 
 function updateDeliveries(outcomes: readonly Outcome[], now: Date): RawBuilder<unknown> {

@@ -24,8 +24,6 @@ export type Lane = {
 
 export type Lanes = {
   of(webhook: ClaimedWebhook): Lane
-  /** Deliveries in hand. */
-  readonly inHand: number
   /** How many more of each in hand; webhooks that it does not name may have `roomOfNew`. */
   rooms(nowMs: number): Map<string, number>
   readonly roomOfNew: number
@@ -59,11 +57,6 @@ export function createLanes(concurrency: number): Lanes {
       if (heldBy(lane) === 0) lane.failures = failures
       lanes.set(id, lane)
       return lane
-    },
-    get inHand() {
-      let sum = 0
-      for (const lane of lanes.values()) sum += heldBy(lane)
-      return sum
     },
     roomOfNew: concurrency,
     rooms(nowMs) {

@@ -23,6 +23,8 @@ export type Materialised = {
 
 const nothing: Materialised = { isListened: true, deliveries: 0, isMore: false }
 const eventsPerPage = 500
+// Readers of the log lag behind the oldest running writer: however many hear of each event, a transaction is short.
+const deliveriesPerPage = 5_000
 const rowsPerStatement = 2_000
 
 /** Reads one page, unless another node is reading, and makes its deliveries. */
@@ -39,13 +41,15 @@ export async function materialise(platform: Platform): Promise<Materialised> {
     const page = await readEventLog(tx, 'all', from, eventsPerPage)
     if (page.events.length === 0) return nothing
     // After the events: whoever was told of a new webhook before an event was written finds it here.
-    const deliveries = await insertHeard(platform, tx, page.events, await subscriptionsOf(tx, page.events))
+    const { heard, cut } = hearing(page.events, await subscriptionsOf(tx, page.events))
+    const deliveries = await insertDeliveries(platform, tx, heard)
+    const next = cut ?? page.next
     await tx
       .updateTable('webhook_cursor')
-      .set({ xid: page.next.xid, event_id: page.next.id })
+      .set({ xid: next.xid, event_id: next.id })
       .where('id', '=', 1)
       .execute()
-    return { isListened: true, deliveries, isMore: page.isMore }
+    return { isListened: true, deliveries, isMore: page.isMore || cut !== null }
   })
 }
 
@@ -63,7 +67,7 @@ async function placeOf(db: Db): Promise<EventPlace | null> {
   return isBehind(start, row) ? start : { xid: row.xid, id: row.id }
 }
 
-export type Listener = Subscription & { state: WebhookState }
+type Listener = Subscription & { state: WebhookState }
 
 /** The webhooks of these events' workspaces that hear of something. */
 async function subscriptionsOf(tx: Tx, events: readonly LoggedEvent[]): Promise<Listener[]> {
@@ -78,18 +82,24 @@ async function subscriptionsOf(tx: Tx, events: readonly LoggedEvent[]): Promise<
   return rows.map((row) => ({ ...subscriptionOf(row), state: row.state }))
 }
 
-async function insertHeard(
-  platform: Platform,
-  tx: Tx,
+type Heard = { event: LoggedEvent; listener: Pick<Listener, 'id' | 'state'> }
+
+/**
+ * Who hears of which event.
+ * @returns `cut`: behind which event it ended, because that is enough for one transaction; null: behind the last.
+ */
+function hearing(
   events: readonly LoggedEvent[],
   listeners: readonly Listener[],
-): Promise<number> {
+): { heard: Heard[]; cut: EventPlace | null } {
   const byWorkspace = Map.groupBy(listeners, ({ workspaceId }) => workspaceId)
-  const heard = events.flatMap((event) => {
+  const heard: Heard[] = []
+  for (const event of events) {
     const here = byWorkspace.get(event.workspace_id ?? '') ?? []
-    return here.filter((listener) => hears(listener, event)).map((listener) => ({ event, listener }))
-  })
-  return await insertDeliveries(platform, tx, heard)
+    for (const listener of here) if (hears(listener, event)) heard.push({ event, listener })
+    if (heard.length >= deliveriesPerPage) return { heard, cut: event.place }
+  }
+  return { heard, cut: null }
 }
 
 /**
@@ -97,11 +107,7 @@ async function insertHeard(
  * failed, so that it can be replayed.
  * @returns how many are new.
  */
-export async function insertDeliveries(
-  platform: Platform,
-  tx: Tx,
-  heard: readonly { event: LoggedEvent; listener: Pick<Listener, 'id' | 'state'> }[],
-): Promise<number> {
+export async function insertDeliveries(platform: Platform, tx: Tx, heard: readonly Heard[]): Promise<number> {
   const now = platform.clock.now()
   const expires = new Date(now.getTime() + platform.config.webhookLifetime * 1000)
   const events = new Map(heard.map(({ event }) => [event.id, event]))

@@ -29,10 +29,14 @@ type State = {
   poster: Poster
   completions: CompletionLane
   lanes: Lanes
-  /** Lanes that wait for a connection to become free, in turn. */
+  /** Lanes that have something to begin, in the order in which it is their turn. */
   waiting: Set<Lane>
   running: Set<Promise<void>>
-  rowsMax: number
+  /** Deliveries in hand, and how many there may be. */
+  inHand: number
+  inHandMax: number
+  /** No more is claimed until some of it is done. */
+  isFull: boolean
   isStopping: boolean
   wake(): void
 }
@@ -47,7 +51,9 @@ export function startPump(platform: Platform): Pump {
     lanes: createLanes(config.webhookConcurrency),
     waiting: new Set(),
     running: new Set(),
-    rowsMax: config.webhookConnections * 4,
+    inHand: 0,
+    inHandMax: config.webhookConnections * 4,
+    isFull: false,
     isStopping: false,
     wake: signal.wake,
   }
@@ -73,26 +79,31 @@ export function startPump(platform: Platform): Pump {
 async function runClaims(state: State, wait: (ms: number) => Promise<boolean>): Promise<void> {
   const { platform, lanes } = state
   let after = beforeAllIds
+  let claimedInRound = 0
   while (!state.isStopping) {
     try {
       const now = platform.clock.now()
-      const room = state.rowsMax - lanes.inHand
-      if (room <= state.rowsMax / 10) {
+      const room = state.inHandMax - state.inHand
+      state.isFull = room <= state.inHandMax / 10
+      if (state.isFull) {
         await wait(pollMs)
         continue
       }
+      const rooms = lanes.rooms(now.getTime())
       const claim = await claimDue(platform.db, {
         now,
         holdMs: platform.config.webhookTimeout * 1000 * holdFactor,
         after,
         rowsMax: room,
         rowsPerWebhook: lanes.roomOfNew,
-        rooms: lanes.rooms(now.getTime()),
+        rooms,
       })
-      const isRoundOver = claim.cursor === null && after === beforeAllIds
       after = claim.cursor ?? beforeAllIds
-      await admit(state, claim)
-      if (claim.jobs.length === 0 && isRoundOver) await wait(pollMs)
+      claimedInRound += claim.jobs.length
+      await admit(state, claim, rooms)
+      const isIdle = claim.cursor === null && claimedInRound === 0
+      if (claim.cursor === null) claimedInRound = 0
+      if (isIdle) await wait(pollMs)
       else await new Promise((resolve) => setTimeout(resolve, claimIntervalMs))
     } catch (error) {
       platform.log.error({ event: 'webhooks.claim_failed', cause: error })
@@ -101,10 +112,9 @@ async function runClaims(state: State, wait: (ms: number) => Promise<boolean>): 
   }
 }
 
-/** Puts what was claimed into its lanes. */
-async function admit(state: State, claim: Claim): Promise<void> {
+/** Puts what was claimed into its lanes. @param rooms what was asked for. */
+async function admit(state: State, claim: Claim, rooms: ReadonlyMap<string, number>): Promise<void> {
   const { lanes, platform } = state
-  const rooms = lanes.rooms(platform.clock.now().getTime())
   const byWebhook = Map.groupBy(claim.jobs, ({ webhookId }) => webhookId)
   const chosen = claim.webhooks.map((webhook) => ({ webhook, lane: lanes.of(webhook) }))
   const stale = chosen.filter(({ webhook, lane }) => lane.endpoint?.version !== webhook.version)
@@ -121,44 +131,41 @@ async function admit(state: State, claim: Claim): Promise<void> {
     const jobs = byWebhook.get(webhook.id) ?? []
     lane.mayHaveMore = jobs.length >= (rooms.get(webhook.id) ?? lanes.roomOfNew)
     lane.pending.push(...jobs)
-    dispatch(state, lane)
+    state.inHand += jobs.length
+    state.waiting.add(lane)
   }
+  dispatch(state)
   lanes.sweep()
 }
 
-/** Begins what may begin. */
-function dispatch(state: State, lane: Lane): void {
-  const { platform, running } = state
-  state.waiting.delete(lane)
-  if (state.isStopping) {
-    letGo(state, lane)
-    return
-  }
-  while (lane.pending.length > 0 && lane.running < (isOpen(lane) ? 1 : platform.config.webhookConcurrency)) {
-    if (running.size >= platform.config.webhookConnections) {
-      state.waiting.add(lane)
-      return
-    }
-    const job = lane.pending.shift()
-    if (job !== undefined) begin(state, lane, job)
+/** Begins what may begin, one of each lane in turn: who has much to send does not keep others from a connection. */
+function dispatch(state: State): void {
+  const { platform, waiting, running } = state
+  for (const lane of waiting) {
+    if (state.isStopping || running.size >= platform.config.webhookConnections) return
+    waiting.delete(lane)
+    const atOnceMax = isOpen(lane) ? 1 : platform.config.webhookConcurrency
+    const job = lane.running < atOnceMax ? lane.pending.shift() : undefined
+    if (job === undefined) continue // it is its turn again when one of its requests ends
+    begin(state, lane, job)
+    waiting.add(lane) // behind the others, and the loop comes to it again
   }
 }
 
 function begin(state: State, lane: Lane, job: Job): void {
-  const { platform, running } = state
+  const { platform, running, waiting } = state
   const { endpoint } = lane
   const leftMs = job.heldUntil.getTime() - platform.clock.now().getTime()
-  // It is due again by itself, here or elsewhere.
-  if (endpoint === null || leftMs < platform.config.webhookTimeout * 1000) return
+  if (endpoint === null || leftMs < platform.config.webhookTimeout * 1000) {
+    state.inHand-- // it is due again by itself, here or elsewhere
+    return
+  }
   lane.running++
   const work: Promise<void> = send(state, lane, endpoint, job).finally(() => {
     running.delete(work)
     lane.running--
-    dispatch(state, lane)
-    for (const other of state.waiting) {
-      if (running.size >= platform.config.webhookConnections) break
-      dispatch(state, other)
-    }
+    waiting.add(lane)
+    dispatch(state)
     if (lane.mayHaveMore && heldBy(lane) <= platform.config.webhookConcurrency) state.wake()
   })
   running.add(work)
@@ -221,10 +228,12 @@ function letGo(state: State, lane: Lane): void {
 }
 
 /** Has it written down; until then it counts as in hand. */
-function complete({ completions, wake }: State, lane: Lane, outcome: Outcome): void {
+function complete(state: State, lane: Lane, outcome: Outcome): void {
   lane.writing++
-  void completions.add(outcome).then(() => {
+  void state.completions.add(outcome).then(() => {
     lane.writing--
-    if (lane.mayHaveMore && heldBy(lane) === 0) wake()
+    state.inHand--
+    const hasRoom = state.isFull && state.inHand <= state.inHandMax / 2
+    if (hasRoom || (lane.mayHaveMore && heldBy(lane) === 0)) state.wake()
   })
 }

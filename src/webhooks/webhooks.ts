@@ -199,8 +199,7 @@ async function stateColumns(
   before: Webhook,
   enabled: boolean | undefined,
 ): Promise<Partial<Webhook>> {
-  const isEnabled = before.state === 'enabled'
-  if (enabled === undefined || enabled === isEnabled) return {}
+  if (enabled === undefined || before.state === (enabled ? 'enabled' : 'disabled')) return {}
   if (!enabled) return { state: 'disabled', paused_reason: null, paused_at: null }
   const place = before.state === 'disabled' ? await endOfEventLog(tx) : null
   return {

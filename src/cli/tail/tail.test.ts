@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -120,6 +121,27 @@ test('a line for each event, over connections that break, without gap or repeat'
     Array.from({ length: 20 }, (_, n) => `${n}`),
   )
   assert.match(tail.errors(), /connecting again/)
+})
+
+test('a connection that breaks before it says where it begins does not lose the place', async () => {
+  const asked: (string | undefined)[] = []
+  const stop = new AbortController()
+  const server = createHttpServer((incoming, outgoing) => {
+    asked.push(incoming.headersDistinct['last-event-id']?.[0])
+    outgoing.writeHead(200).write('retry: 1\n\n')
+    if (asked.length === 3) stop.abort()
+    outgoing.end(asked.length === 1 ? ': idle\nid: the place\n\n' : '')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const options = { keyFile: join(directory, 'key'), url: `http://127.0.0.1:${address.port}` }
+  const output = { write: async () => assert.fail('there is nothing to show'), say: () => undefined }
+  await tailEvents(api.config, options, output, stop.signal)
+  server.closeAllConnections()
+  server.close()
+  assert.deepEqual(asked, [undefined, 'the place', 'the place'])
 })
 
 test('the server of the data directory, for people, narrowed by type', async () => {

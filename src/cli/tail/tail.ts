@@ -52,7 +52,7 @@ export async function tailEvents(
         delayMs = retryMs.min
         if (data !== null)
           await output.write(`${options.json === true ? data : eventLine(JSON.parse(data))}\n`)
-        cursor = id // only now: what was not written is asked for again
+        cursor = id ?? cursor // only now: what was not written is asked for again
       }
     } catch (error) {
       if (stop.aborted) return
