@@ -102,7 +102,10 @@ async function measure(
   ]
 }
 
-/** Rows as years of mail leave them: the oldest in Archive, a flood of new ones in Junk, one of twenty in Trash. */
+/**
+ * Rows as years of mail leave them: the oldest in Archive, a flood of new ones in Junk, one of twenty in Trash; all put there
+ * today, so that nothing is old enough to be cleaned up meanwhile.
+ */
 async function fill(platform: Platform, address: string, count: number): Promise<Filled> {
   const {
     id: mailboxId,
@@ -135,7 +138,7 @@ async function fill(platform: Platform, address: string, count: number): Promise
       case when n % 51 = 0 then 0 else 1 end | case when n % 203 = 0 then 4 else 0 end,
       case when n % 101 = 0 then '{Work}'::text[] else '{}' end, at, size_bytes, body_id,
       (substr(md5((n / 4)::text), 1, 12) || '7' || substr(md5((n / 4)::text), 13, 3) || '8' || substr(md5((n / 4)::text), 16, 15))::uuid,
-      at
+      to_timestamp(${newestMs}::float8 / 1000)
     from generate_series(1, ${count}::int) as n
       join bench_seeds on bench_seeds.number = n % (select count(*) from bench_seeds),
       lateral (select to_timestamp(${newestMs}::float8 / 1000 - (${count}::int - n) * ${secondsApart}::int) as at) as dated,
@@ -153,7 +156,7 @@ async function fill(platform: Platform, address: string, count: number): Promise
   await sql`drop table bench_seeds`.execute(platform.db)
   await sql`vacuum analyze messages, bodies`.execute(platform.db)
   const { rows } = await sql<{ id: string; thread_id: string }>`
-    select id, thread_id from messages where mailbox_id = ${mailboxId}::uuid and uid % ${Math.ceil(count / 500)}::int = 0`.execute(
+    select id, thread_id from messages where mailbox_id = ${mailboxId}::uuid and uid % ${Math.ceil(count / 500)}::int = 1`.execute(
     platform.db,
   )
   return { ids: rows.map(({ id }) => id), threadIds: rows.map((row) => row.thread_id), newestMs }
