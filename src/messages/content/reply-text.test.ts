@@ -151,6 +151,16 @@ const hostile: [string, string][] = [
   ['entities', '&'],
 ]
 
+test('of a very long message the beginning is looked at', () => {
+  const line = 'ninety-nine\n'
+  const { text, quoted } = replyOf({ text: `${line.repeat(40_000)}> far away`, html: null })
+  assert.ok(text !== null && text.length > 200_000 && text.length <= 256 * 1024, `${text?.length}`)
+  assert.doesNotMatch(quoted ?? '', /far away/)
+  const html = replyOf({ text: null, html: `<p>first</p>${'<p>more</p>'.repeat(100_000)}<p>last</p>` })
+  assert.match(html.text ?? '', /^first\n/)
+  assert.doesNotMatch(html.text ?? '', /last/)
+})
+
 test('2 MB of anything takes time in proportion', { timeout: 240_000 }, () => {
   for (const [, piece] of hostile) {
     const input = piece.repeat(Math.floor((2 * 1024 * 1024) / piece.length))

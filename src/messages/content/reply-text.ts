@@ -11,15 +11,21 @@ export type Reply = {
   signature: string | null
 }
 
+/** What is looked at: a read of a hostile message must not hold up a node for longer than this takes. */
+const textCharsMax = 256 * 1024
+const htmlCharsMax = 512 * 1024
+
 /**
- * Of a message's plain text and HTML as `readContent` gives them; it takes time in proportion to their length. A message
- * that answers nothing is returned whole, but for its signature. Of answers between quoted lines the author's lines
- * remain; of a forwarded message the comment above it. What the HTML hides from people is none of it.
+ * Of a message's plain text and HTML as `readContent` gives them, of each its beginning; it takes time in proportion to
+ * their length. A message that answers nothing is returned whole, but for its signature. Of answers between quoted lines the
+ * author's lines remain; of a forwarded message the comment above it. What the HTML hides from people is none of it.
  *
  * Where both texts are there, the one with the clearer marks decides: the plain text, unless it is empty or only the HTML
  * shows a quote or, with quotes in both or in neither, only the HTML shows a signature.
  */
-export function replyOf({ text, html }: { text: string | null; html: string | null }): Reply {
+export function replyOf(content: { text: string | null; html: string | null }): Reply {
+  const text = content.text?.slice(0, textCharsMax) ?? null
+  const html = content.html?.slice(0, htmlCharsMax) ?? null
   const plain = text === null ? null : partsOf(plainLines(text))
   if (html === null || html === '') return asReply(plain, text?.length ?? 0)
   if (plain?.hasQuote && plain.hasSignature) return asReply(plain, text?.length ?? 0)
