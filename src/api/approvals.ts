@@ -1,4 +1,5 @@
 /** /v1/approvals: messages that wait until somebody other than their sender lets them go. */
+
 import { type Static, Type } from 'typebox'
 import { approvePrepared, prepareApproval, rejectApproval } from '../delivery/approvals/decide.ts'
 import type { Edit } from '../delivery/approvals/edit.ts'
@@ -6,6 +7,7 @@ import { type ApprovalFilter, getApprovalDetail, listApprovals } from '../delive
 import { approvalStates } from '../delivery/approvals/tables.ts'
 import type { Person } from '../delivery/submission/compose.ts'
 import { personOf, submissionLimits } from '../delivery/submission/submit.ts'
+import { oneLine } from '../delivery/submission/written.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -225,7 +227,7 @@ function toEdit(body: NonNullable<Static<typeof ApproveBody>['edit']>): Edit {
     ...people('to'),
     ...people('cc'),
     ...people('bcc'),
-    ...(body.subject === undefined ? {} : { subject: body.subject.replace(/[\r\n\0]+/g, ' ') }),
+    ...(body.subject === undefined ? {} : { subject: oneLine(body.subject) }),
     ...(body.text === undefined ? {} : { text: body.text }),
     ...(body.html === undefined ? {} : { html: body.html }),
   }

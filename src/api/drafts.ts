@@ -1,11 +1,12 @@
 /** /v1/mailboxes/{mailbox}/drafts: drafts, which mail programs see in the folder for drafts; made, read, edited, deleted. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite, type Scope } from '../accounts/principals.ts'
-import { editableText, readDraftAttachments, stageDraft } from '../delivery/drafts/draft-parts.ts'
+import { editedParts, stageDraft } from '../delivery/drafts/draft-parts.ts'
 import { deleteDraft, insertDraft, replaceDraft } from '../delivery/drafts/edit-drafts.ts'
-import { type Draft, type DraftInfo, getDraft, listDrafts } from '../delivery/drafts/find-drafts.ts'
+import { type Draft, getDraft, listDrafts } from '../delivery/drafts/find-drafts.ts'
 import type { NewMessageParts } from '../delivery/submission/compose.ts'
-import { resolveAttachments } from '../delivery/submission/stored-attachments.ts'
+import { type Purpose, partsOfWritten } from '../delivery/submission/written.ts'
 import { getMailbox, lockMailbox, subject } from '../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../mailboxes/provision.ts'
 import type { Db, Tx } from '../platform/database.ts'
@@ -17,16 +18,9 @@ import { etagOfId, idsOfIfMatch } from './etag.ts'
 import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { type ChangeReply, type ChangeRequest, mutate, type Outcome } from './mutate.ts'
-import {
-  newParts,
-  prepared,
-  preparedValue,
-  readWritten,
-  type WrittenMessage,
-  writtenFields,
-} from './new-message.ts'
+import { prepared, preparedValue, readWritten, writtenFields } from './new-message.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { forwardFields, forwardParts, replyFields, replyParts } from './replies.ts'
+import { forwardFields, forwardOf, replyFields, replyOf } from './replies.ts'
 import { type Api, closed, Id, Nullable, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
 const tags = ['drafts']
@@ -182,7 +176,7 @@ async function create(
   const draft = await prepared(request, async () => {
     requireWrite(scope)
     const mailbox = await getMailbox(platform, scope, request.params.mailbox)
-    const { parts, answers } = await draftParts(platform, mailbox, body, written)
+    const { parts, answers } = await partsOfWritten(platform, mailbox, written, purposeOf(body))
     return { mailbox, answers, staged: await stageDraft(platform, mailbox, parts) }
   })
   return await mutate(platform, request, reply, async (tx) => {
@@ -194,25 +188,13 @@ async function create(
   })
 }
 
-async function draftParts(
-  platform: Platform,
-  mailbox: Mailbox,
-  { reply, forward }: Static<typeof NewDraft>,
-  written: WrittenMessage,
-): Promise<{ parts: NewMessageParts; answers: DraftInfo['answers'] }> {
+function purposeOf({ reply, forward }: Static<typeof NewDraft>): Purpose {
   if (reply !== undefined && forward !== undefined) {
     const fields = [{ pointer: '/forward', detail: 'cannot stand beside `reply`' }]
     throw new Refusal('invalid_request', 'A draft answers a message or passes one on.', { fields })
   }
-  if (reply !== undefined) {
-    const parts = await replyParts(platform, mailbox, reply.message_id, written, reply)
-    return { parts, answers: { messageId: reply.message_id, kind: 'reply' } }
-  }
-  if (forward !== undefined) {
-    const parts = await forwardParts(platform, mailbox, forward.message_id, written, forward)
-    return { parts, answers: { messageId: forward.message_id, kind: 'forward' } }
-  }
-  return { parts: await newParts(platform, mailbox.id, written), answers: null }
+  if (reply !== undefined) return replyOf(reply.message_id, reply)
+  return forward === undefined ? null : forwardOf(forward.message_id, forward)
 }
 
 /** The parts of a draft after an edit. */
@@ -231,21 +213,10 @@ async function changed(
     ...(own === undefined ? {} : { attachments: own }),
     ...(sendAt === undefined || sendAt === null ? {} : { send_at: sendAt }),
   })
-  const before = await editableText(platform.db, message)
-  const parts = {
-    to: written.to ?? before.to,
-    cc: written.cc ?? before.cc,
-    bcc: written.bcc ?? before.bcc,
-    replyTo: written.replyTo ?? before.replyTo,
-    subject: written.subject ?? before.subject,
+  const parts = await editedParts(platform, message, written, (before) => ({
     text: text === undefined ? before.text : text,
     html: html === undefined ? before.html : html,
-    headers: written.headers ?? before.headers,
-    attachments:
-      written.attachments === null
-        ? await readDraftAttachments(platform, message)
-        : await resolveAttachments(platform, message.mailboxId, written.attachments),
-  }
+  }))
   return { parts, sendAt: sendAt === undefined ? draft.sendAt : written.sendAt }
 }
 

@@ -1,9 +1,11 @@
 /** What a message that is written looks like in the API, to be sent, answered, passed on or kept as a draft; and what sending answers. */
+
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import type { NewMessageParts, Person } from '../delivery/submission/compose.ts'
-import { type AttachmentSource, resolveAttachments } from '../delivery/submission/stored-attachments.ts'
+import type { Person } from '../delivery/submission/compose.ts'
+import type { AttachmentSource } from '../delivery/submission/stored-attachments.ts'
 import { personOf, type Submitted, submissionLimits } from '../delivery/submission/submit.ts'
+import { oneLine, type WrittenMessage } from '../delivery/submission/written.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { apiLimits } from './limits.ts'
@@ -66,20 +68,6 @@ export const writtenFields = {
 
 const WrittenBody = Type.Object(writtenFields)
 
-/** What was written; null is what was not said. */
-export type WrittenMessage = {
-  to: Person[] | null
-  cc: Person[] | null
-  bcc: Person[] | null
-  replyTo: Person[] | null
-  subject: string | null
-  text: string | null
-  html: string | null
-  headers: Record<string, string> | null
-  attachments: AttachmentSource[] | null
-  sendAt: Date | null
-}
-
 /** @throws Refusal invalid_request that points at everything that cannot be read. */
 export function readWritten(body: Static<typeof WrittenBody>): WrittenMessage {
   const problems: FieldProblem[] = []
@@ -94,7 +82,7 @@ export function readWritten(body: Static<typeof WrittenBody>): WrittenMessage {
     cc: people('cc'),
     bcc: people('bcc'),
     replyTo: people('reply_to'),
-    subject: body.subject?.replace(/[\r\n\0]+/g, ' ') ?? null,
+    subject: body.subject === undefined ? null : oneLine(body.subject),
     text: body.text ?? null,
     html: body.html ?? null,
     headers: body.headers ?? null,
@@ -108,25 +96,6 @@ export function readWritten(body: Static<typeof WrittenBody>): WrittenMessage {
   }
   throwProblems(problems)
   return written
-}
-
-/** The parts of a message of its own: what was not said has its default. @throws Refusal as resolveAttachments. */
-export async function newParts(
-  platform: Platform,
-  mailboxId: string,
-  written: WrittenMessage,
-): Promise<NewMessageParts> {
-  return {
-    to: written.to ?? [],
-    cc: written.cc ?? [],
-    bcc: written.bcc ?? [],
-    replyTo: written.replyTo ?? [],
-    subject: written.subject ?? '',
-    text: written.text ?? (written.html === null ? '' : null),
-    html: written.html,
-    headers: written.headers ?? {},
-    attachments: await resolveAttachments(platform, mailboxId, written.attachments ?? []),
-  }
 }
 
 export function throwProblems(problems: readonly FieldProblem[]): void {
@@ -165,7 +134,7 @@ export function readAttachmentBody(
   }
   return [
     {
-      filename: filename.replace(/[\r\n\0]+/g, ' '),
+      filename: oneLine(filename),
       contentType: contentType ?? null,
       content: Buffer.from(encoded, 'base64'),
       contentId: contentId ?? null,

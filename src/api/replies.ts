@@ -1,17 +1,12 @@
 /** POST /v1/mailboxes/{mailbox}/messages/{message}/reply and /forward: answers a message, or passes it on. */
+
 import { type Static, Type } from 'typebox'
-import { requireWrite, type Scope } from '../accounts/principals.ts'
-import type { NewMessageParts } from '../delivery/submission/compose.ts'
-import { composeForward, type ForwardChoice } from '../delivery/submission/forward.ts'
-import { lockForSending } from '../delivery/submission/lock-folders.ts'
-import { type Answer, markAnswered } from '../delivery/submission/mark-answered.ts'
-import { readOriginal } from '../delivery/submission/original.ts'
-import { composeReply, type ReplyChoice } from '../delivery/submission/reply.ts'
-import { resolveAttachments } from '../delivery/submission/stored-attachments.ts'
-import { prepareSubmission, submitPrepared } from '../delivery/submission/submit.ts'
-import { getMailbox, subject } from '../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../mailboxes/provision.ts'
-import { Refusal } from '../platform/errors.ts'
+import {
+  type Purpose,
+  prepareWritten,
+  submitWritten,
+  type WrittenMessage,
+} from '../delivery/submission/written.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Caller, scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -23,7 +18,6 @@ import {
   SubmittedView,
   sendingProblems,
   submittedView,
-  type WrittenMessage,
   writtenFields,
 } from './new-message.ts'
 import { postProblems } from './problem-view.ts'
@@ -75,8 +69,12 @@ export function replyRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request, reply) =>
-      send(platform, request, reply, readWritten(request.body), 'reply', (mailbox, written) =>
-        replyParts(platform, mailbox, request.params.message, written, request.body),
+      send(
+        platform,
+        request,
+        reply,
+        readWritten(request.body),
+        replyOf(request.params.message, request.body),
       ),
   )
   app.post(
@@ -94,57 +92,35 @@ export function replyRoutes(app: Api, platform: Platform): void {
       },
     },
     async (request, reply) =>
-      send(platform, request, reply, readWritten(request.body), 'forward', (mailbox, written) =>
-        forwardParts(platform, mailbox, request.params.message, written, request.body),
+      send(
+        platform,
+        request,
+        reply,
+        readWritten(request.body),
+        forwardOf(request.params.message, request.body),
       ),
   )
 }
 
-/** @throws Refusal message_not_found, attachment_not_found, payload_too_large. */
-export async function replyParts(
-  platform: Platform,
-  mailbox: Mailbox,
+export function replyOf(
   messageId: string,
-  written: WrittenMessage,
-  { reply_all: all, reply_list: list, quote }: Static<Type.TObject<typeof replyFields>>,
-): Promise<NewMessageParts> {
-  const choice: ReplyChoice = { all: all ?? false, list: list ?? false, quote: quote ?? false }
-  const original = await readOriginal(platform, mailbox.id, messageId)
-  if (choice.list && original.listPost === null) {
-    const fields = [
-      { pointer: '/reply_list', detail: 'the message did not come by a list that takes replies' },
-    ]
-    throw new Refusal('invalid_request', 'There is no list to reply to.', { fields })
-  }
-  const parts = await partsOf(platform, mailbox, written)
-  return await composeReply(platform, mailbox, original, { ...parts, to: written.to }, choice)
+  {
+    reply_all: all = false,
+    reply_list: list = false,
+    quote = false,
+  }: Static<Type.TObject<typeof replyFields>>,
+): Purpose {
+  return { kind: 'reply', messageId, choice: { all, list, quote } }
 }
 
-/** @throws Refusal as above. */
-export async function forwardParts(
-  platform: Platform,
-  mailbox: Mailbox,
+export function forwardOf(
   messageId: string,
-  written: WrittenMessage,
-  { mode, include_attachments: attachments }: Static<Type.TObject<typeof forwardFields>>,
-): Promise<NewMessageParts> {
-  const choice: ForwardChoice =
-    mode === 'attachment' ? { mode } : { mode: 'inline', attachments: attachments ?? true }
-  const original = await readOriginal(platform, mailbox.id, messageId)
-  const parts = await partsOf(platform, mailbox, written)
-  return await composeForward(platform, mailbox.id, original, { ...parts, to: written.to }, choice)
-}
-
-async function partsOf(platform: Platform, mailbox: Mailbox, written: WrittenMessage) {
+  { mode, include_attachments: attachments = true }: Static<Type.TObject<typeof forwardFields>>,
+): Purpose {
   return {
-    cc: written.cc ?? [],
-    bcc: written.bcc ?? [],
-    replyTo: written.replyTo ?? [],
-    subject: written.subject,
-    text: written.text,
-    html: written.html,
-    headers: written.headers ?? {},
-    attachments: await resolveAttachments(platform, mailbox.id, written.attachments ?? []),
+    kind: 'forward',
+    messageId,
+    choice: mode === 'attachment' ? { mode } : { mode: 'inline', attachments },
   }
 }
 
@@ -155,37 +131,14 @@ async function send(
   request: SendRequest,
   reply: ChangeReply,
   written: WrittenMessage,
-  kind: Answer['kind'],
-  compose: (mailbox: Mailbox, written: WrittenMessage) => Promise<NewMessageParts>,
+  purpose: Purpose,
 ): Promise<Static<typeof SubmittedView>> {
   const scope = scopeOf(request)
-  const submission = await prepared(request, () =>
-    prepare(platform, scope, request.params.mailbox, written, compose),
+  const ready = await prepared(request, () =>
+    prepareWritten(platform, scope, request.params.mailbox, written, purpose),
   )
   return await mutate(platform, request, reply, async (tx) => {
-    const ready = preparedValue(submission)
-    const answer = { messageId: request.params.message, kind }
-    await lockForSending(platform, tx, scope, ready, [answer.messageId])
-    const submitted = await submitPrepared(platform, tx, scope, ready)
-    await markAnswered(platform, tx, subject(ready.mailbox), answer)
+    const submitted = await submitWritten(platform, tx, scope, preparedValue(ready))
     return { status: 202, body: submittedView(platform, submitted) }
   })
-}
-
-async function prepare(
-  platform: Platform,
-  scope: Scope,
-  ref: string,
-  written: WrittenMessage,
-  compose: (mailbox: Mailbox, written: WrittenMessage) => Promise<NewMessageParts>,
-) {
-  requireWrite(scope)
-  const mailbox = await getMailbox(platform, scope, ref)
-  const parts = await compose(mailbox, written)
-  if (parts.to.length + parts.cc.length + parts.bcc.length === 0) {
-    const fields = [{ pointer: '/to', detail: 'is needed: the message names nobody to write to' }]
-    throw new Refusal('invalid_request', 'The message has no recipient.', { fields })
-  }
-  const text = parts.text ?? (parts.html === null ? '' : null)
-  return await prepareSubmission(platform, scope, mailbox.id, { ...parts, text, sendAt: written.sendAt })
 }

@@ -1,14 +1,13 @@
 /** POST /v1/mailboxes/{mailbox}/messages: sends a message from a mailbox. */
+
 import { Type } from 'typebox'
-import { prepareSubmission, submitPrepared } from '../delivery/submission/submit.ts'
-import { getMailbox } from '../mailboxes/mailboxes.ts'
+import { prepareWritten, submitWritten } from '../delivery/submission/written.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import {
-  newParts,
   prepared,
   preparedValue,
   readWritten,
@@ -42,13 +41,9 @@ export function sendMessageRoute(app: Api, platform: Platform): void {
       const scope = scopeOf(request)
       const { mailbox: ref } = request.params
       const written = readWritten(request.body)
-      const submission = await prepared(request, async () => {
-        const { id } = await getMailbox(platform, scope, ref)
-        const parts = await newParts(platform, id, written)
-        return await prepareSubmission(platform, scope, id, { ...parts, sendAt: written.sendAt })
-      })
+      const submission = await prepared(request, () => prepareWritten(platform, scope, ref, written, null))
       return await mutate(platform, request, reply, async (tx) => {
-        const submitted = await submitPrepared(platform, tx, scope, preparedValue(submission))
+        const submitted = await submitWritten(platform, tx, scope, preparedValue(submission))
         return { status: 202, body: submittedView(platform, submitted) }
       })
     },

@@ -20,8 +20,9 @@ import {
 } from '../submission/compose.ts'
 import { peopleOf } from '../submission/original.ts'
 import { isProtected } from '../submission/protected-parts.ts'
-import { readAttachment, requireFitting } from '../submission/stored-attachments.ts'
+import { readAttachment, requireFitting, resolveAttachments } from '../submission/stored-attachments.ts'
 import { requireSettable, stageRaw, submissionLimits } from '../submission/submit.ts'
+import type { WrittenMessage } from '../submission/written.ts'
 
 const headerBytesMax = 256 * 1024
 
@@ -102,6 +103,35 @@ export async function readDraftAttachments(
   for (const attachment of wanted) read.push(await readAttachment(platform, message, attachment))
   return read
 }
+
+/**
+ * The parts of a draft after an edit: what was not said stays.
+ * @param texts what its texts are then.
+ * @throws Refusal draft_not_editable, message_not_found, attachment_not_found, payload_too_large.
+ */
+export async function editedParts(
+  platform: Platform,
+  message: MessageDetails,
+  written: WrittenMessage,
+  texts: (before: Texts) => Texts,
+): Promise<NewMessageParts> {
+  const before = await editableText(platform.db, message)
+  return {
+    to: written.to ?? before.to,
+    cc: written.cc ?? before.cc,
+    bcc: written.bcc ?? before.bcc,
+    replyTo: written.replyTo ?? before.replyTo,
+    subject: written.subject ?? before.subject,
+    ...texts({ text: before.text, html: before.html }),
+    headers: written.headers ?? before.headers,
+    attachments:
+      written.attachments === null
+        ? await readDraftAttachments(platform, message)
+        : await resolveAttachments(platform, message.mailboxId, written.attachments),
+  }
+}
+
+type Texts = Pick<NewMessageParts, 'text' | 'html'>
 
 /** The draft's message, with its blind copies. @throws Refusal invalid_request, payload_too_large. */
 export async function stageDraft(

@@ -1,7 +1,8 @@
 /** The original inside a reply or a forward: in text and in HTML, as readers of mail know it. */
 
+import { withoutHiddenElements } from '../../messages/content/hidden-elements.ts'
+import { readableText } from '../../messages/content/html-readable.ts'
 import { escapeHtml, safeHtml } from '../../messages/content/safe-html.ts'
-import { htmlToText } from '../../messages/mime/html-text.ts'
 import { dateTime } from '../trace.ts'
 import type { Person } from './compose.ts'
 import type { Original } from './original.ts'
@@ -65,18 +66,9 @@ function personText({ address, name }: Person): string {
 
 function plainText({ content }: Original): string {
   const text =
-    content.text ?? tidied(htmlToText((content.html ?? '').slice(0, quotedCharsMax), { quotes: true }))
+    content.text ?? readableText(withoutHiddenElements((content.html ?? '').slice(0, quotedCharsMax)).html)
   const lines = text.slice(0, quotedCharsMax).replace(/\r\n?/g, '\n').trimEnd()
   return text.length > quotedCharsMax || content.isTruncated ? `${lines}\n${cutMark}` : lines.toWellFormed()
-}
-
-/** Many tags leave many empty lines. */
-function tidied(text: string): string {
-  const lines = text.split('\n').map((line) => line.replace(/\s+/g, ' ').trim())
-  return lines
-    .filter((line, at) => line !== '' || lines[at - 1] !== '')
-    .join('\n')
-    .trim()
 }
 
 function htmlOf(original: Original, { contentIdOf }: QuoteOptions): string {

@@ -1,11 +1,12 @@
 /** create_draft and update_draft: nothing is sent. */
+
 import * as z from 'zod'
 import { requireWrite } from '../../accounts/principals.ts'
-import { editableText, readDraftAttachments, stageDraft } from '../../delivery/drafts/draft-parts.ts'
+import { editedParts, stageDraft } from '../../delivery/drafts/draft-parts.ts'
 import { insertDraft, replaceDraft } from '../../delivery/drafts/edit-drafts.ts'
-import { type Draft, type DraftInfo, getDraft } from '../../delivery/drafts/find-drafts.ts'
+import { type Draft, getDraft } from '../../delivery/drafts/find-drafts.ts'
 import type { NewMessageParts } from '../../delivery/submission/compose.ts'
-import { resolveAttachments } from '../../delivery/submission/stored-attachments.ts'
+import { type Purpose, partsOfWritten, type WrittenMessage } from '../../delivery/submission/written.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/provision.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -13,9 +14,9 @@ import type { Platform } from '../../platform/platform.ts'
 import type { Answer } from '../answer.ts'
 import { changePrepared, idempotencyKey } from '../once.ts'
 import { defineTool, mailboxRef, type Tool, type ToolCall } from '../tool.ts'
-import { forwardArguments, forwardParts, replyArguments, replyParts } from './answers.ts'
+import { forwardArguments, forwardOf, replyArguments, replyOf } from './answers.ts'
 import { mailbox } from './arguments.ts'
-import { NewMessage, newParts, readWritten, type WrittenMessage } from './new-message.ts'
+import { NewMessage, readWritten } from './new-message.ts'
 
 const NewDraft = z.object({
   mailbox,
@@ -44,7 +45,7 @@ const createDraft = defineTool({
       async () => {
         const written = readWritten(args)
         const from = await ownerOf(call, args.mailbox)
-        const { parts, answers } = await draftParts(platform, from, args, written)
+        const { parts, answers } = await partsOfWritten(platform, from, written, purposeOf(args))
         return {
           from,
           info: { sendAt: written.sendAt, answers },
@@ -60,25 +61,13 @@ const createDraft = defineTool({
   },
 })
 
-async function draftParts(
-  platform: Platform,
-  from: Mailbox,
-  args: z.output<typeof NewDraft>,
-  written: WrittenMessage,
-): Promise<{ parts: NewMessageParts; answers: DraftInfo['answers'] }> {
+function purposeOf(args: z.output<typeof NewDraft>): Purpose {
   const { reply_to_message_id: replied, forward_message_id: forwarded } = args
   if (replied !== undefined && forwarded !== undefined) {
     throw new Refusal('invalid_request', 'A draft answers a message or passes one on.')
   }
-  if (replied !== undefined) {
-    const parts = await replyParts(platform, from, replied, written, args)
-    return { parts, answers: { messageId: replied, kind: 'reply' } }
-  }
-  if (forwarded !== undefined) {
-    const parts = await forwardParts(platform, from, forwarded, written, args)
-    return { parts, answers: { messageId: forwarded, kind: 'forward' } }
-  }
-  return { parts: await newParts(platform, from.id, written), answers: null }
+  if (replied !== undefined) return replyOf(replied, args)
+  return forwarded === undefined ? null : forwardOf(forwarded, args)
 }
 
 const updateDraft = defineTool({
@@ -128,22 +117,11 @@ async function changedParts(
   { message }: Draft,
   written: WrittenMessage,
 ): Promise<NewMessageParts> {
-  const before = await editableText(platform.db, message)
-  return {
-    to: written.to ?? before.to,
-    cc: written.cc ?? before.cc,
-    bcc: written.bcc ?? before.bcc,
-    replyTo: written.replyTo ?? before.replyTo,
-    subject: written.subject ?? before.subject,
-    // A new text without HTML is the whole of it: the HTML that stands there says something else.
+  // A new text without HTML is the whole of it: the HTML that stands there says something else.
+  return await editedParts(platform, message, written, (before) => ({
     text: written.text ?? (written.html === null ? before.text : null),
     html: written.html ?? (written.text === null ? before.html : null),
-    headers: before.headers,
-    attachments:
-      written.attachments === null
-        ? await readDraftAttachments(platform, message)
-        : await resolveAttachments(platform, message.mailboxId, written.attachments),
-  }
+  }))
 }
 
 function draftAnswer(what: string, draftId: string, version: string): Answer {

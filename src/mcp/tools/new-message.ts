@@ -1,11 +1,11 @@
 /** The arguments that make a message, and what they become. */
+
 import * as z from 'zod'
-import type { NewMessageParts, Person } from '../../delivery/submission/compose.ts'
-import type { Written } from '../../delivery/submission/reply.ts'
-import { type AttachmentSource, resolveAttachments } from '../../delivery/submission/stored-attachments.ts'
+import type { Person } from '../../delivery/submission/compose.ts'
+import type { AttachmentSource } from '../../delivery/submission/stored-attachments.ts'
 import { personOf } from '../../delivery/submission/submit.ts'
+import { oneLine, type WrittenMessage } from '../../delivery/submission/written.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
-import type { Platform } from '../../platform/platform.ts'
 import { mcpLimits } from '../limits.ts'
 
 const recipientsMax = 100
@@ -58,19 +58,6 @@ export const NewMessage = z.object({
 
 export type NewMessageArguments = z.output<typeof NewMessage>
 
-/** What was written; null is what was not said. */
-export type WrittenMessage = {
-  to: Person[] | null
-  cc: Person[] | null
-  bcc: Person[] | null
-  replyTo: Person[] | null
-  subject: string | null
-  text: string | null
-  html: string | null
-  attachments: AttachmentSource[] | null
-  sendAt: Date | null
-}
-
 /** @throws Refusal invalid_request that points at everything that cannot be read. */
 export function readWritten(args: NewMessageArguments): WrittenMessage {
   const problems: FieldProblem[] = []
@@ -79,9 +66,10 @@ export function readWritten(args: NewMessageArguments): WrittenMessage {
     cc: readPeople(args.cc, '/cc', problems),
     bcc: readPeople(args.bcc, '/bcc', problems),
     replyTo: readPeople(args.reply_to, '/reply_to', problems),
-    subject: args.subject === undefined ? null : lineOf(args.subject),
+    subject: args.subject === undefined ? null : oneLine(args.subject),
     text: args.text ?? null,
     html: args.html ?? null,
+    headers: null,
     attachments:
       args.attachments?.flatMap((one, index) => readAttachment(one, `/attachments/${index}`, problems)) ??
       null,
@@ -91,36 +79,6 @@ export function readWritten(args: NewMessageArguments): WrittenMessage {
     throw new Refusal('invalid_request', 'The message cannot be made as it is.', { fields: problems })
   }
   return written
-}
-
-/** @throws Refusal message_not_found, attachment_not_found, payload_too_large. */
-export async function partsOf(
-  platform: Platform,
-  mailboxId: string,
-  written: WrittenMessage,
-): Promise<Written> {
-  return {
-    to: written.to,
-    cc: written.cc ?? [],
-    bcc: written.bcc ?? [],
-    replyTo: written.replyTo ?? [],
-    subject: written.subject,
-    text: written.text,
-    html: written.html,
-    headers: {},
-    attachments: await resolveAttachments(platform, mailboxId, written.attachments ?? []),
-  }
-}
-
-/** The parts of a message that answers nothing. */
-export async function newParts(
-  platform: Platform,
-  mailboxId: string,
-  written: WrittenMessage,
-): Promise<NewMessageParts> {
-  const parts = await partsOf(platform, mailboxId, written)
-  const text = parts.text ?? (parts.html === null ? '' : null)
-  return { ...parts, text, to: parts.to ?? [], subject: parts.subject ?? '' }
 }
 
 function readPeople(
@@ -157,10 +115,5 @@ function readAttachment(
     return []
   }
   const content = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64')
-  return [{ filename: lineOf(filename), contentType: contentType ?? null, content, contentId: null }]
-}
-
-/** Header injection: a line end in a field would begin another one. */
-function lineOf(text: string): string {
-  return text.replace(/[\r\n\0]+/g, ' ')
+  return [{ filename: oneLine(filename), contentType: contentType ?? null, content, contentId: null }]
 }

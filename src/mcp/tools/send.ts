@@ -1,25 +1,18 @@
 /** send_message, reply_to_message, forward_message and send_draft. */
+
 import * as z from 'zod'
 import { requireWrite } from '../../accounts/principals.ts'
 import { getDraft } from '../../delivery/drafts/find-drafts.ts'
 import { prepareDraft, sendDraft } from '../../delivery/drafts/send-draft.ts'
-import type { NewMessageParts } from '../../delivery/submission/compose.ts'
-import { lockForSending } from '../../delivery/submission/lock-folders.ts'
-import { type Answer as Answered, markAnswered } from '../../delivery/submission/mark-answered.ts'
-import {
-  type PreparedSubmission,
-  prepareSubmission,
-  submitPrepared,
-} from '../../delivery/submission/submit.ts'
+import { type Purpose, prepareWritten, submitWritten } from '../../delivery/submission/written.ts'
 import { getMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/provision.ts'
-import { Refusal } from '../../platform/errors.ts'
 import type { Answer } from '../answer.ts'
 import { changePrepared, idempotencyKey } from '../once.ts'
 import { defineTool, mailboxRef, type Tool, type ToolCall } from '../tool.ts'
-import { forwardArguments, forwardParts, replyArguments, replyParts } from './answers.ts'
+import { forwardArguments, forwardOf, replyArguments, replyOf } from './answers.ts'
 import { mailbox, messageId } from './arguments.ts'
-import { NewMessage, newParts, readWritten, type WrittenMessage } from './new-message.ts'
+import { NewMessage, readWritten } from './new-message.ts'
 import { sentAnswer } from './sent-answer.ts'
 
 const hints = { openWorldHint: true, destructiveHint: true } as const
@@ -33,8 +26,7 @@ const sendMessage = defineTool({
   access: 'write',
   hints,
   input: z.object({ mailbox, ...NewMessage.shape, idempotency_key: idempotencyKey }),
-  run: (call, args) =>
-    send(call, 'send_message', args, null, (from, written) => newParts(call.platform, from.id, written)),
+  run: (call, args) => send(call, 'send_message', args, null),
 })
 
 const replyToMessage = defineTool({
@@ -52,10 +44,7 @@ const replyToMessage = defineTool({
     ...replyArguments,
     idempotency_key: idempotencyKey,
   }),
-  run: (call, args) =>
-    send(call, 'reply_to_message', args, { messageId: args.message_id, kind: 'reply' }, (from, written) =>
-      replyParts(call.platform, from, args.message_id, written, args),
-    ),
+  run: (call, args) => send(call, 'reply_to_message', args, replyOf(args.message_id, args)),
 })
 
 const forwardMessage = defineTool({
@@ -71,10 +60,7 @@ const forwardMessage = defineTool({
     ...forwardArguments,
     idempotency_key: idempotencyKey,
   }),
-  run: (call, args) =>
-    send(call, 'forward_message', args, { messageId: args.message_id, kind: 'forward' }, (from, written) =>
-      forwardParts(call.platform, from, args.message_id, written, args),
-    ),
+  run: (call, args) => send(call, 'forward_message', args, forwardOf(args.message_id, args)),
 })
 
 const sendDraftTool = defineTool({
@@ -111,34 +97,15 @@ type SendArguments = z.output<typeof NewMessage> & {
   idempotency_key?: string | undefined
 }
 
-/** @param answers the message that becomes answered or forwarded by it. */
-async function send(
-  call: ToolCall,
-  tool: string,
-  args: SendArguments,
-  answers: Answered | null,
-  compose: (from: Mailbox, written: WrittenMessage) => Promise<NewMessageParts>,
-): Promise<Answer> {
+async function send(call: ToolCall, tool: string, args: SendArguments, purpose: Purpose): Promise<Answer> {
   const { platform, caller } = call
   const { scope } = caller
   return await changePrepared(
     call,
     tool,
     args,
-    async () => {
-      const written = readWritten(args)
-      const from = await senderOf(call, args.mailbox)
-      const parts = await compose(from, written)
-      requireRecipient(parts)
-      return await prepareSubmission(platform, scope, from.id, { ...parts, sendAt: written.sendAt })
-    },
-    async (tx, prepared: PreparedSubmission) => {
-      if (answers === null) return sentAnswer(await submitPrepared(platform, tx, scope, prepared))
-      await lockForSending(platform, tx, scope, prepared, [answers.messageId])
-      const submitted = await submitPrepared(platform, tx, scope, prepared)
-      await markAnswered(platform, tx, subject(prepared.mailbox), answers)
-      return sentAnswer(submitted)
-    },
+    async () => prepareWritten(platform, scope, mailboxRef(call, args.mailbox), readWritten(args), purpose),
+    async (tx, ready) => sentAnswer(await submitWritten(platform, tx, scope, ready)),
   )
 }
 
@@ -147,12 +114,6 @@ async function senderOf(call: ToolCall, named: string | undefined): Promise<Mail
   const { platform, caller } = call
   requireWrite(caller.scope)
   return await getMailbox(platform, caller.scope, mailboxRef(call, named))
-}
-
-function requireRecipient({ to, cc, bcc }: NewMessageParts): void {
-  if (to.length + cc.length + bcc.length > 0) return
-  const fields = [{ pointer: '/to', detail: 'is needed: the message names nobody to write to' }]
-  throw new Refusal('invalid_request', 'The message has no recipient.', { fields })
 }
 
 export const sendTools: readonly Tool[] = [sendMessage, replyToMessage, forwardMessage, sendDraftTool]

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { decodeCursor } from '../../platform/pages.ts'
 import { append, folderIdOf } from '../../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../testing/test-platform.ts'
 import { flagBits } from '../flags.ts'
-import { threadPage } from '../threads/thread-list.ts'
 import { parseMessageQuery } from './message-query.ts'
 import { searchMailbox } from './message-search.ts'
 import { indexFolder } from './search-index-jobs.ts'
@@ -46,7 +46,10 @@ async function find(text: string, limit = 50): Promise<number[]> {
   assert.ok(parsed.ok)
   const days: number[] = []
   for (let cursor: string | null = null; ; ) {
-    const page = await searchMailbox(t.platform, box.mailboxId, parsed.query, threadPage(limit, cursor))
+    const page = await searchMailbox(t.platform, box.mailboxId, parsed.query, {
+      limit,
+      after: cursor === null ? null : decodeCursor(cursor),
+    })
     days.push(...page.rows.map(({ internalDate }) => internalDate.getUTCDate()))
     cursor = page.nextCursor
     if (cursor === null) return days

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { decodeCursor } from '../../platform/pages.ts'
 import { append, folderIdOf, inTransaction, mail } from '../../testing/test-mail.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../../testing/test-platform.ts'
 import { copyMessages } from '../copies.ts'
 import { flagBits } from '../flags.ts'
-import { getThread, listThreads, readHiddenFolders, type ThreadFilter, threadPage } from './thread-list.ts'
+import { getThread, listThreads, readHiddenFolders, type ThreadFilter } from './thread-list.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -33,7 +34,10 @@ async function add(
 async function listAll(box: TestMailbox, limit: number, filter = everything) {
   const threads = []
   for (let cursor: string | null = null; ; ) {
-    const page = await listThreads(t.platform, box.mailboxId, filter, threadPage(limit, cursor))
+    const page = await listThreads(t.platform, box.mailboxId, filter, {
+      limit,
+      after: cursor === null ? null : decodeCursor(cursor),
+    })
     threads.push(...page.rows)
     cursor = page.nextCursor
     if (cursor === null) return threads

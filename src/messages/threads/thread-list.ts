@@ -6,7 +6,7 @@
  * out those that are not the newest of their threads. A page costs what its threads have in messages, not what the mailbox has.
  */
 import { sql } from 'kysely'
-import { decodeCursor, encodeCursor, type Page, type PageRequest } from '../../platform/pages.ts'
+import { encodeCursor, type Page, type PageRequest } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { flagBits } from '../flags.ts'
@@ -55,11 +55,6 @@ export async function readHiddenFolders(platform: Platform, mailboxId: string): 
     .where('special_use', 'in', ['trash', 'junk'])
     .execute()
   return rows.map((row) => row.id)
-}
-
-/** @throws Refusal invalid_cursor. */
-export function threadPage(limit: number, cursor: string | null): PageRequest {
-  return { limit, after: cursor === null ? null : decodeCursor(cursor) }
 }
 
 /** Threads by last activity, newest first. A page that is short may still have a next one. */
