@@ -271,6 +271,18 @@ test('a quote of hostile HTML has its words and its own pictures, and nothing th
   assert.match(mail.text ?? '', /^My\n\nOn .*Bob <bob@sender\.example> wrote:\n>/)
 })
 
+test('what the HTML hides from people is in no quote, of text or of HTML', async () => {
+  const ann = await newBox()
+  const hidden = '<div style="display:none">hidden words</div><p>shown words</p><ul><li>item</li></ul>'
+  const id = await api.deliver(ann, original({ 'Content-Type': 'text/html; charset=utf-8' }, hidden))
+  assert.equal((await answer(ann, id, { text: 'x', html: '<p>x</p>', quote: true })).status, 202)
+  const { mail } = await arrived()
+  for (const text of [mail.text ?? '', mail.html ?? '']) {
+    assert.match(text, /shown words/)
+    assert.doesNotMatch(text, /hidden words/)
+  }
+})
+
 test('a quote stands inside the body, whatever letters are before its end', async () => {
   const ann = await newBox()
   const id = await api.deliver(ann, original())

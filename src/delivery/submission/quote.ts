@@ -65,16 +65,21 @@ function personText({ address, name }: Person): string {
 }
 
 function plainText({ content }: Original): string {
-  const text =
-    content.text ?? readableText(withoutHiddenElements((content.html ?? '').slice(0, quotedCharsMax)).html)
-  const lines = text.slice(0, quotedCharsMax).replace(/\r\n?/g, '\n').trimEnd()
-  return text.length > quotedCharsMax || content.isTruncated ? `${lines}\n${cutMark}` : lines.toWellFormed()
+  const text = content.text ?? readableText(seenHtml(content.html ?? ''))
+  const isCut =
+    Math.max(text.length, content.text === null ? (content.html?.length ?? 0) : 0) > quotedCharsMax
+  const lines = text.slice(0, quotedCharsMax).replace(/\r\n?/g, '\n').trimEnd().toWellFormed()
+  return isCut || content.isTruncated ? `${lines}\n${cutMark}` : lines
 }
 
 function htmlOf(original: Original, { contentIdOf }: QuoteOptions): string {
   const { html } = original.content
-  const isCut = html !== null && html.length > quotedCharsMax
-  const safe = html === null ? null : safeHtml(html.slice(0, quotedCharsMax), { contentId: contentIdOf })
+  const safe = html === null ? null : safeHtml(seenHtml(html), { contentId: contentIdOf })
   if (safe === null) return `<div style="white-space: pre-wrap">${escapeHtml(plainText(original))}</div>`
-  return isCut ? `${safe}<p>${cutMark}</p>` : safe
+  return html !== null && html.length > quotedCharsMax ? `${safe}<p>${cutMark}</p>` : safe
+}
+
+/** What the HTML hides from people is not quoted: without its styles it would be seen. */
+function seenHtml(html: string): string {
+  return withoutHiddenElements(html.slice(0, quotedCharsMax)).html
 }
