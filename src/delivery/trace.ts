@@ -1,4 +1,5 @@
 /** The trace fields that a message gets on its way in (RFC 5321 §4.4). */
+import { unmapped } from '../platform/address-bytes.ts'
 
 export type Trace = {
   /** What the client called itself in EHLO. */
@@ -39,7 +40,7 @@ export function dateTime(at: Date): string {
 
 // RFC 5321 §4.1.3.
 function addressLiteral(address: string): string {
-  const v4 = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  const v4 = unmapped(address)
   return v4.includes(':') ? `[IPv6:${v4}]` : `[${v4}]`
 }
 

@@ -1,6 +1,6 @@
 /** When app passwords were last used: kept for a minute, and written in one statement for all. */
 import { sql } from 'kysely'
-import { addressBytes } from '../platform/address-bytes.ts'
+import { addressBytes, unmapped } from '../platform/address-bytes.ts'
 import type { Platform } from '../platform/platform.ts'
 
 export type LastUses = {
@@ -38,7 +38,7 @@ export function noteUse(platform: Platform, appPasswordId: string, remoteAddress
   if (!uses || (uses.size >= usesMax && !uses.has(appPasswordId))) return
   // An address of one link has a zone that means nothing elsewhere (RFC 4007 §11).
   const from = addressBytes(remoteAddress) === null ? null : remoteAddress.replace(/%.*$/, '')
-  uses.set(appPasswordId, { at: platform.clock.now(), from: from?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null })
+  uses.set(appPasswordId, { at: platform.clock.now(), from: from === null ? null : unmapped(from) })
 }
 
 async function writeUses(platform: Platform, uses: Map<string, Use>): Promise<void> {

@@ -6,7 +6,7 @@ import { isIPv4, isIPv6 } from 'node:net'
  * @returns null for anything else.
  */
 export function addressBytes(address: string): Buffer | null {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  const plain = unmapped(address).replace(/%.*$/, '')
   if (isIPv4(plain)) return Buffer.from(plain.split('.').map(Number))
   return isIPv6(plain) ? ipv6Bytes(plain) : null
 }
@@ -28,4 +28,9 @@ function withoutDots(text: string): string {
   if (!match) return text
   const [a = 0, b = 0, c = 0, d = 0] = match.slice(2).map(Number)
   return `${match[1]}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+}
+
+/** An IPv4 address that is mapped into IPv6 as the IPv4 address that it is (RFC 4291 §2.5.5.2), others as they are. */
+export function unmapped(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }

@@ -2,7 +2,9 @@
  * DNS as the program asks it: through the configured resolver, with a deadline, one question at a time for each name,
  * and answers remembered for a short while. Whatever asks the world for a record asks here.
  */
+
 import { Resolver } from 'node:dns/promises'
+import { unmapped } from './address-bytes.ts'
 import { createCache } from './cache.ts'
 import type { Config } from './config.ts'
 
@@ -137,7 +139,7 @@ async function askResolver(resolver: Resolver, name: string, type: string): Prom
 
 /** The name under which an address is looked up in reverse, or in a DNS list (RFC 5782 §2.1), without the zone. */
 export function reversedAddress(address: string): string | null {
-  const v4 = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  const v4 = unmapped(address)
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(v4)) return v4.split('.').toReversed().join('.')
   const full = expandedV6(address)
   return full === null ? null : [...full].toReversed().join('.')

@@ -1,6 +1,6 @@
 /** Facts of network addresses. */
 import { BlockList, isIPv6 } from 'node:net'
-import { addressBytes } from './address-bytes.ts'
+import { addressBytes, unmapped } from './address-bytes.ts'
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
@@ -8,7 +8,7 @@ loopback.addAddress('::1', 'ipv6')
 
 /** Whether an address is this machine's own (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3), IPv4-mapped forms included. */
 export function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  const plain = unmapped(address)
   return plain !== '' && loopback.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
 }
 
@@ -23,7 +23,7 @@ export function networkList(networks: readonly string[]): { has(address: string)
   }
   return {
     has(address) {
-      const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+      const plain = unmapped(address)
       return plain !== '' && list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
     },
   }

@@ -1,6 +1,8 @@
 /** SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989) and ARC (RFC 8617) of an arrival, by mailauth. */
+
 import { type AuthenticateResult, authenticate } from 'mailauth'
 import type { AuthResult } from '../../messages/trust.ts'
+import { unmapped } from '../../platform/address-bytes.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { storableText } from '../storable-text.ts'
 import { sealersOf } from './arc-chain.ts'
@@ -51,7 +53,7 @@ type Client = { helo: string; address: string | null }
 
 /** Over LMTP the client is the mail server in front; whose address counts is in the trace that it added. */
 function clientOf({ role, helo, remoteAddress, message }: Arrival): Client {
-  const plain = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '')
+  const plain = unmapped(remoteAddress)
   return role === 'lmtp' ? clientBehind(message.header) : { helo, address: plain === '' ? null : plain }
 }
 

@@ -1,5 +1,7 @@
 /** Facts of a client's address that the filter needs. */
+
 import { BlockList, isIP } from 'node:net'
+import { unmapped } from '../../platform/address-bytes.ts'
 import { reversedAddress } from '../../platform/dns.ts'
 
 // IANA's registries of special-purpose addresses (RFC 6890), as far as they are not reachable globally.
@@ -29,7 +31,7 @@ for (const [network, prefix] of [
 
 /** An IPv4-mapped address (RFC 4291 §2.5.5.2) as the IPv4 address that it is, without a zone. */
 export function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  return unmapped(address).replace(/%.*$/, '')
 }
 
 /** Whether an address is one of the public internet, about which others can say something. */

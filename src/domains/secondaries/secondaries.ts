@@ -1,6 +1,8 @@
 /** Secondaries: name servers of others that hold copies of our zones (RFC 5936) and are told of changes (RFC 1996). */
+
 import { isIP } from 'node:net'
 import { type Selectable, sql } from 'kysely'
+import { unmapped } from '../../platform/address-bytes.ts'
 import { type Cache, createCache } from '../../platform/cache.ts'
 import { type Tx, violatedConstraint } from '../../platform/database.ts'
 import type { TsigKey } from '../../platform/dns-wire/tsig.ts'
@@ -128,11 +130,6 @@ export function mayTransfer(known: Secondaries, key: TsigKey | null, address: st
       ? secondary.key === null && unmapped(secondary.address) === plain
       : secondary.key?.name === key.name,
   )
-}
-
-/** An IPv4 address as such, also when it is written as an IPv6 one (RFC 4291 §2.5.5.2). */
-function unmapped(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 async function readSecondaries(platform: Platform): Promise<Secondaries> {
