@@ -1,4 +1,5 @@
 /** Replies and forwards: what arrives elsewhere, read by somebody else's parser; who gets it; what of a hostile original gets through. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -9,43 +10,16 @@ import { dkimRecord } from '../domains/dkim-keys.ts'
 import { flagBits } from '../messages/flags.ts'
 import { type ParsedMail, parseMail } from '../testing/parsed-mail.ts'
 import { at, refusal, textAt } from '../testing/test-api.ts'
-import { startTestMailApi, type TestMailApi } from '../testing/test-mail-api.ts'
 import type { TestMailbox } from '../testing/test-platform.ts'
+import { original, startTestReplies, type TestReplies, withPicture } from '../testing/test-replies.ts'
 
-let api: TestMailApi
+let api: TestReplies
 let bob: TestMailbox
 before(async () => {
-  api = await startTestMailApi()
-  await api.connectActiveDomain('sender.example')
-  bob = await api.createMailbox('bob@sender.example')
+  api = await startTestReplies()
+  bob = api.bob
 })
 after(() => api[Symbol.asyncDispose]())
-
-let made = 0
-const newBox = (): Promise<TestMailbox> => api.createMailbox(`ann${++made}@sender.example`)
-
-function original(more: Record<string, string> = {}, body = 'Hello Ann.\r\nHow are you?\r\n'): string {
-  const fields = {
-    From: 'Bob <bob@sender.example>',
-    To: 'ann@sender.example',
-    Subject: 'Lunch',
-    'Message-ID': '<m1@far.example>',
-    Date: 'Mon, 02 Nov 2026 10:00:00 +0000',
-    ...more,
-  }
-  const head = Object.entries(fields).flatMap(([name, value]) => (value === '' ? [] : [`${name}: ${value}`]))
-  return `${head.join('\r\n')}\r\n\r\n${body}`
-}
-
-const answer = (box: TestMailbox, id: string, body: object, how = 'reply', headers = {}) =>
-  api.call('POST', `/v1/mailboxes/${box.mailboxId}/messages/${id}/${how}`, { body, headers })
-
-/** What Bob got last. */
-async function arrived(): Promise<{ raw: Buffer; mail: ParsedMail }> {
-  const raw = (await api.folder(bob, 'INBOX')).at(-1)?.raw
-  assert.ok(raw)
-  return { raw, mail: parseMail(raw) }
-}
 
 async function sentBy(box: TestMailbox): Promise<ParsedMail> {
   const raw = (await api.folder(box, 'Sent')).at(-1)?.raw
@@ -54,16 +28,16 @@ async function sentBy(box: TestMailbox): Promise<ParsedMail> {
 }
 
 test('a reply is of its thread, in the other server’s eyes and in ours, and the original is answered', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const references = '<root@far.example> <m0@far.example>'
   const id = await api.deliver(ann, original({ References: references, 'In-Reply-To': '<m0@far.example>' }))
   const headers = { 'idempotency-key': 'reply-once' }
   const replies = [
-    await answer(ann, id, { text: 'Fine.' }, 'reply', headers),
-    await answer(ann, id, { text: 'Fine.' }, 'reply', headers),
+    await api.answer(ann, id, { text: 'Fine.' }, 'reply', headers),
+    await api.answer(ann, id, { text: 'Fine.' }, 'reply', headers),
   ]
   assert.deepEqual([replies[0]?.status, replies[1]?.text], [202, replies[0]?.text], replies[0]?.text)
-  const { mail } = await arrived()
+  const { mail } = await api.arrived()
   assert.equal(mail.field('subject'), 'Re: Lunch')
   assert.equal(mail.field('in-reply-to'), '<m1@far.example>')
   assert.equal(mail.field('references'), `${references} <m1@far.example>`)
@@ -86,21 +60,21 @@ async function threadsOf({ mailboxId }: TestMailbox): Promise<{ rows: string[] }
 }
 
 test('fields of the caller take the place of those of a reply, in any case of their names', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const id = await api.deliver(ann, original())
   const headers = { 'in-reply-to': '<other@far.example>' }
-  assert.equal((await answer(ann, id, { text: 'x', headers })).status, 202)
-  const { raw } = await arrived()
+  assert.equal((await api.answer(ann, id, { text: 'x', headers })).status, 202)
+  const { raw } = await api.arrived()
   assert.deepEqual(raw.toString('latin1').match(/^in-reply-to: .*$/gim)?.length, 1)
   assert.match(raw.toString('latin1'), /^in-reply-to: <other@far\.example>\r$/im)
 })
 
 test('References of a hostile length are bounded, and keep the root and the newest', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const ids = Array.from({ length: 500 }, (_, number) => `<${'x'.repeat(100)}${number}@far.example>`)
   const id = await api.deliver(ann, original({ References: ids.join('\r\n ') }))
-  assert.equal((await answer(ann, id, { text: 'x' })).status, 202)
-  const { raw, mail } = await arrived()
+  assert.equal((await api.answer(ann, id, { text: 'x' })).status, 202)
+  const { raw, mail } = await api.arrived()
   const kept = mail.field('references')?.split(/\s+/) ?? []
   assert.deepEqual([kept[0], kept.at(-1), kept.at(-2)], [ids[0], '<m1@far.example>', ids.at(-1)])
   assert.ok(kept.length <= 41)
@@ -173,7 +147,7 @@ const audiences: [what: string, fields: Record<string, string>, body: object, wa
 ]
 for (const [what, fields, body, want] of audiences) {
   test(`who gets a reply: ${what}`, async () => {
-    const ann = await newBox()
+    const ann = await api.newBox()
     const alias = ann.address.replace('ann', 'annie')
     await api.call('POST', `/v1/mailboxes/${ann.mailboxId}/aliases`, { body: { address: alias } })
     const names = {
@@ -186,7 +160,7 @@ for (const [what, fields, body, want] of audiences) {
       Object.entries(names).reduce((text, [mark, address]) => text.replaceAll(mark, address), value),
     ])
     const id = await api.deliver(ann, original(Object.fromEntries(filled)))
-    const reply = await answer(ann, id, { text: 'x', ...body })
+    const reply = await api.answer(ann, id, { text: 'x', ...body })
     if (typeof want === 'string') return assert.equal(refusal(reply), want, reply.text)
     assert.equal(reply.status, 202, reply.text)
     const mail = await sentBy(ann)
@@ -195,14 +169,14 @@ for (const [what, fields, body, want] of audiences) {
 }
 
 test('a report with the null sender is answered like other mail, and nothing answers by itself', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const id = await api.deliver(ann, original({ From: 'Mail <postmaster@far.example>' }), '<>')
-  assert.equal((await answer(ann, id, { text: 'x' })).status, 202)
+  assert.equal((await api.answer(ann, id, { text: 'x' })).status, 202)
   assert.deepEqual((await sentBy(ann)).to, ['postmaster@far.example'])
 })
 
 test('names of strangers put nothing into a header of ours', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const evil = Buffer.from('Bob\r\nBcc: spy@x.example\r\n\r\nbody').toString('base64')
   const fields = {
     From: `=?utf-8?B?${evil}?= <bob@sender.example>`,
@@ -211,8 +185,8 @@ test('names of strangers put nothing into a header of ours', async () => {
     References: '<ü@far.example> <ok@far.example>',
   }
   const id = await api.deliver(ann, original(fields))
-  assert.equal((await answer(ann, id, { text: 'x', html: '<p>x</p>', quote: true })).status, 202)
-  const { raw, mail } = await arrived()
+  assert.equal((await api.answer(ann, id, { text: 'x', html: '<p>x</p>', quote: true })).status, 202)
+  const { raw, mail } = await api.arrived()
   const head = raw.toString('latin1').split('\r\n\r\n')[0] ?? ''
   assert.doesNotMatch(head, /^(?:Bcc|body)/im)
   assert.deepEqual(mail.bcc, [])
@@ -220,92 +194,12 @@ test('names of strangers put nothing into a header of ours', async () => {
   assert.match(mail.field('subject') ?? '', /^Re: Bob Bcc: spy@x\.example body$/)
 })
 
-const pixel =
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
-
-function withPicture(html: string): string {
-  const parts = [
-    `--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${html}\r\n`,
-    `--b\r\nContent-Type: image/png\r\nContent-ID: <pic@far>\r\nContent-Transfer-Encoding: base64\r\n\r\n${pixel}\r\n`,
-    `--b\r\nContent-Type: text/plain; name="notes\\".txt"\r\nContent-Disposition: attachment\r\n\r\nnotes\r\n--b--\r\n`,
-  ]
-  return original({ 'MIME-Version': '1.0', 'Content-Type': 'multipart/related; boundary=b' }, parts.join(''))
-}
-
-const hostile =
-  `<html><head><title>x</title><style>@import url(https://evil.example/a)</style></head><body onload="go()">
-<p style="color: red; background: url(https://evil.example/b); position: fixed">Dear <b onclick=x>Ann</b></p>
-<script>alert(1)</script><svg><a xlink:href="javascript:x">s</a></svg><math><mtext></mtext></math>
-<a href="java&#x0A;script:alert(1)">one</a><a href="https://ok.example/?a=1&amp;b=2">two</a>
-<form action="https://evil.example"><input name=password>in the form<button>go</button></form>
-<img src="https://evil.example/pixel" alt="remote"><img src="cid:pic@far"><img src="cid:none">
-<iframe src="https://evil.example"></iframe><object data=x>o</object><base href="https://evil.example">
-<div><div><blockquote>unclosed`.replaceAll('\n', '\r\n')
-
-test('a quote of hostile HTML has its words and its own pictures, and nothing that runs or loads', async () => {
-  const ann = await newBox()
-  const id = await api.deliver(ann, withPicture(hostile))
-  const body = {
-    html: '<html><body><p>My <img src="cid:pic@far"></p></body></html>',
-    text: 'My',
-    quote: true,
-  }
-  const mine = { filename: 'mine.png', content_base64: pixel, content_id: 'pic@far' }
-  const reply = await answer(ann, id, { ...body, attachments: [mine] })
-  assert.equal(reply.status, 202, reply.text)
-  const { mail } = await arrived()
-  const html = mail.html ?? ''
-  assert.doesNotMatch(
-    html,
-    /evil|script|onload|onclick|position|<(?:style|svg|math|form|input|button|iframe|object|base)/i,
-  )
-  assert.match(html, /<blockquote type="cite"[\s\S]*<p style="color: red">Dear <b>Ann<\/b><\/p>/)
-  assert.match(html, /<a href="https:\/\/ok\.example\/\?a=1&amp;b=2" rel="noopener noreferrer">two<\/a>/)
-  assert.match(html, /in the form/)
-  assert.match(html, /unclosed\s*<\/blockquote><\/div><\/div>/)
-  const ids = [...html.matchAll(/cid:([^"]+)"/g)].map((match) => match[1])
-  assert.equal(ids.length, 2, html)
-  assert.equal(new Set(ids).size, 2, 'ours and theirs of one name are two')
-  const carried = mail.attachments.map(({ contentId }) => contentId ?? '')
-  assert.deepEqual(carried.sort(), ids.sort())
-  assert.match(mail.text ?? '', /^My\n\nOn .*Bob <bob@sender\.example> wrote:\n>/)
-})
-
-test('what the HTML hides from people is in no quote, of text or of HTML', async () => {
-  const ann = await newBox()
-  const hidden = '<div style="display:none">hidden words</div><p>shown words</p><ul><li>item</li></ul>'
-  const id = await api.deliver(ann, original({ 'Content-Type': 'text/html; charset=utf-8' }, hidden))
-  assert.equal((await answer(ann, id, { text: 'x', html: '<p>x</p>', quote: true })).status, 202)
-  const { mail } = await arrived()
-  for (const text of [mail.text ?? '', mail.html ?? '']) {
-    assert.match(text, /shown words/)
-    assert.doesNotMatch(text, /hidden words/)
-  }
-})
-
-test('a quote stands inside the body, whatever letters are before its end', async () => {
-  const ann = await newBox()
-  const id = await api.deliver(ann, original())
-  const html = `<html><body><p>${'\u0130'.repeat(20)}</p></body></html>`
-  assert.equal((await answer(ann, id, { html, quote: true })).status, 202)
-  const { mail } = await arrived()
-  assert.match(mail.html ?? '', /\u0130<\/p><br><div>On [\s\S]*<\/blockquote><\/body><\/html>\s*$/)
-})
-
-test('a quote in text stands behind marks, one deeper than what was quoted before', async () => {
-  const ann = await newBox()
-  const id = await api.deliver(ann, original({}, 'Yes.\r\n> No?\r\n\r\nBye\r\n'))
-  assert.equal((await answer(ann, id, { text: 'Ok.', quote: true })).status, 202)
-  const { mail } = await arrived()
-  assert.match(mail.text ?? '', /^Ok\.\n\nOn .* wrote:\n> Yes\.\n>> No\?\n>\n> Bye\n$/)
-})
-
 test('a forward inside the message: its header, its text, its attachments, and the keyword on the original', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const id = await api.deliver(ann, withPicture('<p>See <img src="cid:pic@far"></p>'))
   const to = [bob.address]
-  assert.equal((await answer(ann, id, { to, text: 'Look & see' }, 'forward')).status, 202)
-  const { mail } = await arrived()
+  assert.equal((await api.answer(ann, id, { to, text: 'Look & see' }, 'forward')).status, 202)
+  const { mail } = await api.arrived()
   assert.equal(mail.field('subject'), 'Fwd: Lunch')
   assert.deepEqual([mail.field('in-reply-to'), mail.field('references')], [undefined, undefined])
   assert.match(
@@ -323,17 +217,17 @@ test('a forward inside the message: its header, its text, its attachments, and t
     ['notes".txt', 'text/plain', 'attachment'],
   ])
   assert.deepEqual((await api.folder(ann, 'INBOX'))[0]?.keywords, ['$Forwarded'])
-  assert.equal((await answer(ann, id, { to, include_attachments: false }, 'forward')).status, 202)
-  const without = await arrived()
+  assert.equal((await api.answer(ann, id, { to, include_attachments: false }, 'forward')).status, 202)
+  const without = await api.arrived()
   assert.deepEqual(
     without.mail.attachments.map(({ contentType }) => contentType),
     ['image/png'],
   )
-  assert.equal(refusal(await answer(ann, id, { text: 'x' }, 'forward')), '400 invalid_request')
+  assert.equal(refusal(await api.answer(ann, id, { text: 'x' }, 'forward')), '400 invalid_request')
 })
 
 test('a forward as an attachment is the message byte for byte, and its signature holds', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const public_key = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
   const key = { algorithm: 'rsa-sha256', selector: 's1', state: 'active', public_key } as const
@@ -348,8 +242,8 @@ test('a forward as an attachment is the message byte for byte, and its signature
   const signer = { domain: 'sender.example', selector: 's1', algorithm: 'rsa-sha256', privateKey } as const
   const signed = Buffer.concat([Buffer.from(await signatureField(signer, digest, new Date())), text])
   const id = await api.deliver(ann, signed)
-  assert.equal((await answer(ann, id, { to: [bob.address], mode: 'attachment' }, 'forward')).status, 202)
-  const { raw } = await arrived()
+  assert.equal((await api.answer(ann, id, { to: [bob.address], mode: 'attachment' }, 'forward')).status, 202)
+  const { raw } = await api.arrived()
   const [stored] = await api.folder(ann, 'INBOX')
   assert.ok(stored)
   const place = raw.indexOf(stored.raw)
@@ -369,13 +263,13 @@ test('a forward as an attachment is the message byte for byte, and its signature
 })
 
 test('attachments of stored messages are sent by their numbers, and only of the own mailbox', async () => {
-  const [ann, eve] = [await newBox(), await newBox()]
+  const [ann, eve] = [await api.newBox(), await api.newBox()]
   const id = await api.deliver(ann, withPicture('<p>x</p>'))
   const send = (box: TestMailbox, attachments: object[]) =>
     api.call('POST', `/v1/mailboxes/${box.mailboxId}/messages`, { body: { to: [bob.address], attachments } })
   const done = await send(ann, [{ message_id: id, number: 2 }, { message_id: id }])
   assert.equal(done.status, 202, done.text)
-  const { mail } = await arrived()
+  const { mail } = await api.arrived()
   assert.deepEqual(
     mail.attachments.map(({ filename, contentType }) => [filename, contentType]),
     [
@@ -390,9 +284,9 @@ test('attachments of stored messages are sent by their numbers, and only of the 
 })
 
 test('refused: what is not there, a key that reads, a message that would be too large', async () => {
-  const ann = await newBox()
+  const ann = await api.newBox()
   const none = '01890a5d-ac96-774b-bcce-b302099a8057'
-  assert.equal(refusal(await answer(ann, none, { text: 'x' })), '404 message_not_found')
+  assert.equal(refusal(await api.answer(ann, none, { text: 'x' })), '404 message_not_found')
   const id = await api.deliver(ann, original())
   const key = await api.key({ access: 'read' })
   const path = `/v1/mailboxes/${ann.mailboxId}/messages/${id}/reply`

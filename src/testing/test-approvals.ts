@@ -29,9 +29,9 @@ export type TestApprovals = TestSmtp & {
   sentOf(box: TestMailbox): ReturnType<typeof messagesIn>
 }
 
-export async function startTestApprovals(): Promise<TestApprovals> {
+export async function startTestApprovals(environment: Record<string, string> = {}): Promise<TestApprovals> {
   await using stack = new AsyncDisposableStack()
-  const smtp = stack.use(await startTestSmtp({ MAILWRIGHT_LOG_LEVEL: 'silent' }))
+  const smtp = stack.use(await startTestSmtp({ MAILWRIGHT_LOG_LEVEL: 'silent', ...environment }))
   const { platform, apiKey, scope, createSender } = smtp.t
   const authenticator = startAuthenticator(platform)
   stack.defer(() => authenticator.stop())
