@@ -3,6 +3,7 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
@@ -30,6 +31,7 @@ import { reconcileAndRetry } from './domains/dns-hosts/reconcile.ts'
 import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
+import { settleOrders } from './domains/orders/settle-payment.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
@@ -42,6 +44,7 @@ import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
 import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
+import { settleMailboxes } from './mailboxes/payment/settle.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -76,6 +79,12 @@ async function repeat(batch: (platform: Platform) => Promise<number>, platform: 
 }
 
 export const jobHandlers: JobHandlers = {
+  // A plan's slots first: they pay for mailboxes.
+  'billing.settle': async (platform, { workspace_id: workspaceId }) => {
+    await settleSubscription(platform, workspaceId)
+    await settleMailboxes(platform, workspaceId)
+    await settleOrders(platform, workspaceId)
+  },
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),

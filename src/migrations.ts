@@ -2,6 +2,7 @@
 
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
+import { billingMigrations } from './billing/schema.ts'
 import { approvalsMigrations } from './delivery/approvals/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
 import { limitsMigrations } from './delivery/limits/schema.ts'
@@ -63,4 +64,5 @@ export const migrations = mergeMigrations(
   webhooksMigrations,
   approvalsMigrations,
   unsentMigrations,
+  billingMigrations,
 )

@@ -1,7 +1,7 @@
 /** How the details of a mailbox and its period look in JSON, coming and going. */
 import { type Static, Type } from 'typebox'
+import { periods } from '../billing/periods.ts'
 import { type DetailChanges, detailBounds } from '../mailboxes/details.ts'
-import { mailboxPeriods } from '../mailboxes/periods.ts'
 import type { Mailbox } from '../mailboxes/provision.ts'
 import { apiLimits } from './limits.ts'
 import { closed, Moment, momentOrNull, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
@@ -26,8 +26,8 @@ export const detailViewFields = {
     Type.Object({ sha256: Type.String({ description: 'Of its bytes; its ETag.' }), updated_at: Moment }),
     'Null: there is none.',
   ),
-  period: OneOf(mailboxPeriods, 'For how long it is paid at a time.'),
-  next_period: OneOfOrNull(mailboxPeriods, 'What the next period will be, where it is another.'),
+  period: OneOf(periods, 'For how long it is paid at a time.'),
+  next_period: OneOfOrNull(periods, 'What the next period will be, where it is another.'),
   period_ends_at: Nullable(Moment, 'Null until it is active for the first time.'),
   cancel_at_period_end: Type.Boolean({ description: 'Whether it is removed when its period ends.' }),
 } as const
@@ -81,7 +81,7 @@ const sharedFields = {
 export const newDetailFields = {
   ...sharedFields,
   custom_fields: customFields<string>('string', fieldsDescription),
-  period: Type.Optional(OneOf(mailboxPeriods, 'Default: monthly.')),
+  period: Type.Optional(OneOf(periods, 'Default: monthly.')),
 } as const
 
 export const detailChangeFields = {
@@ -90,7 +90,7 @@ export const detailChangeFields = {
     ['string', 'null'],
     `${fieldsDescription} Those that are not named stay; null removes one.`,
   ),
-  period: Type.Optional(OneOf(mailboxPeriods, 'From the end of the present period on.')),
+  period: Type.Optional(OneOf(periods, 'From the end of the present period on.')),
 } as const
 
 type DetailsBody = {

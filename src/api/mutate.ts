@@ -1,5 +1,6 @@
 /** Calls that change something: one transaction each, made at most once for an Idempotency-Key, or only tried. */
 import type { FastifyRequest } from 'fastify'
+import { beginTrial } from '../billing/trials.ts'
 import { nameActor } from '../platform/actors.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -84,6 +85,7 @@ export async function tryOut<T>(platform: Platform, work: (tx: Tx) => Promise<T>
   const results: T[] = []
   try {
     await transaction(platform.db, async (tx) => {
+      beginTrial(tx)
       results.push(await work(tx))
       throw takeBack
     })

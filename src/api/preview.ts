@@ -1,7 +1,8 @@
 /** Previews (DESIGN section 1, rule 6): what a call would cost, change in DNS and touch, with nothing done. */
 import { type Static, type TSchema, Type } from 'typebox'
+import { type Tally, tallyOf } from '../billing/trials.ts'
 import type { Tx } from '../platform/database.ts'
-import type { Money } from '../platform/money.ts'
+import { formatMoney, type Money } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { tryOut } from './mutate.ts'
 import { ProblemRef } from './problem-view.ts'
@@ -110,15 +111,34 @@ export async function preview(
   reply: PreviewReply,
   work: (tx: Tx) => Promise<Preview>,
 ): Promise<PreviewBody> {
-  const { objects, notes, problems, charge, dnsChanges = [] } = await tryOut(platform, work)
+  const tried = await tryOut(platform, async (tx) => {
+    const result = await work(tx)
+    return { result, tally: tallyOf(tx) }
+  })
+  const { objects, notes = [], problems, dnsChanges = [] } = tried.result
+  const charges = chargesOf(tried.tally)
+  const shortfalls =
+    (tried.tally?.shortfalls ?? []).length > 0 ? [shortfallNote(tried.tally?.shortfalls ?? [])] : []
   reply.type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
   return {
     preview: true,
-    charge: charge ?? { amount: 0, currency: 'USD' },
+    charge: charges ?? tried.result.charge ?? { amount: 0, currency: 'USD' },
     dns_changes: dnsChanges,
     objects,
-    ...(notes === undefined ? {} : { notes }),
+    ...(notes.length + shortfalls.length === 0 ? {} : { notes: [...notes, ...shortfalls] }),
     ...(problems === undefined ? {} : { problems }),
   }
+}
+
+/** What was charged and put aside; a wallet has one currency. Null: nothing was. */
+function chargesOf(tally: Tally | null): Money | null {
+  for (const [currency, amount] of tally?.amounts ?? []) return { amount, currency }
+  return null
+}
+
+function shortfallNote(shortfalls: readonly Money[]): string {
+  const [{ currency } = { currency: 'USD' }] = shortfalls
+  const amount = shortfalls.reduce((sum, one) => sum + one.amount, 0)
+  return `The wallet lacks ${formatMoney({ amount, currency })} ${currency} for it.`
 }

@@ -1,8 +1,8 @@
 /** Edits of what is said of a mailbox: which fields changed, and how they are taken back. */
 import { isDeepStrictEqual } from 'node:util'
+import type { Period } from '../billing/tables.ts'
 import type { DetailChanges } from './details.ts'
 import type { Mailbox } from './provision.ts'
-import type { MailboxPeriod } from './tables.ts'
 
 /** What an edit asks for; what is not named stays. */
 export type MailboxChanges = DetailChanges & {
@@ -11,7 +11,7 @@ export type MailboxChanges = DetailChanges & {
   lastName?: string | null
   tags?: readonly string[]
   /** From the end of the present period on. */
-  period?: MailboxPeriod
+  period?: Period
 }
 
 const editableFields = [

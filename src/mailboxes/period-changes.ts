@@ -1,10 +1,10 @@
 /** How a mailbox comes to its periods: begun when it is active, begun anew when it comes back, and changed. */
 import { type RawBuilder, sql } from 'kysely'
+import type { Period } from '../billing/tables.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import type { Mailbox } from './provision.ts'
-import type { MailboxPeriod } from './tables.ts'
 
 /**
  * What a wish for another period changes: nothing before the end of the present one.
@@ -12,7 +12,7 @@ import type { MailboxPeriod } from './tables.ts'
  */
 export function changedPeriod(
   mailbox: Mailbox,
-  period: MailboxPeriod,
+  period: Period,
 ): Partial<Pick<Mailbox, 'period' | 'next_period'>> {
   if (mailbox.state === 'deletion_scheduled') throw new Refusal('mailbox_state_conflict', 'It is deleted.')
   if (mailbox.period_ends_at === null) return { period }

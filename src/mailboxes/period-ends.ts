@@ -3,6 +3,8 @@
  * mailbox in the same transaction: what a period costs is charged by whoever reads or joins that.
  */
 import { sql } from 'kysely'
+import { runningPeriod } from '../billing/periods.ts'
+import type { Period } from '../billing/tables.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -11,10 +13,8 @@ import { restorableUntil } from './engines.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
 import { subject } from './mailboxes.ts'
 import { beginPeriods } from './period-changes.ts'
-import { runningPeriod } from './periods.ts'
 import type { Mailbox } from './provision.ts'
 import { tellMoves } from './state-moves.ts'
-import type { MailboxPeriod } from './tables.ts'
 import { defaultMailboxSettings } from './workspace-settings.ts'
 
 declare module '../platform/jobs.ts' {
@@ -29,7 +29,7 @@ declare module '../platform/events.ts' {
     'mailbox.period_renewed': {
       mailbox_id: string
       address: string
-      period: MailboxPeriod
+      period: Period
       periods: number
       began_at: string
       period_ends_at: string

@@ -4,6 +4,8 @@
  */
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
+import { periodAfter } from '../billing/periods.ts'
+import type { Period } from '../billing/tables.ts'
 import type { Domain } from '../domains/domains.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
@@ -18,10 +20,9 @@ import { engineOf, unavailableServices } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
 import { generatePassword, requireStrongPassword, type StoredPassword, storePassword } from './passwords.ts'
-import { periodAfter } from './periods.ts'
 import { addressTaken, withRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
-import type { MailboxesTable, MailboxPeriod, Service } from './tables.ts'
+import type { MailboxesTable, Service } from './tables.ts'
 
 export type Mailbox = Selectable<MailboxesTable>
 
@@ -37,7 +38,7 @@ export type NewMailbox = {
   service: Service
   details?: DetailChanges
   /** Default: monthly. */
-  period?: MailboxPeriod
+  period?: Period
 }
 
 export type ProvisionResult =

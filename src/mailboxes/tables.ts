@@ -1,13 +1,11 @@
 /** The tables of mailboxes. */
 import type { ColumnType, Generated } from 'kysely'
+import type { Period } from '../billing/tables.ts'
 import type { ErrorCode } from '../platform/errors.ts'
 import type { MailboxState } from './lifecycle.ts'
 
 /** Who runs a mailbox: this platform, or a tenant elsewhere. */
 export type Service = 'local' | 'google' | 'microsoft'
-
-/** For how long a mailbox is paid at a time. */
-export type MailboxPeriod = 'monthly' | 'yearly'
 
 export type MailboxesTable = {
   id: string
@@ -41,9 +39,9 @@ export type MailboxesTable = {
   custom_fields: ColumnType<Record<string, string>, string | undefined, string>
   recovery_email: Generated<string | null>
   recovery_phone: Generated<string | null>
-  period: Generated<MailboxPeriod>
+  period: Generated<Period>
   /** What the next period will be, where it is another. */
-  next_period: Generated<MailboxPeriod | null>
+  next_period: Generated<Period | null>
   /** When the first period began: the day and the time of day of every end. */
   period_anchor_at: Generated<Date | null>
   /** Null until the first period begins, when the mailbox is active. */

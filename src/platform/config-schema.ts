@@ -1,4 +1,6 @@
 /** The configuration's schema: every variable with its name, type, default and meaning. */
+
+import { billingSettings } from './config-billing.ts'
 import { setting } from './config-settings.ts'
 import { webhookSettings } from './config-webhooks.ts'
 
@@ -336,6 +338,7 @@ export const configSchema = {
     'Networks beside loopback that are not locked as a whole, because many people come from them: a webmail server, a proxy.',
   ),
   ...webhookSettings,
+  ...billingSettings,
   imapUnauthenticate: setting.choice(
     'MAILWRIGHT_IMAP_UNAUTHENTICATE',
     ['on', 'off'],

@@ -118,6 +118,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     webhookConcurrency: read(configSchema.webhookConcurrency),
     webhookConnections: read(configSchema.webhookConnections),
     webhookLogDays: read(configSchema.webhookLogDays),
+    billing: read(configSchema.billing),
     imapUnauthenticate: read(configSchema.imapUnauthenticate),
     testClock: read(configSchema.testClock),
     logLevel: read(configSchema.logLevel),

@@ -40,6 +40,10 @@ export const errorCatalogue = {
   email_taken: { status: 409, title: 'There is a user with this e-mail address' },
   invitation_not_found: { status: 404, title: 'There is no such invitation' },
   invitation_ended: { status: 409, title: 'The invitation is not open any more' },
+  // Billing
+  insufficient_funds: { status: 402, title: 'The wallet does not have enough for it' },
+  wallet_locked: { status: 402, title: 'The wallet is locked' },
+  item_not_priced: { status: 409, title: 'It has no price, and is not sold' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
   domain_invalid: { status: 422, title: 'The domain name is not valid' },

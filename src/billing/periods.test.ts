@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { periodAfter, runningPeriod } from './periods.ts'
-import type { MailboxPeriod } from './tables.ts'
+import type { Period } from './tables.ts'
 
 /** The ends of the first periods behind each other. */
-function chain(anchor: string, periods: readonly MailboxPeriod[]): string[] {
+function chain(anchor: string, periods: readonly Period[]): string[] {
   const start = new Date(anchor)
   let from = start
   return periods.map((period) => {
@@ -14,10 +14,10 @@ function chain(anchor: string, periods: readonly MailboxPeriod[]): string[] {
   })
 }
 
-const monthly = (count: number): MailboxPeriod[] => Array.from({ length: count }, () => 'monthly')
-const yearly = (count: number): MailboxPeriod[] => Array.from({ length: count }, () => 'yearly')
+const monthly = (count: number): Period[] => Array.from({ length: count }, () => 'monthly')
+const yearly = (count: number): Period[] => Array.from({ length: count }, () => 'yearly')
 
-const rows: [what: string, anchor: string, periods: MailboxPeriod[], ends: string[]][] = [
+const rows: [what: string, anchor: string, periods: Period[], ends: string[]][] = [
   ['the 31st', '2027-01-31T10:00Z', monthly(3), ['2027-02-28T10:00', '2027-03-31T10:00', '2027-04-30T10:00']],
   ['the 30th in a leap year', '2028-01-30T00:00Z', monthly(2), ['2028-02-29T00:00', '2028-03-30T00:00']],
   ['over the new year', '2026-12-15T23:59Z', monthly(2), ['2027-01-15T23:59', '2027-02-15T23:59']],
@@ -49,7 +49,7 @@ const moment = fc.date({
   max: new Date('2400-01-01T00:00:00Z'),
   noInvalidDate: true,
 })
-const anyPeriod = fc.constantFrom<MailboxPeriod>('monthly', 'yearly')
+const anyPeriod = fc.constantFrom<Period>('monthly', 'yearly')
 const lastDayOf = (at: Date): number =>
   new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 0)).getUTCDate()
 

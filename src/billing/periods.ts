@@ -1,12 +1,12 @@
 /**
- * Periods: for how long a mailbox is paid at a time, counted in the calendar of UTC. What a period costs is billing's;
+ * Periods: for how long a mailbox or a plan is paid at a time, counted in the calendar of UTC. What a period costs is said elsewhere;
  * here it is time alone.
  */
-import type { MailboxPeriod } from './tables.ts'
+import type { Period } from './tables.ts'
 
-export const mailboxPeriods = ['monthly', 'yearly'] as const satisfies readonly MailboxPeriod[]
+export const periods = ['monthly', 'yearly'] as const satisfies readonly Period[]
 
-const monthsOf: Readonly<Record<MailboxPeriod, number>> = { monthly: 1, yearly: 12 }
+const monthsOf: Readonly<Record<Period, number>> = { monthly: 1, yearly: 12 }
 
 /**
  * The end of the period that begins at `from`. It falls on the anchor's day of the month and time of day; in a month that
@@ -14,7 +14,7 @@ const monthsOf: Readonly<Record<MailboxPeriod, number>> = { monthly: 1, yearly: 
  * @param anchor when the first period began.
  * @param from the anchor itself, or the end of a period before.
  */
-export function periodAfter(anchor: Date, period: MailboxPeriod, from: Date): Date {
+export function periodAfter(anchor: Date, period: Period, from: Date): Date {
   return endAfter(anchor, from, monthsOf[period])
 }
 
@@ -25,7 +25,7 @@ export function periodAfter(anchor: Date, period: MailboxPeriod, from: Date): Da
  */
 export function runningPeriod(
   anchor: Date,
-  period: MailboxPeriod,
+  period: Period,
   from: Date,
   now: Date,
 ): { endsAt: Date; periods: number } {

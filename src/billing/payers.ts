@@ -1,0 +1,144 @@
+/**
+ * Payers: a workspace's wallet, locked, with all that decides what it pays: its tax, its discounts and its prices. Who
+ * sells something locks the payer first, makes lines of a bill at its prices, and posts them (bills.ts, holds.ts).
+ */
+import { type Selectable, sql } from 'kysely'
+import type { Tx } from '../platform/database.ts'
+import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
+import type { InvoiceParty, Item, Period, PriceStep, WalletsTable } from './tables.ts'
+
+export type Wallet = Selectable<WalletsTable>
+
+export type Owner = { organizationId: string; workspaceId: string }
+
+export type Payer = Owner & {
+  /** As it is now in this transaction: what is posted through bills.ts and holds.ts has moved it. */
+  wallet: Wallet
+  taxRateBasisPoints: number
+  customer: InvoiceParty
+  /** Those that hold now, or held at some time since the moment that was asked for. */
+  discounts: readonly Discount[]
+  prices: readonly PriceRow[]
+  /** When it was locked. */
+  now: Date
+}
+
+export type Discount = {
+  percent_basis_points: number
+  items: Item[] | null
+  /** ISO 8601. */
+  redeemed_at: string
+  ends_at: string | null
+}
+
+export type PriceRow = {
+  item: Item
+  workspace_id: string | null
+  plan_id: string | null
+  service: string | null
+  period: Period | null
+  unit_amount: number
+  steps: PriceStep[]
+  /** ISO 8601. */
+  valid_from: string
+  valid_until: string | null
+}
+
+type PayerRow = Wallet & {
+  tax_rate_basis_points: number | null
+  customer: InvoiceParty | null
+  discounts: Discount[] | null
+  prices: PriceRow[] | null
+}
+
+/**
+ * Locks the wallets of some workspaces until the transaction ends, always in one order; one that is not there is opened.
+ * @param items what their prices are needed of. Prices of domains come with their quotes instead.
+ * @param since the earliest moment that something is priced at, as of a renewal that runs late; default now.
+ */
+export async function lockPayers(
+  platform: Platform,
+  tx: Tx,
+  owners: readonly Owner[],
+  items: readonly Item[],
+  since: Date = platform.clock.now(),
+): Promise<Map<string, Payer>> {
+  const ids = [...new Set(owners.map(({ workspaceId }) => workspaceId))]
+  const now = platform.clock.now()
+  let rows = await select(tx, ids, items, { since, now })
+  if (rows.length < ids.length) {
+    await openWallets(platform, tx, owners)
+    rows = await select(tx, ids, items, { since, now })
+  }
+  return new Map(rows.map((row) => [row.workspace_id, toPayer(row, now)]))
+}
+
+/** The same of one workspace. */
+export async function lockPayer(
+  platform: Platform,
+  tx: Tx,
+  owner: Owner,
+  items: readonly Item[],
+  since?: Date,
+): Promise<Payer> {
+  const payer = (await lockPayers(platform, tx, [owner], items, since)).get(owner.workspaceId)
+  if (!payer) throw new Error('a wallet that was opened is not there')
+  return payer
+}
+
+/** Opens wallets in the platform's currency; those that are there stay as they are. */
+export async function openWallets(platform: Platform, tx: Tx, owners: readonly Owner[]): Promise<void> {
+  const byId = new Map(owners.map((owner) => [owner.workspaceId, owner]))
+  const sorted = [...byId.values()].sort((a, b) => (a.workspaceId < b.workspaceId ? -1 : 1))
+  const now = platform.clock.now()
+  await sql`insert into wallets (workspace_id, organization_id, currency, created_at, updated_at)
+    select workspace_id, organization_id, (select currency from billing_settings), ${now}, ${now}
+    from unnest(${uuidArray(sorted.map(({ workspaceId }) => workspaceId))},
+      ${uuidArray(sorted.map(({ organizationId }) => organizationId))}) as new (workspace_id, organization_id)
+    on conflict do nothing`.execute(tx)
+}
+
+async function select(
+  tx: Tx,
+  workspaceIds: readonly string[],
+  items: readonly Item[],
+  { since, now }: { since: Date; now: Date },
+): Promise<PayerRow[]> {
+  const { rows } = await sql<PayerRow>`/* prepared lock_payers */
+    select wallets.*, details.tax_rate_basis_points,
+      case when details.workspace_id is null then null else json_strip_nulls(json_build_object(
+        'name', details.name, 'company', details.company, 'email', details.email, 'tax_id', details.tax_id,
+        'address_lines', details.address_lines, 'postal_code', details.postal_code, 'city', details.city,
+        'region', details.region, 'country', details.country, 'tax_name', details.tax_name)) end as customer,
+      (select json_agg(json_build_object('percent_basis_points', coupons.percent_basis_points, 'items', coupons.items,
+          'redeemed_at', redemption.redeemed_at, 'ends_at', redemption.ends_at))
+        from coupon_redemptions as redemption join coupons on coupons.id = redemption.coupon_id
+        where redemption.workspace_id = wallets.workspace_id and coupons.kind = 'percent'
+          and (redemption.ends_at is null or redemption.ends_at > ${since}::timestamptz)) as discounts,
+      (select json_agg(json_build_object('item', item, 'workspace_id', workspace_id, 'plan_id', plan_id,
+          'service', service, 'period', period, 'unit_amount', unit_amount, 'steps', steps, 'valid_from', valid_from,
+          'valid_until', valid_until))
+        from prices
+        where item = any(${items}::text[]) and prices.currency = wallets.currency
+          and (prices.workspace_id is null or prices.workspace_id = wallets.workspace_id)
+          and valid_from <= ${now}::timestamptz and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
+    from wallets left join billing_details as details on details.workspace_id = wallets.workspace_id
+    where wallets.workspace_id = any(${uuidArray(workspaceIds)})
+    order by wallets.workspace_id for no key update of wallets`.execute(tx)
+  return rows
+}
+
+function toPayer(row: PayerRow, now: Date): Payer {
+  const { tax_rate_basis_points, customer, discounts, prices, ...wallet } = row
+  return {
+    organizationId: wallet.organization_id,
+    workspaceId: wallet.workspace_id,
+    wallet,
+    taxRateBasisPoints: tax_rate_basis_points ?? 0,
+    customer: customer ?? {},
+    discounts: discounts ?? [],
+    prices: prices ?? [],
+    now,
+  }
+}

@@ -1,0 +1,125 @@
+/** Wallets, prices and books of tests. */
+import assert from 'node:assert/strict'
+import { sql } from 'kysely'
+import type { Scope } from '../accounts/principals.ts'
+import { credit } from '../billing/credits.ts'
+import { lockPayer, type Owner } from '../billing/payers.ts'
+import type { Item, PriceStep, PricesTable } from '../billing/tables.ts'
+import { transaction } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
+import type { Platform } from '../platform/platform.ts'
+
+/** Puts money into a workspace's wallet, in minor units. */
+export async function giveMoney(platform: Platform, owner: Owner | Scope, amount: number): Promise<void> {
+  await transaction(platform.db, async (tx) => {
+    const payer = await lockPayer(platform, tx, owner, [])
+    await credit(platform, tx, {
+      payer,
+      kind: 'top_up',
+      amount,
+      from: 'payments',
+      key: `test:${newId()}`,
+      cause: 'top_up',
+      causeId: null,
+      description: 'Money of a test',
+    })
+  })
+}
+
+export type TestPrice = { item: Item; unit_amount: number; steps?: PriceStep[] } & Partial<
+  Omit<PricesTable, 'id' | 'item' | 'unit_amount' | 'steps' | 'created_at'>
+>
+
+/** Sets a price, in USD and from long ago on unless it says otherwise. */
+export async function setPrice(platform: Platform, price: TestPrice): Promise<void> {
+  const row: PricesTable = {
+    id: newId(),
+    workspace_id: null,
+    plan_id: null,
+    service: null,
+    period: null,
+    tld: null,
+    currency: 'USD',
+    valid_from: new Date('2000-01-01T00:00:00Z'),
+    valid_until: null,
+    created_at: platform.clock.now(),
+    ...price,
+    steps: price.steps ?? [],
+  }
+  await platform.db
+    .insertInto('prices')
+    .values({ ...row, steps: sql`${JSON.stringify(row.steps)}::jsonb` })
+    .execute()
+}
+
+/** What a wallet has. */
+export async function balanceOf(
+  platform: Platform,
+  workspaceId: string,
+): Promise<{ balance: number; held: number }> {
+  const row = await platform.db
+    .selectFrom('wallets')
+    .select(['balance', 'held'])
+    .where('workspace_id', '=', workspaceId)
+    .executeTakeFirst()
+  return row ?? { balance: 0, held: 0 }
+}
+
+/**
+ * The books add up: every transfer sums to zero, wallets have what their entries say, and keep their limits unless a
+ * forced transfer broke them; invoices are what was charged, and their lines are what they say; open holds are what is
+ * held; the numbers of invoices have no gap.
+ */
+export async function assertBooks({ db }: Platform): Promise<void> {
+  const wrong = async (what: string, query: ReturnType<typeof sql>): Promise<void> => {
+    const { rows } = await query.execute(db)
+    assert.deepEqual(rows, [], what)
+  }
+  await wrong(
+    'transfers sum to zero',
+    sql`select transfer_id from ledger_entries group by transfer_id having sum(amount) <> 0`,
+  )
+  await wrong(
+    'balances are the sums of their entries',
+    sql`select workspace_id, balance, held from wallets
+      where balance <> (select coalesce(sum(amount), 0) from ledger_entries as entry
+          where entry.workspace_id = wallets.workspace_id and account = 'wallet')
+        or held <> (select coalesce(sum(amount), 0) from ledger_entries as entry
+          where entry.workspace_id = wallets.workspace_id and account = 'held')`,
+  )
+  await wrong(
+    'no wallet is below its limit',
+    sql`select workspace_id, balance from wallets where balance < -credit_limit and not exists (
+      select 1 from ledger_transfers as transfer where transfer.workspace_id = wallets.workspace_id and forced
+        and kind in ('dispute', 'correction', 'refund_failed', 'refund'))`,
+  )
+  await wrong(
+    'open holds are what is held',
+    sql`select workspace_id, held from wallets where held <> (
+      select coalesce(sum(total), 0) from wallet_holds as hold
+      where hold.workspace_id = wallets.workspace_id and state = 'held')`,
+  )
+  await wrong(
+    'an invoice is the sum of its lines',
+    sql`select invoices.id from invoices left join invoice_lines as line on line.invoice_id = invoices.id
+      group by invoices.id having coalesce(sum(line.amount), 0) <> subtotal
+        or coalesce(sum(line.discount), 0) <> invoices.discount or coalesce(sum(line.tax), 0) <> invoices.tax`,
+  )
+  await wrong(
+    'invoices are what was charged',
+    sql`select invoices.id, invoices.total from invoices where total <> 0 and total is distinct from (
+      select -sum(amount) from ledger_entries as entry
+        join ledger_transfers as transfer on transfer.id = entry.transfer_id
+      where transfer.invoice_id = invoices.id and account in ('wallet', 'held'))`,
+  )
+  await wrong(
+    'what was charged has an invoice',
+    sql`select id from ledger_transfers where kind in ('charge', 'capture', 'credit') and not exists (
+      select 1 from invoices where invoices.id = ledger_transfers.invoice_id)`,
+  )
+  await wrong(
+    'numbers have no gap',
+    sql`select kind from invoices where sequence is not null group by kind
+      having min(sequence) <> 1 or max(sequence) <> count(*)`,
+  )
+}
