@@ -36,6 +36,27 @@ export function runningPeriod(
   return { endsAt: endAfter(anchor, from, (periods + 1) * months), periods: periods + 1 }
 }
 
+export type Span = { startsAt: Date; endsAt: Date }
+
+/**
+ * The periods since `from` that have begun at `now`, in their order: several where nobody looked for long.
+ * @param from the end of the last known period; where it is later than `now`, there is none.
+ */
+export function periodsSince(
+  anchor: Date,
+  period: Period,
+  from: Date,
+  { now, max }: { now: Date; max: number },
+): Span[] {
+  const spans: Span[] = []
+  for (let startsAt = from; startsAt <= now && spans.length < max; ) {
+    const endsAt = periodAfter(anchor, period, startsAt)
+    spans.push({ startsAt, endsAt })
+    startsAt = endsAt
+  }
+  return spans
+}
+
 /** Months since the year 0. */
 function monthOf(at: Date): number {
   return at.getUTCFullYear() * 12 + at.getUTCMonth()
