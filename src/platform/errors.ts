@@ -43,6 +43,12 @@ export const errorCatalogue = {
   // Billing
   insufficient_funds: { status: 402, title: 'The wallet does not have enough for it' },
   wallet_locked: { status: 402, title: 'The wallet is locked' },
+  billing_off: { status: 409, title: 'Nothing is sold here: billing is off' },
+  plan_not_found: { status: 404, title: 'Plan not found' },
+  subscription_not_found: { status: 404, title: 'Subscription not found' },
+  subscription_exists: { status: 409, title: 'The workspace has a plan already' },
+  subscription_state_conflict: { status: 409, title: 'The subscription is not in a state that allows this' },
+  slots_in_use: { status: 409, title: 'Mailboxes use more slots than there would be' },
   item_not_priced: { status: 409, title: 'It has no price, and is not sold' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
