@@ -223,7 +223,7 @@ const catalogue = [
     check ((item in ('mailbox', 'plan', 'plan_slot')) = (period is not null)),
     check ((item in ('domain_register', 'domain_renew')) = (tld is not null))
   )`,
-  'create index prices_item on prices (item, valid_from)',
+  'create index prices_item on prices (item, workspace_id, valid_from)',
   `create table coupons (
     id uuid primary key,
     code text not null unique,
