@@ -19,6 +19,7 @@ const PreviewObject = Type.Object({
     'invitation',
     'folder',
     'message',
+    'subscription',
   ]),
   action: OneOf([
     'create',
@@ -39,7 +40,7 @@ const PreviewObject = Type.Object({
   name: Type.String({
     description:
       'The name of a domain, the handle of an identity, a person’s e-mail, the path of a folder, the subject of a ' +
-      'message, the address of anything else.',
+      'message, the plan of a subscription, the address of anything else.',
   }),
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',

@@ -44,7 +44,6 @@ export const errorCatalogue = {
   insufficient_funds: { status: 402, title: 'The wallet does not have enough for it' },
   wallet_locked: { status: 402, title: 'The wallet is locked' },
   billing_off: { status: 409, title: 'Nothing is sold here: billing is off' },
-  plan_not_found: { status: 404, title: 'Plan not found' },
   subscription_not_found: { status: 404, title: 'Subscription not found' },
   subscription_exists: { status: 409, title: 'The workspace has a plan already' },
   subscription_state_conflict: { status: 409, title: 'The subscription is not in a state that allows this' },

@@ -33,9 +33,9 @@ export type CountUsedSlots = (tx: Tx, workspaceId: string) => Promise<number>
 
 /**
  * Changes what is named; what is not stays. It takes the place of a change that waits; what it is already takes it back.
- * @param isExpected of its version: whether the caller knows it as it is.
+ * @param versions those that may be changed; null: whichever is there.
  * @throws Refusal subscription_not_found, subscription_state_conflict, plan_not_found, item_not_priced, slots_in_use,
- * insufficient_funds, wallet_locked, forbidden, billing_off.
+ * edit_conflict, insufficient_funds, wallet_locked, forbidden, billing_off.
  */
 export async function changeSubscription(
   platform: Platform,
@@ -43,11 +43,11 @@ export async function changeSubscription(
   scope: Scope,
   id: string,
   wish: Partial<Wish>,
-  { countUsed, check }: { countUsed: CountUsedSlots; check: (subscription: Subscription) => void },
+  { countUsed, versions }: { countUsed: CountUsedSlots; versions: readonly number[] | null },
 ): Promise<Subscription> {
   requireSubscriber(platform, scope)
   const found = await lockSubscription(tx, scope, id)
-  check(found)
+  if (versions !== null && !versions.includes(found.version)) throw new Refusal('edit_conflict')
   const [subscription = found] = await advance(platform, tx, [found])
   if (subscription.state === 'canceled') throw new Refusal('subscription_state_conflict', 'It is over.')
   const from = termsOf(subscription, await plansOf(tx, [subscription]))

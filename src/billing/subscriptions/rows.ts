@@ -5,11 +5,12 @@ import type { Db, Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
+import { type Plan, requirePlan } from '../catalogue/plans.ts'
 import type { Owner } from '../payers.ts'
-import type { PlansTable, SubscriptionsTable } from '../tables.ts'
+import type { SubscriptionsTable } from '../tables.ts'
 
 export type Subscription = Selectable<SubscriptionsTable>
-export type Plan = Selectable<PlansTable>
+export type { Plan }
 export type Plans = ReadonlyMap<string, Plan>
 
 /** @throws Refusal subscription_not_found. */
@@ -48,14 +49,9 @@ export async function livingSubscription(db: Db, workspaceId: string): Promise<S
  * @throws Refusal plan_not_found.
  */
 export async function planOnSale(db: Db, ref: string): Promise<Plan> {
-  const row = await db
-    .selectFrom('plans')
-    .selectAll()
-    .where(isId(ref) ? sql<boolean>`id = ${ref}::uuid` : sql<boolean>`code = ${ref}`)
-    .where('archived_at', 'is', null)
-    .executeTakeFirst()
-  if (!row) throw new Refusal('plan_not_found')
-  return row
+  const plan = await requirePlan(db, ref)
+  if (plan.archived_at !== null) throw new Refusal('plan_not_found', 'The plan is not sold any more.')
+  return plan
 }
 
 /** The plans of subscriptions, present and next, by their ids. */
