@@ -163,9 +163,12 @@ export async function writeInvoices(
     events.push({ type: 'billing.charged', organizationId, workspaceId, data })
     events.push(...lowBalanceEvents(payer, before))
   }
-  await insertInvoices(platform, tx, invoices)
-  await postTransfers(platform, tx, transfers)
-  await appendEvents(platform, tx, events)
+  // None needs the answer to another: they go to the database in one go.
+  await Promise.all([
+    insertInvoices(platform, tx, invoices),
+    postTransfers(platform, tx, transfers),
+    appendEvents(platform, tx, events),
+  ])
 }
 
 /** Takes an amount from the wallet that is held here, and counts it where it is a trial. */
