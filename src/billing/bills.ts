@@ -105,9 +105,10 @@ function draftOf(tx: Tx, bill: Bill): Draft {
   let left = limit
   const paid = priced.map((line) => {
     const total = lineTotal(line)
-    const isPaid = take === 'all' ? whole <= limit : total <= left
+    // Of a bill that is taken whole, a credit is not given alone.
+    const isPaid = take === 'all' ? whole <= Math.max(0, limit) : total <= left
     if (isPaid) left -= total
-    return isPaid || total <= 0
+    return isPaid || total === 0 || (take === 'each' && total < 0)
   })
   const paidLines = priced.filter((line, index) => paid[index] && line.unit_amount !== 0)
   const { total } = sumsOf(paidLines)
