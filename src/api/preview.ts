@@ -101,7 +101,7 @@ export type Preview = {
 }
 
 /** The parts of a reply that a preview sets. */
-type PreviewReply = {
+export type PreviewReply = {
   type(mediaType: string): unknown
   serializer(serialize: (body: unknown) => string): unknown
 }

@@ -99,6 +99,7 @@ import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { threadRoutes } from './threads.ts'
@@ -315,6 +316,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)
   mailboxRequestRoutes(app, platform)
+  subscriptionRoutes(app, platform)
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)

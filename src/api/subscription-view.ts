@@ -2,7 +2,6 @@
 import { type Static, Type } from 'typebox'
 import { periods } from '../billing/periods.ts'
 import type { PaidThing } from '../mailboxes/payment/paid-things.ts'
-import { services } from '../mailboxes/tables.ts'
 import { MoneyView } from './money-schemas.ts'
 import { Id, Moment, momentOrNull, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
 
@@ -19,7 +18,10 @@ export const SubscriptionView = Type.Object(
       'past_due: the next period has begun and is not paid, it works on for some days; suspended: those are over.',
     ),
     plan: Nullable(PlanPart, 'Null for a mailbox.'),
-    mailbox: Nullable(Type.Object({ id: Id, address: Type.String(), service: OneOf(services) }), 'Null for a plan.'),
+    mailbox: Nullable(
+      Type.Object({ id: Id, address: Type.String(), service: OneOf(['local', 'google', 'microsoft']) }),
+      'Null for a plan.',
+    ),
     extra_slots: Type.Integer({ description: 'Bought beside those of the plan.' }),
     slots: Nullable(
       Type.Object({ allocated: Type.Integer(), used: Type.Integer(), remaining: Type.Integer() }),

@@ -18,6 +18,12 @@ export function periodAfter(anchor: Date, period: Period, from: Date): Date {
   return endAfter(anchor, from, monthsOf[period])
 }
 
+/** The start of the period that ends at `endsAt`. */
+export function periodBefore(anchor: Date, period: Period, endsAt: Date): Date {
+  const startsAt = endAfter(anchor, endsAt, -monthsOf[period])
+  return startsAt < anchor ? anchor : startsAt
+}
+
 /**
  * The period that runs at `now`, when those since `from` are over: one or, after a long stand-still, several at once.
  * @param from the end of the last known period, not after `now`.

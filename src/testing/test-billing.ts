@@ -141,6 +141,10 @@ export async function assertPeriods({ db }: Platform): Promise<void> {
         select 1 from invoice_lines as line where line.subject_id = spans.subject_id and line.kind = 'proration'
           and line.amount <= 0 and line.period_started_at = next_at and line.period_ends_at = ends_at)
       or next_at > ends_at and not exists (
+        -- Of a period that began in the same millisecond as the one before, the line is a proration.
+        select 1 from invoice_lines as line where line.subject_id = spans.subject_id and line.kind = 'proration'
+          and line.amount > 0 and line.period_started_at = starts_at and line.period_ends_at >= next_at)
+      and not exists (
         select 1 from events where created_at >= ends_at and created_at <= next_at + interval '1 minute'
           and (type = 'billing.subscription_suspended' and data->>'subscription_id' = subject_id::text
             or type = 'mailbox.state_changed' and data->>'mailbox_id' = subject_id::text and data->>'from' = 'active'))`.execute(

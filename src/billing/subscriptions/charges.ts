@@ -2,7 +2,7 @@
 import { Refusal } from '../../platform/errors.ts'
 import { type BillLine, priceLine, sumsOf } from '../amounts.ts'
 import type { Payer } from '../payers.ts'
-import { periodAfter, type Span } from '../periods.ts'
+import { periodAfter, periodsSince, type Span } from '../periods.ts'
 import type { Period } from '../tables.ts'
 import { unitPrice } from '../unit-prices.ts'
 import { type Plan, type Plans, planOf, type Subscription } from './rows.ts'
@@ -73,7 +73,7 @@ export function totalOf(payer: Payer, lines: readonly BillLine[]): number {
 }
 
 /** The period that follows the present one. */
-export function nextSpan({ period_anchor_at, period_ends_at }: Subscription, { period }: Terms): Span {
+function nextSpan({ period_anchor_at, period_ends_at }: Subscription, { period }: Terms): Span {
   return { startsAt: period_ends_at, endsAt: periodAfter(period_anchor_at, period, period_ends_at) }
 }
 
@@ -82,3 +82,23 @@ export function nextTotal(payer: Payer, subscription: Subscription, plans: Plans
   const terms = nextTermsOf(subscription, plans)
   return totalOf(payer, periodLines(payer, subscription.id, terms, nextSpan(subscription, terms)))
 }
+
+export type NextCharge = { at: Date; amount: number; currency: string }
+
+/** What is charged next, and when; where it is not paid, what is tried then. Null: nothing follows. */
+export function nextChargeOf(payer: Payer, subscription: Subscription, plans: Plans): NextCharge | null {
+  const { state, unpaid_since, cancel_at_period_end, period_ends_at, next_payment_at } = subscription
+  if (state === 'canceled' || cancel_at_period_end) return null
+  const { now, wallet } = payer
+  const { currency } = wallet
+  if (unpaid_since === null)
+    return { at: period_ends_at, amount: nextTotal(payer, subscription, plans), currency }
+  const terms = nextTermsOf(subscription, plans)
+  const [anchor, from] = state === 'suspended' ? [now, now] : [subscription.period_anchor_at, period_ends_at]
+  const spans = periodsSince(anchor, terms.period, from, { now, max: periodsAtOnceMax })
+  const lines = spans.flatMap((span) => periodLines(payer, subscription.id, terms, span))
+  return { at: next_payment_at ?? now, amount: totalOf(payer, lines), currency }
+}
+
+/** So many of those that have begun are paid at once; the rest is looked at again. */
+export const periodsAtOnceMax = 120

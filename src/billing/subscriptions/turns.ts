@@ -14,7 +14,7 @@ import type { Payer } from '../payers.ts'
 import { periodsSince, type Span } from '../periods.ts'
 import type { BillingSettings } from '../settings.ts'
 import type { Item } from '../tables.ts'
-import { nextTermsOf, nextTotal, periodLines } from './charges.ts'
+import { nextTermsOf, nextTotal, periodLines, periodsAtOnceMax } from './charges.ts'
 import { type CancelReason, dataOf, subjectOf } from './events.ts'
 import { type Plans, planOf, type Subscription } from './rows.ts'
 
@@ -35,9 +35,6 @@ export type Turn = {
   /** What is paid for it, and what of that is the last period's. */
   bill: { payer: Payer; lines: BillLine[]; lastItems: Item[]; description: string } | null
 }
-
-/** After so many at once the rest waits for the next look, which comes at once. */
-const periodsPerTurnMax = 120
 
 export function turnOf(context: TurnContext, before: Subscription): Turn {
   const { now, goneWorkspaces } = context
@@ -117,7 +114,7 @@ function renewed(context: TurnContext, before: Subscription): Turn {
   const isRestart = before.state === 'suspended'
   const anchor = isRestart ? now : before.period_anchor_at
   const from = isRestart ? now : before.period_ends_at
-  const spans = periodsSince(anchor, terms.period, from, { now, max: periodsPerTurnMax })
+  const spans = periodsSince(anchor, terms.period, from, { now, max: periodsAtOnceMax })
   const lines = spans.map((span) => periodLines(payer, before.id, terms, span))
   const count = payableInOrder(tx, payer, lines)
   const last = spans[count - 1]
