@@ -43,6 +43,7 @@ export const errorCatalogue = {
   // Billing
   insufficient_funds: { status: 402, title: 'The wallet does not have enough for it' },
   wallet_locked: { status: 402, title: 'The wallet is locked' },
+  mailbox_unpaid: { status: 402, title: 'The mailbox is not paid' },
   item_not_priced: { status: 409, title: 'It has no price, and is not sold' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
