@@ -20,6 +20,8 @@ const PreviewObject = Type.Object({
     'folder',
     'message',
     'subscription',
+    'wallet',
+    'coupon',
   ]),
   action: OneOf([
     'create',
@@ -32,6 +34,7 @@ const PreviewObject = Type.Object({
     'restore',
     'purge',
     'move',
+    'redeem',
   ]),
   id: Nullable(
     Type.String({ format: 'uuid' }),
@@ -40,7 +43,7 @@ const PreviewObject = Type.Object({
   name: Type.String({
     description:
       'The name of a domain, the handle of an identity, a person’s e-mail, the path of a folder, the subject of a ' +
-      'message, the plan of a subscription, the address of anything else.',
+      'message, the plan of a subscription, the code of a coupon, the workspace’s id of a wallet, the address of anything else.',
   }),
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',

@@ -18,6 +18,7 @@ import { appPasswordRoutes } from './app-passwords.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
+import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
@@ -326,6 +327,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   destinationRoutes(app, platform)
   tsigKeyRoutes(app, platform)
   dnsSecondaryRoutes(app, platform)
+  billingRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

@@ -247,6 +247,21 @@ async function operated(
   called('/v1/domain-markups/{tld}', 'first', 'nowhere')
   await made(api, 'PUT', '/v1/destinations/first.example', { connections_max: 7 })
   called('/v1/destinations/{domain}', 'first.example', 'none.example')
+  await billed(api, named)
+}
+
+/** What it sells, to itself too. */
+async function billed(api: TestApi, named: Name): Promise<void> {
+  const { workspaceId } = api.scope
+  named('/v1/wallets/{workspace}', workspaceId)
+  const plan = await made(api, 'POST', '/v1/plans', { code: 'first-plan', name: 'First', slots: 1 })
+  named('/v1/plans/{plan}', textAt(plan, 'id'), { foreign: 'first-plan', unknown: 'no-plan' })
+  const special = { item: 'domain_renew', tld: 'first', unit_amount: 1, workspace_id: workspaceId }
+  named('/v1/prices/{price}', textAt(await made(api, 'POST', '/v1/prices', special), 'id'))
+  const coupon = { code: 'FIRST-COUPON', amount: 1, currency: 'USD' }
+  named('/v1/coupons/{coupon}', textAt(await made(api, 'POST', '/v1/coupons', coupon), 'id'))
+  await made(api, 'POST', '/v1/wallet/coupons', { code: 'FIRST-COUPON' })
+  await made(api, 'PUT', '/v1/billing-details', { name: 'First Person' })
 }
 
 /** A message that can be read, with an attachment. */
