@@ -117,6 +117,7 @@ export function bodyOf(route: ListedRoute): unknown {
 /** Further bodies of a route that take another way through it. */
 const furtherBodies: Readonly<Record<string, readonly object[]>> = {
   'POST /v1/mailboxes/{mailbox}/cancel': [{ at: 'now' }],
+  'POST /v1/subscriptions/{subscription}/cancel': [{ at: 'now' }],
 }
 
 /** Queries of routes that would take their time without. */

@@ -5,6 +5,7 @@ import { lineTotal, priceLine } from '../../billing/amounts.ts'
 import { lockPayer, type Payer } from '../../billing/payers.ts'
 import { periodBefore } from '../../billing/periods.ts'
 import { isBilling } from '../../billing/settings.ts'
+import { slotsOf } from '../../billing/slots.ts'
 import { type NextCharge, nextChargeOf } from '../../billing/subscriptions/charges.ts'
 import {
   getSubscription,
@@ -105,8 +106,6 @@ async function thingsOf(platform: Platform, scope: Scope, ids: readonly string[]
       .where('workspace_id', '=', scope.workspaceId)
       .where('id', 'in', ids)
       .where(isPaidMailbox)
-      .orderBy('period_ends_at')
-      .orderBy('id')
       .execute()
     const withPeriods = mailboxes.flatMap((mailbox) => {
       const { period_anchor_at, period_ends_at } = mailbox
@@ -188,7 +187,6 @@ function mailboxThing(row: PaidMailbox, nextCharge: NextCharge | null): PaidThin
   }
 }
 
-/** @param mailboxes those whose period ends first before the others: so they take the slots that are free. */
 async function mailboxCharges(
   tx: Tx,
   payer: Payer,
@@ -196,7 +194,9 @@ async function mailboxCharges(
 ): Promise<Map<string, NextCharge>> {
   const { now, workspaceId, wallet } = payer
   const kept = mailboxes.filter(({ cancel_at_period_end }) => !cancel_at_period_end)
-  const room = kept.length === 0 ? null : await slotRoom(tx, [workspaceId])
+  if (kept.length === 0) return new Map()
+  const room = await slotRoom(tx, [workspaceId])
+  const takers = await nextTakers(tx, workspaceId)
   const asked = kept.map((mailbox) => {
     const { period, next_period, unpaid_since, payment_suspension, period_ends_at } = mailbox
     const at = payment_suspension === null ? (unpaid_since ?? period_ends_at) : now
@@ -205,7 +205,8 @@ async function mailboxCharges(
   const prices = await unitPrices(tx, new Map([[workspaceId, payer]]), asked, [])
   return new Map(
     asked.map(({ mailbox, unit, at }) => {
-      const unitAmount = room?.take(mailbox) ? 0 : (prices(unit, at) ?? 0)
+      const hasSlot = mailbox.in_slot ? room.take(mailbox) : takers.has(mailbox.id)
+      const unitAmount = hasSlot ? 0 : (prices(unit, at) ?? 0)
       // Discounts are of the period's start.
       const line = { ...periodLine(unit, unitAmount), period: { startsAt: at, endsAt: at } }
       const amount = lineTotal(priceLine(payer, line))
@@ -213,4 +214,16 @@ async function mailboxCharges(
       return [mailbox.id, { at: when, amount, currency: wallet.currency }]
     }),
   )
+}
+
+/** The mailboxes that will take the slots that are free: those whose period ends first. */
+async function nextTakers(tx: Tx, workspaceId: string): Promise<Set<string>> {
+  const slots = await slotsOf(tx, workspaceId)
+  const free = (slots?.allocated ?? 0) - (await usedSlots(tx, workspaceId))
+  if (slots === null || free <= 0) return new Set()
+  const { rows } = await sql<{ id: string }>`select id from mailboxes
+    where workspace_id = ${workspaceId}::uuid and ${isPaidMailbox} and not in_slot and not cancel_at_period_end
+      and service = any(${slots.services}::text[])
+    order by period_ends_at, id limit ${free}`.execute(tx)
+  return new Set(rows.map(({ id }) => id))
 }

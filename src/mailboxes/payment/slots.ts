@@ -63,3 +63,8 @@ async function findBeyond(tx: Tx, plans: readonly { id: string; allocated: numbe
     where place > allocated`.execute(tx)
   return new Set(rows.map(({ id }) => id))
 }
+
+/** How many mailboxes of a workspace have a slot of its plan. */
+export async function usedSlots(tx: Tx, workspaceId: string): Promise<number> {
+  return (await countUsed(tx, [workspaceId])).get(workspaceId) ?? 0
+}
