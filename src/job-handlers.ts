@@ -3,6 +3,7 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { renewSubscriptions } from './billing/subscriptions/renew.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -44,7 +45,10 @@ import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
 import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
+import { lookAtUnpaid } from './mailboxes/payment/dunning.ts'
+import { announceRenewals } from './mailboxes/payment/notices.ts'
 import { settleMailboxes } from './mailboxes/payment/settle.ts'
+import { failUnpaidWaits } from './mailboxes/payment/waiting.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -85,6 +89,7 @@ export const jobHandlers: JobHandlers = {
     await settleMailboxes(platform, workspaceId)
     await settleOrders(platform, workspaceId)
   },
+  'subscriptions.renew': (platform) => renewSubscriptions(platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -110,8 +115,12 @@ export const jobHandlers: JobHandlers = {
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.end_periods': async (platform) => {
     await repeat(beginMissingPeriods, platform)
-    await repeat(endDuePeriods, platform)
+    // As many as there are: a node that stops is followed by the next run, which goes on where it was.
+    while ((await endDuePeriods(platform)) > 0);
+    await repeat(lookAtUnpaid, platform)
+    await repeat(failUnpaidWaits, platform)
   },
+  'mailbox.announce_renewals': (platform) => repeat(announceRenewals, platform),
   'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -185,6 +194,7 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'subscriptions.renew': '* * * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',
@@ -192,6 +202,7 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.end_periods': '*/5 * * * *',
+  'mailbox.announce_renewals': '13 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'mailbox.expire_aliases': '*/10 * * * *',
   'engines.reconcile_due': '* * * * *',

@@ -24,6 +24,7 @@ import { mailboxCredentialsMigrations } from './mailboxes/credentials-schema.ts'
 import { enginesMigrations } from './mailboxes/engines/schema.ts'
 import { identitiesMigrations } from './mailboxes/identities-schema.ts'
 import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
+import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { importsMigrations } from './messages/imports/tables.ts'
@@ -65,4 +66,5 @@ export const migrations = mergeMigrations(
   approvalsMigrations,
   unsentMigrations,
   billingMigrations,
+  mailboxPaymentMigrations,
 )

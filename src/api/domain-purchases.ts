@@ -105,7 +105,7 @@ function registerRoute(app: Api, platform: Platform): void {
       const shown = shownOf(request.body)
       const order = { name, years, contact, autoRenew, dnsMode: dns_mode ?? null }
       if (request.body.preview === true) {
-        const found = shown ?? { expected: (await registrationPrice(platform, name, years)).price }
+        const found = shown ?? { expected: (await registrationPrice(platform, scope, name, years)).price }
         return preview(platform, reply, async (tx) => {
           const placed = await placeRegistration(platform, tx, scope, { ...order, shown: found })
           return {

@@ -53,6 +53,10 @@ test('lists have nothing of another’s', async () => {
       '/v1/batches',
       '/v1/mailbox-requests',
       '/v1/webhooks',
+      '/v1/subscriptions',
+      '/v1/wallet/entries',
+      '/v1/wallet/holds',
+      '/v1/wallet/coupons',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -18,6 +18,7 @@ import { appPasswordRoutes } from './app-passwords.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
+import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
@@ -99,6 +100,7 @@ import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { threadRoutes } from './threads.ts'
@@ -315,6 +317,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)
   mailboxRequestRoutes(app, platform)
+  subscriptionRoutes(app, platform)
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)
@@ -324,6 +327,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   destinationRoutes(app, platform)
   tsigKeyRoutes(app, platform)
   dnsSecondaryRoutes(app, platform)
+  billingRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

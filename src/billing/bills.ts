@@ -105,9 +105,10 @@ function draftOf(tx: Tx, bill: Bill): Draft {
   let left = limit
   const paid = priced.map((line) => {
     const total = lineTotal(line)
-    const isPaid = take === 'all' ? whole <= limit : total <= left
+    // Of a bill that is taken whole, a credit is not given alone.
+    const isPaid = take === 'all' ? whole <= Math.max(0, limit) : total <= left
     if (isPaid) left -= total
-    return isPaid || total <= 0
+    return isPaid || total === 0 || (take === 'each' && total < 0)
   })
   const paidLines = priced.filter((line, index) => paid[index] && line.unit_amount !== 0)
   const { total } = sumsOf(paidLines)
@@ -163,9 +164,12 @@ export async function writeInvoices(
     events.push({ type: 'billing.charged', organizationId, workspaceId, data })
     events.push(...lowBalanceEvents(payer, before))
   }
-  await insertInvoices(platform, tx, invoices)
-  await postTransfers(platform, tx, transfers)
-  await appendEvents(platform, tx, events)
+  // None needs the answer to another: they go to the database in one go.
+  await Promise.all([
+    insertInvoices(platform, tx, invoices),
+    postTransfers(platform, tx, transfers),
+    appendEvents(platform, tx, events),
+  ])
 }
 
 /** Takes an amount from the wallet that is held here, and counts it where it is a trial. */

@@ -19,6 +19,7 @@ export type Payer = Owner & {
   customer: InvoiceParty
   /** Those that hold now, or held at some time since the moment that was asked for. */
   discounts: readonly Discount[]
+  /** Also those that are known to hold later: what comes next is told at them. */
   prices: readonly PriceRow[]
   /** When it was locked. */
   now: Date
@@ -66,10 +67,10 @@ export async function lockPayers(
 ): Promise<Map<string, Payer>> {
   const ids = [...new Set(owners.map(({ workspaceId }) => workspaceId))]
   const now = platform.clock.now()
-  let rows = await select(tx, ids, items, { since, now })
+  let rows = await select(tx, ids, items, since)
   if (rows.length < ids.length) {
     await openWallets(platform, tx, owners)
-    rows = await select(tx, ids, items, { since, now })
+    rows = await select(tx, ids, items, since)
   }
   return new Map(rows.map((row) => [row.workspace_id, toPayer(row, now)]))
 }
@@ -103,7 +104,7 @@ async function select(
   tx: Tx,
   workspaceIds: readonly string[],
   items: readonly Item[],
-  { since, now }: { since: Date; now: Date },
+  since: Date,
 ): Promise<PayerRow[]> {
   const { rows } = await sql<PayerRow>`/* prepared lock_payers */
     select wallets.*, details.tax_rate_basis_points,
@@ -122,7 +123,7 @@ async function select(
         from prices
         where item = any(${items}::text[]) and prices.currency = wallets.currency
           and (prices.workspace_id is null or prices.workspace_id = wallets.workspace_id)
-          and valid_from <= ${now}::timestamptz and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
+          and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
     from wallets left join billing_details as details on details.workspace_id = wallets.workspace_id
     where wallets.workspace_id = any(${uuidArray(workspaceIds)})
     order by wallets.workspace_id for no key update of wallets`.execute(tx)

@@ -223,7 +223,7 @@ const catalogue = [
     check ((item in ('mailbox', 'plan', 'plan_slot')) = (period is not null)),
     check ((item in ('domain_register', 'domain_renew')) = (tld is not null))
   )`,
-  'create index prices_item on prices (item, valid_from)',
+  'create index prices_item on prices (item, workspace_id, valid_from)',
   `create table coupons (
     id uuid primary key,
     code text not null unique,
@@ -264,9 +264,12 @@ const catalogue = [
     period_started_at timestamptz not null,
     period_ends_at timestamptz not null,
     cancel_at_period_end boolean not null,
+    plan_invoice_id uuid references invoices (id),
+    slots_invoice_id uuid references invoices (id),
     unpaid_since timestamptz,
     payment_attempts integer not null default 0,
     next_payment_at timestamptz,
+    deletion_at timestamptz,
     noticed_days integer,
     version integer not null,
     created_at timestamptz not null,

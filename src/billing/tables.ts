@@ -307,10 +307,16 @@ export type SubscriptionsTable = {
   period_started_at: Date
   period_ends_at: Date
   cancel_at_period_end: boolean
+  /** The invoices on which the rest of the present period was paid last; null: it cost nothing. */
+  plan_invoice_id: Generated<string | null>
+  slots_invoice_id: Generated<string | null>
   /** The end of the last paid period, when the next one is not paid. */
   unpaid_since: Date | null
   payment_attempts: Generated<number>
+  /** When to look at it before its period ends, or to try again; null: when the period ends. */
   next_payment_at: Date | null
+  /** When it is deleted, since that was announced. */
+  deletion_at: Generated<Date | null>
   /** Of the present period: the smallest number of days before its end that was announced. */
   noticed_days: number | null
   version: number

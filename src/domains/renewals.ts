@@ -154,10 +154,10 @@ type Renewal = { renew_amount: number; renew_currency: string }
 
 async function renewalOf(
   platform: Platform,
-  { name }: Domain,
+  { name, workspace_id: workspaceId }: Domain,
   { registrar }: Registration,
 ): Promise<Renewal | null> {
-  const price = await priceOf(platform, { registrar, name, kind: 'renew', years: 1 })
+  const price = await priceOf(platform, { workspaceId, registrar, name, kind: 'renew', years: 1 })
   if (typeof price === 'string') return null
   return { renew_amount: price.price.amount, renew_currency: price.price.currency }
 }

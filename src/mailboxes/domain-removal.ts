@@ -7,9 +7,10 @@ import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { addActivation } from './domain-activation.ts'
 import { restorableUntil, restoredState, tellEngines } from './engines.ts'
-import { restartPeriods } from './period-changes.ts'
+import { payRestored } from './payment/restores.ts'
 import { type MovedMailbox, tellMoves } from './state-moves.ts'
 import type { Service } from './tables.ts'
 
@@ -136,24 +137,21 @@ export async function restoreMailboxesOf(platform: Platform, domainId: string): 
 
 async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
   const now = platform.clock.now()
-  const { rows } = await sql<MovedMailbox>`
+  const { rows: chosen } = await sql<{ id: string }>`
     with domain as (
       select id from domains where id = ${domainId}::uuid and state not in ('deleted', 'deletion_scheduled') for share
-    ), chosen as (
-      select mailboxes.id from mailboxes join domain on domain.id = domain_id
-      where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
-      order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
+    select mailboxes.id from mailboxes join domain on domain.id = domain_id
+    where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
+    order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes`.execute(tx)
+  const ids = chosen.map(({ id }) => id)
+  await payRestored(platform, tx, ids, now)
+  const { rows } = await sql<MovedMailbox>`
     update mailboxes set state = ${restoredState}, state_before_deletion = null, purge_at = null,
       deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
-    from chosen where chosen.id = mailboxes.id
+    where id = any(${uuidArray(ids)})
     returning mailboxes.id, organization_id, workspace_id, address, batch_id, service, 'deletion_scheduled' as "from",
       mailboxes.state as "to"`.execute(tx)
-  await restartPeriods(
-    tx,
-    rows.map(({ id }) => id),
-    now,
-  )
   await tellMoves(platform, tx, rows)
   return rows.length
 }

@@ -89,6 +89,13 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/domains/{domain}/records': { name: 'x', type: 'A', value: '192.0.2.1' },
   'PATCH /v1/domains/{domain}/records/{record}': { ttl: 60 },
   'PUT /v1/domain-markups/{tld}': { currency: 'USD' },
+  'POST /v1/prices': { item: 'domain_renew', tld: 'new', unit_amount: 1 },
+  'POST /v1/plans': { code: 'new-plan', name: 'New', slots: 1 },
+  'POST /v1/coupons': { amount: 1, currency: 'USD' },
+  'POST /v1/wallet/coupons': { code: 'NO-SUCH-CODE' },
+  'POST /v1/wallets/{workspace}/credits': { kind: 'top_up', amount: 1, description: 'x' },
+  'PUT /v1/wallets/{workspace}/tax': { rate_basis_points: 0 },
+  'PATCH /v1/wallet': { low_balance: 1 },
   'POST /v1/domains': { name: 'demo.test' },
   'POST /v1/domains/search': { names: ['new.test'] },
   'POST /v1/domains/register': { name: 'new.test', expected_price: price },
@@ -110,6 +117,7 @@ export function bodyOf(route: ListedRoute): unknown {
 /** Further bodies of a route that take another way through it. */
 const furtherBodies: Readonly<Record<string, readonly object[]>> = {
   'POST /v1/mailboxes/{mailbox}/cancel': [{ at: 'now' }],
+  'POST /v1/subscriptions/{subscription}/cancel': [{ at: 'now' }],
 }
 
 /** Queries of routes that would take their time without. */
@@ -184,8 +192,11 @@ export function referencesOf(
   ]
 }
 
+/** Ids that others give, and that name nothing here. */
+const idsOfOthers = ['tax_id']
+
 function isReference(name: string, byProperty: TenantObjects['byProperty']): boolean {
-  return byProperty.has(name) || /_ids?$/.test(name)
+  return byProperty.has(name) || (/_ids?$/.test(name) && !idsOfOthers.includes(name))
 }
 
 /** The path with what is the caller's own; null if it has none of that. */

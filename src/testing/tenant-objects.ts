@@ -5,7 +5,9 @@ import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { createConnection } from '../mailboxes/engines/connections.ts'
 import { changeFlags, expungeDeleted } from '../messages/changes.ts'
 import { flagBits } from '../messages/flags.ts'
+import { addDuration } from '../platform/clock.ts'
 import { transaction } from '../platform/database.ts'
+import { newId } from '../platform/ids.ts'
 import { listAt, type TestApi, textAt } from './test-api.ts'
 import { append, folderIdOf, inTransaction, mail } from './test-mail.ts'
 import { loggedIn } from './test-members.ts'
@@ -247,6 +249,48 @@ async function operated(
   called('/v1/domain-markups/{tld}', 'first', 'nowhere')
   await made(api, 'PUT', '/v1/destinations/first.example', { connections_max: 7 })
   called('/v1/destinations/{domain}', 'first.example', 'none.example')
+  await billed(api, named)
+}
+
+/** What it sells, to itself too. */
+async function billed(api: TestApi, named: Name): Promise<void> {
+  const { workspaceId } = api.scope
+  named('/v1/wallets/{workspace}', workspaceId)
+  const plan = await made(api, 'POST', '/v1/plans', { code: 'first-plan', name: 'First', slots: 1 })
+  named('/v1/plans/{plan}', textAt(plan, 'id'), { foreign: 'first-plan', unknown: 'no-plan' })
+  named('/v1/subscriptions/{subscription}', await subscriptionTo(api, textAt(plan, 'id')))
+  const special = { item: 'domain_renew', tld: 'first', unit_amount: 1, workspace_id: workspaceId }
+  named('/v1/prices/{price}', textAt(await made(api, 'POST', '/v1/prices', special), 'id'))
+  const coupon = { code: 'FIRST-COUPON', amount: 1, currency: 'USD' }
+  named('/v1/coupons/{coupon}', textAt(await made(api, 'POST', '/v1/coupons', coupon), 'id'))
+  await made(api, 'POST', '/v1/wallet/coupons', { code: 'FIRST-COUPON' })
+  await made(api, 'PUT', '/v1/billing-details', { name: 'First Person' })
+}
+
+/** As from the time when billing was on. */
+async function subscriptionTo({ platform, scope }: TestApi, planId: string): Promise<string> {
+  const now = platform.clock.now()
+  const { id } = await platform.db
+    .insertInto('subscriptions')
+    .values({
+      id: newId(),
+      organization_id: scope.organizationId,
+      workspace_id: scope.workspaceId,
+      plan_id: planId,
+      extra_slots: 0,
+      state: 'active',
+      period: 'yearly',
+      period_anchor_at: now,
+      period_started_at: now,
+      period_ends_at: addDuration(now, 'P1Y'),
+      cancel_at_period_end: false,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
 }
 
 /** A message that can be read, with an attachment. */

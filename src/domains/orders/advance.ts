@@ -96,8 +96,8 @@ function foundOf(order: ClaimedOrder, info: DomainInfo | null): Outcome | null {
 }
 
 async function sendOut(platform: Platform, registrar: Registrar, order: ClaimedOrder): Promise<Looked> {
-  const { registrar: name, kind, years } = order
-  const price = await priceOf(platform, { registrar: name, name: order.name, kind, years })
+  const { registrar: name, kind, years, workspace_id: workspaceId } = order
+  const price = await priceOf(platform, { workspaceId, registrar: name, name: order.name, kind, years })
   const obstacle = obstacleOf(order, price)
   if (obstacle !== null) return { claimed: order, outcome: obstacle }
   if (typeof price === 'string') throw new Error('an order without a price would go out')
