@@ -2,6 +2,8 @@
 import { sql } from 'kysely'
 import { periodAfter } from '../../billing/periods.ts'
 import { isBilling } from '../../billing/settings.ts'
+import type { Domain } from '../../domains/domains.ts'
+import { mailboxesOn } from '../../domains/lifecycle.ts'
 import { type Tx, transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { timeArray, uuidArray } from '../../platform/sql-arrays.ts'
@@ -23,14 +25,14 @@ export async function settleMailboxes(platform: Platform, workspaceId: string): 
 type WaitingMailbox = Pick<
   Mailbox,
   'id' | 'organization_id' | 'workspace_id' | 'address' | 'batch_id' | 'service' | 'period'
-> & { is_requested: boolean; is_served: boolean }
+> & { is_requested: boolean; domain_state: Domain['state'] }
 
 /** @returns whether there may be more, and money for it. */
 async function payWaiting(platform: Platform, tx: Tx, workspaceId: string): Promise<boolean> {
   const { rows } =
     await sql<WaitingMailbox>`select mailboxes.id, mailboxes.organization_id, mailboxes.workspace_id,
-      address, batch_id, service, period, domains.state = 'active' as is_served,
-      exists (select 1 from mailbox_requests where mailbox_id = mailboxes.id) as is_requested
+      mailboxes.address, mailboxes.batch_id, mailboxes.service, mailboxes.period, domains.state as domain_state,
+      exists (select 1 from mailbox_requests as request where request.mailbox_id = mailboxes.id) as is_requested
     from mailboxes join domains on domains.id = domain_id
     where mailboxes.workspace_id = ${workspaceId}::uuid and mailboxes.state = 'waiting_payment'
     order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes for share of domains`.execute(
@@ -67,7 +69,7 @@ async function payWaiting(platform: Platform, tx: Tx, workspaceId: string): Prom
 /** Where a mailbox that is paid goes: as if it were made now. */
 function stateOncePaid(platform: Platform, mailbox: WaitingMailbox): MailboxState {
   if (mailbox.is_requested) return 'provisioning'
-  if (!mailbox.is_served) return 'waiting_domain'
+  if (mailboxesOn(mailbox.domain_state) !== 'served') return 'waiting_domain'
   return engineOf(platform, mailbox.service)?.isImmediate === true ? 'active' : 'provisioning'
 }
 
