@@ -32,6 +32,7 @@ import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
 import { settleOrders } from './domains/orders/settle-payment.ts'
+import { endUnpaidOrders } from './domains/orders/unpaid.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
@@ -39,7 +40,12 @@ import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { expireAliases } from './mailboxes/aliases.ts'
 import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
-import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
+import {
+  deleteMailboxesOf,
+  removeDueDomains,
+  removeUnpaid,
+  restoreMailboxesOf,
+} from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
@@ -101,7 +107,10 @@ export const jobHandlers: JobHandlers = {
   'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
   'domains.remove_due': (platform) => removeDueDomains(platform),
   'orders.advance': (platform, payload) => advanceOrder(platform, payload.order_id, addActivation),
-  'orders.resume': (platform) => resumeOrders(platform),
+  'orders.resume': async (platform) => {
+    await endUnpaidOrders(platform, removeUnpaid)
+    await resumeOrders(platform)
+  },
   'orders.clean_up': (platform) => repeat(deleteOldQuotes, platform),
   'registrations.set_nameservers': (platform, payload) => setNameservers(platform, payload.domain_id),
   'registrations.renew_due': (platform) => renewDueRegistrations(platform),
