@@ -3,6 +3,7 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { numberInvoices } from './billing/invoices/numbers.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -91,6 +92,7 @@ export const jobHandlers: JobHandlers = {
     await settleMailboxes(platform, workspaceId)
     await settleOrders(platform, workspaceId)
   },
+  'billing.number_invoices': (platform) => repeat(numberInvoices, platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -194,6 +196,7 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'billing.number_invoices': '* * * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',

@@ -19,7 +19,8 @@ const balance = () => balanceOf(platform, scope.workspaceId)
 const give = (amount: number) => giveMoney(platform, scope, amount)
 /** Makes what can be spent exactly this. */
 const leave = async (amount: number) => await give(amount - (await balance()).balance)
-const renewNoOther = () => platform.db.updateTable('domain_registrations').set({ auto_renew: false }).execute()
+const renewNoOther = () =>
+  platform.db.updateTable('domain_registrations').set({ auto_renew: false }).execute()
 const orderOf = async (name: string): Promise<unknown> => at((await report(name)).json, 'orders', 0)
 const eventsOf = async (type: string): Promise<unknown[]> =>
   (

@@ -19,6 +19,7 @@ const PreviewObject = Type.Object({
     'invitation',
     'folder',
     'message',
+    'invoice',
   ]),
   action: OneOf([
     'create',

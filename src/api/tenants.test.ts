@@ -64,7 +64,7 @@ const makingKeys = 'POST /v1/api-keys'
 
 /** What the organization has, whatever workspace a call is about; and what its operator sets for all. */
 const organizationWide =
-  /^\/v1\/(?:workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys)\b/
+  /^\/v1\/(?:invoices\/\{invoice\}\/credit-notes|workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys)\b/
 
 /** What a workspace says of itself and for each of its mailboxes: who is bound to one may read it. */
 const holdingForEach = [
@@ -302,6 +302,7 @@ const organizationChanges = [
   'POST /v1/dns-secondaries',
   'POST /v1/domain-orders/{order}/abandon',
   'POST /v1/invitations',
+  'POST /v1/invoices/{invoice}/credit-notes',
   'POST /v1/members',
   'POST /v1/test/clock',
   'POST /v1/tsig-keys',

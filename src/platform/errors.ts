@@ -43,6 +43,8 @@ export const errorCatalogue = {
   // Billing
   insufficient_funds: { status: 402, title: 'The wallet does not have enough for it' },
   wallet_locked: { status: 402, title: 'The wallet is locked' },
+  invoice_not_found: { status: 404, title: 'Invoice not found' },
+  credit_too_large: { status: 409, title: 'It is more than what is left of the invoice' },
   item_not_priced: { status: 409, title: 'It has no price, and is not sold' },
   // Domains
   domain_not_found: { status: 404, title: 'Domain not found' },
