@@ -4,6 +4,7 @@ import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
 import { renewSubscriptions } from './billing/subscriptions/renew.ts'
+import { numberInvoices } from './billing/invoices/numbers.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -33,6 +34,7 @@ import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
 import { settleOrders } from './domains/orders/settle-payment.ts'
+import { endUnpaidOrders } from './domains/orders/unpaid.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
@@ -40,7 +42,12 @@ import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { expireAliases } from './mailboxes/aliases.ts'
 import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
-import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
+import {
+  deleteMailboxesOf,
+  removeDueDomains,
+  removeUnpaid,
+  restoreMailboxesOf,
+} from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
@@ -90,6 +97,7 @@ export const jobHandlers: JobHandlers = {
     await settleOrders(platform, workspaceId)
   },
   'subscriptions.renew': (platform) => renewSubscriptions(platform),
+  'billing.number_invoices': (platform) => repeat(numberInvoices, platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -106,7 +114,10 @@ export const jobHandlers: JobHandlers = {
   'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
   'domains.remove_due': (platform) => removeDueDomains(platform),
   'orders.advance': (platform, payload) => advanceOrder(platform, payload.order_id, addActivation),
-  'orders.resume': (platform) => resumeOrders(platform),
+  'orders.resume': async (platform) => {
+    await endUnpaidOrders(platform, removeUnpaid)
+    await resumeOrders(platform)
+  },
   'orders.clean_up': (platform) => repeat(deleteOldQuotes, platform),
   'registrations.set_nameservers': (platform, payload) => setNameservers(platform, payload.domain_id),
   'registrations.renew_due': (platform) => renewDueRegistrations(platform),
@@ -195,6 +206,7 @@ export const jobHandlers: JobHandlers = {
 
 export const jobSchedule: JobSchedule = {
   'subscriptions.renew': '* * * * *',
+  'billing.number_invoices': '* * * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',

@@ -15,6 +15,7 @@ import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { orderPaymentMigrations } from './domains/orders/payment-schema.ts'
 import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
@@ -67,4 +68,5 @@ export const migrations = mergeMigrations(
   unsentMigrations,
   billingMigrations,
   mailboxPaymentMigrations,
+  orderPaymentMigrations,
 )

@@ -49,6 +49,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/service-connections',
       '/v1/contacts',
       '/v1/domain-orders',
+      '/v1/invoices',
       '/v1/audit-log?action=mailbox.',
       '/v1/batches',
       '/v1/mailbox-requests',

@@ -22,6 +22,7 @@ const PreviewObject = Type.Object({
     'subscription',
     'wallet',
     'coupon',
+    'invoice',
   ]),
   action: OneOf([
     'create',

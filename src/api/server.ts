@@ -19,6 +19,7 @@ import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
 import { batchRoutes } from './batches.ts'
 import { billingRoutes } from './billing-routes.ts'
+import { billingReportRoutes } from './billing-reports.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
@@ -58,6 +59,7 @@ import { identityRoutes } from './identities.ts'
 import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
+import { invoiceRoutes } from './invoices.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { compileWhenCalled } from './lazy-schemas.ts'
 import { apiLimits } from './limits.ts'
@@ -270,6 +272,8 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   domainOrderRoutes(app, platform)
   domainMarkupRoutes(app, platform)
   contactRoutes(app, platform)
+  invoiceRoutes(app, platform)
+  billingReportRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
   dnssecRoutes(app, platform)

@@ -64,7 +64,7 @@ const makingKeys = 'POST /v1/api-keys'
 
 /** What the organization has, whatever workspace a call is about; and what its operator sets for all. */
 const organizationWide =
-  /^\/v1\/(?:workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|prices|plans|coupons|wallets|billing-settings)\b/
+  /^\/v1\/(?:invoices\/\{invoice\}\/credit-notes|workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|prices|plans|coupons|wallets|billing-settings)\b/
 
 /** What the operator offers to everybody. */
 const offers = ['GET /v1/plans', 'GET /v1/plans/{plan}']
@@ -316,6 +316,7 @@ const organizationChanges = [
   'POST /v1/dns-secondaries',
   'POST /v1/domain-orders/{order}/abandon',
   'POST /v1/invitations',
+  'POST /v1/invoices/{invoice}/credit-notes',
   'POST /v1/members',
   'POST /v1/plans',
   'POST /v1/prices',

@@ -1,7 +1,7 @@
 /** Removing a domain with what is in it: mailboxes are deleted and restored with their domain, in sets. */
 import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
-import { type Domain, endDomain, lockDomain } from '../domains/domains.ts'
+import { type Domain, endDomain, lockDomain, moveDomain } from '../domains/domains.ts'
 import { findRemovable, lockRemovable, restoreDomain, scheduleRemoval } from '../domains/removal.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -46,6 +46,13 @@ export async function removeDomain(
   if (scheduled === null) await removeAddresses(platform, tx, domain.id)
   else if (hasMailboxes) await continueDeletion(platform, tx, domain.id)
   return scheduled
+}
+
+/** What becomes of a new domain that nobody paid for: without mailboxes it goes, and its name is free. */
+export async function removeUnpaid(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
+  if (!(await hasNoMailboxes(tx, domain.id))) return await moveDomain(platform, tx, domain, 'failed')
+  await endDomain(platform, tx, domain)
+  await removeAddresses(platform, tx, domain.id)
 }
 
 /** Asked with the row locked. */

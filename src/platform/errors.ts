@@ -49,6 +49,8 @@ export const errorCatalogue = {
   subscription_state_conflict: { status: 409, title: 'The subscription is not in a state that allows this' },
   slots_in_use: { status: 409, title: 'Mailboxes use more slots than there would be' },
   mailbox_unpaid: { status: 402, title: 'The mailbox is not paid' },
+  invoice_not_found: { status: 404, title: 'Invoice not found' },
+  credit_too_large: { status: 409, title: 'It is more than what is left of the invoice' },
   item_not_priced: { status: 409, title: 'It has no price, and is not sold' },
   price_not_found: { status: 404, title: 'Price not found' },
   price_overlap: { status: 409, title: 'Another price of the same thing begins then' },

@@ -102,6 +102,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/domains/{domain}/renew': { expected_price: price },
   'POST /v1/contacts': firstContact,
   'POST /v1/members': { email: 'new@people.example', role: 'viewer', password: 'correct horse battery' },
+  'POST /v1/invoices/{invoice}/credit-notes': { whole: true, reason: 'x' },
   'POST /v1/invitations': { email: 'new@people.example', role: 'viewer' },
   'POST /v1/relays': { host: 'relay.example' },
   'POST /v1/dns-secondaries': { name: 'x', address: '192.0.2.54', allow_by_address: true },
@@ -123,6 +124,9 @@ const furtherBodies: Readonly<Record<string, readonly object[]>> = {
 /** Queries of routes that would take their time without. */
 const queries: Readonly<Record<string, string>> = {
   'GET /v1/mailboxes/{mailbox}/messages/wait': '?timeout=0',
+  'GET /v1/billing-reports/revenue': '?from=2026-01',
+  'GET /v1/billing-reports/ledger': '?month=2026-01',
+  'GET /v1/billing-reports/invoices': '?month=2026-01',
 }
 
 export function plainForm(route: ListedRoute): Form {

@@ -1,5 +1,6 @@
 /** A tenant that has one of everything that a path of the API can name, and secrets that nobody else may read. */
 import assert from 'node:assert/strict'
+import { numberInvoices } from '../billing/invoices/numbers.ts'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { createConnection } from '../mailboxes/engines/connections.ts'
@@ -9,6 +10,7 @@ import { addDuration } from '../platform/clock.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
 import { listAt, type TestApi, textAt } from './test-api.ts'
+import { writeInvoice } from './test-invoices.ts'
 import { append, folderIdOf, inTransaction, mail } from './test-mail.ts'
 import { loggedIn } from './test-members.ts'
 import { plain, red } from './test-pictures.ts'
@@ -123,6 +125,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await elsewhere(api, secrets, named)
   await registered(api, named)
   await operated(api, secrets, named, called)
+  await billed(api, named)
   named('/v1/approvals/{approval}', await heldMessage(api))
   named('/v1/outbound/{outbound}', await queuedRecipient(api, mailboxId))
   const log = await made(api, 'GET', '/v1/audit-log?action=mailbox.')
@@ -219,6 +222,14 @@ async function registered(api: TestApi, named: Name): Promise<void> {
     expected_price: { amount: 1000, currency: 'USD' },
   })
   named('/v1/domain-orders/{order}', textAt(order, 'order', 'id'))
+}
+
+/** An invoice with a number. */
+async function billed(api: TestApi, named: Name): Promise<void> {
+  const invoiceId = await writeInvoice(api.platform, api.scope, [{ unitAmount: 100 }])
+  await numberInvoices(api.platform)
+  const number = textAt(await made(api, 'GET', `/v1/invoices/${invoiceId}`), 'number')
+  named('/v1/invoices/{invoice}', invoiceId, { foreign: number, unknown: 'INV-999999' })
 }
 
 export const firstContact = {

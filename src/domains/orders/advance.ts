@@ -13,6 +13,7 @@ import { type Bought, type DomainInfo, type Registrar, RegistrarFailure } from '
 import { findRegistrar } from '../registrars/registrars.ts'
 import { type Price, priceOf } from './offers.ts'
 import { type Outcome, orderPolicy } from './outcome.ts'
+import { lowerHold, mayLower } from './payment.ts'
 import { type OnActive, settleOrder } from './settle.ts'
 import {
   addOrderJobs,
@@ -144,14 +145,14 @@ function isAsShown(order: ClaimedOrder, { cost, price }: Price): boolean {
 }
 
 async function markSent(platform: Platform, order: ClaimedOrder, price: Price): Promise<ClaimedOrder | null> {
-  const lower = order.automatic ? { price_amount: price.price.amount } : {}
-  return await transaction(platform.db, (tx: Tx) =>
-    writeOrder(
+  return await transaction(platform.db, async (tx: Tx) => {
+    const isLower = order.automatic && (await mayLower(tx, order))
+    const sent = await writeOrder(
       platform,
       tx,
       order,
       {
-        ...lower,
+        ...(isLower ? { price_amount: price.price.amount } : {}),
         state: 'sent',
         cost_amount: price.cost.amount,
         cost_currency: price.cost.currency,
@@ -160,8 +161,10 @@ async function markSent(platform: Platform, order: ClaimedOrder, price: Price): 
         sent_at: platform.clock.now(),
       },
       true,
-    ),
-  )
+    )
+    if (sent !== null && sent.price_amount < order.price_amount) await lowerHold(platform, tx, sent)
+    return sent
+  })
 }
 
 async function call(
