@@ -3,6 +3,16 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { advanceTopUp } from './billing/payments/advance.ts'
+import { topUpIfLow, topUpLowWallets } from './billing/payments/auto-top-up.ts'
+import { syncCards } from './billing/payments/cards.ts'
+import { handleEvent } from './billing/payments/inbox.ts'
+import {
+  deleteOldEvents as deleteOldPaymentEvents,
+  reconcilePayments,
+  takeInMissedEvents,
+} from './billing/payments/reconcile.ts'
+import { advanceRefund } from './billing/payments/refunds.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -85,6 +95,17 @@ export const jobHandlers: JobHandlers = {
     await settleMailboxes(platform, workspaceId)
     await settleOrders(platform, workspaceId)
   },
+  'payments.advance': async (platform, payload) => void (await advanceTopUp(platform, payload.top_up_id)),
+  'payments.auto_top_up': (platform, payload) => topUpIfLow(platform, payload.workspace_id),
+  'payments.sync_cards': (platform, payload) => syncCards(platform, payload.workspace_id),
+  'payments.refund': (platform, payload) => advanceRefund(platform, payload.refund_id),
+  'payments.handle_event': (platform, payload) => handleEvent(platform, payload.event_id),
+  'payments.reconcile': async (platform) => {
+    await reconcilePayments(platform)
+    await topUpLowWallets(platform)
+  },
+  'payments.missed_events': (platform) => takeInMissedEvents(platform),
+  'payments.clean_up': (platform) => repeat(deleteOldPaymentEvents, platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -185,6 +206,9 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'payments.reconcile': '*/5 * * * *',
+  'payments.missed_events': '13 * * * *',
+  'payments.clean_up': '33 3 * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',

@@ -17,6 +17,7 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { appPasswordRoutes } from './app-passwords.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
+import { autoTopUpRoutes } from './auto-top-up.ts'
 import { batchRoutes } from './batches.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
@@ -84,6 +85,8 @@ import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { outboundRoutes } from './outbound.ts'
+import { paymentMethodRoutes } from './payment-methods.ts'
+import { paymentWebhookRoute } from './payment-webhook.ts'
 import { pictureRoutes } from './pictures.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
@@ -102,6 +105,8 @@ import { loginRoute, logoutRoute } from './sessions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { threadRoutes } from './threads.ts'
+import { topUpRefundRoutes } from './top-up-refunds.ts'
+import { topUpRoutes } from './top-ups.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -234,6 +239,7 @@ async function nativeApi(
   acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
+  await paymentWebhookRoute(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
@@ -324,6 +330,10 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   destinationRoutes(app, platform)
   tsigKeyRoutes(app, platform)
   dnsSecondaryRoutes(app, platform)
+  topUpRoutes(app, platform)
+  topUpRefundRoutes(app, platform)
+  autoTopUpRoutes(app, platform)
+  paymentMethodRoutes(app, platform)
   testClockRoute(app, platform)
 }
 
