@@ -53,6 +53,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/batches',
       '/v1/mailbox-requests',
       '/v1/webhooks',
+      '/v1/wallet/top-ups',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -40,6 +40,7 @@ const callerless = [
   'GET /v1/openapi.json',
   'POST /unsubscribe/{token}',
   'POST /v1/invitations/accept',
+  'POST /v1/payments/stripe/webhook',
   'POST /v1/sessions',
 ]
 
@@ -64,7 +65,7 @@ const makingKeys = 'POST /v1/api-keys'
 
 /** What the organization has, whatever workspace a call is about; and what its operator sets for all. */
 const organizationWide =
-  /^\/v1\/(?:workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys)\b/
+  /^\/v1\/(?:workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|wallet\/top-ups\/\{top_up\}\/refunds)\b/
 
 /** What a workspace says of itself and for each of its mailboxes: who is bound to one may read it. */
 const holdingForEach = [
@@ -305,6 +306,7 @@ const organizationChanges = [
   'POST /v1/members',
   'POST /v1/test/clock',
   'POST /v1/tsig-keys',
+  'POST /v1/wallet/top-ups/{top_up}/refunds',
   'POST /v1/workspaces',
   'POST /v1/workspaces/{workspace}/sending/resume',
   'PUT /v1/destinations/{domain}',

@@ -60,7 +60,8 @@ async function settleDispute(platform: Platform, tx: Tx, topUp: TopUp, seen: Pro
     .where('dispute_id', '=', seen.id)
     .executeTakeFirst()
   const dispute = known ?? (await insertDispute(platform, tx, topUp, seen))
-  if (seen.phase === 'open' && dispute.ended_at === null) await lockWallet(platform, tx, payer)
+  const isAgainstUs = seen.phase === 'open' || seen.phase === 'lost'
+  if (isAgainstUs && dispute.ended_at === null) await lockWallet(platform, tx, payer)
   await moveMoney(platform, tx, payer, dispute, seen)
   const isOver = seen.phase === 'won' || seen.phase === 'lost' || seen.phase === 'closed'
   const now = platform.clock.now()
