@@ -3,8 +3,18 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
-import { renewSubscriptions } from './billing/subscriptions/renew.ts'
 import { numberInvoices } from './billing/invoices/numbers.ts'
+import { advanceTopUp } from './billing/payments/advance.ts'
+import { topUpIfLow, topUpLowWallets } from './billing/payments/auto-top-up.ts'
+import { syncCards } from './billing/payments/cards.ts'
+import { handleEvent } from './billing/payments/inbox.ts'
+import {
+  deleteOldEvents as deleteOldPaymentEvents,
+  reconcilePayments,
+  takeInMissedEvents,
+} from './billing/payments/reconcile.ts'
+import { advanceRefund } from './billing/payments/refunds.ts'
+import { renewSubscriptions } from './billing/subscriptions/renew.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -98,6 +108,17 @@ export const jobHandlers: JobHandlers = {
   },
   'subscriptions.renew': (platform) => renewSubscriptions(platform),
   'billing.number_invoices': (platform) => repeat(numberInvoices, platform),
+  'payments.advance': async (platform, payload) => void (await advanceTopUp(platform, payload.top_up_id)),
+  'payments.auto_top_up': (platform, payload) => topUpIfLow(platform, payload.workspace_id),
+  'payments.sync_cards': (platform, payload) => syncCards(platform, payload.workspace_id),
+  'payments.refund': (platform, payload) => advanceRefund(platform, payload.refund_id),
+  'payments.handle_event': (platform, payload) => handleEvent(platform, payload.event_id),
+  'payments.reconcile': async (platform) => {
+    await reconcilePayments(platform)
+    await topUpLowWallets(platform)
+  },
+  'payments.missed_events': (platform) => takeInMissedEvents(platform),
+  'payments.clean_up': (platform) => repeat(deleteOldPaymentEvents, platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -207,6 +228,9 @@ export const jobHandlers: JobHandlers = {
 export const jobSchedule: JobSchedule = {
   'subscriptions.renew': '* * * * *',
   'billing.number_invoices': '* * * * *',
+  'payments.reconcile': '*/5 * * * *',
+  'payments.missed_events': '13 * * * *',
+  'payments.clean_up': '33 3 * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',

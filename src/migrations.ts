@@ -2,6 +2,7 @@
 
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
+import { paymentsMigrations } from './billing/payments/schema.ts'
 import { billingMigrations } from './billing/schema.ts'
 import { approvalsMigrations } from './delivery/approvals/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
@@ -69,4 +70,5 @@ export const migrations = mergeMigrations(
   billingMigrations,
   mailboxPaymentMigrations,
   orderPaymentMigrations,
+  paymentsMigrations,
 )

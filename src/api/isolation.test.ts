@@ -58,6 +58,7 @@ test('lists have nothing of another’s', async () => {
       '/v1/wallet/entries',
       '/v1/wallet/holds',
       '/v1/wallet/coupons',
+      '/v1/wallet/top-ups',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -25,6 +25,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
           description: 'Connected or registered, their settings and what mail of theirs may do',
         },
         { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
+        { name: 'billing', description: 'Wallets, what they are charged with, and how money comes in' },
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
         { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },

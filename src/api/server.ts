@@ -17,9 +17,10 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { appPasswordRoutes } from './app-passwords.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
+import { autoTopUpRoutes } from './auto-top-up.ts'
 import { batchRoutes } from './batches.ts'
-import { billingRoutes } from './billing-routes.ts'
 import { billingReportRoutes } from './billing-reports.ts'
+import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
@@ -87,6 +88,8 @@ import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { outboundRoutes } from './outbound.ts'
+import { paymentMethodRoutes } from './payment-methods.ts'
+import { paymentWebhookRoute } from './payment-webhook.ts'
 import { pictureRoutes } from './pictures.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
@@ -106,6 +109,8 @@ import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { threadRoutes } from './threads.ts'
+import { topUpRefundRoutes } from './top-up-refunds.ts'
+import { topUpRoutes } from './top-ups.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -238,6 +243,7 @@ async function nativeApi(
   acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
+  await paymentWebhookRoute(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
@@ -332,6 +338,10 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   tsigKeyRoutes(app, platform)
   dnsSecondaryRoutes(app, platform)
   billingRoutes(app, platform)
+  topUpRoutes(app, platform)
+  topUpRefundRoutes(app, platform)
+  autoTopUpRoutes(app, platform)
+  paymentMethodRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

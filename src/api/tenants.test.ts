@@ -40,6 +40,7 @@ const callerless = [
   'GET /v1/openapi.json',
   'POST /unsubscribe/{token}',
   'POST /v1/invitations/accept',
+  'POST /v1/payments/stripe/webhook',
   'POST /v1/sessions',
 ]
 
@@ -64,7 +65,7 @@ const makingKeys = 'POST /v1/api-keys'
 
 /** What the organization has, whatever workspace a call is about; and what its operator sets for all. */
 const organizationWide =
-  /^\/v1\/(?:invoices\/\{invoice\}\/credit-notes|workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|prices|plans|coupons|wallets|billing-settings)\b/
+  /^\/v1\/(?:invoices\/\{invoice\}\/credit-notes|workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|prices|plans|coupons|wallets|wallet\/top-ups\/\{top_up\}\/refunds|billing-settings)\b/
 
 /** What the operator offers to everybody. */
 const offers = ['GET /v1/plans', 'GET /v1/plans/{plan}']
@@ -322,6 +323,7 @@ const organizationChanges = [
   'POST /v1/prices',
   'POST /v1/test/clock',
   'POST /v1/tsig-keys',
+  'POST /v1/wallet/top-ups/{top_up}/refunds',
   'POST /v1/wallets/{workspace}/credits',
   'POST /v1/workspaces',
   'POST /v1/workspaces/{workspace}/sending/resume',

@@ -11,7 +11,7 @@ import { formatMoney } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type BillLine, lineTotal, priceLine, sumsOf } from './amounts.ts'
 import { type NewTransfer, postTransfers } from './ledger.ts'
-import { lowBalanceEvents } from './low-balance.ts'
+import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import type { Payer } from './payers.ts'
 import type { Cause, InvoiceParty, PricedLine } from './tables.ts'
 import { countCharge, countShortfall, tallyOf } from './trials.ts'
@@ -145,6 +145,7 @@ export async function writeInvoices(
   if (invoices.length === 0) return
   const events: NewEvent[] = []
   const transfers: NewTransfer[] = []
+  const charged: { payer: Payer; before: number }[] = []
   for (const invoice of invoices) {
     const { payer, source } = invoice
     const { total } = sumsOf(invoice.lines)
@@ -163,6 +164,7 @@ export async function writeInvoices(
     }
     events.push({ type: 'billing.charged', organizationId, workspaceId, data })
     events.push(...lowBalanceEvents(payer, before))
+    charged.push({ payer, before })
   }
   // None needs the answer to another: they go to the database in one go.
   await Promise.all([
@@ -170,6 +172,7 @@ export async function writeInvoices(
     postTransfers(platform, tx, transfers),
     appendEvents(platform, tx, events),
   ])
+  await topUpLowBalances(tx, charged)
 }
 
 /** Takes an amount from the wallet that is held here, and counts it where it is a trial. */

@@ -11,7 +11,7 @@ import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BillLine, priceLine, sumsOf } from './amounts.ts'
 import { type NewInvoice, spendable, takeFrom, writeInvoices } from './bills.ts'
 import { postTransfers } from './ledger.ts'
-import { lowBalanceEvents } from './low-balance.ts'
+import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import { lockPayers, type Payer } from './payers.ts'
 import type { Cause, PricedLine, WalletHoldsTable } from './tables.ts'
 import { tallyOf } from './trials.ts'
@@ -47,7 +47,7 @@ export type NewHold = {
  * @returns for each by how much the wallet had too little; 0: it is put aside.
  */
 export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHold[]): Promise<number[]> {
-  const rows: (Hold & { payer: Payer; description: string })[] = []
+  const rows: (Hold & { payer: Payer; description: string; before: number })[] = []
   const events: NewEvent[] = []
   const now = platform.clock.now()
   const shortfalls = holds.map((hold) => {
@@ -74,6 +74,7 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
       ended_at: null,
       payer,
       description,
+      before,
     })
     const data = { hold_id: id, amount: total, currency, balance, description }
     events.push(
@@ -101,6 +102,7 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
     })),
   )
   await appendEvents(platform, tx, events)
+  await topUpLowBalances(tx, rows)
   return shortfalls
 }
 

@@ -62,6 +62,8 @@ export type WalletsTable = {
   credit_limit: Generated<number>
   /** Under which the balance is low; null: nobody is told. */
   low_balance: Generated<number | null>
+  /** Under which it is topped up by itself (payments/auto-top-up.ts); null: it is not. */
+  auto_top_up_below: Generated<number | null>
   /** Nothing is sold to a locked wallet, as after a dispute. */
   locked_at: Generated<Date | null>
   lock_reason: Generated<string | null>

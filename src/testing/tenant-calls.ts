@@ -107,6 +107,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/relays': { host: 'relay.example' },
   'POST /v1/dns-secondaries': { name: 'x', address: '192.0.2.54', allow_by_address: true },
   'POST /v1/webhooks': { url: 'https://hooks.new.example/' },
+  'POST /v1/wallet/top-ups': { amount: 1000, method: 'checkout' },
   'POST /v1/test/clock': { advance: 'PT0S' },
 }
 

@@ -1,6 +1,8 @@
 /** A tenant that has one of everything that a path of the API can name, and secrets that nobody else may read. */
 import assert from 'node:assert/strict'
 import { numberInvoices } from '../billing/invoices/numbers.ts'
+import { openWallets } from '../billing/payers.ts'
+import { insertTopUp } from '../billing/payments/top-ups.ts'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { createConnection } from '../mailboxes/engines/connections.ts'
@@ -131,6 +133,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   const log = await made(api, 'GET', '/v1/audit-log?action=mailbox.')
   named('/v1/audit-log/{entry}', textAt(log, 'data', 0, 'id'))
   await subscribed(api, secrets, named)
+  await paying(api, named)
   const byProperty = await propertiesOf(api, byPath)
   const all = [...byPath.values()].flat().concat([...byProperty.values()])
   for (const text of [...secrets, ...all.map(({ foreign }) => foreign)]) {
@@ -323,6 +326,44 @@ async function subscribed(api: TestApi, secrets: string[], named: Name): Promise
   named('/v1/webhooks/{webhook}', textAt(webhook, 'id'))
   const ping = await made(api, 'POST', `${path}/test`)
   named('/v1/webhooks/{webhook}/deliveries/{delivery}', textAt(ping, 'delivery_id'))
+}
+
+/** A top-up and a card, made past the API, which would ask the payment provider. */
+async function paying({ platform, scope }: TestApi, named: Name): Promise<void> {
+  const { organizationId: organization_id, workspaceId: workspace_id } = scope
+  const card = {
+    id: newId(),
+    organization_id,
+    workspace_id,
+    provider_id: 'pm_of_the_first',
+    is_default: true,
+  }
+  const topUp = await transaction(platform.db, async (tx) => {
+    await openWallets(platform, tx, [scope])
+    await tx
+      .insertInto('payment_methods')
+      .values({
+        ...card,
+        brand: 'visa',
+        last4: '4242',
+        expires_month: 12,
+        expires_year: 2034,
+        created_at: platform.clock.now(),
+        removed_at: null,
+      })
+      .execute()
+    return await insertTopUp(platform, tx, scope, {
+      amount: 1000,
+      currency: 'USD',
+      method: 'saved',
+      reason: 'manual',
+      cardId: card.provider_id,
+      returnUrl: 'https://shop.example/',
+      actor: null,
+    })
+  })
+  named('/v1/wallet/top-ups/{top_up}', topUp.id)
+  named('/v1/wallet/payment-methods/{payment_method}', card.id)
 }
 
 /** A folder that is not one of the standard ones. */
