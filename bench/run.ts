@@ -3,6 +3,7 @@
  * takes another size, where there is one.
  */
 import { api } from './api.ts'
+import { billing } from './billing.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
 import { events } from './events.ts'
@@ -40,6 +41,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   'domain-checks': domainChecks,
   events,
   webhooks,
+  billing,
 }
 
 const counts = new Map(

@@ -2,15 +2,15 @@
  * Bills: what is bought and paid at once. Each becomes an invoice, its lines, and a transfer from the wallet, in the
  * transaction of what is bought.
  */
-import { sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { type Tx, together } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { appendEvents, type NewEvent } from '../platform/events.ts'
+import { eventsStatement, type NewEvent } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import { formatMoney } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type BillLine, lineTotal, priceLine, sumsOf } from './amounts.ts'
-import { type NewTransfer, postTransfers } from './ledger.ts'
+import { explained, type NewTransfer, transferStatements } from './ledger.ts'
 import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import type { Payer } from './payers.ts'
 import type { Cause, InvoiceParty, PricedLine } from './tables.ts'
@@ -166,12 +166,15 @@ export async function writeInvoices(
     events.push(...lowBalanceEvents(payer, before))
     charged.push({ payer, before })
   }
-  // None needs the answer to another: they go to the database in one go.
-  await Promise.all([
-    insertInvoices(platform, tx, invoices),
-    postTransfers(platform, tx, transfers),
-    appendEvents(platform, tx, events),
-  ])
+  // In one go: others wait for the wallet.
+  const statements = [
+    invoicesStatement(platform, invoices),
+    ...transferStatements(platform, tx, transfers),
+    eventsStatement(platform, tx, events),
+  ]
+  await together(tx, statements).catch((error: unknown) => {
+    throw explained(error)
+  })
   await topUpLowBalances(tx, charged)
 }
 
@@ -202,7 +205,7 @@ function transferOf(tx: Tx, invoice: NewInvoice): NewTransfer {
   }
 }
 
-async function insertInvoices(platform: Platform, tx: Tx, invoices: readonly NewInvoice[]): Promise<void> {
+function invoicesStatement(platform: Platform, invoices: readonly NewInvoice[]): RawBuilder<unknown> {
   const now = platform.clock.now()
   const rows = invoices.map(({ payer, id, lines, taxRateBasisPoints }) => ({
     id,
@@ -222,7 +225,7 @@ async function insertInvoices(platform: Platform, tx: Tx, invoices: readonly New
       amount: line.quantity * line.unit_amount,
     })),
   )
-  await sql`/* prepared insert_invoices */
+  return sql`/* prepared insert_invoices */
     with made as (
       insert into invoices (id, organization_id, workspace_id, kind, currency, subtotal, discount, tax, total,
         tax_rate_basis_points, customer, created_at)
@@ -238,7 +241,5 @@ async function insertInvoices(platform: Platform, tx: Tx, invoices: readonly New
       tax, cost, period_started_at, period_ends_at
     from json_to_recordset(${JSON.stringify(lines)}::json) as new (id uuid, invoice_id uuid, workspace_id uuid,
       kind text, item text, subject_id uuid, description text, quantity integer, unit_amount bigint, amount bigint,
-      discount bigint, tax bigint, cost bigint, period_started_at timestamptz, period_ends_at timestamptz)`.execute(
-    tx,
-  )
+      discount bigint, tax bigint, cost bigint, period_started_at timestamptz, period_ends_at timestamptz)`
 }

@@ -2,7 +2,7 @@
  * The ledger: double entry, append only. Every movement of money is a transfer whose entries sum to zero; the database
  * checks that, moves the wallet's balance with them, and keeps spending within its limit (schema.ts).
  */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { actorOf } from '../platform/actors.ts'
 import { type Tx, violatedConstraint } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
@@ -38,10 +38,48 @@ export async function postTransfers(
   tx: Tx,
   transfers: readonly NewTransfer[],
 ): Promise<Set<string>> {
-  const rows = transfers
+  const news = newTransfers(transfers)
+  if (news.length === 0) return new Set()
+  const { rows: made } = await insertTransfers(platform, tx, news)
+    .execute(tx)
+    .catch((error: unknown) => {
+      throw explained(error)
+    })
+  const ids = new Set(made.map((row) => row.transfer_id))
+  return new Set(news.filter(({ id }) => ids.has(id)).map(({ workspaceId, key }) => `${workspaceId} ${key}`))
+}
+
+/**
+ * The same as statements that the caller sends with others (`together`), and whose errors he throws `explained`; none when
+ * nothing moves.
+ */
+export function transferStatements(
+  platform: Platform,
+  tx: Tx,
+  transfers: readonly NewTransfer[],
+): RawBuilder<unknown>[] {
+  const news = newTransfers(transfers)
+  return news.length === 0 ? [] : [insertTransfers(platform, tx, news)]
+}
+
+/** BalanceTooLow for what the database says of it; any other error as it is. */
+export function explained(error: unknown): unknown {
+  return violatedConstraint(error) === 'wallets_balance' ? new BalanceTooLow({ cause: error }) : error
+}
+
+type Row = Omit<NewTransfer, 'entries'> & { id: string; entries: [Account, number][] }
+
+function newTransfers(transfers: readonly NewTransfer[]): Row[] {
+  return transfers
     .map((transfer) => ({ id: newId(), ...transfer, entries: entriesOf(transfer) }))
     .filter(({ entries }) => entries.length > 0)
-  if (rows.length === 0) return new Set()
+}
+
+function insertTransfers(
+  platform: Platform,
+  tx: Tx,
+  rows: readonly Row[],
+): RawBuilder<{ transfer_id: string }> {
   const entries = rows.flatMap(({ id, workspaceId, entries }) =>
     entries.map(([account, amount]) => ({ transfer_id: id, account, workspace_id: workspaceId, amount })),
   )
@@ -58,7 +96,7 @@ export async function postTransfers(
     forced: row.forced ?? false,
     description: row.description,
   }))
-  const { rows: made } = await sql<{ transfer_id: string }>`/* prepared post_transfers */
+  return sql<{ transfer_id: string }>`/* prepared post_transfers */
     with made as (
       insert into ledger_transfers (id, organization_id, workspace_id, key, kind, cause, cause_id, invoice_id, currency,
         forced, description, actor, created_at)
@@ -75,13 +113,6 @@ export async function postTransfers(
       as new (transfer_id uuid, account text, workspace_id uuid, amount bigint)
     where transfer_id in (select id from made)
     returning transfer_id`
-    .execute(tx)
-    .catch((error: unknown) => {
-      if (violatedConstraint(error) === 'wallets_balance') throw new BalanceTooLow({ cause: error })
-      throw error
-    })
-  const ids = new Set(made.map((row) => row.transfer_id))
-  return new Set(rows.filter(({ id }) => ids.has(id)).map(({ workspaceId, key }) => `${workspaceId} ${key}`))
 }
 
 /** A transfer asked for more than its wallet has: whoever holds the wallet's lock and has looked never meets it. */

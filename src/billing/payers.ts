@@ -2,8 +2,8 @@
  * Payers: a workspace's wallet, locked, with all that decides what it pays: its tax, its discounts and its prices. Who
  * sells something locks the payer first, makes lines of a bill at its prices, and posts them (bills.ts, holds.ts).
  */
-import { type Selectable, sql } from 'kysely'
-import type { Tx } from '../platform/database.ts'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Tx, together } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import type { InvoiceParty, Item, Period, PriceStep, WalletsTable } from './tables.ts'
@@ -106,8 +106,45 @@ async function select(
   items: readonly Item[],
   since: Date,
 ): Promise<PayerRow[]> {
+  const [first, ...others] = workspaceIds
+  if (first === undefined) return []
+  if (others.length === 0) return await selectOne(tx, first, items, since)
   const { rows } = await sql<PayerRow>`/* prepared lock_payers */
-    select wallets.*, details.tax_rate_basis_points,
+    ${payerRows(items, since)} where wallets.workspace_id = any(${uuidArray(workspaceIds)})
+    order by wallets.workspace_id for no key update of wallets`.execute(tx)
+  remember(tx, workspaceIds)
+  return rows
+}
+
+/** The wallets that a transaction has locked. */
+const held = new WeakMap<Tx, Set<string>>()
+
+function remember(tx: Tx, workspaceIds: readonly string[]): void {
+  held.set(tx, new Set([...(held.get(tx) ?? []), ...workspaceIds]))
+}
+
+/**
+ * Of many who wait for one row PostgreSQL wakes all whenever it is let go, and each reads it anew: so they stand in a
+ * queue before it, which wakes the next alone. Who has the row does not: the next in the queue waits for it.
+ */
+async function selectOne(
+  tx: Tx,
+  workspaceId: string,
+  items: readonly Item[],
+  since: Date,
+): Promise<PayerRow[]> {
+  const queue = sql`/* prepared queue_for_wallet */ select pg_advisory_xact_lock(hashtextextended(${workspaceId}::text, 0))`
+  const row = sql<PayerRow>`/* prepared lock_payer */
+    ${payerRows(items, since)} where wallets.workspace_id = ${workspaceId}::uuid
+    for no key update of wallets`
+  if (held.get(tx)?.has(workspaceId)) return (await row.execute(tx)).rows
+  remember(tx, [workspaceId])
+  const [, locked] = await together(tx, [queue, row])
+  return (locked?.rows ?? []) as PayerRow[] // together knows no types
+}
+
+function payerRows(items: readonly Item[], since: Date): RawBuilder<PayerRow> {
+  return sql<PayerRow>`select wallets.*, details.tax_rate_basis_points,
       case when details.workspace_id is null then null else json_strip_nulls(json_build_object(
         'name', details.name, 'company', details.company, 'email', details.email, 'tax_id', details.tax_id,
         'address_lines', details.address_lines, 'postal_code', details.postal_code, 'city', details.city,
@@ -124,10 +161,7 @@ async function select(
         where item = any(${items}::text[]) and prices.currency = wallets.currency
           and (prices.workspace_id is null or prices.workspace_id = wallets.workspace_id)
           and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
-    from wallets left join billing_details as details on details.workspace_id = wallets.workspace_id
-    where wallets.workspace_id = any(${uuidArray(workspaceIds)})
-    order by wallets.workspace_id for no key update of wallets`.execute(tx)
-  return rows
+    from wallets left join billing_details as details on details.workspace_id = wallets.workspace_id`
 }
 
 function toPayer(row: PayerRow, now: Date): Payer {

@@ -40,6 +40,7 @@ export async function walletOf(
     low_balance: null,
     locked_at: null,
     lock_reason: null,
+    auto_top_up_below: null,
     created_at: now,
     updated_at: now,
   }

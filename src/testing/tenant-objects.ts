@@ -263,11 +263,11 @@ async function operated(
   called('/v1/domain-markups/{tld}', 'first', 'nowhere')
   await made(api, 'PUT', '/v1/destinations/first.example', { connections_max: 7 })
   called('/v1/destinations/{domain}', 'first.example', 'none.example')
-  await billed(api, named)
+  await sold(api, named)
 }
 
 /** What it sells, to itself too. */
-async function billed(api: TestApi, named: Name): Promise<void> {
+async function sold(api: TestApi, named: Name): Promise<void> {
   const { workspaceId } = api.scope
   named('/v1/wallets/{workspace}', workspaceId)
   const plan = await made(api, 'POST', '/v1/plans', { code: 'first-plan', name: 'First', slots: 1 })

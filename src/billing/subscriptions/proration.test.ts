@@ -69,6 +69,7 @@ function payerAt(now: Date, prices: Prices, { tax = 0, discount = 0 } = {}): Pay
       low_balance: null,
       locked_at: null,
       lock_reason: null,
+      auto_top_up_below: null,
       created_at: start,
       updated_at: start,
     },
