@@ -8,7 +8,7 @@ import { billingSettingsOf } from '../settings.ts'
 import { advance } from './advance.ts'
 import { dataOf, subjectOf } from './events.ts'
 import { lockSubscription, planOf, plansOf, type Subscription, writeSubscriptions } from './rows.ts'
-import { requireSubscriber } from './subscribe.ts'
+import { requireBilling, requireSubscriber } from './subscribe.ts'
 import { endedRow, nextLookOf } from './turns.ts'
 
 /**
@@ -50,8 +50,9 @@ export async function keepSubscription(
 
 /** What the job would have done by now is done first: a cancellation is of the period in which it is asked for. */
 async function living(platform: Platform, tx: Tx, scope: Scope, id: string): Promise<Subscription> {
-  requireSubscriber(platform, scope)
+  requireSubscriber(scope)
   const found = await lockSubscription(tx, scope, id)
+  requireBilling(platform)
   const [subscription = found] = await advance(platform, tx, [found])
   if (subscription.state === 'canceled') throw new Refusal('subscription_state_conflict', 'It is over.')
   return subscription

@@ -25,7 +25,7 @@ import {
   type Subscription,
   writeSubscriptions,
 } from './rows.ts'
-import { requireSubscriber, type Wish } from './subscribe.ts'
+import { requireBilling, requireSubscriber, type Wish } from './subscribe.ts'
 import { nextLookOf } from './turns.ts'
 
 /** How many of a plan's slots mailboxes have. Who has mailboxes counts them. */
@@ -45,8 +45,9 @@ export async function changeSubscription(
   wish: Partial<Wish>,
   { countUsed, versions }: { countUsed: CountUsedSlots; versions: readonly number[] | null },
 ): Promise<Subscription> {
-  requireSubscriber(platform, scope)
+  requireSubscriber(scope)
   const found = await lockSubscription(tx, scope, id)
+  requireBilling(platform)
   if (versions !== null && !versions.includes(found.version)) throw new Refusal('edit_conflict')
   const [subscription = found] = await advance(platform, tx, [found])
   if (subscription.state === 'canceled') throw new Refusal('subscription_state_conflict', 'It is over.')

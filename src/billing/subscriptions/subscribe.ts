@@ -34,7 +34,8 @@ export async function subscribe(
   scope: Scope,
   { plan: ref, period, extraSlots }: Wish,
 ): Promise<Subscription> {
-  requireSubscriber(platform, scope)
+  requireSubscriber(scope)
+  requireBilling(platform)
   const { organizationId, workspaceId } = scope
   await holdWorkspace(tx, organizationId, workspaceId)
   const plan = await planOnSale(tx, ref)
@@ -92,9 +93,13 @@ export async function subscribe(
   return subscription
 }
 
-/** @throws Refusal forbidden, billing_off. */
-export function requireSubscriber(platform: Platform, scope: Scope): void {
+/** @throws Refusal forbidden. */
+export function requireSubscriber(scope: Scope): void {
   requireWorkspace(scope)
   requireWrite(scope)
+}
+
+/** @throws Refusal billing_off. */
+export function requireBilling(platform: Platform): void {
   if (!isBilling(platform)) throw new Refusal('billing_off')
 }
