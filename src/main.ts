@@ -16,6 +16,7 @@ import {
   transferFormats,
 } from './cli/transfer.ts'
 import { rotateMasterKey } from './cli/vault.ts'
+import { addWalletCommands } from './cli/wallets.ts'
 import { type Config, loadConfig } from './platform/config.ts'
 import { configurationReference } from './platform/config-reference.ts'
 import { DataDirectoryInUse } from './platform/data-directory.ts'
@@ -102,6 +103,7 @@ program
 
 addQueueCommands(program, run)
 addTailCommand(program, run)
+addWalletCommands(program, run)
 
 program
   .command('doctor')

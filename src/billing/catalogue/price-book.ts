@@ -1,12 +1,13 @@
 /** The price book of a workspace: what holds for it now, its own prices before everybody's. */
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Db } from '../../platform/database.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { PriceRow } from '../payers.ts'
 import { billingSettingsOf } from '../settings.ts'
-import type { Item } from '../tables.ts'
-import type { Price } from './prices.ts'
+import type { Item, PricesTable } from '../tables.ts'
+
+type Price = Selectable<PricesTable>
 
 /** As much of a payer as `unitPrice` looks at, without a lock: to show prices, not to sell at them. */
 export type PriceBook = { currency: string; prices: PriceRow[]; now: Date }
