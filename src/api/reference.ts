@@ -45,6 +45,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
           name: 'name servers',
           description: 'Secondaries of the platform’s own name server, and their keys',
         },
+        { name: 'billing', description: 'Wallets, prices, plans and coupons' },
         { name: 'health', description: 'For whoever keeps the node running' },
         { name: 'tests', description: 'A clock that tests can move' },
       ],
