@@ -3,6 +3,18 @@
 import { deleteOldInvitations } from './accounts/invitations.ts'
 import { deleteOldGuards } from './accounts/login-guard-rows.ts'
 import { deleteOldSessions } from './accounts/sessions.ts'
+import { numberInvoices } from './billing/invoices/numbers.ts'
+import { advanceTopUp } from './billing/payments/advance.ts'
+import { topUpIfLow, topUpLowWallets } from './billing/payments/auto-top-up.ts'
+import { syncCards } from './billing/payments/cards.ts'
+import { handleEvent } from './billing/payments/inbox.ts'
+import {
+  deleteOldEvents as deleteOldPaymentEvents,
+  reconcilePayments,
+  takeInMissedEvents,
+} from './billing/payments/reconcile.ts'
+import { advanceRefund } from './billing/payments/refunds.ts'
+import { renewSubscriptions } from './billing/subscriptions/renew.ts'
 import { settleSubscription } from './billing/subscriptions/settle.ts'
 import { deleteOldApprovals, expireApprovals } from './delivery/approvals/end.ts'
 import { notifySender } from './delivery/bounces/notify.ts'
@@ -32,6 +44,7 @@ import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
 import { deleteOldQuotes } from './domains/orders/quotes.ts'
 import { settleOrders } from './domains/orders/settle-payment.ts'
+import { endUnpaidOrders } from './domains/orders/unpaid.ts'
 import { setNameservers } from './domains/registrations.ts'
 import { expireRegistrations, observeRegistrations, renewDueRegistrations } from './domains/renewals.ts'
 import { makeDnssecKey } from './domains/zones/dnssec/keys.ts'
@@ -39,12 +52,20 @@ import { renewSignedZones } from './domains/zones/dnssec/renew.ts'
 import { expireAliases } from './mailboxes/aliases.ts'
 import { tellExpiredAppPasswords } from './mailboxes/app-password-expiry.ts'
 import { activateWaitingMailboxes, addActivation, lookHooks } from './mailboxes/domain-activation.ts'
-import { deleteMailboxesOf, removeDueDomains, restoreMailboxesOf } from './mailboxes/domain-removal.ts'
+import {
+  deleteMailboxesOf,
+  removeDueDomains,
+  removeUnpaid,
+  restoreMailboxesOf,
+} from './mailboxes/domain-removal.ts'
 import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
 import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
+import { lookAtUnpaid } from './mailboxes/payment/dunning.ts'
+import { announceRenewals } from './mailboxes/payment/notices.ts'
 import { settleMailboxes } from './mailboxes/payment/settle.ts'
+import { failUnpaidWaits } from './mailboxes/payment/waiting.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -85,6 +106,19 @@ export const jobHandlers: JobHandlers = {
     await settleMailboxes(platform, workspaceId)
     await settleOrders(platform, workspaceId)
   },
+  'subscriptions.renew': (platform) => renewSubscriptions(platform),
+  'billing.number_invoices': (platform) => repeat(numberInvoices, platform),
+  'payments.advance': async (platform, payload) => void (await advanceTopUp(platform, payload.top_up_id)),
+  'payments.auto_top_up': (platform, payload) => topUpIfLow(platform, payload.workspace_id),
+  'payments.sync_cards': (platform, payload) => syncCards(platform, payload.workspace_id),
+  'payments.refund': (platform, payload) => advanceRefund(platform, payload.refund_id),
+  'payments.handle_event': (platform, payload) => handleEvent(platform, payload.event_id),
+  'payments.reconcile': async (platform) => {
+    await reconcilePayments(platform)
+    await topUpLowWallets(platform)
+  },
+  'payments.missed_events': (platform) => takeInMissedEvents(platform),
+  'payments.clean_up': (platform) => repeat(deleteOldPaymentEvents, platform),
   'certificates.reconcile': (platform) => reconcileCertificates(platform),
   'dns_hosts.reconcile': async (platform, payload) =>
     void (await reconcileAndRetry(platform, payload.domain_id)),
@@ -101,7 +135,10 @@ export const jobHandlers: JobHandlers = {
   'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
   'domains.remove_due': (platform) => removeDueDomains(platform),
   'orders.advance': (platform, payload) => advanceOrder(platform, payload.order_id, addActivation),
-  'orders.resume': (platform) => resumeOrders(platform),
+  'orders.resume': async (platform) => {
+    await endUnpaidOrders(platform, removeUnpaid)
+    await resumeOrders(platform)
+  },
   'orders.clean_up': (platform) => repeat(deleteOldQuotes, platform),
   'registrations.set_nameservers': (platform, payload) => setNameservers(platform, payload.domain_id),
   'registrations.renew_due': (platform) => renewDueRegistrations(platform),
@@ -110,8 +147,12 @@ export const jobHandlers: JobHandlers = {
   'mailbox.activate_waiting': (platform, payload) => activateWaitingMailboxes(platform, payload.domain_id),
   'mailbox.end_periods': async (platform) => {
     await repeat(beginMissingPeriods, platform)
-    await repeat(endDuePeriods, platform)
+    // As many as there are: a node that stops is followed by the next run, which goes on where it was.
+    while ((await endDuePeriods(platform)) > 0);
+    await repeat(lookAtUnpaid, platform)
+    await repeat(failUnpaidWaits, platform)
   },
+  'mailbox.announce_renewals': (platform) => repeat(announceRenewals, platform),
   'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
@@ -185,6 +226,11 @@ export const jobHandlers: JobHandlers = {
 }
 
 export const jobSchedule: JobSchedule = {
+  'subscriptions.renew': '* * * * *',
+  'billing.number_invoices': '* * * * *',
+  'payments.reconcile': '*/5 * * * *',
+  'payments.missed_events': '13 * * * *',
+  'payments.clean_up': '33 3 * * *',
   'certificates.reconcile': '*/10 * * * *',
   'domains.make_missing_dkim_keys': '*/15 * * * *',
   'domains.renew_signed_zones': '29 2 * * *',
@@ -192,6 +238,7 @@ export const jobSchedule: JobSchedule = {
   'domains.check_due': '* * * * *',
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.end_periods': '*/5 * * * *',
+  'mailbox.announce_renewals': '13 * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'mailbox.expire_aliases': '*/10 * * * *',
   'engines.reconcile_due': '* * * * *',

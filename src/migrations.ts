@@ -2,6 +2,7 @@
 
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
+import { paymentsMigrations } from './billing/payments/schema.ts'
 import { billingMigrations } from './billing/schema.ts'
 import { approvalsMigrations } from './delivery/approvals/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
@@ -15,6 +16,7 @@ import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
+import { orderPaymentMigrations } from './domains/orders/payment-schema.ts'
 import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
@@ -24,6 +26,7 @@ import { mailboxCredentialsMigrations } from './mailboxes/credentials-schema.ts'
 import { enginesMigrations } from './mailboxes/engines/schema.ts'
 import { identitiesMigrations } from './mailboxes/identities-schema.ts'
 import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
+import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { importsMigrations } from './messages/imports/tables.ts'
@@ -65,4 +68,7 @@ export const migrations = mergeMigrations(
   approvalsMigrations,
   unsentMigrations,
   billingMigrations,
+  mailboxPaymentMigrations,
+  orderPaymentMigrations,
+  paymentsMigrations,
 )

@@ -1,6 +1,7 @@
 /** POST /v1/domains/register and POST /v1/domains/{domain}/renew: what costs money, at the price that was shown. */
 import { type Static, Type } from 'typebox'
 import type { ShownPrice } from '../domains/orders/new-order.ts'
+import type { WhenShort } from '../domains/orders/payment.ts'
 import { placeRegistration, placeRenewal, type RegistrationRequest } from '../domains/orders/place.ts'
 import { registrationPrice, renewalPrice } from '../domains/orders/price-now.ts'
 import { keepQuotes } from '../domains/orders/quotes.ts'
@@ -19,12 +20,19 @@ import { postProblems } from './problem-view.ts'
 import { type Api, closed, Id, Moment, OneOf } from './schemas.ts'
 
 const tags = ['domains']
+const unpaid = ['insufficient_funds', 'wallet_locked', 'item_not_priced'] as const
 
 const shownFields = {
   quote_id: Type.Optional(
     Type.String({ format: 'uuid', maxLength: 36, description: 'Of a search or a renewal quote.' }),
   ),
   expected_price: Type.Optional(MoneyView),
+  wait_for_payment: Type.Optional(
+    Type.Boolean({
+      description:
+        'Where the wallet has too little: order it all the same, and go on when money comes; it fails after some days. Without it, it is refused.',
+    }),
+  ),
   preview: Type.Optional(Type.Boolean({ description: 'Only say what it would cost.' })),
 }
 
@@ -88,6 +96,7 @@ function registerRoute(app: Api, platform: Platform): void {
             'quote_expired',
             'contact_not_found',
             'registrar_unavailable',
+            ...unpaid,
           ),
         },
       },
@@ -103,9 +112,10 @@ function registerRoute(app: Api, platform: Platform): void {
         dns_mode,
       } = request.body
       const shown = shownOf(request.body)
-      const order = { name, years, contact, autoRenew, dnsMode: dns_mode ?? null }
+      const whenShort = whenShortOf(request.body)
+      const order = { name, years, contact, autoRenew, dnsMode: dns_mode ?? null, whenShort }
       if (request.body.preview === true) {
-        const found = shown ?? { expected: (await registrationPrice(platform, name, years)).price }
+        const found = shown ?? { expected: (await registrationPrice(platform, scope, name, years)).price }
         return preview(platform, reply, async (tx) => {
           const placed = await placeRegistration(platform, tx, scope, { ...order, shown: found })
           return {
@@ -194,6 +204,7 @@ function renewRoutes(app: Api, platform: Platform): void {
             'quote_not_found',
             'quote_expired',
             'registrar_unavailable',
+            ...unpaid,
           ),
         },
       },
@@ -203,10 +214,15 @@ function renewRoutes(app: Api, platform: Platform): void {
       const { domain: ref } = request.params
       const { years = 1 } = request.body
       const shown = shownOf(request.body)
+      const whenShort = whenShortOf(request.body)
       if (request.body.preview === true) {
         const found = shown ?? { expected: (await renewalPrice(platform, scope, ref, years)).price.price }
         return preview(platform, reply, async (tx) => {
-          const { domain, order } = await placeRenewal(platform, tx, scope, ref, { years, shown: found })
+          const { domain, order } = await placeRenewal(platform, tx, scope, ref, {
+            years,
+            shown: found,
+            whenShort,
+          })
           return {
             charge: priceOfOrder(order),
             objects: [
@@ -216,7 +232,11 @@ function renewRoutes(app: Api, platform: Platform): void {
         })
       }
       return mutate(platform, request, reply, async (tx) => {
-        const placed = await placeRenewal(platform, tx, scope, ref, { years, shown: required(shown) })
+        const placed = await placeRenewal(platform, tx, scope, ref, {
+          years,
+          shown: required(shown),
+          whenShort,
+        })
         return {
           status: 201,
           body: { domain: domainView(platform, placed.domain), order: orderView(placed.order) },
@@ -224,6 +244,10 @@ function renewRoutes(app: Api, platform: Platform): void {
       })
     },
   )
+}
+
+function whenShortOf({ wait_for_payment: waits = false }: { wait_for_payment?: boolean }): WhenShort {
+  return waits ? 'wait' : 'refuse'
 }
 
 type Shown = { quote_id?: string; expected_price?: Static<typeof MoneyView> }

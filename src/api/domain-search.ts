@@ -67,7 +67,13 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
       const { years = 1 } = request.body
       const texts = namesOf(request.body)
       const names = texts.flatMap((text) => parseDomainName(text) ?? [])
-      const offers = await findOffers(platform, names, years, AbortSignal.timeout(searchMsMax))
+      const offers = await findOffers(
+        platform,
+        scope.workspaceId,
+        names,
+        years,
+        AbortSignal.timeout(searchMsMax),
+      )
       const priced = offers.flatMap(({ name, price }) => (price === null ? [] : [{ name, price }]))
       return mutate(platform, request, reply, async (tx) => {
         const quotes = await keepQuotes(

@@ -49,10 +49,16 @@ test('lists have nothing of another’s', async () => {
       '/v1/service-connections',
       '/v1/contacts',
       '/v1/domain-orders',
+      '/v1/invoices',
       '/v1/audit-log?action=mailbox.',
       '/v1/batches',
       '/v1/mailbox-requests',
       '/v1/webhooks',
+      '/v1/subscriptions',
+      '/v1/wallet/entries',
+      '/v1/wallet/holds',
+      '/v1/wallet/coupons',
+      '/v1/wallet/top-ups',
     ]) {
       const { json } = await api.call('GET', path, { key, headers })
       assert.deepEqual(json, { data: [], next_cursor: null }, `${name}: ${path}`)

@@ -38,7 +38,14 @@ export function mailboxActionRoutes(app: Api, platform: Platform): void {
           body: ActionBody,
           response: {
             200: OrPreview(MailboxView),
-            ...postProblems('mailbox_not_found', 'mailbox_state_conflict'),
+            ...postProblems(
+              'mailbox_not_found',
+              'mailbox_state_conflict',
+              ...(name === 'resume' ? (['mailbox_unpaid'] as const) : []),
+              ...(name === 'restore'
+                ? (['insufficient_funds', 'wallet_locked', 'item_not_priced'] as const)
+                : []),
+            ),
           },
         },
         config: { documented: { replies: { 200: AnyOf(MailboxView, PreviewView) } } },

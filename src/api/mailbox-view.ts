@@ -32,6 +32,8 @@ export const MailboxView = Type.Object(
     last_name: Nullable(Type.String()),
     tags: Type.Array(Type.String()),
     ...detailViewFields,
+    in_slot: Type.Boolean({ description: 'Whether a plan pays for it.' }),
+    unpaid_since: Nullable(Moment, 'Since when its next period is not paid. Null: it is paid.'),
     batch_id: Nullable(Id, 'The call that made it with others.'),
     version: Type.Integer({ description: 'Rises with every change; the ETag has it.' }),
     created_at: Moment,
@@ -72,13 +74,24 @@ const newMailboxFields = {
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 
+const WaitForPayment = Type.Optional(
+  Type.Boolean({
+    description:
+      'What the wallet has too little for is made all the same, as waiting_payment, and goes on when money comes.',
+  }),
+)
+
 export const NewMailboxItem = Type.Object(newMailboxFields, closed)
 const OneMailboxBody = Type.Object(
-  { ...newMailboxFields, preview: Preview },
+  { ...newMailboxFields, wait_for_payment: WaitForPayment, preview: Preview },
   { ...closed, title: 'NewMailbox' },
 )
 const ManyMailboxesBody = Type.Object(
-  { mailboxes: Type.Array(NewMailboxItem, { minItems: 1, maxItems: batchItemsMax }), preview: Preview },
+  {
+    mailboxes: Type.Array(NewMailboxItem, { minItems: 1, maxItems: batchItemsMax }),
+    wait_for_payment: WaitForPayment,
+    preview: Preview,
+  },
   { ...closed, title: 'NewMailboxes' },
 )
 
@@ -200,6 +213,8 @@ export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
     last_name: mailbox.last_name,
     tags: mailbox.tags,
     ...detailsView(mailbox),
+    in_slot: mailbox.in_slot,
+    unpaid_since: momentOrNull(mailbox.unpaid_since),
     batch_id: mailbox.batch_id,
     version: mailbox.version,
     created_at: mailbox.created_at.toISOString(),

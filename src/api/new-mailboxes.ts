@@ -4,6 +4,7 @@ import type { Scope } from '../accounts/principals.ts'
 import { createBatch } from '../mailboxes/batches.ts'
 import {
   type Mailbox,
+  type Making,
   type NewMailbox,
   type ProvisionResult,
   provisionMailbox,
@@ -50,6 +51,9 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
             'mailbox_details_invalid',
             'service_unavailable',
             'mailbox_limit_reached',
+            'insufficient_funds',
+            'wallet_locked',
+            'item_not_priced',
           ),
         },
       },
@@ -62,25 +66,31 @@ export function newMailboxesRoute(app: Api, platform: Platform): void {
       const scope = scopeOf(request)
       const many = body.mailboxes?.map((item, index) => toNewMailbox(item, index))
       const one = body.mailboxes === undefined ? toNewMailbox(body) : null
+      const making = { waitsForPayment: body.wait_for_payment === true }
       if (body.preview === true) {
         return preview(platform, reply, (tx) =>
-          one ? previewOne(platform, tx, scope, one) : previewMany(platform, tx, scope, many ?? []),
+          one
+            ? previewOne(platform, tx, scope, one, making)
+            : previewMany(platform, tx, scope, many ?? [], making),
         )
       }
       return one
-        ? mutate(platform, request, reply, (tx) => createOne(platform, tx, scope, one))
-        : mutate(platform, request, reply, (tx) => createMany(platform, tx, scope, many ?? []))
+        ? mutate(platform, request, reply, (tx) => createOne(platform, tx, scope, one, making))
+        : mutate(platform, request, reply, (tx) => createMany(platform, tx, scope, many ?? [], making))
     },
   )
 }
+
+type Waits = Pick<Making, 'waitsForPayment'>
 
 async function createOne(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   item: NewMailbox,
+  making: Waits,
 ): Promise<Outcome<Static<typeof MailboxView>>> {
-  const mailbox = await provisionMailbox(platform, tx, scope, item)
+  const mailbox = await provisionMailbox(platform, tx, scope, item, making)
   const headers = { location: `/v1/mailboxes/${mailbox.id}`, etag: etagOf(mailbox) }
   return { status: 201, body: mailboxView(mailbox), headers }
 }
@@ -90,8 +100,9 @@ async function createMany(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
+  making: Waits,
 ): Promise<Outcome<Static<typeof BatchResultView>>> {
-  const { batch, results } = await createBatch(platform, tx, scope, items)
+  const { batch, results } = await createBatch(platform, tx, scope, items, making)
   const body: Static<typeof BatchResultView> = { batch_id: batch.id, data: results.map(resultView) }
   return { status: 200, body }
 }
@@ -106,8 +117,14 @@ export function resultView(
     : { index, status: result.status, mailbox: mailboxView(result.mailbox) }
 }
 
-async function previewOne(platform: Platform, tx: Tx, scope: Scope, item: NewMailbox): Promise<Preview> {
-  return { objects: [created(await provisionMailbox(platform, tx, scope, item))] }
+async function previewOne(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  item: NewMailbox,
+  making: Waits,
+): Promise<Preview> {
+  return { objects: [created(await provisionMailbox(platform, tx, scope, item, making))] }
 }
 
 async function previewMany(
@@ -115,8 +132,9 @@ async function previewMany(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
+  making: Waits,
 ): Promise<Preview> {
-  const { results } = await createBatch(platform, tx, scope, items)
+  const { results } = await createBatch(platform, tx, scope, items, making)
   return {
     objects: results.flatMap((result) => (result.status === 'failed' ? [] : [created(result.mailbox)])),
     problems: results.flatMap((result, index) =>

@@ -1,7 +1,7 @@
 /** Orders as the API shows them. */
 import { type Static, Type } from 'typebox'
 import { type Order, priceOfOrder } from '../domains/orders/store.ts'
-import { orderStates } from '../domains/orders/tables.ts'
+import { orderPayments, orderStates } from '../domains/orders/tables.ts'
 import { MoneyView, moneyOrNull, NullableMoney } from './money-schemas.ts'
 import { Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
@@ -18,7 +18,10 @@ export const OrderView = Type.Object(
     ),
     registrar: Type.String(),
     price: MoneyView,
-    payment: OneOf(['due', 'unbilled', 'paid'], 'unbilled: this platform has no billing to take it from.'),
+    payment: OneOf(
+      orderPayments,
+      'due: it waits for money. held: the money is put aside, and is paid when the order is done. released: it was given back. unbilled: this platform had no billing to take it from.',
+    ),
     automatic: Type.Boolean(),
     failure_code: Nullable(Type.String(), 'Such as price_changed, domain_unavailable or registrar_refused.'),
     new_price: NullableMoney,

@@ -19,6 +19,10 @@ const PreviewObject = Type.Object({
     'invitation',
     'folder',
     'message',
+    'subscription',
+    'wallet',
+    'coupon',
+    'invoice',
   ]),
   action: OneOf([
     'create',
@@ -31,6 +35,7 @@ const PreviewObject = Type.Object({
     'restore',
     'purge',
     'move',
+    'redeem',
   ]),
   id: Nullable(
     Type.String({ format: 'uuid' }),
@@ -39,7 +44,7 @@ const PreviewObject = Type.Object({
   name: Type.String({
     description:
       'The name of a domain, the handle of an identity, a person’s e-mail, the path of a folder, the subject of a ' +
-      'message, the address of anything else.',
+      'message, the plan of a subscription, the code of a coupon, the workspace’s id of a wallet, the address of anything else.',
   }),
   state: Type.String({
     description: 'The state that it would be in; of an alias or a forward: enabled, disabled or deleted.',
@@ -100,7 +105,7 @@ export type Preview = {
 }
 
 /** The parts of a reply that a preview sets. */
-type PreviewReply = {
+export type PreviewReply = {
   type(mediaType: string): unknown
   serializer(serialize: (body: unknown) => string): unknown
 }

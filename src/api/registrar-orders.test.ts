@@ -242,7 +242,7 @@ test('renewed where it is, also when its suffix is not sold here any more', asyn
   await order('kept.org', 1299)
   await using nodes = new AsyncDisposableStack()
   const other = await openSecondNode(nodes, api, { ...environment, MAILWRIGHT_REGISTRARS: 'porkbun:com' })
-  const renewal = { years: 1, shown: { expected: usd(1549) } }
+  const renewal = { years: 1, shown: { expected: usd(1549) }, whenShort: 'refuse' as const }
   await transaction(other.db, (tx) => placeRenewal(other, tx, api.scope, 'kept.org', renewal))
   await runJobs(platform)
   const { json } = await api.call('GET', '/v1/domains/kept.org/registration')

@@ -17,7 +17,10 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { appPasswordRoutes } from './app-passwords.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditLogRoutes } from './audit-log.ts'
+import { autoTopUpRoutes } from './auto-top-up.ts'
 import { batchRoutes } from './batches.ts'
+import { billingReportRoutes } from './billing-reports.ts'
+import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
 import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
@@ -57,6 +60,7 @@ import { identityRoutes } from './identities.ts'
 import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
+import { invoiceRoutes } from './invoices.ts'
 import { acceptJsonBodies } from './json-body.ts'
 import { compileWhenCalled } from './lazy-schemas.ts'
 import { apiLimits } from './limits.ts'
@@ -84,6 +88,8 @@ import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { outboundRoutes } from './outbound.ts'
+import { paymentMethodRoutes } from './payment-methods.ts'
+import { paymentWebhookRoute } from './payment-webhook.ts'
 import { pictureRoutes } from './pictures.ts'
 import { ProblemView } from './problem-view.ts'
 import { answerBrokenHttp, answerError, answerWithProblems } from './problems.ts'
@@ -99,9 +105,12 @@ import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
 import { threadRoutes } from './threads.ts'
+import { topUpRefundRoutes } from './top-up-refunds.ts'
+import { topUpRoutes } from './top-ups.ts'
 import { totpRoutes } from './totp.ts'
 import { tsigKeyRoutes } from './tsig-keys.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -234,6 +243,7 @@ async function nativeApi(
   acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
+  await paymentWebhookRoute(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)
   await app.register(async (asking: FastifyInstance) => {
@@ -268,6 +278,8 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   domainOrderRoutes(app, platform)
   domainMarkupRoutes(app, platform)
   contactRoutes(app, platform)
+  invoiceRoutes(app, platform)
+  billingReportRoutes(app, platform)
   domainReportRoutes(app, platform)
   domainDnsRoutes(app, platform)
   dnssecRoutes(app, platform)
@@ -315,6 +327,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   mailboxCsvRoutes(app, platform)
   mailboxLimitRoutes(app, platform)
   mailboxRequestRoutes(app, platform)
+  subscriptionRoutes(app, platform)
   suppressionRoutes(app, platform)
   deliveryPolicyRoutes(app, platform)
   sendingRoutes(app, platform)
@@ -324,6 +337,11 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   destinationRoutes(app, platform)
   tsigKeyRoutes(app, platform)
   dnsSecondaryRoutes(app, platform)
+  billingRoutes(app, platform)
+  topUpRoutes(app, platform)
+  topUpRefundRoutes(app, platform)
+  autoTopUpRoutes(app, platform)
+  paymentMethodRoutes(app, platform)
   testClockRoute(app, platform)
 }
 

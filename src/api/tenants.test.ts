@@ -40,6 +40,7 @@ const callerless = [
   'GET /v1/openapi.json',
   'POST /unsubscribe/{token}',
   'POST /v1/invitations/accept',
+  'POST /v1/payments/stripe/webhook',
   'POST /v1/sessions',
 ]
 
@@ -64,7 +65,10 @@ const makingKeys = 'POST /v1/api-keys'
 
 /** What the organization has, whatever workspace a call is about; and what its operator sets for all. */
 const organizationWide =
-  /^\/v1\/(?:workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys)\b/
+  /^\/v1\/(?:invoices\/\{invoice\}\/credit-notes|workspaces|members|invitations|api-keys|mailbox-limits|destinations|dns-secondaries|domain-markups|tsig-keys|prices|plans|coupons|wallets|wallet\/top-ups\/\{top_up\}\/refunds|billing-settings)\b/
+
+/** What the operator offers to everybody. */
+const offers = ['GET /v1/plans', 'GET /v1/plans/{plan}']
 
 /** What a workspace says of itself and for each of its mailboxes: who is bound to one may read it. */
 const holdingForEach = [
@@ -195,7 +199,9 @@ test('what is another’s is refused like what does not exist, byte for byte', a
 
 /** The routes of which a caller may have nothing of the tenant's. */
 function foreignTo({ reachesOrganization = false }: Caller): ListedRoute[] {
-  return routes.filter(({ path }) => !(reachesOrganization && organizationWide.test(path)))
+  return routes.filter(
+    ({ name, path }) => !offers.includes(name) && !(reachesOrganization && organizationWide.test(path)),
+  )
 }
 
 test('what is of another mailbox is refused to who is bound to one', async () => {
@@ -289,27 +295,42 @@ test('who has no key that counts is told so by every route', async () => {
 
 /** Changes of what is the whole organization's, which take `manage_organization` or `manage_members`. */
 const organizationChanges = [
+  'DELETE /v1/coupons/{coupon}',
   'DELETE /v1/destinations/{domain}',
   'DELETE /v1/dns-secondaries/{dns_secondary}',
   'DELETE /v1/domain-markups/{tld}',
   'DELETE /v1/invitations/{invitation}',
   'DELETE /v1/mailbox-limits/{limit}',
   'DELETE /v1/members/{member}',
+  'DELETE /v1/plans/{plan}',
+  'DELETE /v1/prices/{price}',
   'DELETE /v1/tsig-keys/{tsig_key}',
   'DELETE /v1/workspaces/{workspace}',
+  'PATCH /v1/billing-settings',
+  'PATCH /v1/coupons/{coupon}',
   'PATCH /v1/invitations/{invitation}',
   'PATCH /v1/members/{member}',
+  'PATCH /v1/plans/{plan}',
+  'PATCH /v1/prices/{price}',
+  'PATCH /v1/wallets/{workspace}',
+  'POST /v1/coupons',
   'POST /v1/dns-secondaries',
   'POST /v1/domain-orders/{order}/abandon',
   'POST /v1/invitations',
+  'POST /v1/invoices/{invoice}/credit-notes',
   'POST /v1/members',
+  'POST /v1/plans',
+  'POST /v1/prices',
   'POST /v1/test/clock',
   'POST /v1/tsig-keys',
+  'POST /v1/wallet/top-ups/{top_up}/refunds',
+  'POST /v1/wallets/{workspace}/credits',
   'POST /v1/workspaces',
   'POST /v1/workspaces/{workspace}/sending/resume',
   'PUT /v1/destinations/{domain}',
   'PUT /v1/domain-markups/{tld}',
   'PUT /v1/mailbox-limits',
+  'PUT /v1/wallets/{workspace}/tax',
 ]
 
 test('each role may change what the table of roles says', async () => {

@@ -11,7 +11,7 @@ import { formatMoney } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type BillLine, lineTotal, priceLine, sumsOf } from './amounts.ts'
 import { explained, type NewTransfer, transferStatements } from './ledger.ts'
-import { lowBalanceEvents } from './low-balance.ts'
+import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import type { Payer } from './payers.ts'
 import type { Cause, InvoiceParty, PricedLine } from './tables.ts'
 import { countCharge, countShortfall, tallyOf } from './trials.ts'
@@ -105,9 +105,10 @@ function draftOf(tx: Tx, bill: Bill): Draft {
   let left = limit
   const paid = priced.map((line) => {
     const total = lineTotal(line)
-    const isPaid = take === 'all' ? whole <= limit : total <= left
+    // Of a bill that is taken whole, a credit is not given alone.
+    const isPaid = take === 'all' ? whole <= Math.max(0, limit) : total <= left
     if (isPaid) left -= total
-    return isPaid || total <= 0
+    return isPaid || total === 0 || (take === 'each' && total < 0)
   })
   const paidLines = priced.filter((line, index) => paid[index] && line.unit_amount !== 0)
   const { total } = sumsOf(paidLines)
@@ -144,6 +145,7 @@ export async function writeInvoices(
   if (invoices.length === 0) return
   const events: NewEvent[] = []
   const transfers: NewTransfer[] = []
+  const charged: { payer: Payer; before: number }[] = []
   for (const invoice of invoices) {
     const { payer, source } = invoice
     const { total } = sumsOf(invoice.lines)
@@ -162,6 +164,7 @@ export async function writeInvoices(
     }
     events.push({ type: 'billing.charged', organizationId, workspaceId, data })
     events.push(...lowBalanceEvents(payer, before))
+    charged.push({ payer, before })
   }
   // In one go: others wait for the wallet.
   const statements = [
@@ -172,6 +175,7 @@ export async function writeInvoices(
   await together(tx, statements).catch((error: unknown) => {
     throw explained(error)
   })
+  await topUpLowBalances(tx, charged)
 }
 
 /** Takes an amount from the wallet that is held here, and counts it where it is a trial. */

@@ -42,3 +42,31 @@ export function nextLook(terms: Terms, unpaidSince: Date, now: Date): Date | nul
   const later = times.filter((time) => time > now.getTime())
   return later.length === 0 ? null : new Date(Math.min(...later))
 }
+
+/** How it stands with what is not paid. */
+export type Dunning = {
+  stage: DunningStage
+  /** When it is deleted; null: that has not been announced yet. */
+  deletionAt: Date | null
+  /** When to look again; null: it is deleted. */
+  nextLookAt: Date | null
+}
+
+/**
+ * As dunningStage, but what was never announced is not deleted: where a look comes late, the days of the notice begin
+ * with it.
+ * @param deletionAt as it was announced; null: it was not.
+ */
+export function dunningAt(terms: Terms, unpaidSince: Date, deletionAt: Date | null, now: Date): Dunning {
+  const { noticeAt, deleteAt } = deletionTimes(terms, unpaidSince)
+  const announcedNow =
+    now >= noticeAt
+      ? new Date(Math.max(deleteAt.getTime(), now.getTime() + terms.delete_notice_days * dayMs))
+      : null
+  const announced = deletionAt ?? announcedNow
+  if (announced !== null && now >= announced)
+    return { stage: 'deleted', deletionAt: announced, nextLookAt: null }
+  const stage = dunningStage(terms, unpaidSince, now) === 'grace' ? 'grace' : 'suspended'
+  const looks = [nextLook(terms, unpaidSince, now), announced].filter((at) => at !== null && at > now)
+  return { stage, deletionAt: announced, nextLookAt: looks.sort((a, b) => Number(a) - Number(b))[0] ?? null }
+}

@@ -11,9 +11,9 @@ import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BillLine, priceLine, sumsOf } from './amounts.ts'
 import { type NewInvoice, spendable, takeFrom, writeInvoices } from './bills.ts'
 import { postTransfers } from './ledger.ts'
-import { lowBalanceEvents } from './low-balance.ts'
+import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import { lockPayers, type Payer } from './payers.ts'
-import type { Cause, WalletHoldsTable } from './tables.ts'
+import type { Cause, PricedLine, WalletHoldsTable } from './tables.ts'
 import { tallyOf } from './trials.ts'
 
 declare module '../platform/events.ts' {
@@ -47,7 +47,7 @@ export type NewHold = {
  * @returns for each by how much the wallet had too little; 0: it is put aside.
  */
 export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHold[]): Promise<number[]> {
-  const rows: (Hold & { payer: Payer; description: string })[] = []
+  const rows: (Hold & { payer: Payer; description: string; before: number })[] = []
   const events: NewEvent[] = []
   const now = platform.clock.now()
   const shortfalls = holds.map((hold) => {
@@ -74,6 +74,7 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
       ended_at: null,
       payer,
       description,
+      before,
     })
     const data = { hold_id: id, amount: total, currency, balance, description }
     events.push(
@@ -101,6 +102,7 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
     })),
   )
   await appendEvents(platform, tx, events)
+  await topUpLowBalances(tx, rows)
   return shortfalls
 }
 
@@ -123,6 +125,8 @@ export type Capture = {
   causeId: string
   /** Where the lines are of a period that begins now. */
   period?: { startsAt: Date; endsAt: Date }
+  /** What it costs the platform, where that was not known when the money was put aside. */
+  cost?: number | null
 }
 
 /**
@@ -143,16 +147,8 @@ export async function captureHolds(
   for (const hold of holds) {
     const payer = payers.get(hold.workspace_id)
     if (!payer) throw new Error('a hold is of no wallet')
-    const period = wanted.get(hold.cause_id)?.period
-    const lines = hold.lines.map((line) =>
-      line.kind === 'period' && period !== undefined
-        ? {
-            ...line,
-            period_started_at: period.startsAt.toISOString(),
-            period_ends_at: period.endsAt.toISOString(),
-          }
-        : line,
-    )
+    const capture = wanted.get(hold.cause_id)
+    const lines = capture === undefined ? hold.lines : hold.lines.map((line) => capturedLine(line, capture))
     // An invoice has one tax rate.
     const key = `${hold.workspace_id} ${hold.tax_rate_basis_points}`
     const invoice = invoices.get(key)
@@ -175,6 +171,15 @@ export async function captureHolds(
     for (const hold of invoice.holds) byCause.set(hold.cause_id, invoice.id)
   }
   return byCause
+}
+
+function capturedLine(line: PricedLine, { period, cost = line.cost }: Capture): PricedLine {
+  if (line.kind !== 'period' || period === undefined) return { ...line, cost }
+  const times = {
+    period_started_at: period.startsAt.toISOString(),
+    period_ends_at: period.endsAt.toISOString(),
+  }
+  return { ...line, ...times, cost }
 }
 
 /** Gives back what was put aside. Without a hold nothing happens. @param causeIds of one cause. */

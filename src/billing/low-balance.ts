@@ -1,10 +1,20 @@
-/** The moment at which a wallet's balance becomes low. */
+/** The moment at which a wallet's balance becomes low: it is told, and topped up where the customer wants that. */
+import type { Tx } from '../platform/database.ts'
 import type { NewEvent } from '../platform/events.ts'
+import { addJobs } from '../platform/jobs.ts'
 import type { Payer } from './payers.ts'
+import { tallyOf } from './trials.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
     'billing.balance_low': { balance: number; low_balance: number; currency: string }
+  }
+}
+
+declare module '../platform/jobs.ts' {
+  interface JobTypes {
+    /** Tops the wallet up, if that is due (payments/auto-top-up.ts). */
+    'payments.auto_top_up': { workspace_id: string }
   }
 }
 
@@ -15,4 +25,32 @@ export function lowBalanceEvents({ organizationId, workspaceId, wallet }: Payer,
   return [
     { type: 'billing.balance_low', organizationId, workspaceId, data: { balance, low_balance, currency } },
   ]
+}
+
+/** Starts the automatic top-ups of payers who have just been charged. Who is below already has been looked at. */
+export async function topUpLowBalances(
+  tx: Tx,
+  charged: readonly { payer: Payer; before: number }[],
+): Promise<void> {
+  if (tallyOf(tx) !== null) return
+  const low = charged.filter(({ payer: { wallet }, before }) => {
+    const below = wallet.auto_top_up_below
+    return below !== null && before >= below && wallet.balance < below
+  })
+  await addAutoTopUpJobs(
+    tx,
+    low.map(({ payer }) => payer.workspaceId),
+  )
+}
+
+/** A job for each, of which those that have not begun are one. */
+export async function addAutoTopUpJobs(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
+  await addJobs(
+    tx,
+    workspaceIds.map((id) => ({
+      name: 'payments.auto_top_up' as const,
+      payload: { workspace_id: id },
+      key: `payments.auto_top_up:${id}`,
+    })),
+  )
 }

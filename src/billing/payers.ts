@@ -19,6 +19,7 @@ export type Payer = Owner & {
   customer: InvoiceParty
   /** Those that hold now, or held at some time since the moment that was asked for. */
   discounts: readonly Discount[]
+  /** Also those that are known to hold later: what comes next is told at them. */
   prices: readonly PriceRow[]
   /** When it was locked. */
   now: Date
@@ -66,10 +67,10 @@ export async function lockPayers(
 ): Promise<Map<string, Payer>> {
   const ids = [...new Set(owners.map(({ workspaceId }) => workspaceId))]
   const now = platform.clock.now()
-  let rows = await select(tx, ids, items, { since, now })
+  let rows = await select(tx, ids, items, since)
   if (rows.length < ids.length) {
     await openWallets(platform, tx, owners)
-    rows = await select(tx, ids, items, { since, now })
+    rows = await select(tx, ids, items, since)
   }
   return new Map(rows.map((row) => [row.workspace_id, toPayer(row, now)]))
 }
@@ -103,13 +104,13 @@ async function select(
   tx: Tx,
   workspaceIds: readonly string[],
   items: readonly Item[],
-  times: Times,
+  since: Date,
 ): Promise<PayerRow[]> {
   const [first, ...others] = workspaceIds
   if (first === undefined) return []
-  if (others.length === 0) return await selectOne(tx, first, items, times)
+  if (others.length === 0) return await selectOne(tx, first, items, since)
   const { rows } = await sql<PayerRow>`/* prepared lock_payers */
-    ${payerRows(items, times)} where wallets.workspace_id = any(${uuidArray(workspaceIds)})
+    ${payerRows(items, since)} where wallets.workspace_id = any(${uuidArray(workspaceIds)})
     order by wallets.workspace_id for no key update of wallets`.execute(tx)
   remember(tx, workspaceIds)
   return rows
@@ -130,11 +131,11 @@ async function selectOne(
   tx: Tx,
   workspaceId: string,
   items: readonly Item[],
-  times: Times,
+  since: Date,
 ): Promise<PayerRow[]> {
   const queue = sql`/* prepared queue_for_wallet */ select pg_advisory_xact_lock(hashtextextended(${workspaceId}::text, 0))`
   const row = sql<PayerRow>`/* prepared lock_payer */
-    ${payerRows(items, times)} where wallets.workspace_id = ${workspaceId}::uuid
+    ${payerRows(items, since)} where wallets.workspace_id = ${workspaceId}::uuid
     for no key update of wallets`
   if (held.get(tx)?.has(workspaceId)) return (await row.execute(tx)).rows
   remember(tx, [workspaceId])
@@ -142,9 +143,7 @@ async function selectOne(
   return (locked?.rows ?? []) as PayerRow[] // together knows no types
 }
 
-type Times = { since: Date; now: Date }
-
-function payerRows(items: readonly Item[], { since, now }: Times): RawBuilder<PayerRow> {
+function payerRows(items: readonly Item[], since: Date): RawBuilder<PayerRow> {
   return sql<PayerRow>`select wallets.*, details.tax_rate_basis_points,
       case when details.workspace_id is null then null else json_strip_nulls(json_build_object(
         'name', details.name, 'company', details.company, 'email', details.email, 'tax_id', details.tax_id,
@@ -161,7 +160,7 @@ function payerRows(items: readonly Item[], { since, now }: Times): RawBuilder<Pa
         from prices
         where item = any(${items}::text[]) and prices.currency = wallets.currency
           and (prices.workspace_id is null or prices.workspace_id = wallets.workspace_id)
-          and valid_from <= ${now}::timestamptz and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
+          and (valid_until is null or valid_until > ${since}::timestamptz)) as prices
     from wallets left join billing_details as details on details.workspace_id = wallets.workspace_id`
 }
 

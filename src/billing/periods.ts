@@ -18,6 +18,12 @@ export function periodAfter(anchor: Date, period: Period, from: Date): Date {
   return endAfter(anchor, from, monthsOf[period])
 }
 
+/** The start of the period that ends at `endsAt`. */
+export function periodBefore(anchor: Date, period: Period, endsAt: Date): Date {
+  const startsAt = endAfter(anchor, endsAt, -monthsOf[period])
+  return startsAt < anchor ? anchor : startsAt
+}
+
 /**
  * The period that runs at `now`, when those since `from` are over: one or, after a long stand-still, several at once.
  * @param from the end of the last known period, not after `now`.
@@ -34,6 +40,27 @@ export function runningPeriod(
   const endsAt = endAfter(anchor, from, periods * months)
   if (endsAt > now) return { endsAt, periods }
   return { endsAt: endAfter(anchor, from, (periods + 1) * months), periods: periods + 1 }
+}
+
+export type Span = { startsAt: Date; endsAt: Date }
+
+/**
+ * The periods since `from` that have begun at `now`, in their order: several where nobody looked for long.
+ * @param from the end of the last known period; where it is later than `now`, there is none.
+ */
+export function periodsSince(
+  anchor: Date,
+  period: Period,
+  from: Date,
+  { now, max }: { now: Date; max: number },
+): Span[] {
+  const spans: Span[] = []
+  for (let startsAt = from; startsAt <= now && spans.length < max; ) {
+    const endsAt = periodAfter(anchor, period, startsAt)
+    spans.push({ startsAt, endsAt })
+    startsAt = endsAt
+  }
+  return spans
 }
 
 /** Months since the year 0. */

@@ -34,6 +34,7 @@ const ledger = [
     unique (workspace_id, key)
   )`,
   'create index ledger_transfers_workspace on ledger_transfers (workspace_id, id)',
+  'create index ledger_transfers_created_at on ledger_transfers (created_at, id)',
   'create index ledger_transfers_cause on ledger_transfers (cause_id) where cause_id is not null',
   `create table ledger_entries (
     transfer_id uuid not null references ledger_transfers (id),
@@ -125,8 +126,8 @@ const invoices = [
     check (case kind when 'invoice' then total >= 0 else total <= 0 end)
   )`,
   'create index invoices_workspace on invoices (workspace_id, id)',
-  'create index invoices_unnumbered on invoices (id) where number is null',
-  'create index invoices_created_at on invoices (created_at)',
+  'create index invoices_unnumbered on invoices (created_at, id) where number is null',
+  'create index invoices_created_at on invoices (created_at, id)',
   'create index invoices_credited on invoices (credited_invoice_id) where credited_invoice_id is not null',
   `create table invoice_lines (
     id uuid primary key,
@@ -149,6 +150,7 @@ const invoices = [
     check (kind <> 'period' or subject_id is not null and period_started_at < period_ends_at)
   )`,
   'create index invoice_lines_invoice on invoice_lines (invoice_id, id)',
+  'create index invoice_lines_credited on invoice_lines (credited_line_id) where credited_line_id is not null',
   // No period is billed twice.
   `create unique index invoice_lines_period on invoice_lines (subject_id, period_started_at) where kind = 'period'`,
   `create table invoice_series (kind text primary key, last_sequence integer not null)`,
@@ -223,7 +225,7 @@ const catalogue = [
     check ((item in ('mailbox', 'plan', 'plan_slot')) = (period is not null)),
     check ((item in ('domain_register', 'domain_renew')) = (tld is not null))
   )`,
-  'create index prices_item on prices (item, valid_from)',
+  'create index prices_item on prices (item, workspace_id, valid_from)',
   `create table coupons (
     id uuid primary key,
     code text not null unique,
@@ -264,9 +266,12 @@ const catalogue = [
     period_started_at timestamptz not null,
     period_ends_at timestamptz not null,
     cancel_at_period_end boolean not null,
+    plan_invoice_id uuid references invoices (id),
+    slots_invoice_id uuid references invoices (id),
     unpaid_since timestamptz,
     payment_attempts integer not null default 0,
     next_payment_at timestamptz,
+    deletion_at timestamptz,
     noticed_days integer,
     version integer not null,
     created_at timestamptz not null,

@@ -62,6 +62,8 @@ export type WalletsTable = {
   credit_limit: Generated<number>
   /** Under which the balance is low; null: nobody is told. */
   low_balance: Generated<number | null>
+  /** Under which it is topped up by itself (payments/auto-top-up.ts); null: it is not. */
+  auto_top_up_below: Generated<number | null>
   /** Nothing is sold to a locked wallet, as after a dispute. */
   locked_at: Generated<Date | null>
   lock_reason: Generated<string | null>
@@ -307,10 +309,16 @@ export type SubscriptionsTable = {
   period_started_at: Date
   period_ends_at: Date
   cancel_at_period_end: boolean
+  /** The invoices on which the rest of the present period was paid last; null: it cost nothing. */
+  plan_invoice_id: Generated<string | null>
+  slots_invoice_id: Generated<string | null>
   /** The end of the last paid period, when the next one is not paid. */
   unpaid_since: Date | null
   payment_attempts: Generated<number>
+  /** When to look at it before its period ends, or to try again; null: when the period ends. */
   next_payment_at: Date | null
+  /** When it is deleted, since that was announced. */
+  deletion_at: Generated<Date | null>
   /** Of the present period: the smallest number of days before its end that was announced. */
   noticed_days: number | null
   version: number

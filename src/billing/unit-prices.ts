@@ -2,6 +2,9 @@
 import type { Payer, PriceRow } from './payers.ts'
 import type { Item, Period } from './tables.ts'
 
+/** As much of a payer as prices need. */
+type Prices = Pick<Payer, 'prices' | 'now'>
+
 export type Priced =
   | { item: 'mailbox'; service: string; period: Period }
   | { item: 'plan' | 'plan_slot'; planId: string; period: Period }
@@ -12,7 +15,7 @@ export type Priced =
  * @param at when what is bought begins.
  * @returns in minor units before tax and discounts, or null when it has no price.
  */
-export function unitPrice(payer: Payer, wanted: Priced, count: number, at: Date = payer.now): number | null {
+export function unitPrice(payer: Prices, wanted: Priced, count: number, at: Date = payer.now): number | null {
   const row = priceRowOf(payer, wanted, at)
   if (row === null) return null
   const steps = row.steps.filter(({ from }) => from <= count).sort((a, b) => b.from - a.from)
@@ -20,12 +23,12 @@ export function unitPrice(payer: Payer, wanted: Priced, count: number, at: Date 
 }
 
 /** Whether the count matters, so that nobody counts in vain. */
-export function hasSteps(payer: Payer, wanted: Priced, at: Date = payer.now): boolean {
+export function hasSteps(payer: Prices, wanted: Priced, at: Date = payer.now): boolean {
   return (priceRowOf(payer, wanted, at)?.steps.length ?? 0) > 0
 }
 
 /** The price that holds for the payer at a moment. */
-function priceRowOf(payer: Payer, wanted: Priced, at: Date): PriceRow | null {
+function priceRowOf(payer: Prices, wanted: Priced, at: Date): PriceRow | null {
   const rows = payer.prices.filter((row) => isFor(row, wanted) && holdsAt(row, at))
   const own = rows.filter((row) => row.workspace_id !== null)
   const candidates = own.length > 0 ? own : rows

@@ -20,7 +20,7 @@ const matrix: Record<DomainState, string> = {
   active: '. . x x . x x . x x',
   suspended: '. . . . x . x . x x',
   expired: '. . . . x . . . x x',
-  failed: '. x x x . . . . . x',
+  failed: 'x x x x . . . . . x',
   deletion_scheduled: '. . x x x x x . . x',
   deleted: '. . . . . . . . . .',
 }

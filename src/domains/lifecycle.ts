@@ -24,7 +24,7 @@ export const domainMoves: Readonly<Record<DomainState, readonly DomainState[]>> 
   active: ['pending_nameservers', 'pending_records', 'suspended', 'expired', 'deletion_scheduled', 'deleted'],
   suspended: ['active', 'expired', 'deletion_scheduled', 'deleted'],
   expired: ['active', 'deletion_scheduled', 'deleted'],
-  failed: ['registering', 'pending_nameservers', 'pending_records', 'deleted'],
+  failed: ['pending_payment', 'registering', 'pending_nameservers', 'pending_records', 'deleted'],
   deletion_scheduled: ['pending_nameservers', 'pending_records', 'active', 'suspended', 'expired', 'deleted'],
   deleted: [],
 }

@@ -10,6 +10,7 @@ import type { Platform } from '../platform/platform.ts'
 import { type Domain, endDomain, lockDomain, moveDomain } from './domains.ts'
 import { mayMoveDomain } from './lifecycle.ts'
 import { isSandboxName, parseDomainName } from './names.ts'
+import { endUnpaidOrder } from './orders/unpaid.ts'
 import { findRegistration } from './registrations.ts'
 import { conflict, type OnMove } from './suspension.ts'
 
@@ -31,6 +32,7 @@ export async function scheduleRemoval(
     throw new Refusal('domain_state_conflict', `${domain.name} is deleted already.`)
   }
   if (!mayMoveDomain(domain.state, 'deleted')) throw conflict(domain)
+  await endUnpaidOrder(platform, tx, domain)
   const keeps = !now && mayMoveDomain(domain.state, 'deletion_scheduled')
   if (!keeps || (!hasMailboxes && (await hasNothingToLose(tx, domain)))) {
     await endDomain(platform, tx, domain)

@@ -1,6 +1,7 @@
 /** Time passes: registrations are read back, renewed before they end, and expire. */
 import { sql } from 'kysely'
 import { type Db, type Tx, transaction } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Domain, moveDomain } from './domains.ts'
 import { placeAutomaticRenewal } from './orders/new-order.ts'
@@ -23,21 +24,28 @@ const batchMax = 500
 
 /**
  * Orders the renewal of what ends soon (MAILWRIGHT_RENEW_DAYS) and is renewed by itself. The order finds its price; one
- * above what was shown ends it, and a day later it is tried again.
+ * above what was shown ends it, and a day later it is tried again. One that the wallet has too little for waits for money;
+ * once the registration has ended, it is tried once a day instead.
  */
 export async function renewDueRegistrations(platform: Platform): Promise<void> {
   for (const domainId of await findDue(platform, platform.db, null)) {
-    await transaction(platform.db, async (tx) => {
-      const domain = await lock(tx, domainId)
-      // Looked at again: it may have been renewed, or not be wanted any more, since it was found.
-      const [due] = await findDue(platform, tx, domainId)
-      const registration = await findRegistration(tx, domainId)
-      if (due === undefined || domain === undefined || !registration || registration.renew_amount === null)
-        return
-      const { renew_amount: renewAmount } = registration
-      await placeAutomaticRenewal(platform, tx, domain, { ...registration, renew_amount: renewAmount })
-    })
+    try {
+      await transaction(platform.db, (tx) => renewDue(platform, tx, domainId))
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      platform.log.info({ event: 'order.not_placed', domain: domainId, code: error.code })
+    }
   }
+}
+
+async function renewDue(platform: Platform, tx: Tx, domainId: string): Promise<void> {
+  const domain = await lock(tx, domainId)
+  // Looked at again: it may have been renewed, or not be wanted any more, since it was found.
+  const [due] = await findDue(platform, tx, domainId)
+  const registration = await findRegistration(tx, domainId)
+  if (due === undefined || domain === undefined || !registration || registration.renew_amount === null) return
+  const { renew_amount: renewAmount } = registration
+  await placeAutomaticRenewal(platform, tx, domain, { ...registration, renew_amount: renewAmount })
 }
 
 /** @param domainId this one, if it is due; null: all, those that end first before the others. */
@@ -79,7 +87,7 @@ export async function expireRegistrations(platform: Platform, onActive: OnActive
       join domains on domains.id = registration.domain_id
     where registration.expires_at <= ${now} and domains.state = 'active'
       and not exists (select 1 from domain_orders as other where other.domain_id = registration.domain_id
-        and other.state in ('intent', 'sent', 'pending'))
+        and other.state in ('intent', 'sent', 'pending') and other.payment <> 'due')
     order by registration.expires_at limit ${batchMax}`.execute(platform.db)
   for (const { domain_id: domainId } of rows) {
     const isKnown = await observe(platform, domainId)
@@ -154,10 +162,10 @@ type Renewal = { renew_amount: number; renew_currency: string }
 
 async function renewalOf(
   platform: Platform,
-  { name }: Domain,
+  { name, workspace_id: workspaceId }: Domain,
   { registrar }: Registration,
 ): Promise<Renewal | null> {
-  const price = await priceOf(platform, { registrar, name, kind: 'renew', years: 1 })
+  const price = await priceOf(platform, { workspaceId, registrar, name, kind: 'renew', years: 1 })
   if (typeof price === 'string') return null
   return { renew_amount: price.price.amount, renew_currency: price.price.currency }
 }

@@ -10,7 +10,7 @@ import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BatchCounts, type BatchItemStatus, batchItemStatus, countBatches } from './batch-progress.ts'
 import type { MailboxState } from './lifecycle.ts'
-import { type Fulfilment, type NewMailbox, type ProvisionResult, provisionMailboxes } from './provision.ts'
+import { type Making, type NewMailbox, type ProvisionResult, provisionMailboxes } from './provision.ts'
 import type { BatchFailure, MailboxBatchesTable } from './tables.ts'
 
 /** Counts are those of this moment. */
@@ -34,10 +34,10 @@ export async function createBatch(
   tx: Tx,
   scope: Scope,
   items: readonly (NewMailbox | UnreadableItem)[],
-  by: Fulfilment = 'engine',
+  making: Partial<Omit<Making, 'batchId'>> = {},
 ): Promise<{ batch: Batch; results: ProvisionResult[] }> {
   const id = newId()
-  const results = await provisionReadable(platform, tx, scope, items, id, by)
+  const results = await provisionReadable(platform, tx, scope, items, { ...making, batchId: id })
   const count = (status: ProvisionResult['status']): number =>
     results.filter((result) => result.status === status).length
   const counts = {
@@ -79,11 +79,10 @@ async function provisionReadable(
   tx: Tx,
   scope: Scope,
   items: readonly (NewMailbox | UnreadableItem)[],
-  batchId: string,
-  by: Fulfilment,
+  making: Partial<Making>,
 ): Promise<ProvisionResult[]> {
   const readable = items.filter((item): item is NewMailbox => !('refusal' in item))
-  const made = (await provisionMailboxes(platform, tx, scope, readable, batchId, by)).values()
+  const made = (await provisionMailboxes(platform, tx, scope, readable, making)).values()
   return items.map((item) => {
     if ('refusal' in item)
       return { status: 'failed', code: item.refusal.code, detail: item.refusal.detail } as const

@@ -59,6 +59,8 @@ async function setCancellation(
     .updateTable('mailboxes')
     .set({
       cancel_at_period_end: isCanceled,
+      // The end of the period of an unpaid one was before: it goes as soon as it is looked at.
+      ...(isCanceled && before.unpaid_since !== null ? { next_payment_at: platform.clock.now() } : {}),
       version: before.version + 1,
       updated_at: platform.clock.now(),
     })

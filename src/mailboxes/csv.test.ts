@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type CsvBounds, csvLinesMax, csvText, exportColumns, joinTags, readMailboxCsv } from './csv.ts'
+import { csvText } from '../platform/csv-text.ts'
+import { type CsvBounds, csvLinesMax, exportColumns, joinTags, readMailboxCsv } from './csv.ts'
 
 const bounds: CsvBounds = {
   addressLengthMax: 1000,

@@ -5,7 +5,7 @@
  * get an apostrophe in front on the way out, which is taken off on the way in; one that has apostrophes before such a
  * character already gets one more, so that nothing is lost.
  */
-import { stringify } from 'csv-stringify/sync'
+import { withoutGuard } from '../platform/csv-text.ts'
 import { type Delimiter, readRecords } from './csv-records.ts'
 import type { NewMailbox } from './provision.ts'
 import type { Service } from './tables.ts'
@@ -214,31 +214,4 @@ function splitTags(text: string): string[] {
 export function joinTags(tags: readonly string[]): string {
   const guard = (found: string): string => found.replace(/./gs, '\\$&')
   return tags.map((tag) => tag.replace(/[\\;]|^\s+|\s+$/g, guard)).join(';')
-}
-
-// The full-width forms of the same characters are taken for them too.
-const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
-const guardedFormula = /^'+[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
-
-function withGuard(value: string): string {
-  return formula.test(value) ? `'${value}` : value
-}
-
-function withoutGuard(value: string): string {
-  return guardedFormula.test(value) ? value.slice(1) : value
-}
-
-/** A line of an export: its values in the order of its columns. */
-export type CsvLine = readonly (string | number | null)[]
-
-/** @param raw values as they are, for programs that are no spreadsheet. */
-export function csvText(lines: readonly CsvLine[], raw: boolean): string {
-  const cells = lines.map((line) =>
-    line.map((value) => {
-      const text = value === null ? '' : String(value)
-      return raw ? text : withGuard(text)
-    }),
-  )
-  // RFC 4180 §2.1 for the ends of lines; other programs take a CR or LF alone for one too, so that it is quoted.
-  return stringify(cells, { record_delimiter: '\r\n', quote_record_delimiter: true })
 }

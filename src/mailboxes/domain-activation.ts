@@ -87,6 +87,7 @@ async function endWait(platform: Platform, tx: Tx, chosen: RawBuilder<unknown>):
     returning id, organization_id, workspace_id, address, batch_id, service, 'waiting_domain' as "from",
       state as "to"`.execute(tx)
   await beginPeriods(
+    platform,
     tx,
     rows.filter(({ to }) => to === 'active').map(({ id }) => id),
   )

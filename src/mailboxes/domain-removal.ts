@@ -1,15 +1,16 @@
 /** Removing a domain with what is in it: mailboxes are deleted and restored with their domain, in sets. */
 import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
-import { type Domain, endDomain, lockDomain } from '../domains/domains.ts'
+import { type Domain, endDomain, lockDomain, moveDomain } from '../domains/domains.ts'
 import { findRemovable, lockRemovable, restoreDomain, scheduleRemoval } from '../domains/removal.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { addActivation } from './domain-activation.ts'
 import { restorableUntil, restoredState, tellEngines } from './engines.ts'
-import { restartPeriods } from './period-changes.ts'
+import { payRestored } from './payment/restores.ts'
 import { type MovedMailbox, tellMoves } from './state-moves.ts'
 import type { Service } from './tables.ts'
 
@@ -45,6 +46,13 @@ export async function removeDomain(
   if (scheduled === null) await removeAddresses(platform, tx, domain.id)
   else if (hasMailboxes) await continueDeletion(platform, tx, domain.id)
   return scheduled
+}
+
+/** What becomes of a new domain that nobody paid for: without mailboxes it goes, and its name is free. */
+export async function removeUnpaid(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
+  if (!(await hasNoMailboxes(tx, domain.id))) return await moveDomain(platform, tx, domain, 'failed')
+  await endDomain(platform, tx, domain)
+  await removeAddresses(platform, tx, domain.id)
 }
 
 /** Asked with the row locked. */
@@ -136,24 +144,21 @@ export async function restoreMailboxesOf(platform: Platform, domainId: string): 
 
 async function restoreSome(platform: Platform, tx: Tx, domainId: string): Promise<number> {
   const now = platform.clock.now()
-  const { rows } = await sql<MovedMailbox>`
+  const { rows: chosen } = await sql<{ id: string }>`
     with domain as (
       select id from domains where id = ${domainId}::uuid and state not in ('deleted', 'deletion_scheduled') for share
-    ), chosen as (
-      select mailboxes.id from mailboxes join domain on domain.id = domain_id
-      where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
-      order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes
     )
+    select mailboxes.id from mailboxes join domain on domain.id = domain_id
+    where mailboxes.state = 'deletion_scheduled' and deleted_with_domain
+    order by mailboxes.id limit ${mailboxesPerTransaction} for update of mailboxes`.execute(tx)
+  const ids = chosen.map(({ id }) => id)
+  await payRestored(platform, tx, ids, now)
+  const { rows } = await sql<MovedMailbox>`
     update mailboxes set state = ${restoredState}, state_before_deletion = null, purge_at = null,
       deleted_with_domain = false, version = version + 1, state_changed_at = ${now}, updated_at = ${now}
-    from chosen where chosen.id = mailboxes.id
+    where id = any(${uuidArray(ids)})
     returning mailboxes.id, organization_id, workspace_id, address, batch_id, service, 'deletion_scheduled' as "from",
       mailboxes.state as "to"`.execute(tx)
-  await restartPeriods(
-    tx,
-    rows.map(({ id }) => id),
-    now,
-  )
   await tellMoves(platform, tx, rows)
   return rows.length
 }

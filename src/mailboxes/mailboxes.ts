@@ -16,7 +16,9 @@ import { editOf, type MailboxChanges } from './edits.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
-import { beginPeriods, changedPeriod, restartPeriods } from './period-changes.ts'
+import { payChanged } from './payment/first-periods.ts'
+import { payRestored } from './payment/restores.ts'
+import { beginPeriods, changedPeriod } from './period-changes.ts'
 import type { Mailbox } from './provision.ts'
 import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
@@ -118,7 +120,8 @@ function likePattern(search: string): string {
 /**
  * Changes what is said of a mailbox. Notes and the period are not for keys that are bound to it.
  * @param version what the caller last saw (If-Match), or null to change whatever is there.
- * @throws Refusal mailbox_not_found, mailbox_details_invalid, mailbox_state_conflict, edit_conflict, forbidden.
+ * @throws Refusal mailbox_not_found, mailbox_details_invalid, mailbox_state_conflict, edit_conflict, forbidden; for another
+ *   first period than was paid: insufficient_funds, wallet_locked, item_not_priced.
  */
 export async function updateMailbox(
   platform: Platform,
@@ -163,6 +166,7 @@ export async function updateMailbox(
     },
   ])
   await tellEngines(platform, tx, [mailbox], 'details')
+  if (mailbox.period !== before.period) await payChanged(platform, tx, mailbox)
   return mailbox
 }
 
@@ -210,7 +214,10 @@ export async function deleteMailbox(
   })
 }
 
-/** Takes a deletion back. @throws Refusal mailbox_not_found, mailbox_state_conflict, forbidden. */
+/**
+ * Takes a deletion back. Where its period is over, the next one is paid.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, insufficient_funds, wallet_locked, item_not_priced, forbidden.
+ */
 export async function restoreMailbox(
   platform: Platform,
   tx: Tx,
@@ -234,7 +241,8 @@ export async function restoreMailbox(
       'Its domain is deleted: restore that, and the mailbox comes with it.',
     )
   }
-  await restartPeriods(tx, [before.id], platform.clock.now())
+  const [refusal] = await payRestored(platform, tx, [before.id], platform.clock.now())
+  if (refusal) throw refusal
   const { state } = await tx
     .selectFrom('mailboxes')
     .select(restoredState.as('state'))
@@ -272,10 +280,27 @@ async function switchState(
 ): Promise<Mailbox> {
   requireWorkspace(scope)
   const before = await lockMailbox(platform, tx, scope, ref)
+  if (before.state === 'suspended' && before.payment_suspension !== null)
+    return await switchUnpaid(tx, before, to)
   if (before.state === to) return before
   if (before.state !== switchableFrom[to])
     throw new Refusal('mailbox_state_conflict', `It is ${before.state}.`)
   return await moveMailbox(platform, tx, before, to, {})
+}
+
+/** What is suspended because it is not paid comes back by payment alone, unless its workspace wants it to stay suspended. */
+async function switchUnpaid(tx: Tx, before: Mailbox, to: 'active' | 'suspended'): Promise<Mailbox> {
+  if (to === 'active')
+    throw new Refusal(
+      'mailbox_unpaid',
+      'It is suspended because it is not paid: it comes back when the wallet has enough.',
+    )
+  return await tx
+    .updateTable('mailboxes')
+    .set({ payment_suspension: 'stay' })
+    .where('id', '=', before.id)
+    .returningAll()
+    .executeTakeFirstOrThrow()
 }
 
 type MoveDetails = Partial<Pick<Mailbox, 'purge_at' | 'state_before_deletion' | 'deleted_with_domain'>>
@@ -320,7 +345,7 @@ async function writeMove(
     .where('id', '=', before.id)
     .returningAll()
     .executeTakeFirstOrThrow()
-  if (to === 'active') await beginPeriods(tx, [mailbox.id])
+  if (to === 'active') await beginPeriods(platform, tx, [mailbox.id])
   return mailbox
 }
 

@@ -1,9 +1,11 @@
-/** How a mailbox comes to its periods: begun when it is active, begun anew when it comes back, and changed. */
+/** How a mailbox comes to its periods: begun when it is active, and changed. */
 import { type RawBuilder, sql } from 'kysely'
 import type { Period } from '../billing/tables.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
+import { type BegunMailbox, payBegun } from './payment/first-periods.ts'
 import type { Mailbox } from './provision.ts'
 
 /**
@@ -21,25 +23,15 @@ export function changedPeriod(
 
 /**
  * Begins the first period of those of the mailboxes that are active and have none yet, at the moment that they became
- * so. For whoever makes waiting mailboxes active; the job of period-ends.ts begins what nobody else did.
+ * so, and pays for it. For whoever makes waiting mailboxes active; the job of period-ends.ts begins what nobody else did.
  */
-export async function beginPeriods(tx: Tx, mailboxIds: readonly string[]): Promise<void> {
-  await sql`update mailboxes set period_anchor_at = state_changed_at,
+export async function beginPeriods(platform: Platform, tx: Tx, mailboxIds: readonly string[]): Promise<void> {
+  const { rows } = await sql<BegunMailbox>`update mailboxes set period_anchor_at = state_changed_at,
       period_ends_at = ${firstEnd(sql`state_changed_at`, sql`period`)}
-    where id = any(${uuidArray(mailboxIds)}) and period_ends_at is null and state in ('active', 'suspended')`.execute(
-    tx,
-  )
-}
-
-/**
- * For mailboxes that come back from their deletion: where the old period is over, a new one begins now, and a
- * cancellation is forgotten.
- */
-export async function restartPeriods(tx: Tx, mailboxIds: readonly string[], now: Date): Promise<void> {
-  await sql`update mailboxes set period = coalesce(next_period, period), next_period = null, period_anchor_at = ${now},
-      period_ends_at = ${firstEnd(sql`${now}::timestamptz`, sql`coalesce(next_period, period)`)},
-      cancel_at_period_end = false
-    where id = any(${uuidArray(mailboxIds)}) and period_ends_at <= ${now}`.execute(tx)
+    where id = any(${uuidArray(mailboxIds)}) and period_ends_at is null and state in ('active', 'suspended')
+    returning id, organization_id, workspace_id, address, state, service, period, next_period, in_slot,
+      period_anchor_at, period_ends_at`.execute(tx)
+  await payBegun(platform, tx, rows)
 }
 
 /** As periodAfter has it: a month that is too short ends on its last day. */

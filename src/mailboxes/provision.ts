@@ -2,9 +2,9 @@
  * Provisioning: one mailbox or ten thousand, by the same path. Rows are inserted as sets, a result comes
  * back for each item, and an item that cannot be made does not keep the others from being made.
  */
-import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
-import { periodAfter } from '../billing/periods.ts'
+import { isBilling } from '../billing/settings.ts'
 import type { Period } from '../billing/tables.ts'
 import type { Domain } from '../domains/domains.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
@@ -12,14 +12,15 @@ import { mailboxesOn } from '../domains/lifecycle.ts'
 import { type Tx, together } from '../platform/database.ts'
 import { type ErrorCode, type FieldProblem, Refusal } from '../platform/errors.ts'
 import { eventsStatement } from '../platform/events.ts'
-import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import type { Address } from './address.ts'
 import { changedDetails, type DetailChanges, type Details, noDetails } from './details.ts'
 import { engineOf, unavailableServices } from './engines.ts'
-import type { MailboxState } from './lifecycle.ts'
 import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
+import { claimAddresses, mailboxesStatement, mailboxRow, passwordsStatement } from './new-mailbox-rows.ts'
 import { generatePassword, requireStrongPassword, type StoredPassword, storePassword } from './passwords.ts'
+import { payFirst } from './payment/purchase.ts'
 import { addressTaken, withRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
 import type { MailboxesTable, Service } from './tables.ts'
@@ -48,6 +49,16 @@ export type ProvisionResult =
 /** Who makes a mailbox usable: its engine, or whoever fulfils a request; until then it is `provisioning`. */
 export type Fulfilment = 'engine' | 'request'
 
+/** How mailboxes are made. */
+export type Making = {
+  batchId: string | null
+  by: Fulfilment
+  /** Whether those that the money does not reach for are made all the same, and wait for it; else they are refused. */
+  waitsForPayment: boolean
+}
+
+const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false }
+
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
 
@@ -64,34 +75,105 @@ export async function provisionMailboxes(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
-  batchId: string | null = null,
-  by: Fulfilment = 'engine',
+  wanted: Partial<Making> = {},
 ): Promise<ProvisionResult[]> {
   requireWrite(scope)
   requireWorkspace(scope)
+  const making = { ...usualMaking, ...wanted }
   const results = new Map<number, ProvisionResult>()
   const fail = (index: number, refusal: Refusal): void => {
     const { code, detail, fields } = refusal
     results.set(index, { status: 'failed', code, detail, fields })
   }
-  const usable = await checkItems(platform, tx, scope, items, by, fail)
+  const usable = await checkItems(platform, tx, scope, items, making.by, fail)
   const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
-  let writing: Promise<void> = Promise.resolve()
-  for (let at = 0; at < candidates.length; at += rowsPerStatement) {
-    const some = prepare(platform, scope, candidates.slice(at, at + rowsPerStatement), { batchId, by })
-    // The database writes those before while these are prepared, and both take about as long.
-    const [winners] = await Promise.all([claim(tx, some, fail), writing])
-    writing = insertClaimed(platform, tx, winners, by, results)
-    writing.catch(() => undefined) // it is waited for in the next turn
-  }
-  await writing
+  if (isBilling(platform)) await makePaid(platform, tx, scope, candidates, making, fail, results)
+  else await makeFree(platform, tx, scope, candidates, making, fail, results)
   return items.map((_, index) => {
     const result = results.get(index)
     if (!result) throw new Error('an item of the batch has no result')
     return result
   })
+}
+
+async function makeFree(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly Candidate[],
+  making: Making,
+  fail: Fail,
+  results: Map<number, ProvisionResult>,
+): Promise<void> {
+  let writing: Promise<void> = Promise.resolve()
+  for (const some of inStatements(candidates)) {
+    const prepared = prepare(platform, scope, some, making)
+    // The database writes those before while these are prepared, and both take about as long.
+    const [winners] = await Promise.all([claim(tx, prepared, fail), writing])
+    writing = insertClaimed(platform, tx, winners, making.by, results)
+    writing.catch(() => undefined) // it is waited for in the next turn
+  }
+  await writing
+}
+
+/** All addresses first, then one payment, and then those that are paid: the wallet is locked for as short as can be. */
+async function makePaid(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  candidates: readonly Candidate[],
+  making: Making,
+  fail: Fail,
+  results: Map<number, ProvisionResult>,
+): Promise<void> {
+  const claimed: Prepared[] = []
+  for (const some of inStatements(candidates))
+    claimed.push(...(await claim(tx, prepare(platform, scope, some, making), fail)))
+  const paid = await payPrepared(platform, tx, scope, claimed, making, fail)
+  for (const some of inStatements(paid)) await insertClaimed(platform, tx, some, making.by, results)
+}
+
+/** The money goes to the first in the order of the call. @returns those that are paid, or wait for it. */
+async function payPrepared(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  claimed: readonly Prepared[],
+  { waitsForPayment }: Making,
+  fail: Fail,
+): Promise<Prepared[]> {
+  if (claimed.length === 0) return []
+  const ordered = [...claimed].sort((a, b) => a.candidate.index - b.candidate.index)
+  const payments = await payFirst(
+    platform,
+    tx,
+    scope,
+    ordered.map(({ row }) => {
+      const { period_anchor_at: startsAt, period_ends_at: endsAt } = row
+      return { ...row, times: startsAt !== null && endsAt !== null ? { startsAt, endsAt } : null }
+    }),
+  )
+  const lost: string[] = []
+  const made = ordered.flatMap((one, at): Prepared[] => {
+    const { inSlot = false, refusal = null } = payments[at] ?? {}
+    if (refusal === null) return [{ ...one, row: { ...one.row, in_slot: inSlot } }]
+    if (waitsForPayment && refusal.code !== 'item_not_priced') return [{ ...one, row: waiting(one.row) }]
+    fail(one.candidate.index, refusal)
+    lost.push(one.row.id)
+    return []
+  })
+  if (lost.length > 0) await sql`delete from addresses where mailbox_id = any(${uuidArray(lost)})`.execute(tx)
+  return made
+}
+
+function waiting(row: Mailbox): Mailbox {
+  return { ...row, state: 'waiting_payment', period_anchor_at: null, period_ends_at: null }
+}
+
+function* inStatements<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += rowsPerStatement) yield all.slice(at, at + rowsPerStatement)
 }
 
 /**
@@ -103,15 +185,16 @@ export async function provisionMailbox(
   tx: Tx,
   scope: Scope,
   item: NewMailbox,
+  making: Partial<Making> = {},
 ): Promise<Mailbox> {
-  const [result] = await provisionMailboxes(platform, tx, scope, [item])
+  const [result] = await provisionMailboxes(platform, tx, scope, [item], making)
   if (!result) throw new Error('the item has no result')
   if (result.status === 'failed')
     throw new Refusal(result.code, result.detail, { fields: result.fields ?? [] })
   return result.mailbox
 }
 
-type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
+export type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
 type Fail = (index: number, refusal: Refusal) => void
 
 /** The items that are right in themselves and whose domain takes mailboxes. */
@@ -183,8 +266,6 @@ function checkItem(
   }
 }
 
-type Making = { batchId: string | null; by: Fulfilment }
-
 /** A mailbox that is ready to be written, but for its address. */
 type Prepared = { candidate: Candidate; row: Mailbox; password: StoredPassword }
 
@@ -232,52 +313,6 @@ async function insertClaimed(
   }
 }
 
-function mailboxRow(
-  platform: Platform,
-  scope: Scope,
-  candidate: Candidate,
-  { batchId, by }: Making,
-  now: Date,
-): Mailbox {
-  const { item, address, details, domain } = candidate
-  const people = { display_name: item.displayName, first_name: item.firstName, last_name: item.lastName }
-  const state = by === 'request' ? 'provisioning' : firstState(platform, domain, item.service)
-  const period = item.period ?? 'monthly'
-  return {
-    id: newId(),
-    organization_id: scope.organizationId,
-    workspace_id: scope.workspaceId,
-    domain_id: domain.id,
-    address: address.address,
-    state,
-    service: item.service,
-    ...people,
-    tags: [...new Set(item.tags)],
-    search_text: searchTextOf({ address: address.address, ...people, ...details }),
-    batch_id: batchId,
-    version: 1,
-    created_at: now,
-    updated_at: now,
-    state_changed_at: now,
-    state_before_deletion: null,
-    purge_at: null,
-    deleted_with_domain: false,
-    ...details,
-    period,
-    next_period: null,
-    period_anchor_at: state === 'active' ? now : null,
-    period_ends_at: state === 'active' ? periodAfter(now, period, now) : null,
-    cancel_at_period_end: false,
-    picture_sha256: null,
-    picture_updated_at: null,
-  }
-}
-
-function firstState(platform: Platform, domain: Domain, service: Service): MailboxState {
-  if (mailboxesOn(domain.state) !== 'served') return 'waiting_domain'
-  return engineOf(platform, service)?.isImmediate === true ? 'active' : 'provisioning'
-}
-
 /** Takes the address of each, and draws a random one that is taken again. @returns those that have theirs. */
 async function claim(tx: Tx, prepared: readonly Prepared[], fail: Fail): Promise<Prepared[]> {
   const winners: Prepared[] = []
@@ -302,75 +337,6 @@ async function claim(tx: Tx, prepared: readonly Prepared[], fail: Fail): Promise
 function withAddress({ candidate, row, password }: Prepared, { address }: Address): Prepared {
   const search_text = searchTextOf({ ...row, address })
   return { candidate, row: { ...row, address, search_text }, password }
-}
-
-/** Takes the addresses that are free. @returns those that are ours now. */
-async function claimAddresses(tx: Tx, rows: readonly Mailbox[]): Promise<Set<string>> {
-  const { rows: claimed } = await sql<{ address: string }>`
-    insert into addresses (address, kind, workspace_id, domain_id, mailbox_id, created_at)
-    select address, 'mailbox', workspace_id, domain_id, mailbox_id, created_at from unnest(
-      ${rows.map((row) => row.address)}::text[], ${rows.map((row) => row.workspace_id)}::uuid[],
-      ${rows.map((row) => row.domain_id)}::uuid[], ${rows.map((row) => row.id)}::uuid[],
-      ${rows.map((row) => row.created_at)}::timestamptz[]
-    ) as wanted (address, workspace_id, domain_id, mailbox_id, created_at)
-    on conflict do nothing returning address`.execute(tx)
-  return new Set(claimed.map((row) => row.address))
-}
-
-function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown> {
-  // As JSON, because tags is an array of its own in each row. Times are the same in all rows of a call. What no new
-  // mailbox has is left out, and so are details where there are none, which is the rule.
-  const columns = rows.map((row) => ({
-    id: row.id,
-    organization_id: row.organization_id,
-    workspace_id: row.workspace_id,
-    domain_id: row.domain_id,
-    address: row.address,
-    state: row.state,
-    service: row.service,
-    display_name: row.display_name,
-    first_name: row.first_name,
-    last_name: row.last_name,
-    tags: row.tags,
-    search_text: row.search_text,
-    batch_id: row.batch_id,
-    version: row.version,
-    period: row.period,
-    period_anchor_at: row.period_anchor_at,
-    period_ends_at: row.period_ends_at,
-    notes: row.notes ?? undefined,
-    signature_text: row.signature_text ?? undefined,
-    signature_html: row.signature_html ?? undefined,
-    custom_fields: row.custom_fields,
-    recovery_email: row.recovery_email ?? undefined,
-    recovery_phone: row.recovery_phone ?? undefined,
-  }))
-  const at = rows[0]?.created_at
-  return sql`/* prepared insert_mailboxes */
-    insert into mailboxes (id, organization_id, workspace_id, domain_id, address, state, service, display_name,
-      first_name, last_name, tags, search_text, batch_id, version, created_at, updated_at, state_changed_at,
-      period, period_anchor_at, period_ends_at, notes, signature_text, signature_html, custom_fields, recovery_email,
-      recovery_phone)
-    select id, organization_id, workspace_id, domain_id, address, state, service, display_name,
-      first_name, last_name, tags, search_text, batch_id, version, ${at}, ${at}, ${at},
-      period, period_anchor_at, period_ends_at, notes, signature_text, signature_html, custom_fields, recovery_email,
-      recovery_phone
-    from json_to_recordset(${JSON.stringify(columns)}::json) as new (id uuid, organization_id uuid,
-      workspace_id uuid, domain_id uuid, address text, state text, service text, display_name text,
-      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer,
-      period text, period_anchor_at timestamptz, period_ends_at timestamptz, notes text, signature_text text,
-      signature_html text, custom_fields jsonb, recovery_email text, recovery_phone text)`
-}
-
-function passwordsStatement(platform: Platform, entries: readonly Prepared[]): RawBuilder<unknown> {
-  const stored = entries.map(({ password }) => password)
-  return sql`/* prepared insert_mailbox_passwords */
-    insert into mailbox_passwords (mailbox_id, name, scheme, verifier, key_id, sealed_password, created_at)
-    select mailbox_id, 'primary', 'hmac-sha256', verifier, key_id, sealed_password, ${platform.clock.now()}
-    from unnest(
-      ${entries.map(({ row }) => row.id)}::uuid[], ${stored.map((one) => one.verifier)}::bytea[],
-      ${stored.map((one) => one.key_id)}::text[], ${stored.map((one) => one.sealed_password)}::bytea[]
-    ) as new (mailbox_id, verifier, key_id, sealed_password)`
 }
 
 async function provisionEngines(

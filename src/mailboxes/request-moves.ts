@@ -8,6 +8,7 @@ import type { Platform } from '../platform/platform.ts'
 import { freeAddresses } from './address-rows.ts'
 import { changePassword } from './credentials.ts'
 import { lockMailbox, moveMailbox } from './mailboxes.ts'
+import { payAgain } from './payment/first-periods.ts'
 import type { Mailbox } from './provision.ts'
 import { mayMoveRequest, type RequestState } from './request-lifecycle.ts'
 import { getRequest, type MailboxRequest, requestsOf, subjectOf } from './requests.ts'
@@ -150,6 +151,7 @@ async function takeUpAgain(platform: Platform, tx: Tx, scope: Scope, mailbox: Ma
   if (Number(numInsertedOrUpdatedRows) === 0) {
     throw new Refusal('address_taken', `${mailbox.address} is in use by now.`)
   }
+  await payAgain(platform, tx, mailbox)
   await moveMailbox(platform, tx, mailbox, 'provisioning', {})
 }
 

@@ -66,7 +66,7 @@ export async function createRequests(
   items: readonly NewMailbox[],
   note: string | null,
 ): Promise<{ batchId: string; results: RequestResult[] }> {
-  const { batch, results } = await createBatch(platform, tx, scope, items, 'request')
+  const { batch, results } = await createBatch(platform, tx, scope, items, { by: 'request' })
   const asked = results.map((result): RequestResult => {
     if (result.status === 'failed') return result
     return { status: 'pending', request: requestRow(result.mailbox, batch.id, note) }

@@ -1,10 +1,11 @@
-/** What moves of mailboxes from state to state lead to, in the transaction that makes them: events, batches, services. */
+/** What moves of mailboxes from state to state lead to, in the transaction that makes them: events, batches, services, money. */
 import type { Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { isPending, tellBatches } from './batch-progress.ts'
 import { tellEngines } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
+import { releaseGivenUp } from './payment/first-periods.ts'
 import type { Service } from './tables.ts'
 
 export type MovedMailbox = {
@@ -41,6 +42,7 @@ export async function tellMovesAsSeen(
       data: { mailbox_id: row.id, address: row.address, from: row.from, to: row.to },
     })),
   )
+  await releaseGivenUp(platform, tx, moved)
   const waited = moved.filter(({ from, to }) => isPending(from) !== isPending(to))
   await tellBatches(
     platform,

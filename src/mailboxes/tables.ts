@@ -47,6 +47,22 @@ export type MailboxesTable = {
   /** Null until the first period begins, when the mailbox is active. */
   period_ends_at: Generated<Date | null>
   cancel_at_period_end: Generated<boolean>
+  /** Whether a plan pays for it (billing/slots.ts). */
+  in_slot: Generated<boolean>
+  /** The end of the last paid period, when the next one is not paid. */
+  unpaid_since: Generated<Date | null>
+  payment_attempts: Generated<number>
+  /** When an unpaid one is looked at again. */
+  next_payment_at: Generated<Date | null>
+  /** Of the present period: the smallest number of days before its end that its renewal was announced. */
+  noticed_days: Generated<number | null>
+  /**
+   * Of one that is suspended because it is not paid: whether money resumes it, or it stays as it is, because its
+   * workspace had suspended it before. Null: it is not suspended for that.
+   */
+  payment_suspension: Generated<'resume' | 'stay' | null>
+  /** When an unpaid one is deleted, as was announced. */
+  deletion_announced_for: Generated<Date | null>
   picture_sha256: Generated<Buffer | null>
   picture_updated_at: Generated<Date | null>
 }

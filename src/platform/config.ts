@@ -119,6 +119,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     webhookConnections: read(configSchema.webhookConnections),
     webhookLogDays: read(configSchema.webhookLogDays),
     billing: read(configSchema.billing),
+    stripeSecretKey: read(configSchema.stripeSecretKey),
+    stripeWebhookSecret: read(configSchema.stripeWebhookSecret),
+    stripeUrl: read(configSchema.stripeUrl),
+    paymentReturnUrl: read(configSchema.paymentReturnUrl),
     imapUnauthenticate: read(configSchema.imapUnauthenticate),
     testClock: read(configSchema.testClock),
     logLevel: read(configSchema.logLevel),
@@ -179,6 +183,28 @@ function contradictions(config: Config): string[] {
     problems.push(
       'MAILWRIGHT_MASTER_KEY must be 32 bytes in base64 or hex, or several such, separated by commas.',
     )
+  }
+  problems.push(...stripeProblems(config))
+  return problems
+}
+
+function stripeProblems({ stripeSecretKey: key, stripeWebhookSecret, stripeUrl }: Config): string[] {
+  const problems: string[] = []
+  if (key !== null && !/^[rs]k_(?:test|live)_\w+$/.test(key)) {
+    problems.push('MAILWRIGHT_STRIPE_SECRET_KEY must begin with sk_test_, sk_live_, rk_test_ or rk_live_.')
+  }
+  if ((key === null) !== (stripeWebhookSecret === null)) {
+    problems.push(
+      'MAILWRIGHT_STRIPE_SECRET_KEY and MAILWRIGHT_STRIPE_WEBHOOK_SECRET belong together: set both or neither.',
+    )
+  }
+  if (stripeWebhookSecret !== null && !/^whsec_\w+(?:,whsec_\w+)?$/.test(stripeWebhookSecret)) {
+    problems.push(
+      'MAILWRIGHT_STRIPE_WEBHOOK_SECRET must be whsec_ and more, or two such, separated by a comma.',
+    )
+  }
+  if (stripeUrl !== null && key !== null && /^[rs]k_live_/.test(key)) {
+    problems.push('MAILWRIGHT_STRIPE_URL is for tests: a live key is for Stripe alone.')
   }
   return problems
 }

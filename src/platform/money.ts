@@ -65,6 +65,11 @@ export function formatMoney({ amount, currency }: Money): string {
   return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`
 }
 
+/** The same of an amount that may be negative: `-11.08`. */
+export function formatSigned({ amount, currency }: Money): string {
+  return `${amount < 0 ? '-' : ''}${formatMoney({ amount: Math.abs(amount), currency })}`
+}
+
 export function sameMoney(a: Money, b: Money): boolean {
   return a.amount === b.amount && a.currency === b.currency
 }

@@ -89,16 +89,25 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/domains/{domain}/records': { name: 'x', type: 'A', value: '192.0.2.1' },
   'PATCH /v1/domains/{domain}/records/{record}': { ttl: 60 },
   'PUT /v1/domain-markups/{tld}': { currency: 'USD' },
+  'POST /v1/prices': { item: 'domain_renew', tld: 'new', unit_amount: 1 },
+  'POST /v1/plans': { code: 'new-plan', name: 'New', slots: 1 },
+  'POST /v1/coupons': { amount: 1, currency: 'USD' },
+  'POST /v1/wallet/coupons': { code: 'NO-SUCH-CODE' },
+  'POST /v1/wallets/{workspace}/credits': { kind: 'top_up', amount: 1, description: 'x' },
+  'PUT /v1/wallets/{workspace}/tax': { rate_basis_points: 0 },
+  'PATCH /v1/wallet': { low_balance: 1 },
   'POST /v1/domains': { name: 'demo.test' },
   'POST /v1/domains/search': { names: ['new.test'] },
   'POST /v1/domains/register': { name: 'new.test', expected_price: price },
   'POST /v1/domains/{domain}/renew': { expected_price: price },
   'POST /v1/contacts': firstContact,
   'POST /v1/members': { email: 'new@people.example', role: 'viewer', password: 'correct horse battery' },
+  'POST /v1/invoices/{invoice}/credit-notes': { whole: true, reason: 'x' },
   'POST /v1/invitations': { email: 'new@people.example', role: 'viewer' },
   'POST /v1/relays': { host: 'relay.example' },
   'POST /v1/dns-secondaries': { name: 'x', address: '192.0.2.54', allow_by_address: true },
   'POST /v1/webhooks': { url: 'https://hooks.new.example/' },
+  'POST /v1/wallet/top-ups': { amount: 1000, method: 'checkout' },
   'POST /v1/test/clock': { advance: 'PT0S' },
 }
 
@@ -110,11 +119,15 @@ export function bodyOf(route: ListedRoute): unknown {
 /** Further bodies of a route that take another way through it. */
 const furtherBodies: Readonly<Record<string, readonly object[]>> = {
   'POST /v1/mailboxes/{mailbox}/cancel': [{ at: 'now' }],
+  'POST /v1/subscriptions/{subscription}/cancel': [{ at: 'now' }],
 }
 
 /** Queries of routes that would take their time without. */
 const queries: Readonly<Record<string, string>> = {
   'GET /v1/mailboxes/{mailbox}/messages/wait': '?timeout=0',
+  'GET /v1/billing-reports/revenue': '?from=2026-01',
+  'GET /v1/billing-reports/ledger': '?month=2026-01',
+  'GET /v1/billing-reports/invoices': '?month=2026-01',
 }
 
 export function plainForm(route: ListedRoute): Form {
@@ -184,8 +197,11 @@ export function referencesOf(
   ]
 }
 
+/** Ids that others give, and that name nothing here. */
+const idsOfOthers = ['tax_id']
+
 function isReference(name: string, byProperty: TenantObjects['byProperty']): boolean {
-  return byProperty.has(name) || /_ids?$/.test(name)
+  return byProperty.has(name) || (/_ids?$/.test(name) && !idsOfOthers.includes(name))
 }
 
 /** The path with what is the caller's own; null if it has none of that. */

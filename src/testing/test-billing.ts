@@ -123,3 +123,40 @@ export async function assertBooks({ db }: Platform): Promise<void> {
       having min(sequence) <> 1 or max(sequence) <> count(*)`,
   )
 }
+
+/**
+ * No period is billed twice, and none is skipped: each begins where the one before it ends, sooner only where the rest of
+ * that was credited, and later only after a suspension; and what a plan's subscription says is paid is what was billed.
+ * For plans and mailboxes that cost something all the time.
+ */
+export async function assertPeriods({ db }: Platform): Promise<void> {
+  const { rows } = await sql<{ subject_id: string; ends_at: Date; next_at: Date }>`
+    with spans as (
+      select subject_id, period_started_at as starts_at, period_ends_at as ends_at,
+        lead(period_started_at) over (partition by subject_id order by period_started_at) as next_at
+      from invoice_lines where kind = 'period'
+    )
+    select subject_id, ends_at, next_at from spans
+    where next_at < ends_at and not exists (
+        select 1 from invoice_lines as line where line.subject_id = spans.subject_id and line.kind = 'proration'
+          and line.amount <= 0 and line.period_started_at = next_at and line.period_ends_at = ends_at)
+      or next_at > ends_at and not exists (
+        -- Of a period that began in the same millisecond as the one before, the line is a proration.
+        select 1 from invoice_lines as line where line.subject_id = spans.subject_id and line.kind = 'proration'
+          and line.amount > 0 and line.period_started_at = starts_at and line.period_ends_at >= next_at)
+      and not exists (
+        select 1 from events where created_at >= ends_at and created_at <= next_at + interval '1 minute'
+          and (type = 'billing.subscription_suspended' and data->>'subscription_id' = subject_id::text
+            or type = 'mailbox.state_changed' and data->>'mailbox_id' = subject_id::text and data->>'from' = 'active'))`.execute(
+    db,
+  )
+  assert.deepEqual(rows, [], 'periods are contiguous')
+  const { rows: unbilled } = await sql<{ id: string }>`
+    select id, state, period_ends_at, billed.ends_at from subscriptions join lateral (
+      select max(period_ends_at) as ends_at from invoice_lines
+      where subject_id = subscriptions.id and kind in ('period', 'once', 'proration') and amount > 0
+    ) as billed on true
+    where billed.ends_at <> subscriptions.period_ends_at
+      or unpaid_since is not null and unpaid_since <> subscriptions.period_ends_at`.execute(db)
+  assert.deepEqual(unbilled, [], 'what is said to be paid was billed')
+}

@@ -24,8 +24,10 @@ export type TestRegistrations = TestApi & {
 
 export const usd = (amount: number): Money => ({ amount, currency: 'USD' })
 
-export async function startTestRegistrations(): Promise<TestRegistrations> {
-  const api = await startTestApi({ environment: { MAILWRIGHT_DNS_ZONE: 'mw.example' } })
+export async function startTestRegistrations(
+  environment: Record<string, string> = {},
+): Promise<TestRegistrations> {
+  const api = await startTestApi({ environment: { MAILWRIGHT_DNS_ZONE: 'mw.example', ...environment } })
   const { platform } = api
   const handlers = handlersWith({})
 

@@ -4,6 +4,7 @@ import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { lockDomain, moveDomain } from '../domains.ts'
+import { endHold } from './payment.ts'
 import { claimOrder, getOrder, type Order, writeOrder } from './store.ts'
 
 /** @throws Refusal order_not_found, order_state_conflict unless it is in review, forbidden. */
@@ -18,6 +19,7 @@ export async function abandonOrder(platform: Platform, tx: Tx, scope: Scope, id:
       ? await writeOrder(platform, tx, claimed, {
           state: 'failed',
           failure_code: 'abandoned',
+          ...(claimed.payment === 'held' ? { payment: 'released' } : {}),
           finished_at: platform.clock.now(),
         })
       : null
@@ -25,5 +27,6 @@ export async function abandonOrder(platform: Platform, tx: Tx, scope: Scope, id:
   if (order.kind === 'register' && domain.state === 'registering') {
     await moveDomain(platform, tx, domain, 'failed')
   }
+  if (order.payment === 'released') await endHold(platform, tx, order)
   return order
 }

@@ -13,6 +13,7 @@ import { type Bought, type DomainInfo, type Registrar, RegistrarFailure } from '
 import { findRegistrar } from '../registrars/registrars.ts'
 import { type Price, priceOf } from './offers.ts'
 import { type Outcome, orderPolicy } from './outcome.ts'
+import { lowerHold, mayLower } from './payment.ts'
 import { type OnActive, settleOrder } from './settle.ts'
 import {
   addOrderJobs,
@@ -96,8 +97,8 @@ function foundOf(order: ClaimedOrder, info: DomainInfo | null): Outcome | null {
 }
 
 async function sendOut(platform: Platform, registrar: Registrar, order: ClaimedOrder): Promise<Looked> {
-  const { registrar: name, kind, years } = order
-  const price = await priceOf(platform, { registrar: name, name: order.name, kind, years })
+  const { registrar: name, kind, years, workspace_id: workspaceId } = order
+  const price = await priceOf(platform, { workspaceId, registrar: name, name: order.name, kind, years })
   const obstacle = obstacleOf(order, price)
   if (obstacle !== null) return { claimed: order, outcome: obstacle }
   if (typeof price === 'string') throw new Error('an order without a price would go out')
@@ -144,14 +145,14 @@ function isAsShown(order: ClaimedOrder, { cost, price }: Price): boolean {
 }
 
 async function markSent(platform: Platform, order: ClaimedOrder, price: Price): Promise<ClaimedOrder | null> {
-  const lower = order.automatic ? { price_amount: price.price.amount } : {}
-  return await transaction(platform.db, (tx: Tx) =>
-    writeOrder(
+  return await transaction(platform.db, async (tx: Tx) => {
+    const isLower = order.automatic && (await mayLower(tx, order))
+    const sent = await writeOrder(
       platform,
       tx,
       order,
       {
-        ...lower,
+        ...(isLower ? { price_amount: price.price.amount } : {}),
         state: 'sent',
         cost_amount: price.cost.amount,
         cost_currency: price.cost.currency,
@@ -160,8 +161,10 @@ async function markSent(platform: Platform, order: ClaimedOrder, price: Price): 
         sent_at: platform.clock.now(),
       },
       true,
-    ),
-  )
+    )
+    if (sent !== null && sent.price_amount < order.price_amount) await lowerHold(platform, tx, sent)
+    return sent
+  })
 }
 
 async function call(

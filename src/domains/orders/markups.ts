@@ -67,14 +67,11 @@ async function tell(
   await appendEvents(platform, tx, [{ type, organizationId, workspaceId: null, data: { tld } }])
 }
 
-/** What a cost is sold for. */
-export type Pricer = (cost: Money) => Money | null
-
 /**
  * How prices of names with this suffix are made: by its own row, else by that of `*`, else they are the registrar's.
- * A pricer gives null for a currency that the row is not of: such a name is not sold.
+ * @returns what a cost is sold for; null for a currency that the row is not of: such a name is not sold.
  */
-export async function pricerFor(db: Db, suffix: string): Promise<Pricer> {
+export async function markupFor(db: Db, suffix: string): Promise<(cost: Money) => Money | null> {
   const rows = await db.selectFrom('domain_markups').selectAll().where('tld', 'in', [suffix, '*']).execute()
   const row = rows.find(({ tld }) => tld === suffix) ?? rows.find(({ tld }) => tld === '*')
   return (cost) => (row === undefined ? cost : withMarkup(cost, row))

@@ -11,7 +11,7 @@ import type { RegistrarName } from '../registrars/driver.ts'
 import { sellersOf } from '../registrars/registrars.ts'
 import type { Registration } from '../registrations.ts'
 import { suffixOf } from './offers.ts'
-import { charge } from './payment.ts'
+import { charge, type WhenShort } from './payment.ts'
 import { useQuote } from './quotes.ts'
 import { addOrderJobs, type Order, orderEvent } from './store.ts'
 import type { OrderKind } from './tables.ts'
@@ -70,9 +70,14 @@ type OrderRest = {
   contactId: string | null
   automatic: boolean
   expiresBefore: Date | null
+  /** What an order does that the wallet has too little for. */
+  whenShort: WhenShort
 }
 
-/** The intent, what is to be paid for it, and the job that takes it to the registrar. @throws Refusal order_open. */
+/**
+ * The intent, what is to be paid for it, and the job that takes it to the registrar.
+ * @throws Refusal order_open, insufficient_funds, wallet_locked, item_not_priced.
+ */
 export async function insertOrder(
   platform: Platform,
   tx: Tx,
@@ -121,12 +126,16 @@ export async function insertOrder(
       data: orderEvent(row),
     },
   ])
-  const order = await charge(tx, row)
+  const order = await charge(platform, tx, row, rest.whenShort)
   if (order.payment !== 'due') await addOrderJobs(tx, [order.id])
   return order
 }
 
-/** The order that renews a domain by itself, at the price that was shown before; the domain is locked. */
+/**
+ * The order that renews a domain by itself, at the price that was shown before; the domain is locked. It waits for money
+ * until the registration ends.
+ * @throws Refusal insufficient_funds, wallet_locked, item_not_priced for one that has ended.
+ */
 export async function placeAutomaticRenewal(
   platform: Platform,
   tx: Tx,
@@ -147,5 +156,6 @@ export async function placeAutomaticRenewal(
     contactId: null,
     automatic: true,
     expiresBefore: registration.expires_at,
+    whenShort: (registration.expires_at ?? platform.clock.now()) > platform.clock.now() ? 'wait' : 'refuse',
   })
 }

@@ -6,7 +6,7 @@ import type { Availability, CheckResult, Registrar, RegistrarName } from '../reg
 import { RegistrarFailure } from '../registrars/driver.ts'
 import { rdapOf } from '../registrars/rdap.ts'
 import { findRegistrar, sellersOf } from '../registrars/registrars.ts'
-import { type Pricer, pricerFor } from './markups.ts'
+import { type Pricer, pricerFor } from './pricers.ts'
 
 export type Price = {
   registrar: RegistrarName
@@ -36,10 +36,12 @@ export function suffixOf(name: string): string | null {
 
 /**
  * Asks registries and registrars for all names at once.
+ * @param workspaceId for whom: it may have prices of its own.
  * @param signal ends it: what was not answered by then is unknown.
  */
 export async function findOffers(
   platform: Platform,
+  workspaceId: string,
   names: readonly string[],
   years: number,
   signal: AbortSignal,
@@ -49,7 +51,7 @@ export async function findOffers(
     [...bySuffix].map(async ([suffix, group]) =>
       suffix === ''
         ? group.map((name) => offerOf(name, 'unsupported', 'It is not a name that can be registered.'))
-        : await offersUnder(platform, suffix, group, years, signal),
+        : await offersUnder(platform, workspaceId, { suffix, names: group }, years, signal),
     ),
   )
   const found = new Map(offers.flat().map((offer) => [offer.name, offer]))
@@ -62,21 +64,21 @@ function offerOf(name: string, availability: Availability, reason: string | null
 
 async function offersUnder(
   platform: Platform,
-  suffix: string,
-  names: readonly string[],
+  workspaceId: string,
+  { suffix, names }: { suffix: string; names: readonly string[] },
   years: number,
   signal: AbortSignal,
 ): Promise<Offer[]> {
   const sellers = sellersOf(platform, suffix)
   const listed = suffix === 'test' ? [] : await takenByRdap(platform, names, signal)
   const offers = new Map(listed.map((name) => [name, offerOf(name, 'taken')]))
-  const pricer = await pricerFor(platform.db, suffix)
+  const pricer = await pricerFor(platform, workspaceId, suffix)
   for (const seller of sellers) {
     // One that the first does not sell may be sold by the next.
     const open = names.filter((name) => (offers.get(name)?.availability ?? 'unsupported') === 'unsupported')
     if (open.length === 0) break
     for (const result of await askSeller(seller, open, years, signal)) {
-      offers.set(result.name, priced(seller.name, result, pricer))
+      offers.set(result.name, priced(seller.name, result, pricer, years))
     }
   }
   return names.map(
@@ -132,11 +134,11 @@ function unanswered(name: string): CheckResult {
   return { name, availability: 'unknown', premium: false, cost: null, renewalCost: null, reason }
 }
 
-function priced(registrar: RegistrarName, result: CheckResult, pricer: Pricer): Offer {
+function priced(registrar: RegistrarName, result: CheckResult, pricer: Pricer, years: number): Offer {
   const { name, availability, premium, cost, renewalCost, reason } = result
   const offer = { name, availability, premium, price: null, reason }
   if (availability !== 'available' || cost === null) return offer
-  const price = pricer(cost)
+  const price = pricer.register(cost, { years, premium })
   if (price === null) {
     return {
       ...offer,
@@ -144,8 +146,10 @@ function priced(registrar: RegistrarName, result: CheckResult, pricer: Pricer): 
       reason: 'The markup is of another currency than the price.',
     }
   }
-  const renewPrice = renewalCost === null ? null : pricer(renewalCost)
-  return { ...offer, price: { registrar, cost, price, renewPrice, premium } }
+  const renewPrice = renewalCost === null ? null : pricer.renew(renewalCost, { years: 1, premium })
+  // An order has one currency.
+  const isOfOne = renewPrice?.currency === price.currency
+  return { ...offer, price: { registrar, cost, price, renewPrice: isOfOne ? renewPrice : null, premium } }
 }
 
 /**
@@ -154,14 +158,14 @@ function priced(registrar: RegistrarName, result: CheckResult, pricer: Pricer): 
  */
 export async function priceOf(
   platform: Platform,
-  { registrar: registrarName, name, kind, years }: PriceQuestion,
+  { workspaceId, registrar: registrarName, name, kind, years }: PriceQuestion,
 ): Promise<Price | 'unavailable' | 'not_sold'> {
   const registrar = findRegistrar(platform, registrarName)
   if (registrar === null) throw new RegistrarFailure('busy', `The account at ${registrarName} is not set up.`)
-  const pricer = await pricerFor(platform.db, suffixOf(name) ?? '')
+  const pricer = await pricerFor(platform, workspaceId, suffixOf(name) ?? '')
   if (kind === 'renew') {
     const found = await registrar.renewalCost(name, years)
-    const price = found === null ? null : pricer(found.cost)
+    const price = found === null ? null : pricer.renew(found.cost, { years, premium: found.premium })
     if (found === null || price === null) return 'not_sold'
     return { registrar: registrarName, cost: found.cost, price, renewPrice: null, premium: found.premium }
   }
@@ -169,10 +173,12 @@ export async function priceOf(
   if (!result || result.availability === 'unknown')
     throw new RegistrarFailure('busy', result?.reason ?? 'No answer.')
   if (result.availability === 'taken') return 'unavailable'
-  return priced(registrarName, result, pricer).price ?? 'not_sold'
+  return priced(registrarName, result, pricer, years).price ?? 'not_sold'
 }
 
 export type PriceQuestion = {
+  /** For whom. */
+  workspaceId: string
   registrar: RegistrarName
   name: string
   kind: 'register' | 'renew'

@@ -36,3 +36,4 @@ export type FailureCode =
   | 'registrar_unavailable'
   | 'already_renewed'
   | 'abandoned'
+  | 'unpaid'

@@ -13,6 +13,7 @@ import { getRegistration, type Registration, renewableUntil } from '../registrat
 import { nameserversOf } from '../zones/own-names.ts'
 import { insertOrder, type ShownPrice, termsOf } from './new-order.ts'
 import { suffixOf } from './offers.ts'
+import type { WhenShort } from './payment.ts'
 import type { Order } from './store.ts'
 
 export type Placed = { domain: Domain; order: Order }
@@ -25,11 +26,12 @@ export type RegistrationRequest = {
   autoRenew: boolean
   /** null: served where this platform has name servers. */
   dnsMode: 'served' | 'manual' | null
+  whenShort: WhenShort
 }
 
 /**
  * @throws Refusal domain_invalid, domain_taken, domain_limit_reached, name_not_sold, nameservers_unavailable,
- *   quote_not_found, quote_expired, contact_not_found, forbidden.
+ *   quote_not_found, quote_expired, contact_not_found, insufficient_funds, wallet_locked, item_not_priced, forbidden.
  */
 export async function placeRegistration(
   platform: Platform,
@@ -73,10 +75,11 @@ export async function placeRegistration(
     contactId: contact?.id ?? null,
     automatic: false,
     expiresBefore: null,
+    whenShort: request.whenShort,
   })
-  if (order.payment === 'due') return { domain, order }
-  if (domain.state === 'pending_payment') await moveDomain(platform, tx, domain, 'registering')
-  return { domain: { ...domain, state: 'registering' }, order }
+  const state = order.payment === 'due' ? 'pending_payment' : 'registering'
+  if (domain.state !== state) await moveDomain(platform, tx, domain, state)
+  return { domain: { ...domain, state }, order }
 }
 
 /** A name that nobody here has, or one of this workspace whose registration failed. */
@@ -97,9 +100,8 @@ async function domainToRegister(
     .executeTakeFirst()
   if (failed) {
     await tx.updateTable('domains').set({ dns_mode: dnsMode }).where('id', '=', failed.id).execute()
-    await moveDomain(platform, tx, failed, 'registering')
     if (dnsMode === 'served') await serveZones(platform, tx, [failed.id])
-    return { ...failed, dns_mode: dnsMode, state: 'registering' }
+    return { ...failed, dns_mode: dnsMode }
   }
   await requireDomainRoom(platform, tx, scope)
   const domain = await tx
@@ -115,18 +117,18 @@ async function domainToRegister(
   return domain
 }
 
-export type RenewalRequest = { years: number; shown: ShownPrice }
+export type RenewalRequest = { years: number; shown: ShownPrice; whenShort: WhenShort }
 
 /**
  * @throws Refusal domain_not_found, domain_not_registered, domain_state_conflict, order_open, quote_not_found,
- *   quote_expired, forbidden.
+ *   quote_expired, insufficient_funds, wallet_locked, item_not_priced, forbidden.
  */
 export async function placeRenewal(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   ref: string,
-  { years, shown }: RenewalRequest,
+  { years, shown, whenShort }: RenewalRequest,
 ): Promise<Placed> {
   const domain = await lockDomain(platform, tx, scope, ref)
   const registration = await getRegistration(tx, domain)
@@ -139,6 +141,7 @@ export async function placeRenewal(
     contactId: null,
     automatic: false,
     expiresBefore: registration.expires_at,
+    whenShort,
   })
   return { domain, order }
 }

@@ -11,10 +11,15 @@ import { requireRenewable } from './place.ts'
 const askMsMax = 20_000
 
 /** @throws Refusal domain_invalid, domain_taken, name_not_sold, registrar_unavailable. */
-export async function registrationPrice(platform: Platform, text: string, years: number): Promise<Price> {
+export async function registrationPrice(
+  platform: Platform,
+  { workspaceId }: Scope,
+  text: string,
+  years: number,
+): Promise<Price> {
   const name = parseDomainName(text)
   if (name === null) throw new Refusal('domain_invalid', `"${text}" is not a domain name.`)
-  const [offer] = await findOffers(platform, [name], years, AbortSignal.timeout(askMsMax))
+  const [offer] = await findOffers(platform, workspaceId, [name], years, AbortSignal.timeout(askMsMax))
   if (offer?.price) return offer.price
   const reason = offer?.reason ?? undefined
   switch (offer?.availability) {
@@ -40,7 +45,13 @@ export async function renewalPrice(
   requireRenewable(platform, domain, registration)
   const { registrar } = registration
   try {
-    const price = await priceOf(platform, { registrar, name: domain.name, kind: 'renew', years })
+    const price = await priceOf(platform, {
+      workspaceId: scope.workspaceId,
+      registrar,
+      name: domain.name,
+      kind: 'renew',
+      years,
+    })
     if (typeof price === 'string')
       throw new Refusal('name_not_sold', `${domain.name} is not renewed for ${years} years.`)
     return { name: domain.name, price }

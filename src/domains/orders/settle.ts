@@ -8,6 +8,7 @@ import { isSandboxName, parseDomainName } from '../names.ts'
 import { waitingState } from '../new-domain.ts'
 import { tellRegistration } from '../registrations.ts'
 import { type Outcome, orderPolicy } from './outcome.ts'
+import { endHold } from './payment.ts'
 import { type ClaimedOrder, type OrderChanges, writeOrder } from './store.ts'
 
 /** What happens in the same transaction when a domain becomes active. */
@@ -26,13 +27,21 @@ export async function settleOrder(
       .where('id', '=', order.domain_id)
       .forUpdate()
       .executeTakeFirstOrThrow()
-    const changes = changesOf(platform, order, outcome)
+    const changes = withPayment(order, changesOf(platform, order, outcome))
     const after = await writeOrder(platform, tx, order, changes)
     if (after === null) return // its lease ended, and somebody else decides
     report(platform, after)
     if (changes.state === 'done') await finish(platform, tx, domain, order, outcome, onActive)
     if (changes.state === 'failed') await giveUp(platform, tx, domain, order, outcome)
+    if (after.payment !== order.payment) await endHold(platform, tx, after)
   })
+}
+
+/** What was put aside is paid when the order is done, and given back when it fails. */
+function withPayment({ payment }: ClaimedOrder, changes: OrderChanges): OrderChanges {
+  if (payment !== 'held') return changes
+  if (changes.state === 'done') return { ...changes, payment: 'paid' }
+  return changes.state === 'failed' ? { ...changes, payment: 'released' } : changes
 }
 
 /** An order that ended without its goods, or needs a person, is for the operator to see. */
@@ -83,8 +92,9 @@ function changesOf(platform: Platform, order: ClaimedOrder, outcome: Outcome): O
 function waited(order: ClaimedOrder, outcome: Extract<Outcome, { kind: 'wait' }>, now: Date): OrderChanges {
   const message = outcome.message ?? order.remote_message
   const sends = outcome.isUndone === true ? order.sends - 1 : order.sends
+  const readyAgoMs = now.getTime() - (order.ready_at ?? order.created_at).getTime()
   const agoMs = now.getTime() - (order.sent_at ?? order.created_at).getTime()
-  if (outcome.state === 'intent' && now.getTime() - order.created_at.getTime() >= orderPolicy.intentMsMax) {
+  if (outcome.state === 'intent' && readyAgoMs >= orderPolicy.intentMsMax) {
     return {
       state: 'failed',
       failure_code: 'registrar_unavailable',

@@ -11,6 +11,13 @@ export type OrderKind = 'register' | 'renew'
 export const orderStates = ['intent', 'sent', 'pending', 'done', 'failed', 'review'] as const
 export type OrderState = (typeof orderStates)[number]
 
+/**
+ * due: the wallet has too little, and the order waits for money. held: the money is put aside; it becomes paid when the
+ * order is done, and released when it fails. unbilled: the platform had no billing when it was ordered.
+ */
+export const orderPayments = ['due', 'unbilled', 'held', 'paid', 'released'] as const
+export type OrderPayment = (typeof orderPayments)[number]
+
 /** Amounts are in minor units of the currency beside them. */
 export type DomainOrdersTable = {
   id: string
@@ -35,8 +42,10 @@ export type DomainOrdersTable = {
   quote_id: string | null
   contact_id: string | null
   automatic: boolean
-  payment: 'due' | 'unbilled' | 'paid'
+  payment: OrderPayment
   expires_before: Date | null
+  /** When the money came that it had waited for. */
+  ready_at: Generated<Date | null>
   /** How often it went out and may have been carried out, and when it last went out. */
   sends: Generated<number>
   sent_at: Generated<Date | null>
@@ -140,6 +149,16 @@ declare module '../../platform/events.ts' {
       auto_renew: boolean
     }
     'domain.expires_soon': { domain_id: string; name: string; expires_at: string; auto_renew: boolean }
+    /** An order waits for money, until then; `missing_amount` is what the wallet lacks, with tax. */
+    'billing.order_unpaid': {
+      order_id: string
+      domain_id: string
+      name: string
+      kind: OrderKind
+      missing_amount: number
+      currency: string
+      fails_at: string
+    }
     'contact.created': { contact_id: string }
     'contact.deleted': { contact_id: string }
     'domain_markup.changed': { tld: string }

@@ -5,6 +5,7 @@ import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { tellEngines } from '../engines.ts'
 import { getMailbox, lockMailbox, moveMailbox } from '../mailboxes.ts'
+import { payAgain } from '../payment/first-periods.ts'
 import type { Mailbox } from '../provision.ts'
 import type { Remote } from './claims.ts'
 import { driverOf } from './connection-health.ts'
@@ -86,6 +87,7 @@ export async function retryRemote(platform: Platform, tx: Tx, scope: Scope, ref:
     .where('mailbox_id', '=', before.id)
     .executeTakeFirst()
   if (!remote) throw new Refusal('mailbox_not_remote')
+  if (before.state === 'failed') await payAgain(platform, tx, before)
   const mailbox =
     before.state === 'failed' ? await moveMailbox(platform, tx, before, 'provisioning', {}) : before
   for (const change of ['state', 'address', 'details', 'aliases'] as const) {

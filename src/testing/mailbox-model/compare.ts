@@ -82,6 +82,8 @@ function mailboxView(world: World, mailbox: ModelMailbox) {
     next_period: mailbox.nextPeriod,
     period_ends_at: mailbox.periodEndsAt?.toISOString() ?? null,
     cancel_at_period_end: mailbox.isCanceled,
+    in_slot: false,
+    unpaid_since: null,
     batch_id: mailbox.batchId,
     version: mailbox.version,
     created_at: mailbox.createdAt.toISOString(),

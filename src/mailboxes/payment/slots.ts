@@ -1,0 +1,70 @@
+/** Which mailboxes a plan pays for: its slots are taken before anything is paid by price. */
+import { sql } from 'kysely'
+import { slotsByWorkspace } from '../../billing/slots.ts'
+import type { Tx } from '../../platform/database.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
+import type { Service } from '../tables.ts'
+
+export type SlotTaker = { id: string; workspace_id: string; service: Service; in_slot: boolean }
+
+export type SlotRoom = {
+  /**
+   * Whether a slot is for this mailbox: it keeps its own while the plan has so many, and takes a free one. Those that
+   * came last lose theirs first.
+   */
+  take(mailbox: SlotTaker): boolean
+}
+
+/** In these states a mailbox has the slot that it was given. */
+const hasSlot = sql`in_slot and state not in ('deleted', 'deletion_scheduled', 'failed')`
+
+/** The slots of workspaces whose wallets this transaction has locked, as it counts them now. */
+export async function slotRoom(tx: Tx, workspaceIds: readonly string[]): Promise<SlotRoom> {
+  const [plans, used] = await Promise.all([slotsByWorkspace(tx, workspaceIds), countUsed(tx, workspaceIds)])
+  const beyond = await findBeyond(
+    tx,
+    [...used].flatMap(([id, count]) => {
+      const allocated = plans.get(id)?.allocated ?? 0
+      return allocated > 0 && count > allocated ? [{ id, allocated }] : []
+    }),
+  )
+  const take = ({ id, workspace_id, service, in_slot }: SlotTaker): boolean => {
+    const plan = plans.get(workspace_id)
+    const count = used.get(workspace_id) ?? 0
+    const isFor = plan?.services.includes(service) ?? false
+    if (in_slot && isFor && count > 0 && !beyond.has(id) && (plan?.allocated ?? 0) > 0) return true
+    if (in_slot) {
+      used.set(workspace_id, count - 1)
+      return false
+    }
+    if (!isFor || count >= (plan?.allocated ?? 0)) return false
+    used.set(workspace_id, count + 1)
+    return true
+  }
+  return { take }
+}
+
+async function countUsed(tx: Tx, workspaceIds: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await sql<{ workspace_id: string; count: number }>`/* prepared count_slots */
+    select workspace_id, count(*)::int as count from mailboxes
+    where workspace_id = any(${uuidArray(workspaceIds)}) and ${hasSlot} group by workspace_id`.execute(tx)
+  return new Map(rows.map(({ workspace_id, count }) => [workspace_id, count]))
+}
+
+/** Where a plan has become smaller: the newest mailboxes that it has no slot for any more. */
+async function findBeyond(tx: Tx, plans: readonly { id: string; allocated: number }[]): Promise<Set<string>> {
+  if (plans.length === 0) return new Set()
+  const { rows } = await sql<{ id: string }>`
+    select ranked.id from (
+      select id, workspace_id, row_number() over (partition by workspace_id order by id) as place from mailboxes
+      where workspace_id = any(${uuidArray(plans.map(({ id }) => id))}) and ${hasSlot}
+    ) as ranked join unnest(${uuidArray(plans.map(({ id }) => id))}, ${plans.map(({ allocated }) => allocated)}::int[])
+      as plan (workspace_id, allocated) on plan.workspace_id = ranked.workspace_id
+    where place > allocated`.execute(tx)
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** How many mailboxes of a workspace have a slot of its plan. */
+export async function usedSlots(tx: Tx, workspaceId: string): Promise<number> {
+  return (await countUsed(tx, [workspaceId])).get(workspaceId) ?? 0
+}

@@ -1,0 +1,44 @@
+/** Mailboxes that waited for their first payment for too long: they are given up, and their addresses are free again. */
+import { type Selectable, sql } from 'kysely'
+import { billingSettingsOf } from '../../billing/settings.ts'
+import { transaction } from '../../platform/database.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
+import { announceAddresses } from '../address-rows.ts'
+import { type MovedMailbox, tellMoves } from '../state-moves.ts'
+import type { AddressesTable } from '../tables.ts'
+
+const mailboxesPerTransaction = 1000
+
+/** Gives up some of those that are due. @returns how many; 0 when there is none left. */
+export async function failUnpaidWaits(platform: Platform): Promise<number> {
+  return await transaction(platform.db, async (tx) => {
+    const now = platform.clock.now()
+    const { payment_wait_days: days } = await billingSettingsOf(tx)
+    const { rows } = await sql<MovedMailbox>`update mailboxes set state = 'failed', state_changed_at = ${now},
+        updated_at = ${now}, version = version + 1
+      where id in (select id from mailboxes where state = 'waiting_payment'
+        and state_changed_at <= ${now}::timestamptz - make_interval(hours => 24 * ${days}::int)
+        order by state_changed_at limit ${mailboxesPerTransaction} for update skip locked)
+      returning id, organization_id, workspace_id, address, batch_id, service, 'waiting_payment' as "from",
+        state as "to"`.execute(tx)
+    if (rows.length === 0) return 0
+    const { rows: freed } = await sql<Selectable<AddressesTable>>`
+      delete from addresses where mailbox_id = any(${uuidArray(rows.map(({ id }) => id))}) returning *`.execute(
+      tx,
+    )
+    const organizations = new Map(rows.map((row) => [row.id, row.organization_id]))
+    // Its own address goes with it, and its event says so.
+    await announceAddresses(
+      platform,
+      tx,
+      'address.deleted',
+      freed.flatMap((row) => {
+        const organizationId = organizations.get(row.mailbox_id ?? '')
+        return row.kind === 'mailbox' || organizationId === undefined ? [] : [{ organizationId, row }]
+      }),
+    )
+    await tellMoves(platform, tx, rows)
+    return rows.length
+  })
+}
