@@ -161,7 +161,12 @@ async function addPrice({ test: { platform, scope }, shared }: World, wanted: Ne
 }
 
 /** The jobs that look what is due. */
-const dueJobs = ['subscriptions.renew', 'mailbox.end_periods'] as const satisfies readonly JobName[]
+const dueJobs = [
+  'subscriptions.renew',
+  'mailbox.end_periods',
+  'mailbox.announce_renewals',
+  'billing.number_invoices',
+] as const satisfies readonly JobName[]
 
 async function playRound(world: World, round: number): Promise<void> {
   const { test, seed } = world
