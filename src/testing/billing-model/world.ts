@@ -297,11 +297,8 @@ function checkPreview(account: Account, previewed: Previewed | null, refusal: st
       throw new Error(`its preview is refused with ${previewed.refusal}, and it with ${refusal}`)
     return
   }
-  if (refusal === 'wallet_locked') return
-  if (refusal === 'insufficient_funds') {
-    if (previewed.isCovered) throw new Error('its preview does not say that the wallet has too little')
-    return
-  }
+  // Where the wallet has too little, what is due before is not paid either, and may end what the call is about.
+  if (refusal === 'wallet_locked' || (refusal !== null && !previewed.isCovered)) return
   if (refusal !== null) throw new Error(`its preview is not refused, and it with ${refusal}`)
   account.preview = previewed
 }
