@@ -89,10 +89,10 @@ export function notEnough({ wallet }: Payer, shortfall: number): Refusal {
   )
 }
 
-/** What a payer can spend now, in minor units; in a trial as much as it takes. */
+/** What a payer can spend now, in minor units; in a trial as much as it takes, unless nothing is sold to it. */
 export function spendable(tx: Tx, { wallet }: Payer): number {
-  if (tallyOf(tx) !== null) return Number.MAX_SAFE_INTEGER
-  return wallet.locked_at === null ? wallet.balance + wallet.credit_limit : 0
+  if (wallet.locked_at !== null) return 0
+  return tallyOf(tx) !== null ? Number.MAX_SAFE_INTEGER : wallet.balance + wallet.credit_limit
 }
 
 type Draft = { bill: Bill; paidLines: PricedLine[]; billed: Billed }

@@ -35,6 +35,10 @@ export type Account = {
   subscriptions: Map<string, SeenSubscription>
   /** Names of mailboxes are counted. */
   named: number
+  /** Whether it can pay more than at the last look. */
+  isFunded: boolean
+  /** What a preview said of what is done now, and whether the wallet has it. */
+  preview: { amount: bigint; isCovered: boolean } | null
   /** What was done so far, for whoever reads of a failure. */
   story: string[]
 }
@@ -94,6 +98,8 @@ export function newAccount(
     mailboxes: new Map(),
     subscriptions: new Map(),
     named: 0,
+    isFunded: false,
+    preview: null,
     story: [],
   }
 }

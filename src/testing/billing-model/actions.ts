@@ -12,7 +12,8 @@ export type Action = {
   costs: boolean
   /** @returns why items of it were refused. */
   core(platform: Platform, tx: Tx): Promise<readonly string[]>
-  api: { method: string; path: string; body?: object; isOperator?: boolean }
+  /** null: the API's callers have no call for it. */
+  api: { method: string; path: string; body?: object; isOperator?: boolean } | null
   /** With what it may be refused whole. */
   refusals: readonly string[]
   /** What the model learns when it worked. @param json the reply of the API, or what the core gave. */

@@ -18,6 +18,7 @@ export type Moment = {
 /** Compares what is seen with what the model knows, and learns it. */
 export function checkAccount(account: Account, seen: Seen, moment: Moment): void {
   const { workspaceId } = account.scope
+  const spentBefore = account.charged + heldOf(account)
   const mailboxes = seen.mailboxes.get(workspaceId) ?? []
   const lines = Map.groupBy(seen.lines.get(workspaceId) ?? [], ({ subject_id }) => subject_id)
   const look: Look = { ...moment, account, lines, counts: countsOf(account, mailboxes) }
@@ -33,8 +34,22 @@ export function checkAccount(account: Account, seen: Seen, moment: Moment): void
   checkHolds(look, seen.holds.get(workspaceId) ?? [])
   checkWallet(account, seen)
   checkUnpaid(look, before)
+  checkPreview(account, account.charged + heldOf(account) - spentBefore)
   account.asked.clear()
   account.refused = []
+}
+
+function heldOf({ holds }: Account): bigint {
+  return [...holds.values()].reduce((sum, { total }) => sum + total, 0n)
+}
+
+/** What a preview has said is what is then billed and put aside; where the wallet has not so much, at most that. */
+function checkPreview(account: Account, spent: bigint): void {
+  const { preview } = account
+  account.preview = null
+  if (preview === null) return
+  if (preview.isCovered) assert.equal(spent, preview.amount, 'a preview is its invoice')
+  else assert.ok(spent <= preview.amount, `more than the preview has said: ${spent} of ${preview.amount}`)
 }
 
 const counted = ({ in_slot, state }: SeenMailbox): boolean =>
@@ -129,7 +144,7 @@ function ratesNow({ account, now }: Look) {
 function checkWallet(account: Account, seen: Seen): void {
   const wallet = seen.wallets.get(account.scope.workspaceId)
   const [balance, held] = [BigInt(wallet?.balance ?? 0), BigInt(wallet?.held ?? 0)]
-  const putAside = [...account.holds.values()].reduce((sum, { total }) => sum + total, 0n)
+  const putAside = heldOf(account)
   assert.deepEqual(
     [balance + held, held],
     [account.credited - account.charged, putAside],

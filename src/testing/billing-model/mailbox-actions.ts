@@ -118,17 +118,19 @@ const keep = onMailbox(
 
 const changePeriod = onMailbox(
   (mailbox) => !isGone(mailbox),
-  (account, { id }, dice) => {
+  (account, { id, service }, dice) => {
     const period = dice.oneIn(2) ? 'yearly' : 'monthly'
+    account.refused.push({ service, period, count: 1 })
     return {
       text: `from its end on ${period}`,
-      costs: false,
+      // One that waits has other money put aside for it.
+      costs: true,
       core: async (platform, tx) => {
         await updateMailbox(platform, tx, account.scope, id, { period }, null)
         return []
       },
       api: { method: 'PATCH', body: { period } },
-      refusals: conflict,
+      refusals: [...conflict, ...unpaidCodes],
     }
   },
 )

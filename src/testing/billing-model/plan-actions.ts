@@ -67,7 +67,7 @@ const change: Plan = ({ shared }, account, dice) => {
   }
 }
 
-const cancel: Plan = (_world, account, dice) => {
+const cancel: Plan = ({ now }, account, dice) => {
   const subscription = living(account)
   if (subscription === undefined) return null
   const { id } = subscription
@@ -82,8 +82,7 @@ const cancel: Plan = (_world, account, dice) => {
     api: { method: 'POST', path: `/v1/subscriptions/${id}/cancel`, body: { at } },
     refusals: ['subscription_state_conflict'],
     learn: () => {
-      if (at === 'now' || subscription.unpaid_since !== null || subscription.end <= _world.now)
-        account.asked.add(id)
+      if (at === 'now' || subscription.unpaid_since !== null || subscription.end <= now) account.asked.add(id)
     },
   }
 }
