@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { settleOrders } from '../domains/orders/settle-payment.ts'
 import { at, listAt, refusal, textAt } from '../testing/test-api.ts'
-import { assertBooks, balanceOf, giveMoney } from '../testing/test-billing.ts'
+import { assertBooks, balanceOf, giveMoney, setPrice as setItemPrice } from '../testing/test-billing.ts'
 import { runJobs } from '../testing/test-jobs.ts'
 import { startTestRegistrations, usd } from '../testing/test-registrations.ts'
 
@@ -118,7 +118,8 @@ test('an order waits for money for some days, and then its new domain goes too',
   await leave(100)
   await post('/v1/domains/register', unpaid('never.test'))
   await post('/v1/domains/register', unpaid('housed.test'))
-  await post('/v1/mailboxes', { address: 'ann@housed.test' })
+  await setItemPrice(platform, { item: 'mailbox', service: 'local', period: 'monthly', unit_amount: 0 })
+  assert.equal((await post('/v1/mailboxes', { address: 'ann@housed.test' })).status, 201)
   await post('/v1/domains/register', unpaid('unwanted.test'))
   const told = (await eventsOf('billing.order_unpaid')).at(-1)
   assert.deepEqual([at(told, 'name'), at(told, 'missing_amount')], ['unwanted.test', 1090])
