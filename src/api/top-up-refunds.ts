@@ -7,7 +7,7 @@ import { findTopUp, getTopUp } from '../billing/payments/top-ups.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { mutate } from './mutate.ts'
-import { OrPreview, preview } from './preview.ts'
+import { OrPreview, PreviewView, preview } from './preview.ts'
 import { postProblems, readProblems } from './problem-view.ts'
 import { type Api, closed } from './schemas.ts'
 import { RefundView, refundView } from './top-up-view.ts'
@@ -55,6 +55,7 @@ export function topUpRefundRoutes(app: Api, platform: Platform): void {
   app.post(
     '/v1/wallet/top-ups/:top_up/refunds',
     {
+      config: { documented: { replies: { 200: PreviewView } } },
       schema: {
         summary: 'Refund a top-up',
         description:

@@ -182,11 +182,11 @@ async function removeCards(
 export async function removeCard(platform: Platform, scope: Scope, id: string): Promise<void> {
   requireWorkspace(scope)
   requireWrite(scope)
-  const online = onlinePayments(platform)
   const card = isId(id)
     ? await kept(platform.db, scope.workspaceId).where('id', '=', id).executeTakeFirst()
     : undefined
   if (!card) throw new Refusal('payment_method_not_found')
+  const online = onlinePayments(platform)
   try {
     await online.detachCard(card.provider_id)
   } catch (error) {

@@ -147,14 +147,23 @@ async function followCard(platform: Platform, cardId: string): Promise<void> {
 
 async function followRefund(platform: Platform, refundId: string): Promise<void> {
   const { paymentId } = await onlinePayments(platform).getRefund(refundId)
-  const topUp = paymentId === null ? null : await topUpBy(platform.db, 'payment_intent_id', paymentId)
+  const topUp = await topUpOfPayment(platform, paymentId)
   if (topUp) await takeInRefund(platform, topUp, refundId)
 }
 
 async function followDispute(platform: Platform, disputeId: string): Promise<void> {
   const { paymentId } = await onlinePayments(platform).getDispute(disputeId)
-  const topUp = paymentId === null ? null : await topUpBy(platform.db, 'payment_intent_id', paymentId)
+  const topUp = await topUpOfPayment(platform, paymentId)
   if (topUp) await takeInDispute(platform, topUp, disputeId)
+}
+
+/** News of a refund or a dispute may come before those of the payment itself, which is then taken in first. */
+async function topUpOfPayment(platform: Platform, paymentId: string | null): Promise<TopUp | null> {
+  if (paymentId === null) return null
+  const known = await topUpBy(platform.db, 'payment_intent_id', paymentId)
+  if (known?.state === 'paid') return known
+  await followPayment(platform, paymentId)
+  return await topUpBy(platform.db, 'payment_intent_id', paymentId)
 }
 
 async function topUpBy(
