@@ -70,7 +70,7 @@ export async function balanceOf(
  * forced transfer broke them; invoices are what was charged, and their lines are what they say; open holds are what is
  * held; the numbers of invoices have no gap.
  */
-export async function assertBooks({ db }: Platform): Promise<void> {
+export async function assertBooks({ db }: Pick<Platform, 'db'>): Promise<void> {
   const wrong = async (what: string, query: ReturnType<typeof sql>): Promise<void> => {
     const { rows } = await query.execute(db)
     assert.deepEqual(rows, [], what)

@@ -70,3 +70,27 @@ export function discountAt(coupons: readonly CouponInUse[], item: string, at: nu
   }
   return best
 }
+
+/**
+ * A new price begins, and what holds then ends; where the new one has an end, what it interrupted goes on. One without an
+ * end of its own ends when the next begins, that which goes on included.
+ */
+export function addRule(rules: PriceRule[], rule: PriceRule): void {
+  const same = rules.filter((one) => {
+    return (
+      one.item === rule.item &&
+      one.of === rule.of &&
+      one.period === rule.period &&
+      one.workspaceId === rule.workspaceId
+    )
+  })
+  const later = same.map(({ from }) => from).filter((from) => from >= rule.from)
+  const until = rule.until ?? (later.length === 0 ? null : Math.min(...later))
+  const running = same.find((one) => one.from < rule.from && (one.until === null || one.until > rule.from))
+  if (running !== undefined) {
+    if (until !== null && (running.until === null || running.until > until))
+      rules.push({ ...running, from: until })
+    running.until = rule.from
+  }
+  rules.push({ ...rule, until })
+}

@@ -8,6 +8,7 @@ import { addActivation } from '../../mailboxes/domain-activation.ts'
 import type { Account } from './account.ts'
 import type { Action, Dice, Plan, WeightedPlans } from './actions.ts'
 import { endOf } from './calendar.ts'
+import { addRule } from './prices.ts'
 
 function crediting(account: Account, kind: ManualCreditKind, amount: number): Action {
   const { workspaceId } = account.scope
@@ -184,7 +185,7 @@ const ownPrice: Plan = (world, account, dice) => {
     api: null,
     refusals: ['price_overlap'],
     learn: () => {
-      world.shared.rules.push(ruleOf(wanted))
+      addRule(world.shared.rules, ruleOf(wanted))
     },
   }
 }

@@ -20,6 +20,7 @@ import { checkAccount, type Moment } from './check-account.ts'
 import { mailboxPlans } from './mailbox-actions.ts'
 import { fromTheBeginning, look } from './observe.ts'
 import { planPlans } from './plan-actions.ts'
+import { addRule } from './prices.ts'
 import { openAccounts } from './surroundings.ts'
 import { newMailboxPrice, ruleOf, someAmounts, walletPlans } from './wallet-actions.ts'
 
@@ -157,7 +158,7 @@ async function setTerms(world: World, dice: Dice): Promise<void> {
 
 async function addPrice({ test: { platform, scope }, shared }: World, wanted: NewPrice): Promise<void> {
   await transaction(platform.db, (tx) => createPrice(platform, tx, scope, wanted))
-  shared.rules.push(ruleOf(wanted))
+  addRule(shared.rules, ruleOf(wanted))
 }
 
 /** The jobs that look what is due. */
@@ -298,7 +299,7 @@ function checkPreview(account: Account, previewed: Previewed | null, refusal: st
     return
   }
   // Where the wallet has too little, what is due before is not paid either, and may end what the call is about.
-  if (refusal === 'wallet_locked' || (refusal !== null && !previewed.isCovered)) return
+  if (refusal !== null && !previewed.isCovered) return
   if (refusal !== null) throw new Error(`its preview is not refused, and it with ${refusal}`)
   account.preview = previewed
 }
