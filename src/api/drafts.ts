@@ -8,7 +8,7 @@ import { type Draft, getDraft, listDrafts } from '../delivery/drafts/find-drafts
 import type { NewMessageParts } from '../delivery/submission/compose.ts'
 import { type Purpose, partsOfWritten } from '../delivery/submission/written.ts'
 import { getMailbox, lockMailbox, subject } from '../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'

@@ -1,8 +1,9 @@
 /** How the details of a mailbox and its period look in JSON, coming and going. */
+
 import { type Static, Type } from 'typebox'
 import { periods } from '../billing/periods.ts'
 import { type DetailChanges, detailBounds } from '../mailboxes/details.ts'
-import type { Mailbox } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import { apiLimits } from './limits.ts'
 import { closed, Moment, momentOrNull, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
 

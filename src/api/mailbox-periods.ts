@@ -1,8 +1,9 @@
 /** POST /v1/mailboxes/{mailbox}/cancel and /keep: whether a mailbox goes when its period ends. */
+
 import { Type } from 'typebox'
 import { cancelMailbox, keepMailbox } from '../mailboxes/cancellation.ts'
 import { deleteMailbox } from '../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'

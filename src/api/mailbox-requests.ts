@@ -1,8 +1,10 @@
 /** /v1/mailbox-requests: mailboxes that people, or another system, make later. */
+
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
 import type { MailboxState } from '../mailboxes/lifecycle.ts'
-import { batchItemsMax, type NewMailbox } from '../mailboxes/provision.ts'
+import type { NewMailbox } from '../mailboxes/new-mailbox.ts'
+import { batchItemsMax } from '../mailboxes/provision.ts'
 import { type RequestState, requestStates } from '../mailboxes/request-lifecycle.ts'
 import { changeRequest, type RequestChanges } from '../mailboxes/request-moves.ts'
 import { createRequests, getRequest, listRequests, type MailboxRequest } from '../mailboxes/requests.ts'

@@ -1,9 +1,12 @@
 /** How a mailbox looks in JSON, coming and going. Passwords only come. */
+
 import { type Static, Type } from 'typebox'
 import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import type { MailboxFilter } from '../mailboxes/mailboxes.ts'
-import { batchItemsMax, type Mailbox, type NewMailbox } from '../mailboxes/provision.ts'
+import type { NewMailbox } from '../mailboxes/new-mailbox.ts'
+import { batchItemsMax } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import { Refusal } from '../platform/errors.ts'
 import { apiLimits } from './limits.ts'
 import {

@@ -1,14 +1,11 @@
 /** POST /v1/mailboxes: one mailbox, or up to ten thousand with a result for each. */
+
 import type { Static } from 'typebox'
 import type { Scope } from '../accounts/principals.ts'
 import { createBatch } from '../mailboxes/batches.ts'
-import {
-  type Mailbox,
-  type Making,
-  type NewMailbox,
-  type ProvisionResult,
-  provisionMailbox,
-} from '../mailboxes/provision.ts'
+import type { Making, NewMailbox } from '../mailboxes/new-mailbox.ts'
+import { type ProvisionResult, provisionMailbox } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'

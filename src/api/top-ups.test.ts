@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startStripeStandIn } from '../testing/stripe-stand-in.ts'
 import { at, listAt, refusal, startTestApi, textAt } from '../testing/test-api.ts'
-import { runJobs } from '../testing/test-jobs.ts'
+import { handlersWith, runJobs } from '../testing/test-jobs.ts'
 import { startTestPayments, type TestPayments } from '../testing/test-payments.ts'
 
 let payments: TestPayments
@@ -154,8 +154,7 @@ test('a page that nobody pays expires, also when nobody tells us', async () => {
   stripe.expire(untold.sessionId)
   for (const event of stripe.state.events) event.delivered = true
   payments.advance('PT10M')
-  const { jobHandlers } = await import('../job-handlers.ts')
-  await jobHandlers['payments.reconcile'](api.platform, {})
+  await handlersWith({})['payments.reconcile'](api.platform, {})
   assert.equal(await payments.state(untold.id), 'expired')
 })
 
@@ -182,8 +181,7 @@ test('events that Stripe could not tell are fetched', async () => {
   const before = await payments.balance()
   const { id, sessionId } = await payments.checkout(1300)
   stripe.pay(sessionId)
-  const { jobHandlers } = await import('../job-handlers.ts')
-  await jobHandlers['payments.missed_events'](api.platform, {})
+  await handlersWith({})['payments.missed_events'](api.platform, {})
   await runJobs(api.platform)
   assert.equal(await payments.state(id), 'paid')
   assert.equal(await payments.balance(), before + 1300)

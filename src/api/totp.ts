@@ -1,6 +1,7 @@
 /** /v1/mailboxes/{mailbox}/totp: two-factor authentication of a mailbox. Replies with a secret are not to be kept. */
+
 import { Type } from 'typebox'
-import type { Mailbox } from '../mailboxes/provision.ts'
+import type { Mailbox } from '../mailboxes/tables.ts'
 import {
   checkTotp,
   confirmableMailbox,

@@ -1,4 +1,5 @@
 /** Aliases: further addresses of a mailbox, each with what it is for and whether its mail is taken. */
+
 import { sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import { type Tx, transaction } from '../platform/database.ts'
@@ -16,9 +17,8 @@ import {
 } from './address-rows.ts'
 import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
 import { requireRecoveryElsewhere } from './recovery.ts'
-import type { Service } from './tables.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {

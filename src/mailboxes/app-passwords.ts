@@ -2,6 +2,7 @@
  * App passwords: one for each program or device, so that one can be taken away without the others. Each is generated,
  * and may be bound to protocols, to networks and to a time. login.ts checks them.
  */
+
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
@@ -13,7 +14,7 @@ import { generateAppPassword } from './app-password-text.ts'
 import { engineOf } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { openPassword, storePassword } from './passwords.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 import { type AppPasswordScope, appPasswordScopes } from './tables.ts'
 
 export type AppPassword = {

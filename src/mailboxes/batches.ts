@@ -1,4 +1,5 @@
 /** Batches: many mailboxes asked for in one call, and what became of each. */
+
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
@@ -10,7 +11,8 @@ import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BatchCounts, type BatchItemStatus, batchItemStatus, countBatches } from './batch-progress.ts'
 import type { MailboxState } from './lifecycle.ts'
-import { type Making, type NewMailbox, type ProvisionResult, provisionMailboxes } from './provision.ts'
+import type { Making, NewMailbox } from './new-mailbox.ts'
+import { type ProvisionResult, provisionMailboxes } from './provision.ts'
 import type { BatchFailure, MailboxBatchesTable } from './tables.ts'
 
 /** Counts are those of this moment. */

@@ -1,11 +1,12 @@
 /** Cancellation: a mailbox that is removed when its period ends, unless it is kept after all. */
+
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { lockMailbox, subject } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {

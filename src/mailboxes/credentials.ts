@@ -1,4 +1,5 @@
 /** Credentials: what a mail client is set up with, shown to keys that may see it, every look noted. */
+
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import { type MailServer, mailServers } from '../domains/mail-servers.ts'
 import type { Tx } from '../platform/database.ts'
@@ -9,9 +10,8 @@ import { serversElsewhere } from './engines/mail-servers.ts'
 import { tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { generatePassword, openPassword, requireStrongPassword, storePassword } from './passwords.ts'
-import type { Mailbox } from './provision.ts'
 import { hasSecondFactor } from './second-factor.ts'
-import type { Service } from './tables.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 export type Credentials = {
   username: string

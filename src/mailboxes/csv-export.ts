@@ -1,4 +1,5 @@
 /** Mailboxes written as CSV, a page at a time, so that a million of them need the memory of one page. */
+
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { MailServer } from '../domains/mail-servers.ts'
 import { nameActor } from '../platform/actors.ts'
@@ -10,7 +11,7 @@ import { clientServers } from './credentials.ts'
 import { credentialColumns, exportColumns, joinTags } from './csv.ts'
 import { listMailboxes, type MailboxFilter, subject } from './mailboxes.ts'
 import { openPassword } from './passwords.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 export type ExportOptions = {
   /** With passwords and servers: every look is noted, as that at one mailbox is. */

@@ -5,9 +5,10 @@
  * get an apostrophe in front on the way out, which is taken off on the way in; one that has apostrophes before such a
  * character already gets one more, so that nothing is lost.
  */
+
 import { withoutGuard } from '../platform/csv-text.ts'
 import { type Delimiter, readRecords } from './csv-records.ts'
-import type { NewMailbox } from './provision.ts'
+import type { NewMailbox } from './new-mailbox.ts'
 import type { Service } from './tables.ts'
 
 /** Lines of mailboxes in one file. */

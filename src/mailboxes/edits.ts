@@ -1,8 +1,9 @@
 /** Edits of what is said of a mailbox: which fields changed, and how they are taken back. */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { Period } from '../billing/tables.ts'
 import type { DetailChanges } from './details.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 /** What an edit asks for; what is not named stays. */
 export type MailboxChanges = DetailChanges & {

@@ -1,11 +1,12 @@
 /** What leads to a renamed mailbox by its address follows it: forwards, catch-alls and mailboxes of the same workspace. */
+
 import { sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { announceAddresses, type ExtraAddress } from './address-rows.ts'
 import type { MailboxState } from './lifecycle.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 /** Whose targets were changed: addresses without a mailbox, and mailboxes that forward. */
 export type Followers = {

@@ -2,6 +2,7 @@
  * Identities: the handles of agents, each with exactly one mailbox. The life of an identity is its mailbox's: it is
  * deleted, restored and purged with it, and its handle stays taken as long as the mailbox can come back.
  */
+
 import { type Selectable, sql } from 'kysely'
 import { isPartyOf } from '../accounts/parties.ts'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
@@ -16,7 +17,8 @@ import type { IdentitiesTable } from './identity-tables.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { deleteMailbox, lockMailbox, restoreMailbox, subject, updateMailbox } from './mailboxes.ts'
 import { drawsMax, randomName } from './new-address.ts'
-import { type Mailbox, provisionMailbox } from './provision.ts'
+import { provisionMailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 export type Identity = Selectable<IdentitiesTable> & {
   address: string

@@ -18,7 +18,9 @@ import {
   suspendMailbox,
   updateMailbox,
 } from './mailboxes.ts'
-import { type Mailbox, type NewMailbox, provisionMailbox } from './provision.ts'
+import type { NewMailbox } from './new-mailbox.ts'
+import { provisionMailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 import { defaultMailboxSettings } from './workspace-settings.ts'
 
 const t = await startTestPlatform()

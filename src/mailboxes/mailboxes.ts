@@ -1,4 +1,5 @@
 /** Mailboxes: found, listed, edited, deleted and restored. provision.ts makes them. */
+
 import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { getDomain } from '../domains/domains.ts'
@@ -19,10 +20,10 @@ import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
 import { payChanged } from './payment/first-periods.ts'
 import { payRestored } from './payment/restores.ts'
 import { beginPeriods, changedPeriod } from './period-changes.ts'
-import type { Mailbox } from './provision.ts'
 import { requireElsewhere } from './recovery.ts'
 import { searchTextOf } from './search-text.ts'
 import { tellMoves, tellMovesAsSeen } from './state-moves.ts'
+import type { Mailbox } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
 /**

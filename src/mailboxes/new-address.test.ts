@@ -1,11 +1,13 @@
 /** Addresses that nobody asked for by name: drawn, drawn again when taken, and never in the way of those asked for. */
+
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { drawsMax, newAddress, type RandomAddress, randomName } from './new-address.ts'
-import { type NewMailbox, type ProvisionResult, provisionMailboxes } from './provision.ts'
+import type { NewMailbox } from './new-mailbox.ts'
+import { type ProvisionResult, provisionMailboxes } from './provision.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())

@@ -1,4 +1,5 @@
 /** New mailboxes as rows, and the statements that write them as sets. */
+
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import { periodAfter } from '../billing/periods.ts'
@@ -9,10 +10,10 @@ import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
+import type { Candidate, Making } from './new-mailbox.ts'
 import type { StoredPassword } from './passwords.ts'
-import type { Candidate, Mailbox, Making } from './provision.ts'
 import { searchTextOf } from './search-text.ts'
-import type { Service } from './tables.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 /** A new mailbox, with its first period where that begins at once. */
 export function mailboxRow(

@@ -1,4 +1,5 @@
 /** How a mailbox comes to its periods: begun when it is active, and changed. */
+
 import { type RawBuilder, sql } from 'kysely'
 import type { Period } from '../billing/tables.ts'
 import type { Tx } from '../platform/database.ts'
@@ -6,7 +7,7 @@ import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BegunMailbox, payBegun } from './payment/first-periods.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 /**
  * What a wish for another period changes: nothing before the end of the present one.

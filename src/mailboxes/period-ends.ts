@@ -2,14 +2,15 @@
  * Periods end: the next one is paid and begins, or the mailbox goes. What cannot be paid becomes unpaid, and is from then on
  * the business of payment/dunning.ts.
  */
+
 import { sql } from 'kysely'
 import { type Tx, transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { payPeriods } from './payment/due-periods.ts'
 import { writePaid, writeUnpaid } from './payment/payments-written.ts'
 import { beginPeriods } from './period-changes.ts'
-import type { Mailbox } from './provision.ts'
 import { scheduleRemovals } from './scheduled-removal.ts'
+import type { Mailbox } from './tables.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {

@@ -1,4 +1,5 @@
 /** The picture of a mailbox: set, shown, removed, and handed to the service that runs it. */
+
 import { createHash } from 'node:crypto'
 import { requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
@@ -7,7 +8,7 @@ import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf, tellEngines } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {

@@ -9,7 +9,8 @@ import { newId } from '../platform/ids.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { createBatch, getBatch } from './batches.ts'
 import { viewCredentials } from './credentials.ts'
-import { type NewMailbox, type ProvisionResult, provisionMailbox, provisionMailboxes } from './provision.ts'
+import type { NewMailbox } from './new-mailbox.ts'
+import { type ProvisionResult, provisionMailbox, provisionMailboxes } from './provision.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())

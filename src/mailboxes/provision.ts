@@ -2,11 +2,10 @@
  * Provisioning: one mailbox or ten thousand, by the same path. Rows are inserted as sets, a result comes
  * back for each item, and an item that cannot be made does not keep the others from being made.
  */
-import { type Selectable, sql } from 'kysely'
+
+import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { isBilling } from '../billing/settings.ts'
-import type { Period } from '../billing/tables.ts'
-import type { Domain } from '../domains/domains.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
 import { type Tx, together } from '../platform/database.ts'
@@ -15,47 +14,20 @@ import { eventsStatement } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import type { Address } from './address.ts'
-import { changedDetails, type DetailChanges, type Details, noDetails } from './details.ts'
+import { changedDetails, type Details, noDetails } from './details.ts'
 import { engineOf, unavailableServices } from './engines.ts'
-import { drawsMax, type NewAddress, newAddress, type RandomAddress } from './new-address.ts'
+import { drawsMax, type NewAddress, newAddress } from './new-address.ts'
+import type { Candidate, Fulfilment, Making, NewMailbox } from './new-mailbox.ts'
 import { claimAddresses, mailboxesStatement, mailboxRow, passwordsStatement } from './new-mailbox-rows.ts'
 import { generatePassword, requireStrongPassword, type StoredPassword, storePassword } from './passwords.ts'
 import { payFirst } from './payment/purchase.ts'
 import { addressTaken, withRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
-import type { MailboxesTable, Service } from './tables.ts'
-
-export type Mailbox = Selectable<MailboxesTable>
-
-export type NewMailbox = {
-  /** Or in which domain it gets a random local part. */
-  address: string | RandomAddress
-  displayName: string | null
-  firstName: string | null
-  lastName: string | null
-  /** Null: a strong one is generated. */
-  password: string | null
-  tags: readonly string[]
-  service: Service
-  details?: DetailChanges
-  /** Default: monthly. */
-  period?: Period
-}
+import type { Mailbox, Service } from './tables.ts'
 
 export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
   | { status: 'failed'; code: ErrorCode; detail: string; fields?: readonly FieldProblem[] }
-
-/** Who makes a mailbox usable: its engine, or whoever fulfils a request; until then it is `provisioning`. */
-export type Fulfilment = 'engine' | 'request'
-
-/** How mailboxes are made. */
-export type Making = {
-  batchId: string | null
-  by: Fulfilment
-  /** Whether those that the money does not reach for are made all the same, and wait for it; else they are refused. */
-  waitsForPayment: boolean
-}
 
 const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false }
 
@@ -194,7 +166,6 @@ export async function provisionMailbox(
   return result.mailbox
 }
 
-export type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
 type Fail = (index: number, refusal: Refusal) => void
 
 /** The items that are right in themselves and whose domain takes mailboxes. */

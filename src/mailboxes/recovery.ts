@@ -1,8 +1,9 @@
 /** The recovery address: where a mailbox's owner is reached when they cannot log in, so that it never leads into the mailbox. */
+
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { parseAddress, withoutDetail } from './address.ts'
-import type { Mailbox } from './provision.ts'
+import type { Mailbox } from './tables.ts'
 
 /** For whoever sets it. @throws Refusal mailbox_details_invalid. */
 export async function requireElsewhere(tx: Tx, mailboxId: string, recoveryEmail: string): Promise<void> {

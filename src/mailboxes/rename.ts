@@ -2,6 +2,7 @@
  * Renaming: a mailbox gets another address, in its domain or in another of the workspace. It stays the same mailbox,
  * with all that it holds; the old address stays its alias for the days that the workspace or the caller says.
  */
+
 import { sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { Domain } from '../domains/domains.ts'
@@ -16,10 +17,10 @@ import { addActivation } from './domain-activation.ts'
 import { engineOf, tellEngines } from './engines.ts'
 import { type Followers, followRename } from './follow-rename.ts'
 import { lockMailbox, subject } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
 import { requireRecoveryElsewhere } from './recovery.ts'
 import { mailboxRoom } from './room.ts'
 import { searchTextOf } from './search-text.ts'
+import type { Mailbox } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
 
 export type Rename = {

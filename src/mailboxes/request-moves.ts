@@ -1,4 +1,5 @@
 /** What becomes of requests: each move of one is a move of its mailbox, in the same transaction. */
+
 import { requireWrite, type Scope } from '../accounts/principals.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
 import type { Tx } from '../platform/database.ts'
@@ -9,10 +10,10 @@ import { freeAddresses } from './address-rows.ts'
 import { changePassword } from './credentials.ts'
 import { lockMailbox, moveMailbox } from './mailboxes.ts'
 import { payAgain } from './payment/first-periods.ts'
-import type { Mailbox } from './provision.ts'
 import { mayMoveRequest, type RequestState } from './request-lifecycle.ts'
 import { getRequest, type MailboxRequest, requestsOf, subjectOf } from './requests.ts'
 import { mailboxRoom } from './room.ts'
+import type { Mailbox } from './tables.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {

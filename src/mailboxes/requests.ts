@@ -4,6 +4,7 @@
  * mail. Completing the request makes it active. A request that fails lets address and place go and keeps the mailbox's
  * row, as `failed`, so that trying again is the same mailbox.
  */
+
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import { getDomain } from '../domains/domains.ts'
@@ -14,9 +15,10 @@ import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { createBatch } from './batches.ts'
-import type { Mailbox, NewMailbox, ProvisionResult } from './provision.ts'
+import type { NewMailbox } from './new-mailbox.ts'
+import type { ProvisionResult } from './provision.ts'
 import type { RequestState } from './request-lifecycle.ts'
-import type { Service } from './tables.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 export type MailboxRequestsTable = {
   id: string

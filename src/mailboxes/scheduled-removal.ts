@@ -1,12 +1,13 @@
 /** Mailboxes that go when their time is over, as deleteMailbox does it: restorable for the days that their workspace says. */
+
 import { sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { restorableUntil } from './engines.ts'
 import { mayMoveMailbox } from './lifecycle.ts'
-import type { Mailbox } from './provision.ts'
 import { tellMoves } from './state-moves.ts'
+import type { Mailbox } from './tables.ts'
 import { defaultMailboxSettings } from './workspace-settings.ts'
 
 export type RemovedMailbox = Pick<

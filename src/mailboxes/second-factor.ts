@@ -2,6 +2,7 @@
  * Checking a second factor: a code of the mailbox's TOTP, or one of its recovery codes. Wrong ones in a row pause all
  * checking of the mailbox (RFC 4226 §7.3), since six digits are soon guessed.
  */
+
 import type { Selectable } from 'kysely'
 import { secondsUntil } from '../platform/clock.ts'
 import type { Db, Tx } from '../platform/database.ts'
@@ -9,8 +10,8 @@ import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { subject } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
 import { recoveryCodesLeft, useRecoveryCode } from './recovery-codes.ts'
+import type { Mailbox } from './tables.ts'
 import { isTotpCode, matchingTotpStep } from './totp-codes.ts'
 import type { MailboxTotpTable } from './totp-tables.ts'
 

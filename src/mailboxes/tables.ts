@@ -1,5 +1,5 @@
 /** The tables of mailboxes. */
-import type { ColumnType, Generated } from 'kysely'
+import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { Period } from '../billing/tables.ts'
 import type { ErrorCode } from '../platform/errors.ts'
 import type { MailboxState } from './lifecycle.ts'
@@ -159,6 +159,8 @@ export type MailboxBatchesTable = {
 }
 
 export type BatchFailure = { index: number; address: string; code: ErrorCode; detail: string }
+
+export type Mailbox = Selectable<MailboxesTable>
 
 declare module '../platform/database.ts' {
   interface Tables {

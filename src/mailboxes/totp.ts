@@ -3,6 +3,7 @@
  * on the primary password does not log in to IMAP, POP3 and SMTP, which have no second step; app passwords do. Sessions
  * that are open stay open.
  */
+
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -11,7 +12,6 @@ import type { Platform } from '../platform/platform.ts'
 import { type AppPassword, createAppPassword } from './app-passwords.ts'
 import { engineOf } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
 import { deleteRecoveryCodes, recoveryCodesLeft, replaceRecoveryCodes } from './recovery-codes.ts'
 import {
   checkSecondFactor,
@@ -21,6 +21,7 @@ import {
   takeTotpCode,
   totpContext,
 } from './second-factor.ts'
+import type { Mailbox } from './tables.ts'
 import {
   formatTotpSecret,
   generateTotpSecret,

@@ -2,6 +2,7 @@
  * Undo: an entry of the audit log is taken back by the call that does the opposite, with its checks, in the caller's
  * own name. What has changed since is not overwritten.
  */
+
 import { isDeepStrictEqual } from 'node:util'
 import { type AuditEntry, getAuditEntry } from '../accounts/audit-log.ts'
 import { type Principal, requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
@@ -23,9 +24,8 @@ import {
   suspendMailbox,
   updateMailbox,
 } from './mailboxes.ts'
-import type { Mailbox } from './provision.ts'
 import { type Renamed, renameMailbox } from './rename.ts'
-import type { AddressEvent } from './tables.ts'
+import type { AddressEvent, Mailbox } from './tables.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {

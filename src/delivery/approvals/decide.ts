@@ -2,9 +2,10 @@
  * Decisions: who may make them, and that of two at the same moment exactly one counts. An approval and the sending are one
  * transaction.
  */
+
 import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
 import { getMailbox, lockMailbox } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { readBodyBytes } from '../../messages/bodies.ts'
 import { releaseBodies } from '../../messages/sweep.ts'
 import type { Tx } from '../../platform/database.ts'

@@ -1,7 +1,7 @@
 /** What an approved message becomes: judged and routed as if it were sent now, under the rules of this moment. */
 
 import { subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { newId } from '../../platform/ids.ts'

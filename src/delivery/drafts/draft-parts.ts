@@ -1,6 +1,6 @@
 /** A draft's message read back into the parts that it is made of, whoever wrote it, and made of parts again. */
 
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { readBodyBytes, type StagedBody } from '../../messages/bodies.ts'
 import { attachmentsOf, readContent } from '../../messages/content/read-content.ts'
 import type { MessageDetails } from '../../messages/find-message.ts'

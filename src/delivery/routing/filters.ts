@@ -1,8 +1,9 @@
 /** The filters of a mailbox: Sieve scripts by name, of which one is active. Each is checked before it is stored. */
+
 import type { Selectable } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'

@@ -2,9 +2,10 @@
  * Sending what is due. Who the recipients are, and whether they may be written to, is found out now and not when the
  * message was scheduled; what cannot be sent to all of them is sent to none, and becomes a draft again.
  */
+
 import { sql } from 'kysely'
 import { subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { readBodyBytes } from '../../messages/bodies.ts'
 import { releaseBodies } from '../../messages/sweep.ts'
 import { type Tx, transaction } from '../../platform/database.ts'

@@ -1,7 +1,8 @@
 /** Whom a program's message is for: what each address is, whether the mailbox may write to it, and now. */
+
 import { parseAddress } from '../../mailboxes/address.ts'
 import { subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { AskedRecipient } from '../inbound/arrival.ts'

@@ -1,5 +1,5 @@
 /** A reply to a stored message, as a submission: the ground of it is in references.ts, reply-recipients.ts and quote.ts. */
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { NewAttachment, NewMessageParts, Person } from './compose.ts'

@@ -2,14 +2,15 @@
  * Sending by a program: the copy in Sent, the copies of recipients here and a row for each recipient elsewhere are written
  * in one transaction, the caller's. It obeys what submission over SMTP obeys.
  */
+
 import { sql } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { requireWrite } from '../../accounts/principals.ts'
 import { parseAddress } from '../../mailboxes/address.ts'
 import { isServed } from '../../mailboxes/lifecycle.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
 import { maySend } from '../../mailboxes/sending-right.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import { createBodyWriter, type StagedBody } from '../../messages/bodies.ts'
 import { flagBits } from '../../messages/flags.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'

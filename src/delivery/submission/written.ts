@@ -1,7 +1,8 @@
 /** What a program writes of a message, and what comes of it: a new message, a reply or a forward, which every face sends alike. */
+
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import { getMailbox, subject } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'

@@ -1,4 +1,5 @@
 /** What a mailbox is at its service, for whoever looks at it: wanted and seen, what went wrong, and what only people can do. */
+
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -6,7 +7,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { tellEngines } from '../engines.ts'
 import { getMailbox, lockMailbox, moveMailbox } from '../mailboxes.ts'
 import { payAgain } from '../payment/first-periods.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import type { Remote } from './claims.ts'
 import { driverOf } from './connection-health.ts'
 import type { Connection } from './connections.ts'

@@ -2,12 +2,13 @@
  * One run for one mailbox, and what it notes. Everything is noted under the run's claim: one that was taken over by
  * another node, because it took too long, writes nothing any more.
  */
+
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { MailboxState } from '../lifecycle.ts'
 import { moveAsSeen } from '../mailboxes.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import type { Claim, Remote } from './claims.ts'
 import type { RemoteDriver, RemoteFailure, RemoteUser } from './driver.ts'
 import { mayMoveRemote, type RemoteState } from './remote-states.ts'

@@ -1,8 +1,9 @@
 /** What a mailbox is wanted to be at its service: read when it is needed, for passwords are among it. */
+
 import type { Platform } from '../../platform/platform.ts'
 import type { MailboxState } from '../lifecycle.ts'
 import { openPassword } from '../passwords.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import type { WantedUser } from './driver.ts'
 
 /** none: nothing is to be done there for now. */

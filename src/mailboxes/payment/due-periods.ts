@@ -1,4 +1,5 @@
 /** Periods of mailboxes that are there already: each one since the last that was paid, as far as the money goes. */
+
 import type { BillLine } from '../../billing/amounts.ts'
 import { type Bill, notEnough, payBills } from '../../billing/bills.ts'
 import { lockPayers, type Payer } from '../../billing/payers.ts'
@@ -8,7 +9,7 @@ import type { Period } from '../../billing/tables.ts'
 import type { Tx } from '../../platform/database.ts'
 import type { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import { slotRoom } from './slots.ts'
 import { type CountChange, periodLine, unitPrices } from './units.ts'
 

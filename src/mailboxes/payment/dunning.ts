@@ -2,6 +2,7 @@
  * Unpaid mailboxes: tried again when money comes (settle.ts) and when the terms say so (billing/dunning.ts). What stays
  * unpaid works on for some days, is then suspended, and in the end deleted, never without having been told so before.
  */
+
 import { sql } from 'kysely'
 import { deletionTimes, dunningStage, nextLook } from '../../billing/dunning.ts'
 import { type BillingSettings, billingSettingsOf } from '../../billing/settings.ts'
@@ -9,9 +10,9 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents, type NewEvent } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { timeArray, uuidArray } from '../../platform/sql-arrays.ts'
-import type { Mailbox } from '../provision.ts'
 import { type RemovedMailbox, scheduleRemovals } from '../scheduled-removal.ts'
 import { tellMoves } from '../state-moves.ts'
+import type { Mailbox } from '../tables.ts'
 import { type PaidPeriods, type PayingMailbox, payPeriods } from './due-periods.ts'
 import { writePaid, writeUnpaid } from './payments-written.ts'
 

@@ -1,11 +1,12 @@
 /** The first period of a mailbox begins: what was put aside for it is billed, or its price is. */
+
 import { sql } from 'kysely'
 import { captureHolds, releaseHolds } from '../../billing/holds.ts'
 import { isBilling } from '../../billing/settings.ts'
 import type { Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { MailboxState } from '../lifecycle.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import { type PaidPeriods, type PayingMailbox, payPeriods } from './due-periods.ts'
 import { newPeriods, writeSlots, writeUnpaid } from './payments-written.ts'
 import { payFirst } from './purchase.ts'

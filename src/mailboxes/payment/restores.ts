@@ -1,4 +1,5 @@
 /** Mailboxes that come back from their deletion: within their paid period for nothing, after it for a new one. */
+
 import { sql } from 'kysely'
 import { addSettleJob } from '../../billing/credits.ts'
 import { nextLook } from '../../billing/dunning.ts'
@@ -8,7 +9,7 @@ import type { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
-import type { Mailbox } from '../provision.ts'
+import type { Mailbox } from '../tables.ts'
 import { type PaidPeriods, type PayingMailbox, payPeriods } from './due-periods.ts'
 import { newPeriods, writeSlots } from './payments-written.ts'
 import { payFirst } from './purchase.ts'

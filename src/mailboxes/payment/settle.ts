@@ -1,4 +1,5 @@
 /** Money has come: mailboxes of a workspace that wait for it, or whose period is unpaid, are paid as far as it goes. */
+
 import { sql } from 'kysely'
 import { periodAfter } from '../../billing/periods.ts'
 import { isBilling } from '../../billing/settings.ts'
@@ -9,8 +10,8 @@ import type { Platform } from '../../platform/platform.ts'
 import { timeArray, uuidArray } from '../../platform/sql-arrays.ts'
 import { engineOf } from '../engines.ts'
 import type { MailboxState } from '../lifecycle.ts'
-import type { Mailbox } from '../provision.ts'
 import { tellMoves } from '../state-moves.ts'
+import type { Mailbox } from '../tables.ts'
 import { payUnpaid, type UnpaidMailbox, unpaidColumns } from './dunning.ts'
 import { payFirst } from './purchase.ts'
 

@@ -1,17 +1,19 @@
 /** Mailboxes that waited for their first payment for too long: they are given up, and their addresses are free again. */
 import { type Selectable, sql } from 'kysely'
-import { billingSettingsOf } from '../../billing/settings.ts'
+import { billingSettingsOf, isBilling } from '../../billing/settings.ts'
 import { transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { announceAddresses } from '../address-rows.ts'
 import { type MovedMailbox, tellMoves } from '../state-moves.ts'
 import type { AddressesTable } from '../tables.ts'
+import { settleMailboxes } from './settle.ts'
 
 const mailboxesPerTransaction = 1000
 
 /** Gives up some of those that are due. @returns how many; 0 when there is none left. */
 export async function failUnpaidWaits(platform: Platform): Promise<number> {
+  if (!isBilling(platform)) return await endWaits(platform)
   return await transaction(platform.db, async (tx) => {
     const now = platform.clock.now()
     const { payment_wait_days: days } = await billingSettingsOf(tx)
@@ -41,4 +43,12 @@ export async function failUnpaidWaits(platform: Platform): Promise<number> {
     await tellMoves(platform, tx, rows)
     return rows.length
   })
+}
+
+/** Nothing is paid any more: whoever waited for money need not. */
+async function endWaits(platform: Platform): Promise<number> {
+  const { rows } = await sql<{ workspace_id: string }>`select distinct workspace_id from mailboxes
+    where state = 'waiting_payment' limit 100`.execute(platform.db)
+  for (const { workspace_id } of rows) await settleMailboxes(platform, workspace_id)
+  return rows.length
 }

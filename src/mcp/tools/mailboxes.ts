@@ -1,10 +1,11 @@
 /** find_mailboxes and create_mailbox. */
+
 import * as z from 'zod'
 import { partyOf } from '../../accounts/principals.ts'
 import { createIdentity, type IdentityMailbox } from '../../mailboxes/identities.ts'
 import { getMailbox, listMailboxes } from '../../mailboxes/mailboxes.ts'
-import type { Mailbox } from '../../mailboxes/provision.ts'
 import { provisionMailbox } from '../../mailboxes/provision.ts'
+import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { changeOnce, idempotencyKey } from '../once.ts'

@@ -1,4 +1,5 @@
 /** Buying mailboxes, and what is done with them. */
+
 import { createBatch } from '../../mailboxes/batches.ts'
 import { cancelMailbox, keepMailbox } from '../../mailboxes/cancellation.ts'
 import {
@@ -8,7 +9,8 @@ import {
   suspendMailbox,
   updateMailbox,
 } from '../../mailboxes/mailboxes.ts'
-import { type NewMailbox, provisionMailbox } from '../../mailboxes/provision.ts'
+import type { NewMailbox } from '../../mailboxes/new-mailbox.ts'
+import { provisionMailbox } from '../../mailboxes/provision.ts'
 import type { Account } from './account.ts'
 import type { Action, Dice, Plan, WeightedPlans } from './actions.ts'
 import type { Period } from './calendar.ts'

@@ -1,0 +1,35 @@
+/** What is asked for when mailboxes are made, and how they are made. */
+import type { Period } from '../billing/tables.ts'
+import type { Domain } from '../domains/domains.ts'
+import type { DetailChanges, Details } from './details.ts'
+import type { NewAddress, RandomAddress } from './new-address.ts'
+import type { Service } from './tables.ts'
+
+export type NewMailbox = {
+  /** Or in which domain it gets a random local part. */
+  address: string | RandomAddress
+  displayName: string | null
+  firstName: string | null
+  lastName: string | null
+  /** Null: a strong one is generated. */
+  password: string | null
+  tags: readonly string[]
+  service: Service
+  details?: DetailChanges
+  /** Default: monthly. */
+  period?: Period
+}
+
+/** Who makes a mailbox usable: its engine, or whoever fulfils a request; until then it is `provisioning`. */
+export type Fulfilment = 'engine' | 'request'
+
+/** How mailboxes are made. */
+export type Making = {
+  batchId: string | null
+  by: Fulfilment
+  /** Whether those that the money does not reach for are made all the same, and wait for it; else they are refused. */
+  waitsForPayment: boolean
+}
+
+/** An item of a call that is right in itself, with what it becomes. */
+export type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
