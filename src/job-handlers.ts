@@ -148,7 +148,7 @@ export const jobHandlers: JobHandlers = {
   'mailbox.end_periods': async (platform) => {
     await repeat(beginMissingPeriods, platform)
     // As many as there are: a node that stops is followed by the next run, which goes on where it was.
-    while ((await endDuePeriods(platform)) > 0);
+    await endDuePeriods(platform)
     await repeat(lookAtUnpaid, platform)
     await repeat(failUnpaidWaits, platform)
   },

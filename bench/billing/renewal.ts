@@ -1,7 +1,7 @@
 /** The renewal of very many mailboxes, and of plans, over many workspaces: all due at the same time. */
 import { sql } from 'kysely'
 import type { Scope } from '../../src/accounts/principals.ts'
-import { renewSome } from '../../src/billing/subscriptions/renew.ts'
+import { renewSubscriptions } from '../../src/billing/subscriptions/renew.ts'
 import { endDuePeriods } from '../../src/mailboxes/period-ends.ts'
 import type { Platform } from '../../src/platform/platform.ts'
 import { assertBooks, setPrice } from '../../src/testing/test-billing.ts'
@@ -20,7 +20,7 @@ export async function renewal(count: number): Promise<Row[]> {
     const { id: plan_id } = await platform.db.selectFrom('plans').select('id').executeTakeFirstOrThrow()
     await setPrice(platform, { item: 'plan', plan_id, period: 'monthly', unit_amount: 900 })
     const mailboxes = await perSecond(count, () => endDuePeriods(platform))
-    const plans = await perSecond(workspaces, () => renewSome(platform))
+    const plans = await perSecond(workspaces, () => renewSubscriptions(platform))
     await checkRenewed(platform, count + workspaces)
     const minutes = mailboxesMeant / mailboxes / 60
     return [
@@ -41,11 +41,9 @@ export async function renewal(count: number): Promise<Row[]> {
   })
 }
 
-async function perSecond(count: number, renewBatch: () => Promise<number>): Promise<number> {
+async function perSecond(count: number, renewAll: () => Promise<void>): Promise<number> {
   const startedAt = performance.now()
-  let renewed = 0
-  for (let batch = await renewBatch(); batch > 0; batch = await renewBatch()) renewed += batch
-  if (renewed !== count) throw new Error(`${renewed} were renewed, not ${count}`)
+  await renewAll()
   return (count / (performance.now() - startedAt)) * 1000
 }
 

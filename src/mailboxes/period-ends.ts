@@ -6,6 +6,8 @@
 import { sql } from 'kysely'
 import { type Tx, transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
+import { type DueSet, workThrough } from '../platform/work-through.ts'
 import { payPeriods } from './payment/due-periods.ts'
 import { writePaid, writeUnpaid } from './payment/payments-written.ts'
 import { beginPeriods } from './period-changes.ts'
@@ -20,14 +22,18 @@ declare module '../platform/jobs.ts' {
 
 const mailboxesPerTransaction = 1000
 
-/**
- * Renews or removes some of the mailboxes whose period is over, those that ended first before the others.
- * @returns how many; 0 when there is none left.
- */
-export async function endDuePeriods(platform: Platform): Promise<number> {
+/** Renews or removes all mailboxes whose period is over, those that ended first before the others. */
+export async function endDuePeriods(platform: Platform): Promise<void> {
+  await workThrough(platform, 'mailboxes.period_failed', mailboxesPerTransaction, (set) =>
+    endSome(platform, set),
+  )
+}
+
+async function endSome(platform: Platform, set: DueSet): Promise<number> {
   return await transaction(platform.db, async (tx) => {
     const now = platform.clock.now()
-    const due = await findDue(tx, now)
+    const due = await findDue(tx, now, set)
+    set.taken(due.map(({ id }) => id))
     await renew(
       platform,
       tx,
@@ -78,12 +84,13 @@ type DueMailbox = Pick<
 > & { period_anchor_at: Date; period_ends_at: Date }
 
 // Who holds one of them now changes it: it is looked at again by the next run.
-async function findDue(tx: Tx, now: Date): Promise<DueMailbox[]> {
+async function findDue(tx: Tx, now: Date, { limit, except }: DueSet): Promise<DueMailbox[]> {
   const { rows } =
     await sql<DueMailbox>`select id, organization_id, workspace_id, address, batch_id, state, service, period,
       next_period, in_slot, cancel_at_period_end, period_anchor_at, period_ends_at from mailboxes
     where period_ends_at <= ${now} and next_payment_at is null and state not in ('deleted', 'deletion_scheduled')
-    order by period_ends_at limit ${mailboxesPerTransaction} for update skip locked`.execute(tx)
+      and not id = any(${uuidArray(except)})
+    order by period_ends_at limit ${limit} for update skip locked`.execute(tx)
   return rows
 }
 
