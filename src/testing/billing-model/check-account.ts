@@ -18,7 +18,7 @@ export type Moment = {
 /** Compares what is seen with what the model knows, and learns it. */
 export function checkAccount(account: Account, seen: Seen, moment: Moment): void {
   const { workspaceId } = account.scope
-  const spentBefore = account.charged + heldOf(account)
+  const chargedBefore = account.charged
   const mailboxes = seen.mailboxes.get(workspaceId) ?? []
   const lines = Map.groupBy(seen.lines.get(workspaceId) ?? [], ({ subject_id }) => subject_id)
   const look: Look = { ...moment, account, lines, counts: countsOf(account, mailboxes) }
@@ -31,10 +31,10 @@ export function checkAccount(account: Account, seen: Seen, moment: Moment): void
   assert.deepEqual([...look.lines.values()].flat(), [], 'what is billed is of nothing that there is')
   const before = account.mailboxes
   account.mailboxes = new Map(mailboxes.map((row) => [row.id, row]))
-  checkHolds(look, seen.holds.get(workspaceId) ?? [])
+  const putAside = checkHolds(look, seen.holds.get(workspaceId) ?? [])
   checkWallet(account, seen)
   checkUnpaid(look, before)
-  checkPreview(account, account.charged + heldOf(account) - spentBefore)
+  checkPreview(account, account.charged - chargedBefore + putAside)
   account.asked.clear()
   account.refused = []
 }
@@ -95,8 +95,9 @@ function checkSlots({ account, shared, isAfterJobs }: Look, after: readonly Seen
   if (isLeftOut) assert.ok(used >= allocated, `a slot is free, and is not used: ${what}`)
 }
 
-/** What is put aside is for mailboxes that wait, at the price of the moment when it was. */
-function checkHolds(look: Look, holds: readonly SeenHold[]): void {
+/** What is put aside is for mailboxes that wait, at the price of the moment when it was. @returns what is new of it. */
+function checkHolds(look: Look, holds: readonly SeenHold[]): bigint {
+  let putAside = 0n
   const { account, now } = look
   const byMailbox = new Map(holds.map((hold) => [hold.cause_id, hold]))
   const known = account.holds
@@ -125,9 +126,11 @@ function checkHolds(look: Look, holds: readonly SeenHold[]): void {
     const rates = ratesNow(look)
     const { discount, tax, total } = reckon(1, unitAmount, rates)
     assert.deepEqual([hold.discount, hold.tax, hold.total].map(BigInt), [discount, tax, total], what)
+    putAside += total
     account.holds.set(mailbox.id, { id: hold.id, unitAmounts: [unitAmount], ...rates, total })
   }
   assert.deepEqual([...byMailbox.values()], [], 'money is put aside for nothing')
+  return putAside
 }
 
 function ratesNow({ account, now }: Look) {
@@ -161,7 +164,8 @@ function checkUnpaid(look: Look, before: ReadonlyMap<string, SeenMailbox>): void
     if (mailbox.unpaid_since === null || mailbox.cancel_at_period_end || isGone(mailbox)) continue
     const wasTried = isSettled || (isAfterJobs && before.get(mailbox.id)?.unpaid_since == null)
     if (!wasTried) continue
-    const start = mailbox.payment_suspension === null ? (mailbox.end ?? now) : now
+    // One that has just become unpaid was tried for the time since its end, even if its grace is over.
+    const start = isSettled && mailbox.payment_suspension !== null ? now : (mailbox.end ?? now)
     const { service: of, next_period, period } = mailbox
     const priced = { item: 'mailbox', of, period: next_period ?? period } as const
     const prices = pricesFor(look, priced, start, look.counts(mailbox))

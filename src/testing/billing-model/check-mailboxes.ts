@@ -88,6 +88,8 @@ function went(one: Case, before: SeenMailbox, end: number): void {
     assert.deepEqual([lines, after.end], [[], end], `its period runs: ${what}`)
     return
   }
+  // Its period is over, and nobody has looked yet.
+  if (!look.isAfterJobs && !wasGone && lines.length === 0 && after.end === end) return
   const restarts = before.payment_suspension !== null || wasGone
   if (restarts) {
     const isStill = !wasGone && after.unpaid_since !== null

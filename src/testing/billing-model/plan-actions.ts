@@ -40,9 +40,10 @@ const take: Plan = ({ shared }, account, dice) => {
   }
 }
 
-const change: Plan = ({ shared }, account, dice) => {
+const change: Plan = ({ shared, now }, account, dice) => {
   const subscription = living(account)
-  if (subscription === undefined) return null
+  // Of one that is due the call pays what is due as well: the model looks at one thing at a time.
+  if (subscription === undefined || subscription.unpaid_since !== null || subscription.end <= now) return null
   const all = wishOf(shared, dice)
   const wish = {
     ...(dice.oneIn(2) ? { plan: all.plan } : {}),
