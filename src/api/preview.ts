@@ -58,7 +58,9 @@ export const PreviewView = Type.Object(
   {
     preview: Type.Literal(true),
     charge: Type.Object({
-      amount: Type.Integer({ description: 'In minor units.' }),
+      amount: Type.Integer({
+        description: 'In minor units, with tax. Negative: more that was put aside is given back.',
+      }),
       currency: Type.String({ description: 'ISO 4217.' }),
     }),
     dns_changes: Type.Array(

@@ -14,7 +14,7 @@ import { postTransfers } from './ledger.ts'
 import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
 import { lockPayers, type Payer } from './payers.ts'
 import type { Cause, PricedLine, WalletHoldsTable } from './tables.ts'
-import { tallyOf } from './trials.ts'
+import { countCharge, tallyOf } from './trials.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -212,6 +212,7 @@ export async function releaseHolds(
     if (!payer) throw new Error('a hold is of no wallet')
     payer.wallet.held -= hold.total
     payer.wallet.balance += hold.total
+    countCharge(tx, { amount: -hold.total, currency: hold.currency })
     const { organization_id: organizationId, workspace_id: workspaceId, id: hold_id, total: amount } = hold
     const { currency, balance } = payer.wallet
     return {

@@ -24,7 +24,7 @@ export function tallyOf(tx: Tx): Tally | null {
   return tallies.get(tx) ?? null
 }
 
-/** Adds what was charged or put aside to the trial, if it is one. */
+/** Adds what was charged or put aside to the trial, if it is one; negative: what was put aside and is given back. */
 export function countCharge(tx: Tx, { amount, currency }: Money): void {
   const amounts = tallies.get(tx)?.amounts
   amounts?.set(currency, (amounts.get(currency) ?? 0) + amount)

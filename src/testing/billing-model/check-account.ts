@@ -95,7 +95,7 @@ function checkSlots({ account, shared, isAfterJobs }: Look, after: readonly Seen
   if (isLeftOut) assert.ok(used >= allocated, `a slot is free, and is not used: ${what}`)
 }
 
-/** What is put aside is for mailboxes that wait, at the price of the moment when it was. @returns what is new of it. */
+/** What is put aside is for mailboxes that wait, at the price of the moment when it was. @returns what is new of it, less what was given back. */
 function checkHolds(look: Look, holds: readonly SeenHold[]): bigint {
   let putAside = 0n
   const { account, now } = look
@@ -105,12 +105,14 @@ function checkHolds(look: Look, holds: readonly SeenHold[]): bigint {
   for (const mailbox of account.mailboxes.values()) {
     const hold = byMailbox.get(mailbox.id)
     byMailbox.delete(mailbox.id)
+    const before = known.get(mailbox.id)
+    const isReleased = before !== undefined && before.id !== hold?.id && mailbox.end === null
+    if (isReleased) putAside -= before.total
     const what = JSON.stringify({ mailbox, hold })
     if (!waitingStates.includes(mailbox.state) || mailbox.in_slot || mailbox.end !== null) {
       assert.equal(hold, undefined, `money is put aside for what does not wait for it: ${what}`)
       continue
     }
-    const before = known.get(mailbox.id)
     if (hold !== undefined && before?.id === hold.id) {
       account.holds.set(mailbox.id, before)
       continue
