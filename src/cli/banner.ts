@@ -23,7 +23,7 @@ export function banner(config: Config, server: Server, startMs: number): string 
     '',
   ]
   if (bootstrapped) lines.push(...firstCredentials(config, bootstrapped), '')
-  if (bootstrapped && endpoints.http) lines.push(...firstSteps(endpoints.http, bootstrapped.apiKey))
+  if (bootstrapped && endpoints.http) lines.push(...firstSteps(endpoints.http, bootstrapped.apiKey, config))
   return `${lines.join('\n')}\n`
 }
 
@@ -43,7 +43,7 @@ function firstCredentials(config: Config, made: NonNullable<Server['bootstrapped
   return lines
 }
 
-function firstSteps(http: string, apiKey: string | null): string[] {
+function firstSteps(http: string, apiKey: string | null, { billing }: Config): string[] {
   // Without curl's --json, which only curls since 7.82 know.
   const post = (path: string, body: string): string =>
     `  curl -s ${http}${path} -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '${body}'`
@@ -51,6 +51,10 @@ function firstSteps(http: string, apiKey: string | null): string[] {
     'A first mailbox:',
     `  KEY=${apiKey ?? '$MAILWRIGHT_BOOTSTRAP_API_KEY'}`,
     post('/v1/domains', '{"name": "demo.test"}'),
+    // Without a price nothing is sold.
+    ...(billing === 'on'
+      ? [post('/v1/prices', '{"item": "mailbox", "service": "local", "period": "monthly", "unit_amount": 0}')]
+      : []),
     post('/v1/mailboxes', '{"address": "ann@demo.test"}'),
     `  curl -s ${http}/v1/mailboxes/ann@demo.test/credentials -H "Authorization: Bearer $KEY"`,
     '',
