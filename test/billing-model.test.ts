@@ -14,7 +14,7 @@ import {
 } from '../src/testing/billing-model/world.ts'
 
 const seed = Number(process.env['MAILWRIGHT_TEST_SEED'] ?? 1)
-const histories = Number(process.env['MAILWRIGHT_TEST_HISTORIES'] ?? 30)
+const histories = Number(process.env['MAILWRIGHT_TEST_HISTORIES'] ?? 12)
 const rounds = Number(process.env['MAILWRIGHT_TEST_STEPS'] ?? 30)
 const historiesPerWorld = 250
 

@@ -12,7 +12,7 @@ import { type ChildServer, callApi, startChildServer } from '../src/testing/chil
 import { assertBooks } from '../src/testing/test-billing.ts'
 import { migratedDatabase, temporaryDirectory } from '../src/testing/test-database.ts'
 
-const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 3)
+const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 2)
 const clients = 8
 const lifeMsMax = 1_500
 const environment = { MAILWRIGHT_BILLING: 'on', MAILWRIGHT_ROLES: 'http,worker' }
