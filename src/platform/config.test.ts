@@ -194,6 +194,8 @@ test('no sentence repeats a secret', () => {
       'MAILWRIGHT_BOOTSTRAP_API_KEY',
       'MAILWRIGHT_BOOTSTRAP_PASSWORD',
       'MAILWRIGHT_MASTER_KEY',
+      'MAILWRIGHT_STRIPE_SECRET_KEY',
+      'MAILWRIGHT_STRIPE_WEBHOOK_SECRET',
     ],
   )
   for (const { variable } of secrets) {
