@@ -19,11 +19,14 @@ test('a node dies with a charge on its way back, and with webhooks that it has n
   const environment = {
     MAILWRIGHT_DATA_DIR: await temporaryDirectory(stack),
     DATABASE_URL: await migratedDatabase(stack),
+    MAILWRIGHT_MASTER_KEY: Buffer.alloc(32, 7).toString('base64'), // two nodes, each with a directory of its own
     ...stripe.environment,
   }
   // Without a worker: what it is told by webhook is written down, and nobody has looked at it when it dies.
-  const server = await startChildServer(environment.MAILWRIGHT_DATA_DIR, {
+  const directory = await temporaryDirectory(stack)
+  const server = await startChildServer(directory, {
     ...environment,
+    MAILWRIGHT_DATA_DIR: directory,
     MAILWRIGHT_ROLES: 'http',
   })
   stack.defer(() => server.kill())
