@@ -15,34 +15,6 @@ export type DunningStage = 'grace' | 'suspended' | 'deleted'
 const hourMs = 3600_000
 const dayMs = 24 * hourMs
 
-/** @param unpaidSince the end of the last paid period. */
-export function dunningStage(terms: Terms, unpaidSince: Date, now: Date): DunningStage {
-  const agoMs = now.getTime() - unpaidSince.getTime()
-  if (agoMs >= terms.delete_after_days * dayMs) return 'deleted'
-  return agoMs >= terms.suspend_after_days * dayMs ? 'suspended' : 'grace'
-}
-
-/** When its deletion is announced, and when it is deleted. */
-export function deletionTimes(terms: Terms, unpaidSince: Date): { noticeAt: Date; deleteAt: Date } {
-  const deleteAt = unpaidSince.getTime() + terms.delete_after_days * dayMs
-  const noticeAt = Math.max(unpaidSince.getTime(), deleteAt - terms.delete_notice_days * dayMs)
-  return { noticeAt: new Date(noticeAt), deleteAt: new Date(deleteAt) }
-}
-
-/**
- * When to look at it again: the next try, or the next stage or notice, whichever is first. Money that comes before is
- * used at once (`billing.settle`).
- * @returns null when it is past its deletion.
- */
-export function nextLook(terms: Terms, unpaidSince: Date, now: Date): Date | null {
-  const { noticeAt, deleteAt } = deletionTimes(terms, unpaidSince)
-  const suspendAt = unpaidSince.getTime() + terms.suspend_after_days * dayMs
-  const tries = terms.retry_hours.map((hours) => unpaidSince.getTime() + hours * hourMs)
-  const times = [...tries, suspendAt, noticeAt.getTime(), deleteAt.getTime()]
-  const later = times.filter((time) => time > now.getTime())
-  return later.length === 0 ? null : new Date(Math.min(...later))
-}
-
 /** How it stands with what is not paid. */
 export type Dunning = {
   stage: DunningStage
@@ -53,8 +25,8 @@ export type Dunning = {
 }
 
 /**
- * As dunningStage, but what was never announced is not deleted: where a look comes late, the days of the notice begin
- * with it.
+ * What was never announced is not deleted: where a look comes late, the days of the notice begin with it.
+ * @param unpaidSince the end of the last paid period.
  * @param deletionAt as it was announced; null: it was not.
  */
 export function dunningAt(terms: Terms, unpaidSince: Date, deletionAt: Date | null, now: Date): Dunning {
@@ -66,7 +38,28 @@ export function dunningAt(terms: Terms, unpaidSince: Date, deletionAt: Date | nu
   const announced = deletionAt ?? announcedNow
   if (announced !== null && now >= announced)
     return { stage: 'deleted', deletionAt: announced, nextLookAt: null }
-  const stage = dunningStage(terms, unpaidSince, now) === 'grace' ? 'grace' : 'suspended'
+  const isGrace = now.getTime() - unpaidSince.getTime() < terms.suspend_after_days * dayMs
+  const stage = isGrace ? 'grace' : 'suspended'
   const looks = [nextLook(terms, unpaidSince, now), announced].filter((at) => at !== null && at > now)
   return { stage, deletionAt: announced, nextLookAt: looks.sort((a, b) => Number(a) - Number(b))[0] ?? null }
+}
+
+/** When its deletion is announced, and when it is deleted. */
+function deletionTimes(terms: Terms, unpaidSince: Date): { noticeAt: Date; deleteAt: Date } {
+  const deleteAt = unpaidSince.getTime() + terms.delete_after_days * dayMs
+  const noticeAt = Math.max(unpaidSince.getTime(), deleteAt - terms.delete_notice_days * dayMs)
+  return { noticeAt: new Date(noticeAt), deleteAt: new Date(deleteAt) }
+}
+
+/**
+ * The next try, stage or notice, whichever is first; null: none is left. Money that comes before is used at once
+ * (`billing.settle`).
+ */
+function nextLook(terms: Terms, unpaidSince: Date, now: Date): Date | null {
+  const { noticeAt, deleteAt } = deletionTimes(terms, unpaidSince)
+  const suspendAt = unpaidSince.getTime() + terms.suspend_after_days * dayMs
+  const tries = terms.retry_hours.map((hours) => unpaidSince.getTime() + hours * hourMs)
+  const times = [...tries, suspendAt, noticeAt.getTime(), deleteAt.getTime()]
+  const later = times.filter((time) => time > now.getTime())
+  return later.length === 0 ? null : new Date(Math.min(...later))
 }

@@ -4,7 +4,7 @@
  */
 
 import { sql } from 'kysely'
-import { deletionTimes, dunningStage, nextLook } from '../../billing/dunning.ts'
+import { dunningAt } from '../../billing/dunning.ts'
 import { type BillingSettings, billingSettingsOf } from '../../billing/settings.ts'
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents, type NewEvent } from '../../platform/events.ts'
@@ -117,16 +117,21 @@ async function dun(
 ): Promise<void> {
   if (mailboxes.length === 0) return
   const terms = await billingSettingsOf(tx)
-  const isOver = ({ deletion_announced_for: at }: UnpaidMailbox): boolean => at !== null && at <= now
-  await scheduleRemovals(platform, tx, mailboxes.filter(isOver), now)
-  const kept = mailboxes.filter((mailbox) => !isOver(mailbox)).map((mailbox) => nextOf(terms, mailbox, now))
+  const judged = mailboxes.map((mailbox) => nextOf(terms, mailbox, now))
+  await appendEvents(platform, tx, judged.flatMap(announcement))
+  const kept = judged.filter(({ isOver }) => !isOver)
   await sql`update mailboxes set payment_suspension = new.suspension, deletion_announced_for = new.deletes_at,
       next_payment_at = new.look, payment_attempts = payment_attempts + 1
     from unnest(${uuidArray(kept.map(({ mailbox }) => mailbox.id))}, ${kept.map((next) => next.suspension)}::text[],
       ${kept.map(({ deletesAt }) => deletesAt?.toISOString() ?? null)}::timestamptz[],
       ${timeArray(kept.map(({ lookAt }) => lookAt))}) as new (id, suspension, deletes_at, look)
     where mailboxes.id = new.id`.execute(tx)
-  await appendEvents(platform, tx, kept.flatMap(announcement))
+  await scheduleRemovals(
+    platform,
+    tx,
+    judged.filter(({ isOver }) => isOver).map(({ mailbox }) => mailbox),
+    now,
+  )
   const suspended = kept.filter(({ mailbox, suspension }) => {
     return suspension === 'resume' && mailbox.payment_suspension === null && mailbox.state === 'active'
   })
@@ -141,6 +146,8 @@ async function dun(
 
 type Next = {
   mailbox: UnpaidMailbox
+  /** Whether its deletion is due. */
+  isOver: boolean
   suspension: UnpaidMailbox['payment_suspension']
   deletesAt: Date | null
   lookAt: Date
@@ -149,20 +156,17 @@ type Next = {
 const dayMs = 24 * 3600_000
 
 function nextOf(terms: BillingSettings, mailbox: UnpaidMailbox, now: Date): Next {
-  const { unpaid_since: since, state } = mailbox
-  const { noticeAt, deleteAt } = deletionTimes(terms, since)
-  const isGrace = dunningStage(terms, since, now) === 'grace'
-  // What is not active yet, as on a domain that is not, has no logins to be taken away.
+  const { unpaid_since: since, state, deletion_announced_for: announcedFor } = mailbox
+  const { stage, deletionAt, nextLookAt } = dunningAt(terms, since, announcedFor, now)
+  // What is not active yet, as on a domain that is not, has no logins to be taken away, but may become so.
   const canSuspend = state === 'active' || state === 'suspended'
+  const isSuspended = stage !== 'grace' && canSuspend
   const suspension =
-    mailbox.payment_suspension ?? (isGrace || !canSuspend ? null : state === 'active' ? 'resume' : 'stay')
-  // However late this is looked at, between the notice and the deletion are the days that were promised.
-  const promised = new Date(Math.max(deleteAt.getTime(), now.getTime() + terms.delete_notice_days * dayMs))
-  const deletesAt = mailbox.deletion_announced_for ?? (noticeAt <= now ? promised : null)
-  const later = [nextLook(terms, since, now), deletesAt].filter((at) => at !== null && at > now)
-  const isLate = !isGrace && suspension === null
-  const times = [...later.map(Number), ...(later.length === 0 || isLate ? [now.getTime() + dayMs] : [])]
-  return { mailbox, suspension, deletesAt, lookAt: new Date(Math.min(...times)) }
+    mailbox.payment_suspension ?? (isSuspended ? (state === 'active' ? 'resume' : 'stay') : null)
+  const tomorrowMs = now.getTime() + dayMs
+  const isLate = stage !== 'grace' && suspension === null
+  const lookMs = Math.min(nextLookAt?.getTime() ?? tomorrowMs, isLate ? tomorrowMs : Number.POSITIVE_INFINITY)
+  return { mailbox, isOver: stage === 'deleted', suspension, deletesAt: deletionAt, lookAt: new Date(lookMs) }
 }
 
 function announcement({ mailbox, deletesAt }: Next): NewEvent[] {

@@ -1,6 +1,6 @@
 /** What a payment, or that there was none, makes of mailboxes. Both rise their versions: their owners see it. */
 import { sql } from 'kysely'
-import { dunningStage, nextLook } from '../../billing/dunning.ts'
+import { dunningAt } from '../../billing/dunning.ts'
 import { billingSettingsOf } from '../../billing/settings.ts'
 import type { Period } from '../../billing/tables.ts'
 import type { Tx } from '../../platform/database.ts'
@@ -79,9 +79,10 @@ export async function writeUnpaid(
 ): Promise<void> {
   if (unpaid.length === 0) return
   const terms = await billingSettingsOf(tx)
-  const looks = unpaid.map(({ endsAt }) =>
-    dunningStage(terms, endsAt, now) === 'grace' ? (nextLook(terms, endsAt, now) ?? now) : now,
-  )
+  const looks = unpaid.map(({ endsAt }) => {
+    const { stage, deletionAt, nextLookAt } = dunningAt(terms, endsAt, null, now)
+    return stage === 'grace' && deletionAt === null ? (nextLookAt ?? now) : now
+  })
   await sql`update mailboxes set in_slot = new.in_slot, period_ends_at = new.ends_at, unpaid_since = new.ends_at,
       period = case when new.periods > 0 then new.period else mailboxes.period end,
       next_period = case when new.periods > 0 then null else next_period end,

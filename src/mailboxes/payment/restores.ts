@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely'
 import { addSettleJob } from '../../billing/credits.ts'
-import { nextLook } from '../../billing/dunning.ts'
+import { dunningAt } from '../../billing/dunning.ts'
 import { billingSettingsOf, isBilling } from '../../billing/settings.ts'
 import type { Tx } from '../../platform/database.ts'
 import type { Refusal } from '../../platform/errors.ts'
@@ -89,7 +89,7 @@ async function writeSuspended(
   const terms = await billingSettingsOf(tx)
   await sql`update mailboxes set period_anchor_at = ${now}, period_ends_at = ${now}, in_slot = false,
       cancel_at_period_end = false, unpaid_since = ${now}, payment_attempts = 1,
-      next_payment_at = ${nextLook(terms, now, now) ?? now}, noticed_days = null, deletion_announced_for = null,
+      next_payment_at = ${dunningAt(terms, now, null, now).nextLookAt ?? now}, noticed_days = null, deletion_announced_for = null,
       payment_suspension = case state_before_deletion when 'active' then 'resume'
         when 'suspended' then coalesce(payment_suspension, 'stay') end,
       state_before_deletion = case state_before_deletion when 'active' then 'suspended' else state_before_deletion end
