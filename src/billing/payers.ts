@@ -88,6 +88,20 @@ export async function lockPayer(
   return payer
 }
 
+/** The same to look at and not to sell to: nobody waits for it, and what it has may be less the next moment. */
+export async function readPayer(
+  platform: Platform,
+  tx: Tx,
+  owner: Owner,
+  items: readonly Item[],
+): Promise<Payer> {
+  const now = platform.clock.now()
+  const { rows } = await sql<PayerRow>`
+    ${payerRows(items, now)} where wallets.workspace_id = ${owner.workspaceId}::uuid`.execute(tx)
+  const [row] = rows
+  return row ? toPayer(row, now) : await lockPayer(platform, tx, owner, items) // which opens it
+}
+
 /** Opens wallets in the platform's currency; those that are there stay as they are. */
 export async function openWallets(platform: Platform, tx: Tx, owners: readonly Owner[]): Promise<void> {
   const byId = new Map(owners.map((owner) => [owner.workspaceId, owner]))

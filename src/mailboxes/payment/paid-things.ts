@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { lineTotal, priceLine } from '../../billing/amounts.ts'
-import { lockPayer, type Payer } from '../../billing/payers.ts'
+import { type Payer, readPayer } from '../../billing/payers.ts'
 import { periodBefore } from '../../billing/periods.ts'
 import { isBilling } from '../../billing/settings.ts'
 import { slotsOf } from '../../billing/slots.ts'
@@ -115,7 +115,7 @@ async function thingsOf(platform: Platform, scope: Scope, ids: readonly string[]
   })
 }
 
-// The wallet is locked for it: the next charges are told by what charges them.
+// The next charges are told by what charges them.
 async function describe(
   platform: Platform,
   tx: Tx,
@@ -124,7 +124,7 @@ async function describe(
   mailboxes: readonly PaidMailbox[],
 ): Promise<PaidThing[]> {
   const payer = isBilling(platform)
-    ? await lockPayer(platform, tx, scope, ['plan', 'plan_slot', 'mailbox'])
+    ? await readPayer(platform, tx, scope, ['plan', 'plan_slot', 'mailbox'])
     : null
   const plans = await plansOf(tx, subscriptions)
   const used = subscriptions.length === 0 ? 0 : await usedSlots(tx, scope.workspaceId)
