@@ -5,7 +5,8 @@
 import { UnknownShape } from './minimal-value.ts'
 import type { ListedRoute } from './route-list.ts'
 import type { Caller } from './tenant-callers.ts'
-import { firstContact, type Named, type TenantObjects, unknownId } from './tenant-objects.ts'
+import type { Named } from './tenant-made.ts'
+import { firstContact, type TenantObjects, unknownId } from './tenant-objects.ts'
 import type { CallOptions, Reply, TestApi } from './test-api.ts'
 
 /** A path with something of the tenant's in it, and the same path with something that does not exist. */

@@ -1,25 +1,18 @@
 /** A tenant that has one of everything that a path of the API can name, and secrets that nobody else may read. */
 import assert from 'node:assert/strict'
-import { numberInvoices } from '../billing/invoices/numbers.ts'
-import { openWallets } from '../billing/payers.ts'
-import { insertTopUp } from '../billing/payments/top-ups.ts'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { createConnection } from '../mailboxes/engines/connections.ts'
 import { changeFlags, expungeDeleted } from '../messages/changes.ts'
 import { flagBits } from '../messages/flags.ts'
-import { addDuration } from '../platform/clock.ts'
 import { transaction } from '../platform/database.ts'
-import { newId } from '../platform/ids.ts'
+import { billingOf } from './tenant-billing.ts'
+import { made, type Name, type Named } from './tenant-made.ts'
 import { listAt, type TestApi, textAt } from './test-api.ts'
-import { writeInvoice } from './test-invoices.ts'
 import { append, folderIdOf, inTransaction, mail } from './test-mail.ts'
 import { loggedIn } from './test-members.ts'
 import { plain, red } from './test-pictures.ts'
 import { addresses, submit } from './test-sending.ts'
-
-/** What a parameter of a path can be: what the tenant has, and what nobody has. */
-export type Named = { foreign: string; unknown: string }
 
 export type TenantObjects = {
   /** By the path up to the parameter, as in `/v1/mailboxes/{mailbox}/aliases/{alias}`. */
@@ -127,13 +120,12 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   await elsewhere(api, secrets, named)
   await registered(api, named)
   await operated(api, secrets, named, called)
-  await billed(api, named)
+  await billingOf(api, named)
   named('/v1/approvals/{approval}', await heldMessage(api))
   named('/v1/outbound/{outbound}', await queuedRecipient(api, mailboxId))
   const log = await made(api, 'GET', '/v1/audit-log?action=mailbox.')
   named('/v1/audit-log/{entry}', textAt(log, 'data', 0, 'id'))
   await subscribed(api, secrets, named)
-  await paying(api, named)
   const byProperty = await propertiesOf(api, byPath)
   const all = [...byPath.values()].flat().concat([...byProperty.values()])
   for (const text of [...secrets, ...all.map(({ foreign }) => foreign)]) {
@@ -184,14 +176,7 @@ async function waitingImport(api: TestApi): Promise<string> {
   return textAt(reply.json, 'id')
 }
 
-type Name = (path: string, foreign: string, name?: Named) => void
 type Called = (path: string, foreign: string, unknown: string) => void
-
-async function made(api: TestApi, method: string, path: string, body?: object): Promise<unknown> {
-  const reply = await api.call(method, path, { body })
-  assert.ok(reply.status < 300, `${method} ${path}: ${reply.status} ${reply.text}`)
-  return reply.json
-}
 
 /** Connections, made past the API, which would ask the vendors. */
 async function elsewhere(api: TestApi, secrets: string[], named: Name): Promise<void> {
@@ -227,14 +212,6 @@ async function registered(api: TestApi, named: Name): Promise<void> {
   named('/v1/domain-orders/{order}', textAt(order, 'order', 'id'))
 }
 
-/** An invoice with a number. */
-async function billed(api: TestApi, named: Name): Promise<void> {
-  const invoiceId = await writeInvoice(api.platform, api.scope, [{ unitAmount: 100 }])
-  await numberInvoices(api.platform)
-  const number = textAt(await made(api, 'GET', `/v1/invoices/${invoiceId}`), 'number')
-  named('/v1/invoices/{invoice}', invoiceId, { foreign: number, unknown: 'INV-999999' })
-}
-
 export const firstContact = {
   first_name: 'Ann',
   last_name: 'Lee',
@@ -263,48 +240,6 @@ async function operated(
   called('/v1/domain-markups/{tld}', 'first', 'nowhere')
   await made(api, 'PUT', '/v1/destinations/first.example', { connections_max: 7 })
   called('/v1/destinations/{domain}', 'first.example', 'none.example')
-  await sold(api, named)
-}
-
-/** What it sells, to itself too. */
-async function sold(api: TestApi, named: Name): Promise<void> {
-  const { workspaceId } = api.scope
-  named('/v1/wallets/{workspace}', workspaceId)
-  const plan = await made(api, 'POST', '/v1/plans', { code: 'first-plan', name: 'First', slots: 1 })
-  named('/v1/plans/{plan}', textAt(plan, 'id'), { foreign: 'first-plan', unknown: 'no-plan' })
-  named('/v1/subscriptions/{subscription}', await subscriptionTo(api, textAt(plan, 'id')))
-  const special = { item: 'domain_renew', tld: 'first', unit_amount: 1, workspace_id: workspaceId }
-  named('/v1/prices/{price}', textAt(await made(api, 'POST', '/v1/prices', special), 'id'))
-  const coupon = { code: 'FIRST-COUPON', amount: 1, currency: 'USD' }
-  named('/v1/coupons/{coupon}', textAt(await made(api, 'POST', '/v1/coupons', coupon), 'id'))
-  await made(api, 'POST', '/v1/wallet/coupons', { code: 'FIRST-COUPON' })
-  await made(api, 'PUT', '/v1/billing-details', { name: 'First Person' })
-}
-
-/** As from the time when billing was on. */
-async function subscriptionTo({ platform, scope }: TestApi, planId: string): Promise<string> {
-  const now = platform.clock.now()
-  const { id } = await platform.db
-    .insertInto('subscriptions')
-    .values({
-      id: newId(),
-      organization_id: scope.organizationId,
-      workspace_id: scope.workspaceId,
-      plan_id: planId,
-      extra_slots: 0,
-      state: 'active',
-      period: 'yearly',
-      period_anchor_at: now,
-      period_started_at: now,
-      period_ends_at: addDuration(now, 'P1Y'),
-      cancel_at_period_end: false,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-    })
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
 }
 
 /** A message that can be read, with an attachment. */
@@ -326,44 +261,6 @@ async function subscribed(api: TestApi, secrets: string[], named: Name): Promise
   named('/v1/webhooks/{webhook}', textAt(webhook, 'id'))
   const ping = await made(api, 'POST', `${path}/test`)
   named('/v1/webhooks/{webhook}/deliveries/{delivery}', textAt(ping, 'delivery_id'))
-}
-
-/** A top-up and a card, made past the API, which would ask the payment provider. */
-async function paying({ platform, scope }: TestApi, named: Name): Promise<void> {
-  const { organizationId: organization_id, workspaceId: workspace_id } = scope
-  const card = {
-    id: newId(),
-    organization_id,
-    workspace_id,
-    provider_id: 'pm_of_the_first',
-    is_default: true,
-  }
-  const topUp = await transaction(platform.db, async (tx) => {
-    await openWallets(platform, tx, [scope])
-    await tx
-      .insertInto('payment_methods')
-      .values({
-        ...card,
-        brand: 'visa',
-        last4: '4242',
-        expires_month: 12,
-        expires_year: 2034,
-        created_at: platform.clock.now(),
-        removed_at: null,
-      })
-      .execute()
-    return await insertTopUp(platform, tx, scope, {
-      amount: 1000,
-      currency: 'USD',
-      method: 'saved',
-      reason: 'manual',
-      cardId: card.provider_id,
-      returnUrl: 'https://shop.example/',
-      actor: null,
-    })
-  })
-  named('/v1/wallet/top-ups/{top_up}', topUp.id)
-  named('/v1/wallet/payment-methods/{payment_method}', card.id)
 }
 
 /** A folder that is not one of the standard ones. */

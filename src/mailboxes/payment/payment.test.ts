@@ -1,96 +1,12 @@
-/** Mailboxes pay: bought, renewed, unpaid, restored; the books add up after each. */
+/** Mailboxes are bought: paid at once, put aside, by slots, or waiting; the books add up after each. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { transaction } from '../../platform/database.ts'
-import { newId } from '../../platform/ids.ts'
-import { at, type Reply, refusal, startTestApi, type TestApi, textAt } from '../../testing/test-api.ts'
-import { assertBooks, balanceOf, giveMoney, setPrice } from '../../testing/test-billing.ts'
-import { handlersWith, runJobs } from '../../testing/test-jobs.ts'
+import { at, refusal, textAt } from '../../testing/test-api.ts'
+import { assertBooks, setPrice } from '../../testing/test-billing.ts'
+import { givePlan, linesOf, openShop, shown } from '../../testing/test-shop.ts'
 import { activateWaitingMailboxes } from '../domain-activation.ts'
-
-type Shop = TestApi & {
-  create(body: object): Promise<Reply>
-  post(address: string, action: string, body?: object): Promise<Reply>
-  get(address: string): Promise<unknown>
-  money(): Promise<{ balance: number; held: number }>
-  pay(amount: number): Promise<void>
-  pass(duration: string): Promise<void>
-}
-
-/** A monthly mailbox costs 500, a yearly one 5000. */
-async function openShop(money: number): Promise<Shop> {
-  const api = await startTestApi({ environment: { MAILWRIGHT_BILLING: 'on' } })
-  const { platform, scope } = api
-  await setPrice(platform, { item: 'mailbox', service: 'local', period: 'monthly', unit_amount: 500 })
-  await setPrice(platform, { item: 'mailbox', service: 'local', period: 'yearly', unit_amount: 5000 })
-  if (money > 0) await giveMoney(platform, scope, money)
-  return {
-    ...api,
-    create: (body) => api.call('POST', '/v1/mailboxes', { body }),
-    post: (address, action, body) => api.call('POST', `/v1/mailboxes/${address}/${action}`, { body }),
-    get: async (address) => (await api.call('GET', `/v1/mailboxes/${address}`)).json,
-    money: () => balanceOf(platform, scope.workspaceId),
-    pay: async (amount) => {
-      await giveMoney(platform, scope, amount)
-      await handlersWith({})['billing.settle'](platform, { workspace_id: scope.workspaceId })
-      await runJobs(platform)
-    },
-    pass: async (duration) => {
-      const moved = await api.call('POST', '/v1/test/clock', { body: { advance: duration } })
-      assert.equal(moved.status, 200)
-      await handlersWith({})['mailbox.end_periods'](platform, {})
-    },
-    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
-  }
-}
-
-const shown = (json: unknown): unknown[] => ['state', 'in_slot', 'unpaid_since'].map((name) => at(json, name))
-
-async function linesOf({ platform }: Shop, address: string): Promise<unknown[]> {
-  const { rows } = await sql<{ amount: number }>`select amount from invoice_lines
-    join mailboxes on mailboxes.id = subject_id where address = ${address} order by period_started_at`.execute(
-    platform.db,
-  )
-  return rows.map(({ amount }) => amount)
-}
-
-/** No period of a mailbox is billed twice, and they touch each other. */
-async function assertNoGaps({ platform }: Shop, address: string): Promise<void> {
-  const { rows } = await sql<{
-    starts: Date
-    ends: Date
-  }>`select line.period_started_at as starts, line.period_ends_at as ends
-    from invoice_lines as line join mailboxes on mailboxes.id = subject_id where address = ${address}
-    order by period_started_at`.execute(platform.db)
-  for (const [index, { starts }] of rows.entries()) {
-    if (index > 0) assert.deepEqual(starts, rows[index - 1]?.ends)
-  }
-}
-
-/** A plan of so many slots for local mailboxes, as if it were paid. */
-async function givePlan({ platform, scope }: Shop, slots: number): Promise<void> {
-  const now = platform.clock.now()
-  const planId = newId()
-  await platform.db
-    .insertInto('plans')
-    .values({
-      id: planId,
-      code: planId,
-      name: 'Plan',
-      description: null,
-      slots,
-      services: ['local'],
-      archived_at: null,
-      created_at: now,
-      updated_at: now,
-    })
-    .execute()
-  await sql`insert into subscriptions (id, organization_id, workspace_id, plan_id, extra_slots, state, period,
-      period_anchor_at, period_started_at, period_ends_at, cancel_at_period_end, version, created_at, updated_at)
-    values (${newId()}, ${scope.organizationId}, ${scope.workspaceId}, ${planId}, 0, 'active', 'yearly', ${now}, ${now},
-      ${new Date(now.getTime() + 1e12)}, false, 1, ${now}, ${now})`.execute(platform.db)
-}
 
 test('one mailbox is paid when it is made, or is not made and leaves nothing', async () => {
   await using shop = await openShop(1200)
@@ -212,89 +128,6 @@ test('a request holds its money, and gives it back when it fails', async () => {
   await assertBooks(shop.platform)
 })
 
-test('renewals are billed, late ones period by period, and twice is once', async () => {
-  await using shop = await openShop(5000)
-  await shop.create({ address: 'a@demo.test' })
-  await shop.pass('P32D')
-  await shop.pass('PT1S')
-  assert.deepEqual(await linesOf(shop, 'a@demo.test'), [500, 500])
-  await shop.call('PATCH', '/v1/mailboxes/a@demo.test', { body: { period: 'yearly' } })
-  await shop.call('PATCH', '/v1/mailboxes/a@demo.test', { body: { period: 'monthly' } })
-  const moved = await shop.call('POST', '/v1/test/clock', { body: { advance: 'P92D' } })
-  assert.equal(moved.status, 200)
-  const run = () => handlersWith({})['mailbox.end_periods'](shop.platform, {})
-  await Promise.all([run(), run(), run()])
-  assert.deepEqual(await linesOf(shop, 'a@demo.test'), [500, 500, 500, 500, 500])
-  await assertNoGaps(shop, 'a@demo.test')
-  assert.equal(await shop.money().then(({ balance }) => balance), 2500)
-  // A canceled one is never billed again.
-  await shop.post('a@demo.test', 'cancel')
-  await shop.pass('P40D')
-  assert.equal(at(await shop.get('a@demo.test'), 'state'), 'deletion_scheduled')
-  assert.equal((await shop.money()).balance, 2500)
-  assert.equal(
-    at((await shop.post('a@demo.test', 'restore', { preview: true })).json, 'charge', 'amount'),
-    500,
-  )
-  assert.equal((await shop.post('a@demo.test', 'restore')).status, 200)
-  assert.equal((await shop.money()).balance, 2000)
-  await shop.call('DELETE', '/v1/mailboxes/a@demo.test')
-  await shop.post('a@demo.test', 'restore')
-  assert.equal((await shop.money()).balance, 2000)
-  await assertBooks(shop.platform)
-})
-
-test('what is unpaid works on, is suspended, told of its deletion, and deleted', async () => {
-  await using shop = await openShop(500)
-  const made = (await shop.create({ address: 'a@demo.test' })).json
-  await shop.pass('P32D')
-  const unpaid = await shop.get('a@demo.test')
-  assert.deepEqual(shown(unpaid), ['active', false, at(made, 'period_ends_at')])
-  await shop.pass('P7D')
-  assert.equal(at(await shop.get('a@demo.test'), 'state'), 'suspended')
-  assert.equal(refusal(await shop.post('a@demo.test', 'resume')), '402 mailbox_unpaid')
-  await shop.pass('P16D')
-  const { rows } = await sql<{ data: { deletes_at: string } }>`select data from events
-    where type = 'billing.mailbox_deletion_announced'`.execute(shop.platform.db)
-  assert.equal(rows.length, 1)
-  await shop.pass('P5D')
-  assert.equal(at(await shop.get('a@demo.test'), 'state'), 'suspended')
-  await shop.pass('P3D')
-  assert.equal(at(await shop.get('a@demo.test'), 'state'), 'deletion_scheduled')
-  assert.equal(refusal(await shop.post('a@demo.test', 'restore')), '402 insufficient_funds')
-  await shop.pay(500)
-  assert.equal((await shop.post('a@demo.test', 'restore')).status, 200)
-  assert.deepEqual(shown(await shop.get('a@demo.test')), ['active', false, null])
-  assert.deepEqual(await shop.money(), { balance: 0, held: 0 })
-  await assertBooks(shop.platform)
-})
-
-test('money that comes in grace pays from the old end, after a suspension from now; who suspended himself stays so', async () => {
-  await using shop = await openShop(1500)
-  for (const name of ['a', 'b', 'c']) await shop.create({ address: `${name}@demo.test` })
-  await shop.post('c@demo.test', 'suspend')
-  await shop.pass('P32D')
-  await shop.pay(500)
-  // The first in order is paid.
-  assert.deepEqual(
-    await Promise.all(
-      ['a', 'b', 'c'].map(async (name) => at(await shop.get(`${name}@demo.test`), 'unpaid_since') === null),
-    ),
-    [true, false, false],
-  )
-  await assertNoGaps(shop, 'a@demo.test')
-  await shop.pass('P7D')
-  await shop.pay(1000)
-  const [b, c] = [await shop.get('b@demo.test'), await shop.get('c@demo.test')]
-  assert.deepEqual(shown(b), ['active', false, null])
-  assert.deepEqual(shown(c), ['suspended', false, null])
-  const end = new Date(textAt(b, 'period_ends_at')).getTime()
-  assert.ok(end > shop.platform.clock.now().getTime() + 27 * 24 * 3600_000)
-  assert.equal((await shop.post('c@demo.test', 'resume')).status, 200)
-  assert.deepEqual(await shop.money(), { balance: 0, held: 0 })
-  await assertBooks(shop.platform)
-})
-
 test('what waits for money goes on when it comes, or is given up and lets its address go', async () => {
   await using shop = await openShop(500)
   const mailboxes = ['a', 'b', 'c'].map((name) => ({ address: `${name}@demo.test` }))
@@ -353,30 +186,6 @@ test('slots go first, and are kept while the plan has them', async () => {
   await assertBooks(shop.platform)
 })
 
-test('a domain comes back with its mailboxes: what cannot be paid is suspended until it is', async () => {
-  await using shop = await openShop(1000)
-  const domain = await shop.call('POST', '/v1/domains', { body: { name: 'gone.test' } })
-  assert.equal(domain.status, 201)
-  for (const name of ['a', 'b']) await shop.create({ address: `${name}@gone.test` })
-  const gone = await shop.call('DELETE', '/v1/domains/gone.test?with_mailboxes=true')
-  assert.ok(gone.status < 300, gone.text)
-  const moved = await shop.call('POST', '/v1/test/clock', { body: { advance: 'P29D' } })
-  assert.equal(moved.status, 200)
-  await sql`update mailboxes set period_ends_at = now() where state = 'deletion_scheduled'`.execute(
-    shop.platform.db,
-  )
-  await giveMoney(shop.platform, shop.scope, 500)
-  const back = await shop.call('POST', '/v1/domains/gone.test/restore')
-  assert.equal(back.status, 200, back.text)
-  const states = async () =>
-    await Promise.all(['a', 'b'].map(async (name) => at(await shop.get(`${name}@gone.test`), 'state')))
-  assert.deepEqual(await states(), ['active', 'suspended'])
-  await shop.pay(500)
-  assert.deepEqual(await states(), ['active', 'active'])
-  assert.deepEqual(await shop.money(), { balance: 0, held: 0 })
-  await assertBooks(shop.platform)
-})
-
 test('many buy at once from one wallet: it never has too little, and nobody is active unpaid', async () => {
   await using shop = await openShop(5000)
   const replies = await Promise.all(
@@ -391,21 +200,4 @@ test('many buy at once from one wallet: it never has too little, and nobody is a
   assert.deepEqual(rows, [{ count: 0 }])
   assert.deepEqual(await shop.money(), { balance: 0, held: 0 })
   await assertBooks(shop.platform)
-})
-
-test('renewals are announced once for each of the days, with what they come to', async () => {
-  await using shop = await openShop(5000)
-  for (const name of ['a', 'b', 'c']) await shop.create({ address: `${name}@demo.test` })
-  await shop.post('c@demo.test', 'cancel')
-  const announce = async (duration: string): Promise<unknown[]> => {
-    await shop.pass(duration)
-    for (const _ of [1, 2]) await handlersWith({})['mailbox.announce_renewals'](shop.platform, {})
-    const { rows } = await sql<{ data: unknown }>`select data from events where type = 'billing.renewal_due'
-      order by id`.execute(shop.platform.db)
-    return rows.map(({ data }) => ['days', 'mailboxes', 'amount'].map((name) => at(data, name)))
-  }
-  assert.deepEqual(await announce('P20D'), [])
-  assert.deepEqual(await announce('P5D'), [[7, 2, 1000]])
-  assert.deepEqual(await announce('P1D'), [[7, 2, 1000]])
-  assert.equal((await announce('P3DT12H')).length, 2)
 })
