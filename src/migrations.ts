@@ -1,5 +1,6 @@
 /** Every folder's migrations, in one list. */
 
+import { keyFormatsMigrations } from './accounts/key-formats-schema.ts'
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
 import { paymentsMigrations } from './billing/payments/schema.ts'
@@ -54,6 +55,7 @@ export const migrations = mergeMigrations(
   enginesMigrations,
   identitiesMigrations,
   membersMigrations,
+  keyFormatsMigrations,
   auditMigrations,
   messagesMigrations,
   importsMigrations,

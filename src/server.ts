@@ -15,9 +15,9 @@ import { readSigners } from './domains/zones/dnssec/zone-signers.ts'
 import { startZoneStore, type ZoneStore } from './domains/zones/store.ts'
 import { jobHandlers, jobSchedule } from './job-handlers.ts'
 import { startLastUses } from './mailboxes/last-uses.ts'
-import { mcpFace } from './mcp/face.ts'
 import { startMaildropLocks } from './messages/maildrop/maildrop-locks.ts'
 import { openPlatform } from './open-platform.ts'
+import { otherFaces } from './other-faces.ts'
 import type { Config } from './platform/config.ts'
 import { writeFileDurably } from './platform/data-directory.ts'
 import type { ListenerName, ListenerPorts } from './platform/endpoints.ts'
@@ -187,7 +187,7 @@ async function startHttp(
     port: config.httpPort,
     isReady,
     front: (request, response) => answerFront(platform, request, response),
-    register: mcpFace(platform),
+    ...otherFaces(platform),
   })
   stack.defer(() => api.stop())
   ports.http = api.port

@@ -9,6 +9,7 @@ import type { Page, PageRequest } from '../platform/pages.ts'
 import { toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { revokeInvitationsBy } from './invitations.ts'
+import { type FormattedToken, type KeyFormat, newFormattedToken, plainToken } from './key-formats.ts'
 import { lockMembers } from './member-managers.ts'
 import {
   type Access,
@@ -21,7 +22,7 @@ import {
   workspacesOf,
 } from './principals.ts'
 import type { ApiKeysTable } from './tables.ts'
-import { apiKeyPrefix, type NewToken, newToken } from './tokens.ts'
+import type { NewToken } from './tokens.ts'
 import { holdWorkspace } from './workspaces.ts'
 
 export type ApiKey = Omit<Selectable<ApiKeysTable>, 'token_sha256'>
@@ -32,6 +33,8 @@ export type NewApiKey = {
   mailboxId: string | null
   access: Access
   expiresAt: Date | null
+  /** Default: mailwright. */
+  format?: KeyFormat
 }
 
 const columns = [
@@ -42,6 +45,8 @@ const columns = [
   'name',
   'token_prefix',
   'access',
+  'format',
+  'access_key',
   'created_by',
   'expires_at',
   'last_used_at',
@@ -81,27 +86,42 @@ export async function createApiKey(
     })
   }
   if (wanted.workspaceId !== null) await holdWorkspace(tx, principal.organizationId, wanted.workspaceId)
-  const token = newToken(apiKeyPrefix)
-  const apiKey = await insertApiKey(platform, tx, principal.organizationId, wanted, token, partyOf(principal))
+  const id = newId()
+  const token = newFormattedToken(wanted.format ?? 'mailwright', id)
+  const createdBy = partyOf(principal)
+  const apiKey = await writeApiKey(
+    platform,
+    tx,
+    principal.organizationId,
+    { ...wanted, id, createdBy },
+    token,
+  )
   return { apiKey, token: token.token }
 }
 
-/**
- * Writes a key whose token is known; the bootstrap and createApiKey stand on it.
- * @param createdBy null: whoever runs the server.
- */
+/** Writes a key whose token is known, made by whoever runs the server: the bootstrap's. */
 export async function insertApiKey(
   platform: Platform,
   tx: Tx,
   organizationId: string,
   wanted: NewApiKey,
   token: NewToken,
-  createdBy: string | null = null,
+): Promise<ApiKey> {
+  const row = { ...wanted, id: newId(), createdBy: null }
+  return await writeApiKey(platform, tx, organizationId, row, plainToken(token))
+}
+
+async function writeApiKey(
+  platform: Platform,
+  tx: Tx,
+  organizationId: string,
+  wanted: NewApiKey & { id: string; createdBy: string | null },
+  token: FormattedToken,
 ): Promise<ApiKey> {
   const apiKey = await tx
     .insertInto('api_keys')
     .values({
-      id: newId(),
+      id: wanted.id,
       organization_id: organizationId,
       workspace_id: wanted.workspaceId,
       mailbox_id: wanted.mailboxId,
@@ -109,7 +129,9 @@ export async function insertApiKey(
       token_sha256: token.sha256,
       token_prefix: token.prefix,
       access: wanted.access,
-      created_by: createdBy,
+      format: token.format,
+      access_key: token.accessKey,
+      created_by: wanted.createdBy,
       expires_at: wanted.expiresAt,
       last_used_at: null,
       revoked_at: null,

@@ -1,5 +1,6 @@
 /** The tables of accounts. */
 import type { Generated } from 'kysely'
+import type { KeyFormat } from './key-formats.ts'
 import type { Role } from './roles.ts'
 
 export type OrganizationsTable = { id: string; name: string; created_at: Date }
@@ -60,6 +61,10 @@ export type ApiKeysTable = {
   /** The token's beginning, so that people can tell keys apart. */
   token_prefix: string
   access: 'read' | 'write'
+  /** The shape of its token (key-formats.ts). */
+  format: Generated<KeyFormat>
+  /** Of a key in Scaleway's shape: what its clients name it by. */
+  access_key: Generated<string | null>
   /** `user:ID` or `api_key:ID`; null: whoever runs the server, or before this was written down. */
   created_by: Generated<string | null>
   expires_at: Date | null

@@ -8,6 +8,7 @@ import {
   type NewApiKey,
   revokeApiKey,
 } from '../accounts/api-keys.ts'
+import { keyFormats } from '../accounts/key-formats.ts'
 import { type Authenticator, managesOrganization, type Scope } from '../accounts/principals.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Tx } from '../platform/database.ts'
@@ -39,6 +40,11 @@ const apiKeyFields = {
   workspace_id: Nullable(Id, 'Null: every workspace of the organization.'),
   mailbox_id: Nullable(Id, 'Set: this mailbox only.'),
   access: OneOf(['read', 'write']),
+  format: OneOf(keyFormats, 'The shape of its token.'),
+  access_key: Nullable(
+    Type.String(),
+    'Of a key in the format of Scaleway: what its clients name the key by. It is no secret.',
+  ),
   created_by: Nullable(
     Type.String(),
     '`user:ID` or `api_key:ID`. Null: whoever runs the server, or before this was written down.',
@@ -68,6 +74,12 @@ const ApiKeyBody = Type.Object(
       Nullable(Id, 'Bind it to one mailbox of that workspace, or of the request’s own.'),
     ),
     access: Type.Optional(OneOf(['read', 'write'], 'Default: write.')),
+    format: Type.Optional(
+      OneOf(
+        keyFormats,
+        'The shape of its token, for clients that insist on one: `scaleway` is a UUID with an `access_key`, `inkbox` is `ApiKey_ID.SECRET`. A key of any shape works everywhere. Default: mailwright.',
+      ),
+    ),
     expires_at: Type.Optional(Nullable(Moment, 'Default: never.')),
   },
   closed,
@@ -188,6 +200,7 @@ async function newApiKey(
     workspaceId: workspace?.workspaceId ?? null,
     mailboxId: mailbox?.id ?? null,
     access: body.access ?? 'write',
+    format: body.format ?? 'mailwright',
     expiresAt: readMomentOrNull(body.expires_at, '/expires_at'),
   }
 }
@@ -200,6 +213,8 @@ function apiKeyView(apiKey: ApiKey) {
     workspace_id: apiKey.workspace_id,
     mailbox_id: apiKey.mailbox_id,
     access: apiKey.access,
+    format: apiKey.format,
+    access_key: apiKey.access_key,
     created_by: apiKey.created_by,
     expires_at: momentOrNull(apiKey.expires_at),
     last_used_at: momentOrNull(apiKey.last_used_at),

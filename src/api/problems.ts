@@ -2,7 +2,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, errorCatalogue, Refusal } from '../platform/errors.ts'
+import { errorCatalogue, Refusal } from '../platform/errors.ts'
+import { codeOfFastify } from '../platform/http/fastify-errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { pointerToken } from './json-body.ts'
@@ -67,25 +68,6 @@ function problemOfError(error: FastifyError, requestId: string): Problem {
   }
   const code = codeOfFastify(error)
   return { ...problemOf(code, errorCatalogue[code].title), instance }
-}
-
-/** Fastify's own errors (its documentation, Reference/Errors) in the words of the catalogue. */
-const fastifyCodes: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
-  FST_ERR_BAD_URL: 'invalid_request',
-  FST_ERR_MAX_PARAM_LENGTH: 'route_not_found',
-  FST_ERR_NOT_FOUND: 'route_not_found',
-}
-
-function codeOfFastify(error: FastifyError): ErrorCode {
-  const known = fastifyCodes[error.code]
-  if (known) return known
-  // The client broke off while its body was read: nobody hears the answer, and it is no defect of ours.
-  return ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code) ? 'invalid_request' : 'internal'
 }
 
 type ValidationError = NonNullable<FastifyError['validation']>[number]

@@ -1,15 +1,7 @@
 /** The pieces that many routes' schemas are made of, and the type of the application they are added to. */
-
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify'
-import { type Static, type TSchema, Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { Refusal } from '../platform/errors.ts'
+import { Nullable } from '../platform/http/schema-kinds.ts'
 import {
   decodeCursor,
   type Page,
@@ -18,38 +10,8 @@ import {
   pageLimitMax,
 } from '../platform/pages.ts'
 
-/** The application, whose routes take their types from their TypeBox schemas. */
-export type Api = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->
-
-/** A value or null. As a list of types, which serialises faster than a union of schemas. */
-export function Nullable<T extends TSchema & { type: string }>(schema: T, description?: string) {
-  const { type, ...rest } = schema
-  return Type.Unsafe<Static<T> | null>({
-    ...rest,
-    type: [type, 'null'],
-    ...(description ? { description } : {}),
-  })
-}
-
-/** One of these texts. */
-export function OneOf<const T extends readonly string[]>(values: T, description?: string) {
-  return Type.Unsafe<T[number]>({
-    type: 'string',
-    enum: [...values],
-    ...(description ? { description } : {}),
-  })
-}
-
-/** One of these texts, or null. */
-export function OneOfOrNull<const T extends readonly string[]>(values: T, description: string) {
-  return Type.Unsafe<T[number] | null>({ type: ['string', 'null'], enum: [...values, null], description })
-}
+export type { Api } from '../platform/http/app.ts'
+export { Nullable, OneOf, OneOfOrNull } from '../platform/http/schema-kinds.ts'
 
 export const Id = Type.String({ format: 'uuid' })
 export const Moment = Type.String({ format: 'date-time' })

@@ -12,12 +12,14 @@ before(async () => {
   api = await startTestApi({
     environment: { MAILWRIGHT_LOG_LEVEL: 'silent' },
     requestsPerMinute: 2000,
-    register(other) {
-      other.get('/boom', () => {
-        throw new Error('a secret cause')
-      })
-      other.get('/slow', () => new Promise((resolve) => (release = () => resolve('done'))))
-    },
+    faces: [
+      (other) => {
+        other.get('/boom', () => {
+          throw new Error('a secret cause')
+        })
+        other.get('/slow', () => new Promise((resolve) => (release = () => resolve('done'))))
+      },
+    ],
   })
 })
 after(() => api[Symbol.asyncDispose]())

@@ -4,11 +4,18 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { Authenticator } from '../accounts/principals.ts'
 import { type Callers, createCallers } from '../mailboxes/callers.ts'
 import { endWaiting } from '../messages/waiting/waiters.ts'
 import { Refusal } from '../platform/errors.ts'
+import { coerceQueries } from '../platform/http/coerce-query.ts'
+import { compileWhenCalled } from '../platform/http/lazy-schemas.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { acmeChallengeRoutes } from './acme-challenges.ts'
@@ -22,7 +29,6 @@ import { batchRoutes } from './batches.ts'
 import { billingReportRoutes } from './billing-reports.ts'
 import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
-import { coerceQueries } from './coerce-query.ts'
 import { contactRoutes } from './contacts.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
@@ -62,7 +68,6 @@ import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
 import { invoiceRoutes } from './invoices.ts'
 import { acceptJsonBodies } from './json-body.ts'
-import { compileWhenCalled } from './lazy-schemas.ts'
 import { apiLimits } from './limits.ts'
 import { loginLockRoutes } from './login-lock.ts'
 import { mailPolicyRoutes } from './mail-policies.ts'
@@ -122,6 +127,9 @@ import { webhookRoutes } from './webhooks.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { zoneRecordRoutes } from './zone-records.ts'
 
+/** Adds a face to the listener; its callers are counted with those of the others. */
+export type Face = (app: FastifyInstance, callers: Callers) => Promise<void> | void
+
 export type ApiOptions = {
   authenticator: Authenticator
   host: string
@@ -131,8 +139,12 @@ export type ApiOptions = {
   isReady: IsReady
   /** Answers a request before the API sees it. @returns whether it did; never rejects. */
   front?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
-  /** Adds another face to the same listener, in a scope of its own; its callers are counted with the API's. */
-  register?: (app: FastifyInstance, callers: Callers) => Promise<void> | void
+  /** Other faces of the same listener, each in a scope of its own; their callers are counted with the API's. */
+  faces?: readonly Face[]
+  /** The path that a request is routed by. Default: its own. */
+  pathOf?: (request: IncomingMessage) => string
+  /** Answers what is refused before any scope sees it, in another face's form. @returns whether it did. */
+  answerUnrouted?: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => boolean
   /** Default: `apiLimits.requestsPerMinute`. */
   requestsPerMinute?: number
   /** Default: `apiLimits.eventStreams`. */
@@ -156,10 +168,10 @@ export type ApiServer = {
 /** Builds the application and listens. */
 export async function startApi(platform: Platform, options: ApiOptions): Promise<ApiServer> {
   const upgrades = routedUpgrades((request, response) => app.routing(request, response))
-  const app: FastifyInstance = createApp(platform, upgrades)
+  const app: FastifyInstance = createApp(platform, upgrades, options)
   const streams = startEventStreams(platform, options.eventStreams)
   const stop = stopper(app, streams)
-  const { front, register } = options
+  const { front, faces = [] } = options
   if (front) {
     app.addHook('onRequest', async (request, reply) => {
       if (await front(request.raw, reply.raw)) void reply.hijack()
@@ -171,7 +183,7 @@ export async function startApi(platform: Platform, options: ApiOptions): Promise
   await app.register((native: FastifyInstance) =>
     nativeApi(native.withTypeProvider(), platform, { ...options, streams }, callers, routes),
   )
-  if (register) await app.register(async (other: FastifyInstance) => register(other, callers))
+  for (const face of faces) await app.register(async (other: FastifyInstance) => face(other, callers))
   const port = await listen(app, options)
   const handle: ApiServer['handle'] = (request, response) => app.routing(request, response)
   const endStreams = async (): Promise<void> => {
@@ -197,7 +209,8 @@ async function listen(app: FastifyInstance, { host, port }: ApiOptions): Promise
   return address.port
 }
 
-function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
+function createApp(platform: Platform, upgrades: Upgrades, options: ApiOptions): FastifyInstance {
+  const { pathOf, answerUnrouted } = options
   const app = fastify({
     http: { shouldUpgradeCallback: upgrades.accepts },
     logger: false, // one histogram for all requests and a line for each failure; see observe.ts
@@ -208,10 +221,11 @@ function createApp(platform: Platform, upgrades: Upgrades): FastifyInstance {
     keepAliveTimeout: apiLimits.keepAliveMs,
     return503OnClosing: false, // stopper() answers with a problem
     routerOptions: { maxParamLength: apiLimits.pathSegmentLengthMax },
+    ...(pathOf ? { rewriteUrl: pathOf } : {}),
     clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket),
     frameworkErrors: (error, request, reply) => {
       breakWhenLate(request.raw) // no hook sees these
-      answerError(platform, error, request, reply)
+      if (!answerUnrouted?.(error, request, reply)) answerError(platform, error, request, reply)
     },
   })
   app.server.on('upgrade', upgrades.take)

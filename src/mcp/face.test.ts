@@ -15,7 +15,7 @@ import { connectMcp } from '../testing/test-mcp.ts'
 
 let t: TestApi
 before(async () => {
-  t = await startTestApi({ mcp: true })
+  t = await startTestApi({ otherFaces: true })
 })
 after(() => t[Symbol.asyncDispose]())
 
@@ -161,7 +161,7 @@ test('a batch is answered in one piece', async () => {
 })
 
 test('who asks too often is told when to come back', async () => {
-  await using few = await startTestApi({ mcp: true, requestsPerMinute: 3 })
+  await using few = await startTestApi({ otherFaces: true, requestsPerMinute: 3 })
   const ask = (body: unknown): Promise<Reply> =>
     call(few.base, few.apiKey, 'POST', '/mcp', { body, headers: accept })
   // A batch is as many requests as it has.
@@ -175,7 +175,7 @@ test('who asks too often is told when to come back', async () => {
 })
 
 test('what waits ends with the streams, before a listener is stopped that waits for it', async () => {
-  await using one = await startTestApi({ mcp: true })
+  await using one = await startTestApi({ otherFaces: true })
   const { address: mailbox } = await one.createMailbox()
   await using mcp = await connectMcp(one.base, one.apiKey)
   const begun = Promise.withResolvers<void>()

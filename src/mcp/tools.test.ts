@@ -39,7 +39,7 @@ const raw = Buffer.from(
 )
 
 before(async () => {
-  t = await startTestApi({ mcp: true })
+  t = await startTestApi({ otherFaces: true })
   ann = await t.createMailbox()
   bob = await t.createMailbox()
   const inbox = await folderIdOf(t.platform, ann.mailboxId, 'INBOX')

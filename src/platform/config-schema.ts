@@ -3,6 +3,7 @@
 import { billingSettings } from './config-billing.ts'
 import { setting } from './config-settings.ts'
 import { webhookSettings } from './config-webhooks.ts'
+import { dialectNames } from './dialect-names.ts'
 
 export const roles = ['http', 'smtp', 'imap', 'pop3', 'dns', 'worker'] as const
 
@@ -42,6 +43,11 @@ export const configSchema = {
   httpProxies: setting.networks(
     'MAILWRIGHT_HTTP_PROXIES',
     'Reverse proxies in front of the API: what X-Forwarded-For and X-Forwarded-Proto of theirs say of the client is believed. Without it all clients behind one have its address, for the limits of logins as well.',
+  ),
+  dialectHosts: setting.namesByHost(
+    'MAILWRIGHT_DIALECT_HOSTS',
+    dialectNames,
+    'Host names under which a dialect (docs/dialects/) is reached without its prefix, as its vendor’s clients expect.',
   ),
   proxyProtocolFrom: setting.networks(
     'MAILWRIGHT_PROXY_PROTOCOL_FROM',

@@ -234,6 +234,28 @@ function portsByName<const T extends string>(
   return make<ReadonlyMap<T, Port>>({ variable, default: new Map(), doc, shape, parse })
 }
 
+/** What each of some hosts is for, as in `api.example.com=NAME`. The hosts are in lower case. */
+function namesByHost<const T extends string>(
+  variable: string,
+  names: readonly T[],
+  doc: string,
+): Setting<ReadonlyMap<string, T>> {
+  const parse = (raw: string): Parsed<ReadonlyMap<string, T>> => {
+    const found = new Map<string, T>()
+    for (const part of raw.split(',')) {
+      const [given = '', value, ...rest] = part.trim().toLowerCase().split('=')
+      const name = names.find((one) => one === value)
+      if (name === undefined || rest.length > 0 || !hostnamePattern.test(given) || found.has(given)) {
+        return bad(`must be a comma list as in api.example.com=${names[0]}, of ${names.join(', ')}`)
+      }
+      found.set(given, name)
+    }
+    return good(found)
+  }
+  const shape = `comma list of \`host=name\`, names \`${names.join('`, `')}\`; none`
+  return make<ReadonlyMap<string, T>>({ variable, default: new Map(), doc, shape, parse })
+}
+
 /** An address, or one with the length of a prefix (RFC 4632 §3.1). */
 function isNetwork(part: string): boolean {
   const [address = '', length, ...rest] = part.split('/')
@@ -336,6 +358,7 @@ export const setting = {
   reach,
   addresses,
   portsByName,
+  namesByHost,
   duration,
   durations,
   list,

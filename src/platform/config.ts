@@ -40,6 +40,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     submissionPort: read(configSchema.submissionPort),
     submissionsPort: read(configSchema.submissionsPort),
     lmtpPort: read(configSchema.lmtpPort),
+    dialectHosts: read(configSchema.dialectHosts),
     proxyProtocolFrom: read(configSchema.proxyProtocolFrom),
     imapPort: read(configSchema.imapPort),
     imapsPort: read(configSchema.imapsPort),

@@ -4,9 +4,11 @@ import { startAuthenticator } from '../accounts/principals.ts'
 import { apiKeyPrefix, newToken } from '../accounts/tokens.ts'
 import { createWorkspace } from '../accounts/workspaces.ts'
 import { type ApiOptions, type ApiServer, startApi } from '../api/server.ts'
-import { mcpFace } from '../mcp/face.ts'
+import { type Dialect, dialectFaces } from '../dialects/dialect.ts'
+import { otherFaces } from '../other-faces.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
+import type { Platform } from '../platform/platform.ts'
 import { startTestPlatform, type TestPlatform } from './test-platform.ts'
 
 export type Reply = {
@@ -40,14 +42,16 @@ export type TestApi = TestPlatform & {
 }
 
 export async function startTestApi(
-  options: Partial<Pick<ApiOptions, 'eventStreams' | 'isReady' | 'register' | 'requestsPerMinute'>> & {
+  options: Partial<Pick<ApiOptions, 'eventStreams' | 'faces' | 'isReady' | 'requestsPerMinute'>> & {
     environment?: Record<string, string>
-    /** Whether /mcp is there, too. */
-    mcp?: boolean
+    /** Whether /mcp and the dialects are there, too. */
+    otherFaces?: boolean
+    /** Dialects of the test's own in their place. */
+    dialects?: readonly Dialect[]
   } = {},
 ): Promise<TestApi> {
   await using stack = new AsyncDisposableStack()
-  const { environment, mcp = false, ...more } = options
+  const { environment, otherFaces: wanted = false, dialects, ...more } = options
   const test = stack.use(await startTestPlatform(environment))
   const { platform } = test
   const authenticator = startAuthenticator(platform)
@@ -57,7 +61,8 @@ export async function startTestApi(
     host: '127.0.0.1',
     port: 0,
     isReady: () => true,
-    ...(mcp ? { register: mcpFace(platform) } : {}),
+    ...(wanted ? otherFaces(platform) : {}),
+    ...(dialects ? facesOf(platform, dialects) : {}),
     ...more,
   })
   stack.defer(() => server.stop())
@@ -105,6 +110,11 @@ export async function startTestApi(
     call: (method, path, callOptions = {}) => call(base, test.apiKey, method, path, callOptions),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+function facesOf(platform: Platform, dialects: readonly Dialect[]): Partial<ApiOptions> {
+  const { face, ...rest } = dialectFaces(platform, dialects)
+  return { faces: [face], ...rest }
 }
 
 /** A call of the API at `base`, with `defaultKey` unless another is given. */

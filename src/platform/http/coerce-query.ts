@@ -1,12 +1,16 @@
-/** Query strings are text: numbers and truth values become what their route's schema says, before it is checked. */
+/**
+ * Query strings are text: numbers, truth values and lists of one become what their route's schema says, before it is
+ * checked.
+ */
 import type { FastifyInstance } from 'fastify'
-import { Refusal } from '../platform/errors.ts'
+import { Refusal } from '../errors.ts'
 
 type Coerce = (text: string) => unknown
 
 const coercions: Readonly<Record<string, Coerce>> = {
   integer: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text),
   boolean: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  array: (text) => [text], // a list is a parameter that is repeated
 }
 
 /** Adds the conversion to every route of this scope that has a query schema. */

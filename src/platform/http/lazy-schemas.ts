@@ -6,7 +6,7 @@ import ajvCompiler from '@fastify/ajv-compiler'
 import serializerSelector from '@fastify/fast-json-stringify-compiler'
 import type { FastifyValidationResult } from 'fastify/types/schema.js'
 import type { TSchema } from 'typebox'
-import type { Api } from './schemas.ts'
+import type { Api } from './app.ts'
 
 /** What is sent is taken as it is, or refused. */
 const validation = {

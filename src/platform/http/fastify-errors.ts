@@ -1,0 +1,22 @@
+/** Fastify's own errors (its documentation, Reference/Errors) in the words of the catalogue. */
+import type { FastifyError } from 'fastify'
+import type { ErrorCode } from '../errors.ts'
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
+  FST_ERR_BAD_URL: 'invalid_request',
+  FST_ERR_MAX_PARAM_LENGTH: 'route_not_found',
+  FST_ERR_NOT_FOUND: 'route_not_found',
+  // The client broke off while its body was read: nobody hears the answer, and it is no defect of ours.
+  ECONNRESET: 'invalid_request',
+  ERR_STREAM_PREMATURE_CLOSE: 'invalid_request',
+}
+
+/** `internal` for what is none of them: a defect. */
+export function codeOfFastify(error: Pick<FastifyError, 'code'>): ErrorCode {
+  return codes[error.code] ?? 'internal'
+}
