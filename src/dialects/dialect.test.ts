@@ -21,6 +21,7 @@ const Query = Type.Object({
 
 const small: Dialect = {
   name: 'inkbox',
+  ignoresTrailingSlash: true,
   reference: {
     title: 'Small',
     description: 'For tests.',
@@ -186,6 +187,9 @@ async function atHost(host: string, path: string): Promise<string> {
 
 const hosts: [host: string, path: string, answer: RegExp][] = [
   ['api.small.example', '/items?n=1', /^200 \{"n":1\}/],
+  ['api.small.example', '/items/?n=1', /^200 \{"n":1\}/],
+  ['small.example', '/inkbox/items/', /^200 \{\}/],
+  ['small.example', '/v1/me/', /^404 .*"code":"route_not_found"/],
   ['API.small.example:8080', '/items?n=1', /^200 \{"n":1\}/],
   ['api.small.example', '/inkbox/items?n=1', /^200 \{"n":1\}/],
   ['api.small.example', '/none', /^404 .*"oops"/],

@@ -17,6 +17,8 @@ import { collectReference, type Reference, referenceRoute } from './reference.ts
 
 export type Dialect = {
   name: DialectName
+  /** Whether a path may end with a slash more. */
+  ignoresTrailingSlash?: boolean
   /** What its OpenAPI document, at `PREFIX/openapi.json`, says of it beside its routes. */
   reference: Reference
   /** Answers in the vendor's form what was refused or went wrong. @returns the body. */
@@ -36,6 +38,7 @@ export type DialectFaces = {
 }
 
 export function dialectFaces(platform: Platform, dialects: readonly Dialect[]): DialectFaces {
+  const slashes = dialects.filter((dialect) => dialect.ignoresTrailingSlash).map(({ name }) => name)
   return {
     async face(app, callers) {
       for (const dialect of dialects) {
@@ -45,7 +48,7 @@ export function dialectFaces(platform: Platform, dialects: readonly Dialect[]): 
         })
       }
     },
-    pathOf: dialectPaths(platform.config.dialectHosts),
+    pathOf: dialectPaths(platform.config.dialectHosts, slashes),
     answerUnrouted(error, request, reply) {
       const dialect = dialects.find(({ name }) => isUnder(request.url, prefixOf(name)))
       if (dialect) answerFault(platform, dialect, faultOf(error), request, reply)

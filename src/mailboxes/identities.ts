@@ -6,6 +6,7 @@
 import { type Selectable, sql } from 'kysely'
 import { isPartyOf } from '../accounts/parties.ts'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
+import { handleDomain } from '../domains/handle-domain.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -81,7 +82,7 @@ async function mailboxFor(
   scope: Scope,
   { mailbox: wanted, displayName }: NewIdentity,
 ): Promise<Mailbox> {
-  const place = wanted ?? { domain: await oldestActiveDomain(tx, scope) }
+  const place = wanted ?? { domain: await handleDomainName(tx, scope) }
   if ('mailbox' in place) return await freeMailbox(platform, tx, scope, place.mailbox, displayName)
   return await provisionMailbox(platform, tx, scope, {
     address: 'address' in place ? place.address : { domain: place.domain },
@@ -114,15 +115,8 @@ async function freeMailbox(
   return await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
 }
 
-async function oldestActiveDomain(tx: Tx, scope: Scope): Promise<string> {
-  const domain = await tx
-    .selectFrom('domains')
-    .select('name')
-    .where('workspace_id', '=', scope.workspaceId)
-    .where('state', '=', 'active')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst()
+async function handleDomainName(tx: Tx, scope: Scope): Promise<string> {
+  const domain = await handleDomain(tx, scope.workspaceId)
   if (!domain) throw new Refusal('domain_not_found', 'The workspace has no active domain.')
   return domain.name
 }

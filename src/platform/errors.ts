@@ -248,6 +248,8 @@ export type ErrorCode = keyof typeof errorCatalogue
 /** One thing that is wrong in the input, pointed at by JSON Pointer (RFC 6901). */
 export type FieldProblem = { pointer: string; detail: string }
 
+export type RefusalFacts = Readonly<Record<string, string | number | null>>
+
 /**
  * An expected refusal of the core. It is thrown, because what it interrupts is a transaction that
  * must roll back. `detail` is public; whatever must stay inside belongs in `cause`.
@@ -258,11 +260,18 @@ export class Refusal extends Error {
   readonly fields: readonly FieldProblem[]
   /** How long to wait before it is worth to ask again, in seconds; null: that cannot be said. */
   readonly retryAfterSeconds: number | null
+  /** What a program may want to know of it besides: the id of what is in the way, a limit in bytes. */
+  readonly facts: RefusalFacts
 
   constructor(
     code: ErrorCode,
     detail?: string,
-    more: { fields?: readonly FieldProblem[]; retryAfterSeconds?: number; cause?: unknown } = {},
+    more: {
+      fields?: readonly FieldProblem[]
+      retryAfterSeconds?: number
+      facts?: RefusalFacts
+      cause?: unknown
+    } = {},
   ) {
     super(detail ?? errorCatalogue[code].title, { cause: more.cause })
     this.name = 'Refusal'
@@ -270,5 +279,6 @@ export class Refusal extends Error {
     this.detail = detail ?? errorCatalogue[code].title
     this.fields = more.fields ?? []
     this.retryAfterSeconds = more.retryAfterSeconds ?? null
+    this.facts = more.facts ?? {}
   }
 }

@@ -1,0 +1,54 @@
+/** Who calls: an API key of the whole workspace, one that is bound to the mailbox of one identity, or a person's session. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Callers, rateFields } from '../../mailboxes/callers.ts'
+import { Refusal } from '../../platform/errors.ts'
+import { admitToken, callerOf, headerOf } from '../callers.ts'
+
+/** In the contract's words: `admin_key` acts for a whole workspace, `agent_key` for one identity, `jwt` is a session. */
+export type CallerKind = 'admin_key' | 'agent_key' | 'jwt'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call the route; default: all kinds. */
+    admits?: readonly CallerKind[]
+  }
+}
+
+export const everyone: readonly CallerKind[] = ['admin_key', 'agent_key', 'jwt']
+export const administrators: readonly CallerKind[] = ['admin_key', 'jwt']
+
+/** Asks for a key or a session on every route of this scope that is not open, and counts its requests. */
+export function requireCaller(app: FastifyInstance, callers: Callers): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.open === true || request.is404) return
+    await admitToken(callers, request, tokenOf(request), null, (turn) => void reply.headers(rateFields(turn)))
+    requireKind(request)
+  })
+}
+
+/** Newer clients, those until 0.2.9, and the console. */
+function tokenOf(request: FastifyRequest): string | undefined {
+  return headerOf(request, 'x-api-key') ?? headerOf(request, 'x-service-token') ?? bearerOf(request)
+}
+
+// RFC 6750 §2.1.
+function bearerOf(request: FastifyRequest): string | undefined {
+  return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+export function kindOf(request: FastifyRequest): CallerKind {
+  const { principal } = callerOf(request)
+  if (principal.kind === 'session') return 'jwt'
+  return principal.mailboxId === null ? 'admin_key' : 'agent_key'
+}
+
+function requireKind(request: FastifyRequest): void {
+  const admits = request.routeOptions.config.admits ?? everyone
+  if (admits.includes(kindOf(request))) return
+  throw new Refusal('forbidden', neededKind(admits))
+}
+
+function neededKind(admits: readonly CallerKind[]): string {
+  if (admits.includes('admin_key')) return 'Admin-scoped API key required'
+  return admits.includes('jwt') ? 'Console session required' : 'Agent-scoped API key required'
+}
