@@ -248,6 +248,9 @@ export type ErrorCode = keyof typeof errorCatalogue
 /** One thing that is wrong in the input, pointed at by JSON Pointer (RFC 6901). */
 export type FieldProblem = { pointer: string; detail: string }
 
+/** How many there may be, and how many there are; of a rate, in its minute. */
+export type Quota = { max: number; used: number }
+
 /**
  * An expected refusal of the core. It is thrown, because what it interrupts is a transaction that
  * must roll back. `detail` is public; whatever must stay inside belongs in `cause`.
@@ -258,11 +261,18 @@ export class Refusal extends Error {
   readonly fields: readonly FieldProblem[]
   /** How long to wait before it is worth to ask again, in seconds; null: that cannot be said. */
   readonly retryAfterSeconds: number | null
+  /** Of a refusal for want of room or for a rate; null where there is no number to tell. */
+  readonly quota: Quota | null
 
   constructor(
     code: ErrorCode,
     detail?: string,
-    more: { fields?: readonly FieldProblem[]; retryAfterSeconds?: number; cause?: unknown } = {},
+    more: {
+      fields?: readonly FieldProblem[]
+      retryAfterSeconds?: number
+      quota?: Quota
+      cause?: unknown
+    } = {},
   ) {
     super(detail ?? errorCatalogue[code].title, { cause: more.cause })
     this.name = 'Refusal'
@@ -270,5 +280,6 @@ export class Refusal extends Error {
     this.detail = detail ?? errorCatalogue[code].title
     this.fields = more.fields ?? []
     this.retryAfterSeconds = more.retryAfterSeconds ?? null
+    this.quota = more.quota ?? null
   }
 }
