@@ -1,10 +1,11 @@
 /** What programs call beside the native API, on the same listener: MCP and the dialects. */
 import type { ApiOptions } from './api/server.ts'
 import { type Dialect, dialectFaces } from './dialects/dialect.ts'
+import { scaleway } from './dialects/scaleway/scaleway.ts'
 import { mcpFace } from './mcp/face.ts'
 import type { Platform } from './platform/platform.ts'
 
-const dialects: readonly Dialect[] = []
+const dialects: readonly Dialect[] = [scaleway]
 
 export function otherFaces(platform: Platform): Pick<ApiOptions, 'faces' | 'pathOf' | 'answerUnrouted'> {
   const { face, pathOf, answerUnrouted } = dialectFaces(platform, dialects)
