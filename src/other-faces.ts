@@ -6,6 +6,11 @@ import { mcpFace } from './mcp/face.ts'
 import type { Platform } from './platform/platform.ts'
 
 const dialects: readonly Dialect[] = [inkbox]
+import { scaleway } from './dialects/scaleway/scaleway.ts'
+import { mcpFace } from './mcp/face.ts'
+import type { Platform } from './platform/platform.ts'
+
+const dialects: readonly Dialect[] = [scaleway]
 
 export function otherFaces(platform: Platform): Pick<ApiOptions, 'faces' | 'pathOf' | 'answerUnrouted'> {
   const { face, pathOf, answerUnrouted } = dialectFaces(platform, dialects)

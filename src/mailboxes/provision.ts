@@ -9,7 +9,7 @@ import { isBilling } from '../billing/settings.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
 import { type Tx, together } from '../platform/database.ts'
-import { type ErrorCode, type FieldProblem, Refusal } from '../platform/errors.ts'
+import { type ErrorCode, type FieldProblem, type Quota, Refusal } from '../platform/errors.ts'
 import { eventsStatement } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -27,7 +27,13 @@ import type { Mailbox, Service } from './tables.ts'
 
 export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
-  | { status: 'failed'; code: ErrorCode; detail: string; fields?: readonly FieldProblem[] }
+  | {
+      status: 'failed'
+      code: ErrorCode
+      detail: string
+      fields?: readonly FieldProblem[]
+      quota?: Quota | null
+    }
 
 const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false }
 
@@ -54,8 +60,8 @@ export async function provisionMailboxes(
   const making = { ...usualMaking, ...wanted }
   const results = new Map<number, ProvisionResult>()
   const fail = (index: number, refusal: Refusal): void => {
-    const { code, detail, fields } = refusal
-    results.set(index, { status: 'failed', code, detail, fields })
+    const { code, detail, fields, quota } = refusal
+    results.set(index, { status: 'failed', code, detail, fields, quota })
   }
   const usable = await checkItems(platform, tx, scope, items, making.by, fail)
   const candidates = await withRoom(platform, tx, scope, usable, fail)
@@ -161,9 +167,14 @@ export async function provisionMailbox(
 ): Promise<Mailbox> {
   const [result] = await provisionMailboxes(platform, tx, scope, [item], making)
   if (!result) throw new Error('the item has no result')
-  if (result.status === 'failed')
-    throw new Refusal(result.code, result.detail, { fields: result.fields ?? [] })
-  return result.mailbox
+  return requireMade(result)
+}
+
+/** @throws Refusal of an item that was not made. */
+export function requireMade(result: ProvisionResult): Mailbox {
+  if (result.status !== 'failed') return result.mailbox
+  const { code, detail, fields = [], quota } = result
+  throw new Refusal(code, detail, { fields, ...(quota ? { quota } : {}) })
 }
 
 type Fail = (index: number, refusal: Refusal) => void
