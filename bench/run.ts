@@ -4,6 +4,7 @@
  */
 import { api } from './api.ts'
 import { billing } from './billing.ts'
+import { dialects } from './dialects.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
 import { events } from './events.ts'
@@ -42,6 +43,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   events,
   webhooks,
   billing,
+  dialects,
 }
 
 const counts = new Map(
