@@ -62,6 +62,7 @@ import { endLogins } from './mailboxes/domain-suspension.ts'
 import { reconcileDue } from './mailboxes/engines/due.ts'
 import { observeAll, observeConnection } from './mailboxes/engines/observe.ts'
 import { reconcileConnection } from './mailboxes/engines/reconcile.ts'
+import { dueAmounts } from './mailboxes/payment/due-amount.ts'
 import { lookAtUnpaid } from './mailboxes/payment/dunning.ts'
 import { announceRenewals } from './mailboxes/payment/notices.ts'
 import { settleMailboxes } from './mailboxes/payment/settle.ts'
@@ -109,7 +110,7 @@ export const jobHandlers: JobHandlers = {
   'subscriptions.renew': (platform) => renewSubscriptions(platform),
   'billing.number_invoices': (platform) => repeat(numberInvoices, platform),
   'payments.advance': async (platform, payload) => void (await advanceTopUp(platform, payload.top_up_id)),
-  'payments.auto_top_up': (platform, payload) => topUpIfLow(platform, payload.workspace_id),
+  'payments.auto_top_up': (platform, payload) => topUpIfLow(platform, payload.workspace_id, dueAmounts),
   'payments.sync_cards': (platform, payload) => syncCards(platform, payload.workspace_id),
   'payments.refund': (platform, payload) => advanceRefund(platform, payload.refund_id),
   'payments.handle_event': (platform, payload) => handleEvent(platform, payload.event_id),

@@ -1,6 +1,5 @@
-/** Calls that change something: one transaction each, made at most once for an Idempotency-Key, or only tried. */
+/** Calls that change something: one transaction each, made at most once for an Idempotency-Key. */
 import type { FastifyRequest } from 'fastify'
-import { beginTrial } from '../billing/trials.ts'
 import { nameActor } from '../platform/actors.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -73,25 +72,4 @@ function fingerprint(request: ChangeRequest): Buffer {
     principal.userId ?? principal.id,
     body,
   ])
-}
-
-/**
- * Runs `work` in a transaction and takes everything back: rows, events, jobs.
- * @returns what the work returned.
- * @throws Refusal whatever the real call would refuse with.
- */
-export async function tryOut<T>(platform: Platform, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const takeBack = new Error('a preview is rolled back')
-  const results: T[] = []
-  try {
-    await transaction(platform.db, async (tx) => {
-      beginTrial(tx)
-      results.push(await work(tx))
-      throw takeBack
-    })
-  } catch (error) {
-    if (error !== takeBack) throw error
-  }
-  for (const result of results) return result
-  throw new Error('a preview ended without a result')
 }

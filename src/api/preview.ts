@@ -1,10 +1,9 @@
 /** Previews (DESIGN section 1, rule 6): what a call would cost, change in DNS and touch, with nothing done. */
 import { type Static, type TSchema, Type } from 'typebox'
-import { type Tally, tallyOf } from '../billing/trials.ts'
+import { type Tally, tallyOf, tryOut } from '../billing/trials.ts'
 import type { Tx } from '../platform/database.ts'
 import { formatMoney, type Money } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
-import { tryOut } from './mutate.ts'
 import { ProblemRef } from './problem-view.ts'
 import { Nullable, OneOf } from './schemas.ts'
 

@@ -11,11 +11,11 @@ import { formatMoney } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type BillLine, lineTotal, priceLine, sumsOf } from './amounts.ts'
 import { type NewTransfer, transferStatements } from './ledger.ts'
-import { lowBalanceEvents, topUpStatements } from './low-balance.ts'
+import { lowBalanceEvents, topUpShortStatements, topUpStatements } from './low-balance.ts'
 import type { Payer } from './payers.ts'
 import type { Cause, InvoiceParty, PricedLine } from './tables.ts'
 import { countCharge, countShortfall, tallyOf } from './trials.ts'
-import { noWrites, send, type Writes } from './writes.ts'
+import { joinWrites, noWrites, send, type Writes } from './writes.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -78,7 +78,11 @@ export function draftBills(
         : [{ ...bill, id: billed.invoiceId, lines: paidLines, source: 'wallet' as const }],
     ),
   )
-  return { billed: drafts.map(({ billed }) => billed), writes }
+  const short = drafts.filter(({ billed }) => billed.shortfall > 0).map(({ bill }) => bill.payer)
+  return {
+    billed: drafts.map(({ billed }) => billed),
+    writes: joinWrites(writes, { ...noWrites, statements: topUpShortStatements(tx, short) }),
+  }
 }
 
 /** The same of one bill that has to be paid. @throws Refusal insufficient_funds, wallet_locked. */

@@ -11,7 +11,7 @@ import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BillLine, priceLine, sumsOf } from './amounts.ts'
 import { invoiceWrites, type NewInvoice, spendable, takeFrom } from './bills.ts'
 import { postTransfers, transferStatements } from './ledger.ts'
-import { lowBalanceEvents, topUpStatements } from './low-balance.ts'
+import { lowBalanceEvents, topUpShortStatements, topUpStatements } from './low-balance.ts'
 import { lockPayers, type Payer } from './payers.ts'
 import type { Cause, PricedLine, WalletHoldsTable } from './tables.ts'
 import { countCharge, tallyOf } from './trials.ts'
@@ -95,7 +95,9 @@ export function draftHolds(
     )
     return 0
   })
-  if (rows.length === 0) return { shortfalls, writes: noWrites }
+  const short = holds.filter((_, index) => (shortfalls[index] ?? 0) > 0).map(({ payer }) => payer)
+  const topUps = topUpShortStatements(tx, short)
+  if (rows.length === 0) return { shortfalls, writes: { ...noWrites, statements: topUps } }
   const transfers = transferStatements(
     platform,
     tx,
@@ -112,7 +114,7 @@ export function draftHolds(
       entries: { wallet: -total, held: total },
     })),
   )
-  const statements = [holdsStatement(rows), ...transfers, ...topUpStatements(tx, rows)]
+  const statements = [holdsStatement(rows), ...transfers, ...topUpStatements(tx, rows), ...topUps]
   return { shortfalls, writes: { statements, events } }
 }
 

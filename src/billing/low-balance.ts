@@ -1,4 +1,7 @@
-/** The moment at which a wallet's balance becomes low: it is told, and topped up where the customer wants that. */
+/**
+ * The moment at which a wallet's balance becomes low, or is too little for what is due: it is told, and topped up where the
+ * customer wants that.
+ */
 import type { RawBuilder } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import type { NewEvent } from '../platform/events.ts'
@@ -44,13 +47,28 @@ export function topUpStatements(
   return low.length === 0 ? [] : [jobsStatement(autoTopUpJobs(low.map(({ payer }) => payer.workspaceId)))]
 }
 
+/** The same of payers who lack money for something that they have asked for, or that is due; whoever asked looks again. */
+export function topUpShortStatements(tx: Tx, short: readonly Payer[]): RawBuilder<unknown>[] {
+  if (tallyOf(tx) !== null) return []
+  const ready = short.filter(({ wallet }) => wallet.auto_top_up_below !== null && wallet.locked_at === null)
+  return ready.length === 0 ? [] : [jobsStatement(autoTopUpJobs(ready.map(({ workspaceId }) => workspaceId)))]
+}
+
 /** A job for each, of which those that have not begun are one. */
 export async function addAutoTopUpJobs(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
   await addJobs(tx, autoTopUpJobs(workspaceIds))
 }
 
+/** The same of one wallet at a later moment, instead of an earlier one. */
+export async function addLaterAutoTopUp(tx: Tx, workspaceId: string, runAt: Date): Promise<void> {
+  await addJobs(
+    tx,
+    autoTopUpJobs([workspaceId]).map((job) => ({ ...job, runAt })),
+  )
+}
+
 function autoTopUpJobs(workspaceIds: readonly string[]): NewJob[] {
-  return workspaceIds.map((id) => ({
+  return [...new Set(workspaceIds)].map((id) => ({
     name: 'payments.auto_top_up',
     payload: { workspace_id: id },
     key: `payments.auto_top_up:${id}`,

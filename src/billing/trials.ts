@@ -2,8 +2,9 @@
  * What a transaction has charged. A preview runs the real work in a transaction that is rolled back (a trial), and shows
  * what this adds up to: so a preview is the invoice, before it is written.
  */
-import type { Tx } from '../platform/database.ts'
+import { type Tx, transaction } from '../platform/database.ts'
 import type { Money } from '../platform/money.ts'
+import type { Platform } from '../platform/platform.ts'
 
 export type Tally = {
   /** Bills and holds together, by currency. */
@@ -15,8 +16,29 @@ export type Tally = {
 const tallies = new WeakMap<Tx, Tally>()
 
 /** Says of a transaction that it will be rolled back: a wallet that has too little does not stop it. */
-export function beginTrial(tx: Tx): void {
+function beginTrial(tx: Tx): void {
   tallies.set(tx, { amounts: new Map(), shortfalls: [] })
+}
+
+/**
+ * Runs `work` in a transaction and takes everything back: rows, events, jobs.
+ * @returns what the work returned.
+ * @throws Refusal whatever the real call would refuse with.
+ */
+export async function tryOut<T>(platform: Platform, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const takeBack = new Error('a preview is rolled back')
+  const results: T[] = []
+  try {
+    await transaction(platform.db, async (tx) => {
+      beginTrial(tx)
+      results.push(await work(tx))
+      throw takeBack
+    })
+  } catch (error) {
+    if (error !== takeBack) throw error
+  }
+  for (const result of results) return result
+  throw new Error('a preview ended without a result')
 }
 
 /** @returns null outside a trial. */

@@ -1,6 +1,7 @@
 /** What an automatic top-up that has ended means for the next one: how soon it may be tried, or that they are off. */
 import type { Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { addLaterAutoTopUp } from '../low-balance.ts'
 import { lockWallet, switchOff } from './auto-off.ts'
 import type { Decline } from './provider.ts'
 import { ownerOf, type TopUp } from './top-ups.ts'
@@ -56,7 +57,9 @@ export async function afterAutomatic(
     .executeTakeFirst()
   const declines = (row?.declines ?? 0) + 1
   const hours = waitHours[declines - 1] ?? 0
-  await change({ declines, not_before: new Date(platform.clock.now().getTime() + hours * 3600_000) })
+  const notBefore = new Date(platform.clock.now().getTime() + hours * 3600_000)
+  await change({ declines, not_before: notBefore })
   if (isHard(decline) || declines >= declinesMax) await switchOff(platform, tx, ownerOf(topUp), 'declined')
   else if (isRefused) await switchOff(platform, tx, ownerOf(topUp), 'refused')
+  else await addLaterAutoTopUp(tx, workspaceId, notBefore)
 }

@@ -30,10 +30,10 @@ export type AutoTopUp = Selectable<AutoTopUpsTable>
 
 /** What a customer agrees to: the mandate for charges without them. Other words are another version. */
 export const consentWording = {
-  version: '2026-11',
+  version: '2026-12',
   text:
     'I agree that my saved card is charged without my being there whenever the balance of this wallet falls below the ' +
-    'threshold, with the amounts and up to the daily and monthly limits that I have set, until I switch this off.',
+    'threshold, or is too little for what is due or for what I have ordered, with the amounts and up to the daily and monthly limits that I have set, until I switch this off.',
 } as const
 
 export type AutoTopUpChange = Partial<
@@ -100,7 +100,9 @@ export async function updateAutoTopUp(
   const instead = { ...(wanted.amount ? { target: null } : {}), ...(wanted.target ? { amount: null } : {}) }
   const next = { ...presets, ...before, ...instead, ...wanted }
   requireSense(platform, next, wallet, change.enabled !== false)
-  if (next.enabled && before?.enabled !== true) await switchOn(platform, tx, scope, consent, ip)
+  // Who agrees to newer words need not switch it off before.
+  if (next.enabled && (before?.enabled !== true || consent !== undefined))
+    await switchOn(platform, tx, scope, consent, ip)
   if (!next.enabled && before?.enabled === true) await switchOff(platform, tx, scope, 'customer')
   const isTurned = next.enabled !== (before?.enabled ?? false)
   const { enabled, threshold, amount, target, daily_cap, monthly_cap, interval_minutes } = next

@@ -1,6 +1,7 @@
 /** Automatic top-ups: one for a storm of starts, within what was allowed, and off when the bank says so. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { dueAmounts } from '../../mailboxes/payment/due-amount.ts'
 import type { StripeRequest } from '../../testing/stripe-stand-in.ts'
 import { at, refusal, textAt } from '../../testing/test-api.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
@@ -23,7 +24,9 @@ test('a storm of spending makes one charge, which is credited once', async () =>
   await payments.switchOn()
   assert.deepEqual(charges(payments), [])
   await Promise.all(Array.from({ length: 12 }, () => payments.spend(100)))
-  await Promise.all(Array.from({ length: 20 }, () => topUpIfLow(api.platform, api.scope.workspaceId)))
+  await Promise.all(
+    Array.from({ length: 20 }, () => topUpIfLow(api.platform, api.scope.workspaceId, dueAmounts)),
+  )
   await runJobs(api.platform)
   await topUpLowWallets(api.platform)
   await payments.settle({ copies: 3 })
@@ -176,7 +179,7 @@ test('settings that do not go together, and consent', async () => {
   await using payments = await startTestPayments()
   const { api } = payments
   const patch = async (body: object) => refusal(await api.call('PATCH', '/v1/wallet/auto-top-up', { body }))
-  const consent = { consent: '2026-11' }
+  const consent = { consent: '2026-12' }
   assert.equal(await patch({ enabled: true, ...consent }), '409 payment_method_missing')
   await payments.paid(2000)
   assert.equal(await patch({ enabled: true }), '422 auto_top_up_consent_required')

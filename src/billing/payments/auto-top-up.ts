@@ -1,16 +1,16 @@
 /**
- * Automatic top-ups: a wallet whose balance is below its threshold is topped up by the saved card, within what the customer
- * has allowed. What starts them may come many times at once; the wallet's lock, the interval and a unique index make one.
+ * Automatic top-ups: a wallet whose balance is below its threshold, or too little for what is due, is topped up by the saved
+ * card, within what the customer has allowed. What starts them may come many times at once; the wallet's lock, the interval and a unique index make one.
  */
 import { sql } from 'kysely'
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
-import { addJob } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { addAutoTopUpJobs } from '../low-balance.ts'
-import { lockPayer, type Payer } from '../payers.ts'
+import { addAutoTopUpJobs, addLaterAutoTopUp } from '../low-balance.ts'
+import { lockPayer, type Owner, type Payer } from '../payers.ts'
 import { isBilling } from '../settings.ts'
-import type { AutoTopUp } from './auto-settings.ts'
+import { automaticAmount } from './auto-amount.ts'
+import { type AutoTopUp, consentWording } from './auto-settings.ts'
 import { defaultCard } from './cards.ts'
 import { paymentProvider } from './providers.ts'
 import { returnAddress } from './return-address.ts'
@@ -32,38 +32,63 @@ declare module '../../platform/events.ts' {
 const minuteMs = 60_000
 const dayMs = 24 * 3600_000
 
-/** Tops a workspace's wallet up, if it is due: the row is committed here, and the charge is a job's. */
-export async function topUpIfLow(platform: Platform, workspaceId: string): Promise<void> {
-  if (!isBilling(platform) || paymentProvider(platform).name === 'manual') return
-  await transaction(platform.db, (tx) => plan(platform, tx, workspaceId))
-}
+/** What a workspace would pay at this moment if it had enough, in minor units by currency. */
+export type DueAmounts = (platform: Platform, workspaceId: string) => Promise<ReadonlyMap<string, number>>
 
-async function plan(platform: Platform, tx: Tx, workspaceId: string): Promise<void> {
-  const wallet = await tx
+/** Tops a workspace's wallet up, if it is due: the row is committed here, and the charge is a job's. */
+export async function topUpIfLow(
+  platform: Platform,
+  workspaceId: string,
+  dueAmounts: DueAmounts,
+): Promise<void> {
+  if (!isBilling(platform) || paymentProvider(platform).name === 'manual') return
+  const wallet = await platform.db
     .selectFrom('wallets')
-    .select('organization_id')
+    .select(['organization_id', 'currency'])
     .where('workspace_id', '=', workspaceId)
+    .where('auto_top_up_below', 'is not', null)
+    .where('locked_at', 'is', null)
     .executeTakeFirst()
   if (!wallet) return
-  const payer = await lockPayer(platform, tx, { organizationId: wallet.organization_id, workspaceId }, [])
+  const owner = { organizationId: wallet.organization_id, workspaceId }
+  const agreed = await agreesToShortfalls(platform, workspaceId)
+  const due = agreed ? ((await dueAmounts(platform, workspaceId)).get(wallet.currency) ?? 0) : 0
+  await transaction(platform.db, (tx) => plan(platform, tx, owner, due))
+}
+
+/** Older words were of the threshold alone. */
+async function agreesToShortfalls({ db }: Platform, workspaceId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('auto_top_up_consents')
+    .select('wording_version')
+    .where('workspace_id', '=', workspaceId)
+    .orderBy('id', 'desc')
+    .executeTakeFirst()
+  return row?.wording_version === consentWording.version
+}
+
+async function plan(platform: Platform, tx: Tx, owner: Owner, due: number): Promise<void> {
+  const { workspaceId } = owner
+  const payer = await lockPayer(platform, tx, owner, [])
   const settings = await tx
     .selectFrom('auto_top_ups')
     .selectAll()
     .where('workspace_id', '=', workspaceId)
     .where('enabled', '=', true)
     .executeTakeFirst()
-  const { balance, locked_at, currency } = payer.wallet
-  if (!settings || locked_at !== null || balance >= settings.threshold) return
+  const { balance, credit_limit, locked_at, currency } = payer.wallet
+  const lack = due === 0 ? 0 : Math.max(0, due - balance - credit_limit)
+  if (!settings || locked_at !== null || (balance >= settings.threshold && lack === 0)) return
   const past = await pastOf(platform, tx, workspaceId)
   if (past.is_open) return
   const waitUntil = Math.max(
     settings.not_before?.getTime() ?? 0,
     (past.last_at?.getTime() ?? 0) + settings.interval_minutes * minuteMs,
   )
-  if (waitUntil > payer.now.getTime()) return await comeBack(tx, workspaceId, new Date(waitUntil))
-  const amount = settings.amount ?? (settings.target ?? 0) - balance
+  if (waitUntil > payer.now.getTime()) return await addLaterAutoTopUp(tx, workspaceId, new Date(waitUntil))
   const room = Math.min(settings.daily_cap - past.day, settings.monthly_cap - past.month)
-  if (amount > room) return await tellCapped(platform, tx, payer, settings)
+  const amount = automaticAmount(settings, { balance, lack, room })
+  if (amount === null) return await tellCapped(platform, tx, payer, settings)
   const card = await defaultCard(tx, workspaceId)
   if (card === null) return
   const topUp = await insertTopUp(platform, tx, payer, {
@@ -98,11 +123,6 @@ async function pastOf(platform: Platform, tx: Tx, workspaceId: string): Promise<
   const [past] = rows
   if (!past) throw new Error('a sum has no row')
   return past
-}
-
-async function comeBack(tx: Tx, workspaceId: string, runAt: Date): Promise<void> {
-  const key = `payments.auto_top_up:${workspaceId}`
-  await addJob(tx, 'payments.auto_top_up', { workspace_id: workspaceId }, { key, runAt })
 }
 
 async function tellCapped(platform: Platform, tx: Tx, payer: Payer, settings: AutoTopUp): Promise<void> {

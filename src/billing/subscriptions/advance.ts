@@ -4,11 +4,12 @@
  * does it first: so it does not matter how late the job is, nor how often it comes.
  */
 import { sql } from 'kysely'
-import type { Tx } from '../../platform/database.ts'
+import { type Tx, together } from '../../platform/database.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { payBills } from '../bills.ts'
+import { topUpShortStatements } from '../low-balance.ts'
 import { lockPayers } from '../payers.ts'
 import { billingSettingsOf } from '../settings.ts'
 import { ownerOf, plansOf, type Subscription, writeSubscriptions } from './rows.ts'
@@ -43,6 +44,14 @@ export async function advance(
     platform,
     tx,
     changed.flatMap(({ events }) => events),
+  )
+  const short = changed.filter(({ after }) => after.unpaid_since !== null && after.state !== 'canceled')
+  await together(
+    tx,
+    topUpShortStatements(
+      tx,
+      short.flatMap(({ after }) => payers.get(after.workspace_id) ?? []),
+    ),
   )
   const byId = new Map(written.map((row) => [row.id, row]))
   return subscriptions.map((subscription) => byId.get(subscription.id) ?? subscription)

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { putAside } from '../../billing/holds.ts'
 import { lockPayer } from '../../billing/payers.ts'
 import { isBilling } from '../../billing/settings.ts'
-import { type Tx, transaction } from '../../platform/database.ts'
+import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { moveDomain } from '../domains.ts'
@@ -16,7 +16,7 @@ const ordersPerTransaction = 200
 /** Pays the orders that wait, the oldest first; one that there is too little for does not keep a cheaper one waiting. */
 export async function settleOrders(platform: Platform, workspaceId: string): Promise<void> {
   for (let after: string | null = null; ; ) {
-    const found: string[] = await findUnpaid(platform, workspaceId, after)
+    const found: string[] = await findUnpaid(platform.db, workspaceId, after)
     const last = found.at(-1)
     if (last === undefined) return
     await transaction(platform.db, (tx) => payOrders(platform, tx, found))
@@ -24,7 +24,13 @@ export async function settleOrders(platform: Platform, workspaceId: string): Pro
   }
 }
 
-async function findUnpaid({ db }: Platform, workspaceId: string, after: string | null): Promise<string[]> {
+/** Some of them, the oldest, in the caller's transaction. */
+export async function payWaitingOrders(platform: Platform, tx: Tx, workspaceId: string): Promise<void> {
+  const found = await findUnpaid(tx, workspaceId, null)
+  if (found.length > 0) await payOrders(platform, tx, found)
+}
+
+async function findUnpaid(db: Db, workspaceId: string, after: string | null): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`select id from domain_orders
     where workspace_id = ${workspaceId}::uuid and state = 'intent' and payment = 'due'
       and (${after}::uuid is null or id > ${after}::uuid)

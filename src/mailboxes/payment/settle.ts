@@ -28,8 +28,8 @@ type WaitingMailbox = Pick<
   'id' | 'organization_id' | 'workspace_id' | 'address' | 'batch_id' | 'service' | 'period'
 > & { is_requested: boolean; domain_state: Domain['state'] }
 
-/** @returns whether there may be more, and money for it. */
-async function payWaiting(platform: Platform, tx: Tx, workspaceId: string): Promise<boolean> {
+/** Some of those that wait for their first payment. @returns whether there may be more, and money for it. */
+export async function payWaiting(platform: Platform, tx: Tx, workspaceId: string): Promise<boolean> {
   const { rows } =
     await sql<WaitingMailbox>`select mailboxes.id, mailboxes.organization_id, mailboxes.workspace_id,
       mailboxes.address, mailboxes.batch_id, mailboxes.service, mailboxes.period, domains.state as domain_state,
@@ -87,8 +87,8 @@ async function goOn(tx: Tx, paid: readonly PaidMailbox[], now: Date): Promise<vo
     where mailboxes.id = new.id`.execute(tx)
 }
 
-/** @returns whether there may be more, and money for it. */
-async function payDunned(platform: Platform, tx: Tx, workspaceId: string): Promise<boolean> {
+/** Some of those that are unpaid. @returns whether there may be more, and money for it. */
+export async function payDunned(platform: Platform, tx: Tx, workspaceId: string): Promise<boolean> {
   const { rows } = await sql<UnpaidMailbox>`select ${unpaidColumns} from mailboxes
     where workspace_id = ${workspaceId}::uuid and unpaid_since is not null
       and state not in ('deleted', 'deletion_scheduled')

@@ -3,10 +3,9 @@
  * round something happens in each history, money that came is used, and the clock moves; after each of that the model looks.
  */
 
-import { tryOut } from '../../api/mutate.ts'
 import { createPlan } from '../../billing/catalogue/plans.ts'
 import { createPrice, type NewPrice } from '../../billing/catalogue/prices.ts'
-import { tallyOf } from '../../billing/trials.ts'
+import { tallyOf, tryOut } from '../../billing/trials.ts'
 import { jobHandlers } from '../../job-handlers.ts'
 import { transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
