@@ -148,7 +148,7 @@ async function create(
     owner: partyOf(principal),
     mailbox: toIdentityMailbox(body),
   })
-  if (body.mail_rule !== undefined) {
+  if (body.mail_rule !== undefined && identity.mailbox_id !== null) {
     await setSenderListMode(platform, tx, scope, identity.mailbox_id, modeOfRule[body.mail_rule])
   }
   return identity
@@ -199,7 +199,7 @@ function deleteRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Delete an identity with its mailbox',
         description:
-          'Both can be restored until `purge_at`, and handle and address stay taken; a purge is at once and for good.',
+          'Both can be restored until `purge_at`, and handle and address stay taken; a purge is at once and for good, as is the end of an identity without a mailbox.',
         tags,
         params: IdentityPath,
         querystring: Type.Object(
@@ -286,9 +286,7 @@ async function viewOf(db: Platform['db'] | Tx, identity: Identity): Promise<View
 function touched(identity: Identity, action: TouchedObject['action'], withMailbox: boolean): TouchedObject[] {
   const isNew = action === 'create'
   const { id, handle, state, mailbox_id, address } = identity
-  const mailbox = { type: 'mailbox' as const, action, id: isNew ? null : mailbox_id, name: address, state }
-  return [
-    { type: 'identity', action, id: isNew ? null : id, name: handle, state },
-    ...(withMailbox ? [mailbox] : []),
-  ]
+  const own = { type: 'identity' as const, action, id: isNew ? null : id, name: handle, state }
+  if (!withMailbox || address === null) return [own]
+  return [own, { type: 'mailbox', action, id: isNew ? null : mailbox_id, name: address, state }]
 }

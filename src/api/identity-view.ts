@@ -22,18 +22,21 @@ export const IdentityView = Type.Object(
   {
     id: Id,
     handle: Type.String(),
-    display_name: Nullable(Type.String(), 'Its mailbox’s.'),
+    display_name: Nullable(Type.String(), 'Its mailbox’s, if it has one.'),
     description: Nullable(Type.String()),
     owner: Type.String({ description: '`user:ID` or `api_key:ID`: who answers for it.' }),
     workspace_id: Id,
-    mailbox_id: Id,
-    address: Type.String(),
-    state: OneOf(mailboxStates, 'Its mailbox’s: the identity is deleted, restored and purged with it.'),
+    mailbox_id: Nullable(Id, 'Null: it has no mailbox.'),
+    address: Nullable(Type.String()),
+    state: OneOf(
+      mailboxStates,
+      'Its mailbox’s: the identity is deleted, restored and purged with it. `active` without a mailbox.',
+    ),
     mail_rule: OneOf(mailRules, 'Whom its mailbox hears: anyone, or whom its sender lists allow.'),
     links: Type.Object({
-      mailbox: Type.String(),
-      sender_lists: Type.String({ description: 'Whom it always hears, and whom never.' }),
-      mail_rule: Type.String({ description: 'Where the mail rule is changed.' }),
+      mailbox: Nullable(Type.String(), 'As all of them null without a mailbox.'),
+      sender_lists: Nullable(Type.String(), 'Whom it always hears, and whom never.'),
+      mail_rule: Nullable(Type.String(), 'Where the mail rule is changed.'),
     }),
     version: Type.Integer({ description: 'Rises with every change of it or its mailbox; the ETag has it.' }),
     created_at: Moment,
@@ -128,13 +131,15 @@ export async function identityViews(
 ): Promise<Static<typeof IdentityView>[]> {
   const modes = await senderListModesOf(
     db,
-    identities.map((identity) => identity.mailbox_id),
+    identities.flatMap((identity) => identity.mailbox_id ?? []),
   )
-  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id) ?? 'open'))
+  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id ?? '') ?? 'open'))
 }
 
 function identityView(identity: Identity, mode: SenderListMode): Static<typeof IdentityView> {
-  const mailbox = `/v1/mailboxes/${identity.mailbox_id}`
+  const hasMailbox = identity.mailbox_id !== null
+  const link = (path: string): string | null =>
+    hasMailbox ? `/v1/mailboxes/${identity.mailbox_id}${path}` : null
   return {
     id: identity.id,
     handle: identity.handle,
@@ -146,7 +151,11 @@ function identityView(identity: Identity, mode: SenderListMode): Static<typeof I
     address: identity.address,
     state: identity.state,
     mail_rule: mode === 'allow_list' ? 'allow_list' : 'anyone',
-    links: { mailbox, sender_lists: `${mailbox}/sender-lists`, mail_rule: `${mailbox}/sender-lists/mode` },
+    links: {
+      mailbox: link(''),
+      sender_lists: link('/sender-lists'),
+      mail_rule: link('/sender-lists/mode'),
+    },
     version: identity.version,
     created_at: identity.created_at.toISOString(),
     updated_at: identity.updated_at.toISOString(),
