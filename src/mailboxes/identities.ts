@@ -88,7 +88,12 @@ export async function createIdentity(
 /** Looked at before a mailbox is made; who takes it at the same moment is met by the unique key. */
 async function requireFreeHandle(tx: Tx, handle: string): Promise<void> {
   const taken = await tx.selectFrom('identities').select('id').where('handle', '=', handle).executeTakeFirst()
-  if (taken) throw new Refusal('handle_taken', `@${handle} is taken.`)
+  if (taken) throw handleTaken(handle)
+}
+
+function handleTaken(handle: string, cause?: unknown): Refusal {
+  const facts = { blocking_namespace: 'identities' }
+  return new Refusal('handle_taken', `@${handle} is taken.`, { facts, cause })
 }
 
 /**
@@ -159,7 +164,7 @@ async function insertIdentity(
       .executeTakeFirst()
     if (inserted) return inserted.handle
   }
-  throw new Refusal('handle_taken', asked === null ? 'No free handle was found.' : `@${asked} is taken.`)
+  throw asked === null ? new Refusal('handle_taken', 'No free handle was found.') : handleTaken(asked)
 }
 
 /**
@@ -257,7 +262,7 @@ export async function updateIdentity(
     .execute()
     .catch((error: unknown) => {
       if (violatedConstraint(error) !== 'identities_handle') throw error
-      throw new Refusal('handle_taken', `@${handle} is taken.`, { cause: error })
+      throw handleTaken(handle ?? '', error)
     })
   const changed = await getIdentity(platform, scope, identity.id, tx)
   await announceIdentity(platform, tx, 'identity.updated', changed)

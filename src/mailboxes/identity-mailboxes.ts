@@ -65,13 +65,22 @@ async function takeUp(
   { mailbox: wanted, displayName }: GivenMailbox,
 ): Promise<Identity> {
   if (displayName !== null) await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
-  if (wanted !== null && 'address' in wanted) {
-    await renameMailbox(platform, tx, scope, mailbox.id, { address: wanted.address })
-  }
+  const address = addressFor(mailbox, wanted)
+  if (address !== null) await renameMailbox(platform, tx, scope, mailbox.id, { address })
   await changeMailbox(platform, tx, identity, {})
   const changed = await getIdentity(platform, scope, identity.id, tx)
   await announceIdentity(platform, tx, 'identity.updated', changed)
   return changed
+}
+
+/** @returns the address that a mailbox which is taken up is to have, or null where it keeps its own. */
+function addressFor({ address }: Mailbox, wanted: IdentityMailbox | null): string | null {
+  if (wanted === null || 'mailbox' in wanted) return null
+  if ('address' in wanted) return wanted.address
+  const at = address.lastIndexOf('@')
+  return address.slice(at + 1) === wanted.domain.toLowerCase()
+    ? null
+    : address.slice(0, at + 1) + wanted.domain
 }
 
 /**
