@@ -12,6 +12,7 @@ import {
   updateIdentity,
 } from '../mailboxes/identities.ts'
 import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Caller, callerOf, scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
@@ -148,7 +149,8 @@ async function create(
     owner: partyOf(principal),
     mailbox: toIdentityMailbox(body),
   })
-  if (body.mail_rule !== undefined && identity.mailbox_id !== null) {
+  if (body.mail_rule !== undefined) {
+    if (identity.mailbox_id === null) throw new Refusal('invalid_request', 'A mail rule is of a mailbox.')
     await setSenderListMode(platform, tx, scope, identity.mailbox_id, modeOfRule[body.mail_rule])
   }
   return identity
@@ -273,7 +275,8 @@ function restoreRoute(app: Api, platform: Platform): void {
   )
 }
 
-async function shown(tx: Tx, status: number, identity: Identity): Promise<Outcome<View>> {
+/** An identity as the reply to a call that changed it. */
+export async function shown(tx: Tx, status: number, identity: Identity): Promise<Outcome<View>> {
   return { status, body: await viewOf(tx, identity), headers: { etag: etagOf(identity) } }
 }
 

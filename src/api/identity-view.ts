@@ -2,7 +2,8 @@
 import { type Static, Type } from 'typebox'
 import { senderListModesOf } from '../delivery/spam/sender-list-changes.ts'
 import type { SenderListMode } from '../delivery/spam/tables.ts'
-import type { Identity, IdentityChanges, IdentityMailbox } from '../mailboxes/identities.ts'
+import type { Identity, IdentityChanges, IdentityMailbox, NewIdentity } from '../mailboxes/identities.ts'
+import type { GivenMailbox } from '../mailboxes/identity-mailboxes.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -66,11 +67,27 @@ export const NewIdentityBody = Type.Object(
     domain: place(
       'Or in which domain its new mailbox gets a random address. Default: the workspace’s oldest active one.',
     ),
-    mailbox: place('Or the id or address of a mailbox that has no identity.'),
+    mailbox: Type.Optional(
+      Nullable(
+        Type.String({ minLength: 1, maxLength: apiLimits.addressLengthMax }),
+        'Or the id or address of a mailbox that has no identity; null: it gets none.',
+      ),
+    ),
     mail_rule: Type.Optional(OneOf(mailRules, 'Default: anyone, or as the mailbox has it.')),
     preview: Preview,
   },
   { ...closed, title: 'NewIdentity' },
+)
+
+export const GivenMailboxBody = Type.Object(
+  {
+    address: place('The address of its new mailbox.'),
+    domain: place('Or in which domain it gets a random address. Default: the workspace’s oldest active one.'),
+    mailbox: place('Or the id or address of a mailbox that has no identity.'),
+    display_name: Type.Optional(DisplayName),
+    preview: Preview,
+  },
+  { ...closed, title: 'GivenMailbox' },
 )
 
 export const IdentityChangesBody = Type.Object(
@@ -94,9 +111,20 @@ export const IdentityPath = Type.Object({
   identity: Type.String({ description: 'Its id, or its handle with or without an @.' }),
 })
 
+type Places = Pick<Static<typeof GivenMailboxBody>, 'address' | 'domain' | 'mailbox'>
+
 /** @throws Refusal invalid_request when more than one place is named. */
-export function toIdentityMailbox(body: Static<typeof NewIdentityBody>): IdentityMailbox | null {
-  const { address, domain, mailbox } = body
+export function toIdentityMailbox(body: Static<typeof NewIdentityBody>): NewIdentity['mailbox'] {
+  const { mailbox, ...others } = body
+  if (mailbox === null && others.address === undefined && others.domain === undefined) return 'none'
+  return toPlace(mailbox === undefined ? others : { ...others, mailbox: mailbox ?? '' })
+}
+
+export function toGivenMailbox(body: Static<typeof GivenMailboxBody>): GivenMailbox {
+  return { mailbox: toPlace(body), displayName: body.display_name ?? null }
+}
+
+function toPlace({ address, domain, mailbox }: Places): IdentityMailbox | null {
   const places: IdentityMailbox[] = [
     ...(address === undefined ? [] : [{ address }]),
     ...(domain === undefined ? [] : [{ domain }]),

@@ -63,9 +63,9 @@ function fieldOf(fields: string, name: string): string | null {
   return null
 }
 
-/** As browsers and clients write it: quoted, with `"` and line ends percent-encoded (RFC 7578 §2, WHATWG HTML §4.10.22.8). */
+/** Quoted, with `"` and line ends percent-encoded and all else as it is (RFC 7578 §2, WHATWG HTML §4.10.21.8). */
 function parameterOf(field: string, name: string): string | null {
-  const found = new RegExp(`;\\s*${name}=(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;"]+))`, 'i').exec(field)
-  const value = found?.[1]?.replace(/\\(["\\])/g, '$1') ?? found?.[2] ?? null
+  const found = new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^\\s;"]+))`, 'i').exec(field)
+  const value = found?.[1] ?? found?.[2] ?? null
   return value?.replaceAll('%22', '"').replaceAll('%0D', '\r').replaceAll('%0A', '\n') ?? null
 }

@@ -1,6 +1,7 @@
 /** /identities/{agent_handle}/mailbox, for clients until 0.3: mailboxes that are there come to identities and leave them. */
 import { Type } from 'typebox'
 import { giveMailbox, partMailbox } from '../../mailboxes/identity-mailboxes.ts'
+import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { isId } from '../../platform/ids.ts'
@@ -10,7 +11,6 @@ import { transact } from '../transact.ts'
 import { administrators } from './callers.ts'
 import { findIdentity, IdentityPath } from './identity-path.ts'
 import { IdentityView, identityView } from './identity-view.ts'
-import { findMailbox } from './mailbox-path.ts'
 import { errors } from './schemas.ts'
 
 const tags = ['Identities']
@@ -32,10 +32,11 @@ export function identityMailboxRoutes(app: Api, platform: Platform): void {
       const caller = callerOf(request)
       const { scope } = caller
       const { mailbox_id: ref } = request.body
-      if (!isId(ref)) throw new Refusal('mailbox_not_found')
       return await transact(platform, caller, async (tx) => {
         const { id } = await findIdentity(platform, scope, request.params.agent_handle, tx)
-        const mailbox = await findMailbox(platform, scope, ref, tx)
+        const mailbox = isId(ref) ? await getMailbox(platform, scope, ref, tx) : null
+        // One that is deleted is gone for clients, although it can be restored elsewhere.
+        if (mailbox === null || mailbox.state === 'deletion_scheduled') throw new Refusal('mailbox_not_found')
         const wanted = { mailbox: { mailbox: mailbox.id }, displayName: null }
         return identityView(platform, tx, await giveMailbox(platform, tx, scope, id, wanted))
       })
