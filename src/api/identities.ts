@@ -12,6 +12,7 @@ import {
   updateIdentity,
 } from '../mailboxes/identities.ts'
 import type { Tx } from '../platform/database.ts'
+import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Caller, callerOf, scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
@@ -149,6 +150,7 @@ async function create(
     mailbox: toIdentityMailbox(body),
   })
   if (body.mail_rule !== undefined) {
+    if (identity.mailbox_id === null) throw new Refusal('invalid_request', 'A mail rule is of a mailbox.')
     await setSenderListMode(platform, tx, scope, identity.mailbox_id, modeOfRule[body.mail_rule])
   }
   return identity
@@ -199,7 +201,7 @@ function deleteRoute(app: Api, platform: Platform): void {
       schema: {
         summary: 'Delete an identity with its mailbox',
         description:
-          'Both can be restored until `purge_at`, and handle and address stay taken; a purge is at once and for good.',
+          'Both can be restored until `purge_at`, and handle and address stay taken; a purge is at once and for good, as is the end of an identity without a mailbox.',
         tags,
         params: IdentityPath,
         querystring: Type.Object(
@@ -273,7 +275,8 @@ function restoreRoute(app: Api, platform: Platform): void {
   )
 }
 
-async function shown(tx: Tx, status: number, identity: Identity): Promise<Outcome<View>> {
+/** An identity as the reply to a call that changed it. */
+export async function shown(tx: Tx, status: number, identity: Identity): Promise<Outcome<View>> {
   return { status, body: await viewOf(tx, identity), headers: { etag: etagOf(identity) } }
 }
 
@@ -286,9 +289,7 @@ async function viewOf(db: Platform['db'] | Tx, identity: Identity): Promise<View
 function touched(identity: Identity, action: TouchedObject['action'], withMailbox: boolean): TouchedObject[] {
   const isNew = action === 'create'
   const { id, handle, state, mailbox_id, address } = identity
-  const mailbox = { type: 'mailbox' as const, action, id: isNew ? null : mailbox_id, name: address, state }
-  return [
-    { type: 'identity', action, id: isNew ? null : id, name: handle, state },
-    ...(withMailbox ? [mailbox] : []),
-  ]
+  const own = { type: 'identity' as const, action, id: isNew ? null : id, name: handle, state }
+  if (!withMailbox || address === null) return [own]
+  return [own, { type: 'mailbox', action, id: isNew ? null : mailbox_id, name: address, state }]
 }

@@ -2,7 +2,8 @@
 import { type Static, Type } from 'typebox'
 import { senderListModesOf } from '../delivery/spam/sender-list-changes.ts'
 import type { SenderListMode } from '../delivery/spam/tables.ts'
-import type { Identity, IdentityChanges, IdentityMailbox } from '../mailboxes/identities.ts'
+import type { Identity, IdentityChanges, IdentityMailbox, NewIdentity } from '../mailboxes/identities.ts'
+import type { GivenMailbox } from '../mailboxes/identity-mailboxes.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -22,18 +23,21 @@ export const IdentityView = Type.Object(
   {
     id: Id,
     handle: Type.String(),
-    display_name: Nullable(Type.String(), 'Its mailbox’s.'),
+    display_name: Nullable(Type.String(), 'Its mailbox’s, if it has one.'),
     description: Nullable(Type.String()),
     owner: Type.String({ description: '`user:ID` or `api_key:ID`: who answers for it.' }),
     workspace_id: Id,
-    mailbox_id: Id,
-    address: Type.String(),
-    state: OneOf(mailboxStates, 'Its mailbox’s: the identity is deleted, restored and purged with it.'),
+    mailbox_id: Nullable(Id, 'Null: it has no mailbox.'),
+    address: Nullable(Type.String()),
+    state: OneOf(
+      mailboxStates,
+      'Its mailbox’s: the identity is deleted, restored and purged with it. `active` without a mailbox.',
+    ),
     mail_rule: OneOf(mailRules, 'Whom its mailbox hears: anyone, or whom its sender lists allow.'),
     links: Type.Object({
-      mailbox: Type.String(),
-      sender_lists: Type.String({ description: 'Whom it always hears, and whom never.' }),
-      mail_rule: Type.String({ description: 'Where the mail rule is changed.' }),
+      mailbox: Nullable(Type.String(), 'As all of them null without a mailbox.'),
+      sender_lists: Nullable(Type.String(), 'Whom it always hears, and whom never.'),
+      mail_rule: Nullable(Type.String(), 'Where the mail rule is changed.'),
     }),
     version: Type.Integer({ description: 'Rises with every change of it or its mailbox; the ETag has it.' }),
     created_at: Moment,
@@ -63,11 +67,27 @@ export const NewIdentityBody = Type.Object(
     domain: place(
       'Or in which domain its new mailbox gets a random address. Default: the workspace’s oldest active one.',
     ),
-    mailbox: place('Or the id or address of a mailbox that has no identity.'),
+    mailbox: Type.Optional(
+      Nullable(
+        Type.String({ minLength: 1, maxLength: apiLimits.addressLengthMax }),
+        'Or the id or address of a mailbox that has no identity; null: it gets none.',
+      ),
+    ),
     mail_rule: Type.Optional(OneOf(mailRules, 'Default: anyone, or as the mailbox has it.')),
     preview: Preview,
   },
   { ...closed, title: 'NewIdentity' },
+)
+
+export const GivenMailboxBody = Type.Object(
+  {
+    address: place('The address of its new mailbox.'),
+    domain: place('Or in which domain it gets a random address. Default: the workspace’s oldest active one.'),
+    mailbox: place('Or the id or address of a mailbox that has no identity.'),
+    display_name: Type.Optional(DisplayName),
+    preview: Preview,
+  },
+  { ...closed, title: 'GivenMailbox' },
 )
 
 export const IdentityChangesBody = Type.Object(
@@ -91,9 +111,20 @@ export const IdentityPath = Type.Object({
   identity: Type.String({ description: 'Its id, or its handle with or without an @.' }),
 })
 
+type Places = Pick<Static<typeof GivenMailboxBody>, 'address' | 'domain' | 'mailbox'>
+
 /** @throws Refusal invalid_request when more than one place is named. */
-export function toIdentityMailbox(body: Static<typeof NewIdentityBody>): IdentityMailbox | null {
-  const { address, domain, mailbox } = body
+export function toIdentityMailbox(body: Static<typeof NewIdentityBody>): NewIdentity['mailbox'] {
+  const { mailbox, ...others } = body
+  if (mailbox === null && others.address === undefined && others.domain === undefined) return 'none'
+  return toPlace(mailbox === undefined ? others : { ...others, mailbox: mailbox ?? '' })
+}
+
+export function toGivenMailbox(body: Static<typeof GivenMailboxBody>): GivenMailbox {
+  return { mailbox: toPlace(body), displayName: body.display_name ?? null }
+}
+
+function toPlace({ address, domain, mailbox }: Places): IdentityMailbox | null {
   const places: IdentityMailbox[] = [
     ...(address === undefined ? [] : [{ address }]),
     ...(domain === undefined ? [] : [{ domain }]),
@@ -128,13 +159,15 @@ export async function identityViews(
 ): Promise<Static<typeof IdentityView>[]> {
   const modes = await senderListModesOf(
     db,
-    identities.map((identity) => identity.mailbox_id),
+    identities.flatMap((identity) => identity.mailbox_id ?? []),
   )
-  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id) ?? 'open'))
+  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id ?? '') ?? 'open'))
 }
 
 function identityView(identity: Identity, mode: SenderListMode): Static<typeof IdentityView> {
-  const mailbox = `/v1/mailboxes/${identity.mailbox_id}`
+  const hasMailbox = identity.mailbox_id !== null
+  const link = (path: string): string | null =>
+    hasMailbox ? `/v1/mailboxes/${identity.mailbox_id}${path}` : null
   return {
     id: identity.id,
     handle: identity.handle,
@@ -146,7 +179,11 @@ function identityView(identity: Identity, mode: SenderListMode): Static<typeof I
     address: identity.address,
     state: identity.state,
     mail_rule: mode === 'allow_list' ? 'allow_list' : 'anyone',
-    links: { mailbox, sender_lists: `${mailbox}/sender-lists`, mail_rule: `${mailbox}/sender-lists/mode` },
+    links: {
+      mailbox: link(''),
+      sender_lists: link('/sender-lists'),
+      mail_rule: link('/sender-lists/mode'),
+    },
     version: identity.version,
     created_at: identity.created_at.toISOString(),
     updated_at: identity.updated_at.toISOString(),

@@ -26,7 +26,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         },
         { name: 'dns', description: 'Records of domains, and the hosts that the platform keeps them at' },
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
-        { name: 'identities', description: 'Agents’ handles, each with its mailbox' },
+        { name: 'identities', description: 'Agents’ handles, with their mailboxes' },
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'events', description: 'What happens, in one log' },

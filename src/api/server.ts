@@ -63,6 +63,7 @@ import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
 import { identityRoutes } from './identities.ts'
+import { identityMailboxRoutes } from './identity-mailbox.ts'
 import { importRoutes } from './imports.ts'
 import { acceptInvitationRoute } from './invitation-acceptance.ts'
 import { invitationRoutes } from './invitations.ts'
@@ -318,6 +319,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   loginLockRoutes(app, platform)
   aliasRoutes(app, platform)
   identityRoutes(app, platform)
+  identityMailboxRoutes(app, platform)
   mailboxRuleRoutes(app, platform)
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)

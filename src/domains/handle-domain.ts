@@ -17,3 +17,11 @@ export async function handleDomain(
     .executeTakeFirst()
   return domain ?? null
 }
+
+/** The domain of new addresses where none is named. @returns null when the workspace has no domain to use. */
+export async function defaultDomainOf(
+  db: Db,
+  workspaceId: string,
+): Promise<{ id: string; name: string } | null> {
+  return await handleDomain(db, workspaceId)
+}

@@ -19,4 +19,8 @@ export const identitiesMigrations: Migrations = {
     'create unique index identities_mailbox on identities (mailbox_id)',
     'create index identities_workspace on identities (workspace_id, id)',
   ),
+  '0054_identities_without_mailboxes': sqlMigration(
+    `alter table identities alter column mailbox_id drop not null, add column display_name text,
+      add column mailbox_is_implicit boolean not null default false`,
+  ),
 }

@@ -1,6 +1,7 @@
 /**
- * Identities: the handles of agents, each with exactly one mailbox. The life of an identity is its mailbox's: it is
- * deleted, restored and purged with it, and its handle stays taken as long as the mailbox can come back.
+ * Identities: the handles of agents, each with one mailbox at most. The life of an identity is its mailbox's: it is
+ * deleted, restored and purged with it, and its handle stays taken as long as the mailbox can come back. One without a
+ * mailbox is there until it is deleted, which is at once (decision 0038).
  */
 
 import { type Selectable, sql } from 'kysely'
@@ -16,15 +17,17 @@ import type { Platform } from '../platform/platform.ts'
 import { parseHandle, requireHandle } from './handles.ts'
 import type { IdentitiesTable } from './identity-tables.ts'
 import type { MailboxState } from './lifecycle.ts'
-import { deleteMailbox, lockMailbox, restoreMailbox, subject, updateMailbox } from './mailboxes.ts'
+import { deleteMailbox, lockMailbox, restoreMailbox, updateMailbox } from './mailboxes.ts'
 import { drawsMax, randomName } from './new-address.ts'
 import { provisionMailbox } from './provision.ts'
 import type { Mailbox } from './tables.ts'
 
 export type Identity = Selectable<IdentitiesTable> & {
-  address: string
-  /** Its mailbox's. */
+  /** Null: it has no mailbox. */
+  address: string | null
+  /** Its mailbox's, if it has one. */
   display_name: string | null
+  /** Its mailbox's; `active` without one. */
   state: MailboxState
   purge_at: Date | null
 }
@@ -40,7 +43,9 @@ export type NewIdentity = {
   /** `user:ID` or `api_key:ID`. */
   owner: string
   /** Null: a random address in the workspace's oldest active domain. */
-  mailbox: IdentityMailbox | null
+  mailbox: IdentityMailbox | 'none' | null
+  /** Nobody asked for the mailbox: who asks for one later takes this one up (identity-mailboxes.ts). */
+  isImplicit?: boolean
   /** Where random handles come from; `randomName` if nothing is said. */
   draw?: () => string
 }
@@ -59,28 +64,49 @@ export async function createIdentity(
   requireWrite(scope)
   requireWorkspace(scope)
   const handle = wanted.handle === null ? null : requireHandle(wanted.handle)
-  const mailbox = await mailboxFor(platform, tx, scope, wanted)
+  if (handle !== null) await requireFreeHandle(tx, handle)
+  const { mailbox: place, displayName } = wanted
+  const mailbox = place === 'none' ? null : await newMailboxFor(platform, tx, scope, place, displayName)
   const now = platform.clock.now()
   const row = {
     id: newId(),
-    organization_id: mailbox.organization_id,
-    workspace_id: mailbox.workspace_id,
+    organization_id: scope.organizationId,
+    workspace_id: scope.workspaceId,
     description: wanted.description,
     owner: wanted.owner,
-    mailbox_id: mailbox.id,
+    mailbox_id: mailbox?.id ?? null,
+    display_name: mailbox === null ? displayName : null,
+    mailbox_is_implicit: mailbox !== null && wanted.isImplicit === true,
     created_at: now,
     updated_at: now,
   }
   const taken = await insertIdentity(tx, row, handle, wanted.draw)
-  await announce(platform, tx, 'identity.created', mailbox, { id: row.id, handle: taken })
+  await announceIdentity(platform, tx, 'identity.created', { ...row, handle: taken })
   return await getIdentity(platform, scope, row.id, tx)
 }
 
-async function mailboxFor(
+/** Looked at before a mailbox is made; who takes it at the same moment is met by the unique key. */
+async function requireFreeHandle(tx: Tx, handle: string): Promise<void> {
+  const taken = await tx.selectFrom('identities').select('id').where('handle', '=', handle).executeTakeFirst()
+  if (taken) throw handleTaken(handle)
+}
+
+function handleTaken(handle: string, cause?: unknown): Refusal {
+  const facts = { blocking_namespace: 'identities' }
+  return new Refusal('handle_taken', `@${handle} is taken.`, { facts, cause })
+}
+
+/**
+ * A mailbox for an identity: made, or one that is there and has no identity, locked.
+ * @param wanted null: a random address in the workspace's oldest active domain.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, identity_exists, and whatever keeps one from being made.
+ */
+export async function newMailboxFor(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { mailbox: wanted, displayName }: NewIdentity,
+  wanted: IdentityMailbox | null,
+  displayName: string | null,
 ): Promise<Mailbox> {
   const place = wanted ?? { domain: await handleDomainName(tx, scope) }
   if ('mailbox' in place) return await freeMailbox(platform, tx, scope, place.mailbox, displayName)
@@ -124,7 +150,7 @@ async function handleDomainName(tx: Tx, scope: Scope): Promise<string> {
 /** Takes the handle, or draws one until it is free. @returns the handle. @throws Refusal handle_taken. */
 async function insertIdentity(
   tx: Tx,
-  row: Omit<IdentitiesTable, 'handle' | 'version'>,
+  row: Omit<Selectable<IdentitiesTable>, 'handle' | 'version'>,
   asked: string | null,
   draw: () => string = randomName,
 ): Promise<string> {
@@ -138,7 +164,7 @@ async function insertIdentity(
       .executeTakeFirst()
     if (inserted) return inserted.handle
   }
-  throw new Refusal('handle_taken', asked === null ? 'No free handle was found.' : `@${asked} is taken.`)
+  throw asked === null ? new Refusal('handle_taken', 'No free handle was found.') : handleTaken(asked)
 }
 
 /**
@@ -185,6 +211,15 @@ export async function listIdentities(
   return toPage(rows, page)
 }
 
+/** The newest first, without those that are deleted and can be restored. @param max how many at the most. */
+export async function newestIdentities(db: Db, scope: Scope, max: number): Promise<Identity[]> {
+  return await identitiesOf(db, scope)
+    .where(stateOf, '<>', 'deletion_scheduled')
+    .orderBy('identities.id', 'desc')
+    .limit(max)
+    .execute()
+}
+
 export type IdentityChanges = {
   handle?: string
   displayName?: string | null
@@ -211,11 +246,13 @@ export async function updateIdentity(
   const { handle, displayName, description, owner } = changes
   if (handle !== undefined || owner !== undefined) requireWorkspace(scope)
   if (owner !== undefined) await requireOwner(platform, tx, scope, owner)
-  if (displayName !== undefined) await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
+  if (displayName !== undefined && mailbox !== null)
+    await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
   await tx
     .updateTable('identities')
     .set({
       ...(handle === undefined ? {} : { handle: requireHandle(handle) }),
+      ...(displayName === undefined || mailbox !== null ? {} : { display_name: displayName }),
       ...(description === undefined ? {} : { description }),
       ...(owner === undefined ? {} : { owner }),
       version: sql<number>`version + 1`,
@@ -225,10 +262,10 @@ export async function updateIdentity(
     .execute()
     .catch((error: unknown) => {
       if (violatedConstraint(error) !== 'identities_handle') throw error
-      throw new Refusal('handle_taken', `@${handle} is taken.`, { cause: error })
+      throw handleTaken(handle ?? '', error)
     })
   const changed = await getIdentity(platform, scope, identity.id, tx)
-  await announce(platform, tx, 'identity.updated', mailbox, changed)
+  await announceIdentity(platform, tx, 'identity.updated', changed)
   return changed
 }
 
@@ -240,7 +277,8 @@ async function requireOwner(platform: Platform, tx: Tx, scope: Scope, owner: str
 }
 
 /**
- * Deletes an identity with its mailbox, as deleteMailbox does; with `purge` the handle is free at once.
+ * Deletes an identity with its mailbox, as deleteMailbox does; with `purge`, or without a mailbox, the handle is free at
+ * once.
  * @returns it as it is then, or as it was before a purge.
  * @throws Refusal identity_not_found, mailbox_state_conflict, forbidden.
  */
@@ -252,9 +290,22 @@ export async function deleteIdentity(
   options: { purge: boolean },
 ): Promise<Identity> {
   const { mailbox, identity } = await lockIdentity(platform, tx, scope, ref)
+  if (mailbox === null) return await removeIdentity(platform, tx, scope, identity)
   const deleted = await deleteMailbox(platform, tx, scope, mailbox.id, options)
   if (options.purge) return { ...identity, state: deleted.state }
   return await getIdentity(platform, scope, identity.id, tx)
+}
+
+async function removeIdentity(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  identity: Identity,
+): Promise<Identity> {
+  requireWorkspace(scope)
+  await tx.deleteFrom('identities').where('id', '=', identity.id).execute()
+  await announceIdentity(platform, tx, 'identity.deleted', identity)
+  return { ...identity, state: 'deleted' }
 }
 
 /** Takes a deletion back, its mailbox's too. @throws Refusal identity_not_found, mailbox_state_conflict, forbidden. */
@@ -265,47 +316,74 @@ export async function restoreIdentity(
   ref: string,
 ): Promise<Identity> {
   const { mailbox, identity } = await lockIdentity(platform, tx, scope, ref)
+  if (mailbox === null) throw new Refusal('mailbox_state_conflict', 'It is not deleted.')
   await restoreMailbox(platform, tx, scope, mailbox.id)
   return await getIdentity(platform, scope, identity.id, tx)
 }
 
-/** An identity changes and ends with its mailbox's row locked. */
-async function lockIdentity(
+/**
+ * An identity changes and ends with its mailbox's row locked, if it has one, and then its own.
+ * @throws Refusal identity_not_found, mailbox_state_conflict where its mailbox changes at this moment, forbidden.
+ */
+export async function lockIdentity(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   ref: string,
-): Promise<{ mailbox: Mailbox; identity: Identity }> {
+): Promise<{ mailbox: Mailbox | null; identity: Identity }> {
   requireWrite(scope)
   const { id, mailbox_id } = await getIdentity(platform, scope, ref, tx)
-  const mailbox = await lockMailbox(platform, tx, scope, mailbox_id)
-  return { mailbox, identity: await getIdentity(platform, scope, id, tx) }
+  const mailbox = mailbox_id === null ? null : await lockMailbox(platform, tx, scope, mailbox_id)
+  await tx.selectFrom('identities').select('id').where('id', '=', id).forUpdate().execute()
+  const identity = await getIdentity(platform, scope, id, tx)
+  if (identity.mailbox_id === mailbox_id) return { mailbox, identity }
+  throw new Refusal('mailbox_state_conflict', 'The identity is getting or losing its mailbox at this moment.')
 }
 
-async function announce(
+type Announced = Pick<
+  Selectable<IdentitiesTable>,
+  'id' | 'organization_id' | 'workspace_id' | 'handle' | 'mailbox_id'
+>
+
+/** @param mailboxId who watches this mailbox hears of it: its own, or the one that it loses. */
+export async function announceIdentity(
   platform: Platform,
   tx: Tx,
-  type: 'identity.created' | 'identity.updated',
-  mailbox: Mailbox,
-  { id, handle }: { id: string; handle: string },
+  type: 'identity.created' | 'identity.updated' | 'identity.deleted',
+  identity: Announced,
+  mailboxId: string | null = identity.mailbox_id,
 ): Promise<void> {
+  const { id, handle, mailbox_id, organization_id, workspace_id } = identity
   await appendEvents(platform, tx, [
-    { type, ...subject(mailbox), data: { identity_id: id, handle, mailbox_id: mailbox.id } },
+    {
+      type,
+      organizationId: organization_id,
+      workspaceId: workspace_id,
+      mailboxId,
+      data: { identity_id: id, handle, mailbox_id },
+    },
   ])
 }
+
+const stateOf = sql<MailboxState>`coalesce(state, 'active')`
 
 function identitiesOf(db: Db, scope: Scope) {
   return (
     db
       .selectFrom('identities')
-      .innerJoin('mailboxes', 'mailboxes.id', 'identities.mailbox_id')
+      .leftJoin('mailboxes', 'mailboxes.id', 'identities.mailbox_id')
       .selectAll('identities')
-      .select(['address', 'display_name', 'state', 'purge_at'])
+      .select(['address', 'purge_at'])
+      .select(
+        sql<string | null>`case when mailbox_id is null then identities.display_name
+          else mailboxes.display_name end`.as('display_name'),
+      )
+      .select(stateOf.as('state'))
       // What is shown is of both, and either may change.
-      .select(sql<number>`identities.version + mailboxes.version - 1`.as('version'))
+      .select(sql<number>`identities.version + coalesce(mailboxes.version, 1) - 1`.as('version'))
       .select(sql<Date>`greatest(identities.updated_at, mailboxes.updated_at)`.as('updated_at'))
       .where('identities.workspace_id', '=', scope.workspaceId)
-      .where('state', '<>', 'deleted')
+      .where(stateOf, '<>', 'deleted')
       .$if(scope.mailboxId !== null, (query) => query.where('mailbox_id', '=', scope.mailboxId ?? ''))
   )
 }

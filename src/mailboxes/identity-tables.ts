@@ -9,7 +9,12 @@ export type IdentitiesTable = {
   description: string | null
   /** Who answers for it: `api_key:ID` or `user:ID`. */
   owner: string
-  mailbox_id: string
+  /** Null: it has none. */
+  mailbox_id: string | null
+  /** While it has no mailbox, whose name it would be. */
+  display_name: Generated<string | null>
+  /** Its mailbox came along without anybody asking for it, and has not been taken up since. */
+  mailbox_is_implicit: Generated<boolean>
   version: Generated<number>
   created_at: Date
   updated_at: Date
@@ -21,13 +26,13 @@ declare module '../platform/database.ts' {
   }
 }
 
-type IdentityEvent = { identity_id: string; handle: string; mailbox_id: string }
+type IdentityEvent = { identity_id: string; handle: string; mailbox_id: string | null }
 
 declare module '../platform/events.ts' {
   interface EventTypes {
     'identity.created': IdentityEvent
     'identity.updated': IdentityEvent
-    /** It is gone with its mailbox, for good: the handle is free. */
+    /** It is gone for good, with its mailbox if it had one: the handle is free. */
     'identity.deleted': IdentityEvent
   }
 }

@@ -2,12 +2,13 @@
  * Mail policies: how much a mailbox may hold and how long its mail is kept. A policy is data: each of its settings is
  * the mailbox's own, else its workspace's, else the program's default (MAILWRIGHT_QUOTA_BYTES and the like).
  */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { type Cache, createCache } from '../platform/cache.ts'
 import type { Config } from '../platform/config.ts'
 import type { Db, Tables, Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 
 /** What holds for a mailbox. */
 export type MailPolicy = {
@@ -134,6 +135,30 @@ export async function readPolicy(platform: Platform, owner: PolicySubject, db: D
     .execute()
   const levels = rows.toSorted((a, b) => Number(a.mailbox_id === null) - Number(b.mailbox_id === null))
   return resolve([...levels.map(toSettings), defaultsOf(platform.config)])
+}
+
+/** The policies of many mailboxes, by their ids, past what is remembered. */
+export async function policiesOf(
+  platform: Platform,
+  db: Db,
+  mailboxes: readonly { id: string; workspace_id: string }[],
+): Promise<ReadonlyMap<string, MailPolicy>> {
+  const ids = mailboxes.map(({ id }) => id)
+  const workspaceIds = [...new Set(mailboxes.map(({ workspace_id }) => workspace_id))]
+  const rows = await db
+    .selectFrom('mail_policies')
+    .selectAll()
+    .where(sql<boolean>`workspace_id = any(${uuidArray(workspaceIds)})`)
+    .where(sql<boolean>`(mailbox_id is null or mailbox_id = any(${uuidArray(ids)}))`)
+    .execute()
+  const own = new Map(rows.map((row) => [row.mailbox_id ?? row.workspace_id, toSettings(row)]))
+  const defaults = defaultsOf(platform.config)
+  return new Map(
+    mailboxes.map(({ id, workspace_id }) => [
+      id,
+      resolve([own.get(id) ?? {}, own.get(workspace_id) ?? {}, defaults]),
+    ]),
+  )
 }
 
 /** @param levels the nearest first; the last one says everything. */

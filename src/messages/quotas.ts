@@ -12,7 +12,7 @@ import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { foldersPerMailboxMax } from './folders.ts'
 import type { MailboxOwner } from './owner.ts'
-import { type MailPolicy, policyOf } from './policies.ts'
+import { type MailPolicy, policiesOf, policyOf } from './policies.ts'
 
 /** Sums of RFC822.SIZE and counts, over all folders. */
 export type Usage = { bytes: number; messages: number; folders: number }
@@ -45,6 +45,27 @@ export async function quotaOf(platform: Platform, owner: MailboxOwner): Promise<
   const usage = await usageOf(platform.db, owner.mailboxId)
   const limits = { bytes: policy.quotaBytes, messages: policy.quotaMessages, folders: foldersPerMailboxMax }
   return { usage, limits }
+}
+
+/**
+ * Bytes used and allowed of many mailboxes at once.
+ * @returns by id; a limit of null is none.
+ */
+export async function storageOf(
+  platform: Platform,
+  db: Db,
+  mailboxes: readonly { id: string; workspace_id: string }[],
+): Promise<ReadonlyMap<string, { bytes: number; limitBytes: number | null }>> {
+  if (mailboxes.length === 0) return new Map()
+  const { rows } = await usageStatement(mailboxes.map(({ id }) => id)).execute(db)
+  const used = new Map(rows.map(({ mailbox_id, bytes }) => [mailbox_id, bytes]))
+  const policies = await policiesOf(platform, db, mailboxes)
+  return new Map(
+    mailboxes.map(({ id }) => [
+      id,
+      { bytes: used.get(id) ?? 0, limitBytes: policies.get(id)?.quotaBytes ?? null },
+    ]),
+  )
 }
 
 /**

@@ -169,6 +169,7 @@ export const errorCatalogue = {
   handle_invalid: { status: 422, title: 'The handle is not valid' },
   handle_taken: { status: 409, title: 'The handle is already in use' },
   identity_exists: { status: 409, title: 'The mailbox has an identity' },
+  identity_has_mailbox: { status: 409, title: 'The identity has a mailbox' },
   mailbox_limit_reached: { status: 409, title: 'There are as many mailboxes as there may be' },
   mailbox_limit_not_found: { status: 404, title: 'There is no such limit of mailboxes' },
   too_many_mailbox_limits: { status: 409, title: 'There are as many limits of mailboxes as there may be' },

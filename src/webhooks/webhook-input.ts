@@ -74,7 +74,7 @@ export async function subjectColumns(
   }
   if (identityIds !== null) {
     const found = await identitiesOf(tx, scope, identityIds)
-    const mailbox_ids = found.map((one) => one.mailbox_id)
+    const mailbox_ids = found.flatMap((one) => one.mailbox_id ?? [])
     return { scope: 'identities', mailbox_ids, identity_ids: found.map(({ id }) => id) }
   }
   return { scope: 'workspace', mailbox_ids: [], identity_ids: [] }
@@ -97,7 +97,7 @@ async function identitiesOf(
   tx: Tx,
   { workspaceId }: Scope,
   ids: readonly string[],
-): Promise<{ id: string; mailbox_id: string }[]> {
+): Promise<{ id: string; mailbox_id: string | null }[]> {
   const wanted = new Set(ids.map((id) => id.toLowerCase()))
   const found = await tx
     .selectFrom('identities')

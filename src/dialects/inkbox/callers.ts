@@ -36,6 +36,16 @@ function bearerOf(request: FastifyRequest): string | undefined {
   return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
 }
 
+/** Clients until 0.2.9, which made identities and mailboxes each by itself. */
+export function isOldClient(request: FastifyRequest): boolean {
+  return headerOf(request, 'x-api-key') === undefined && headerOf(request, 'x-service-token') !== undefined
+}
+
+/** For what only some callers may do in a call that everyone may make. @throws Refusal forbidden. */
+export function requireAdministrator(request: FastifyRequest): void {
+  if (kindOf(request) === 'agent_key') throw new Refusal('forbidden', neededKind(administrators))
+}
+
 export function kindOf(request: FastifyRequest): CallerKind {
   const { principal } = callerOf(request)
   if (principal.kind === 'session') return 'jwt'

@@ -34,6 +34,8 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   mailbox_limit_reached: planLimit,
   domain_limit_reached: planLimit,
   quota_exceeded: { status: 402, error: 'storage_limit_exceeded' },
+  identity_exists: { detail: 'Mailbox belongs to an agent identity already' },
+  identity_has_mailbox: { detail: 'Agent identity already has a mailbox' },
   handle_taken: { error: 'agent_handle_unavailable' },
   domain_not_usable: { error: 'default_domain_unavailable' },
   edit_conflict: { error: 'draft_generation_conflict' },
@@ -64,7 +66,7 @@ function detailOf({ refusal, violation }: Fault): ErrorBody['detail'] {
   if (violation !== null) return [validationItem(violation)]
   if (refusal.fields.length > 0) {
     return refusal.fields.map(({ pointer, detail }) => ({
-      type: 'value_error',
+      type: detail === extraForbidden ? 'extra_forbidden' : 'value_error',
       loc: ['body', ...pointer.split('/').slice(1)],
       msg: detail,
     }))
@@ -74,6 +76,9 @@ function detailOf({ refusal, violation }: Fault): ErrorBody['detail'] {
   // Some clients look for the code in `error`, some in `code`.
   return { ...(error === undefined ? {} : { error, code: error }), message: detail, ...refusal.facts }
 }
+
+/** Of a field that a request may not have. */
+export const extraForbidden = 'Extra inputs are not permitted'
 
 /** The types of errors that Pydantic names, for those that clients show. */
 const types: Readonly<Record<string, string>> = {
@@ -95,6 +100,6 @@ function validationItem({ part, path, keyword, detail }: Violation): ValidationI
   return {
     type: types[keyword] ?? 'value_error',
     loc: [parts[part], ...path],
-    msg: keyword === 'additionalProperties' ? 'Extra inputs are not permitted' : detail,
+    msg: keyword === 'additionalProperties' ? extraForbidden : detail,
   }
 }

@@ -4,7 +4,12 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
 import { requireCaller } from './callers.ts'
+import { channelRoutes } from './channels.ts'
 import { answer } from './errors.ts'
+import { identityRoutes } from './identities.ts'
+import { identityChangesRoute } from './identity-changes.ts'
+import { identityMailboxRoutes } from './identity-mailbox.ts'
+import { mailboxRoutes } from './mailboxes.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 
 const header = (name: string, description: string) =>
@@ -34,6 +39,11 @@ export const inkbox: Dialect = {
   },
 }
 
-function rootRoutes(app: Api, _platform: Platform): void {
+function rootRoutes(app: Api, platform: Platform): void {
   outOfScopeRoutes(app)
+  mailboxRoutes(app, platform)
+  identityRoutes(app, platform)
+  identityChangesRoute(app, platform)
+  identityMailboxRoutes(app, platform)
+  channelRoutes(app, platform)
 }

@@ -115,7 +115,9 @@ async function create(
     owner: partyOf(principal),
     mailbox: place,
   })
-  return { mailbox: await getMailbox(platform, scope, identity.mailbox_id, tx), handle: identity.handle }
+  // It was just made with one.
+  const mailbox = await getMailbox(platform, scope, identity.mailbox_id ?? '', tx)
+  return { mailbox, handle: identity.handle }
 }
 
 function mailboxData({ id, address, state, display_name, created_at }: Mailbox): Record<string, unknown> {

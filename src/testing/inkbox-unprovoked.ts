@@ -1,0 +1,13 @@
+/** What the contract of Inkbox documents and no call here can meet, with the reason. */
+export const unprovoked: Readonly<Record<string, string>> = {
+  // Identities and mailboxes
+  'createIdentity 429': 'rates are one for all calls, and tested with listMailboxes',
+  'createIdentity 503': 'five draws of 47 random bits never all collide, and a handle’s address is not drawn',
+  'createMailbox 503': 'five draws of 47 random bits never all collide',
+  'getIdentity 403': 'every key that is let in may read what it reaches',
+  'getIdentityChannelStatus 403': 'every key that is let in may read what it reaches',
+  'getMailbox 403': 'every key that is let in may read what it reaches',
+  'listIdentities 403': 'every key that is let in may read what it reaches',
+  'listMailboxes 403': 'every key that is let in may read what it reaches',
+  'updateIdentity 402': 'a change of an identity makes nothing that a plan limits',
+}
