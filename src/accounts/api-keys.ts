@@ -29,6 +29,7 @@ export type ApiKey = Omit<Selectable<ApiKeysTable>, 'token_sha256'>
 
 export type NewApiKey = {
   name: string
+  description?: string | null
   workspaceId: string | null
   mailboxId: string | null
   access: Access
@@ -47,6 +48,8 @@ const columns = [
   'access',
   'format',
   'access_key',
+  'description',
+  'last4',
   'created_by',
   'expires_at',
   'last_used_at',
@@ -111,6 +114,11 @@ export async function insertApiKey(
   return await writeApiKey(platform, tx, organizationId, row, plainToken(token))
 }
 
+/** What is kept of a token's end, so that people can tell keys apart; nothing of a short one that somebody chose. */
+function lastOf(token: string): string | null {
+  return token.length < 32 ? null : token.slice(-4)
+}
+
 async function writeApiKey(
   platform: Platform,
   tx: Tx,
@@ -131,6 +139,8 @@ async function writeApiKey(
       access: wanted.access,
       format: token.format,
       access_key: token.accessKey,
+      description: wanted.description ?? null,
+      last4: lastOf(token.token),
       created_by: wanted.createdBy,
       expires_at: wanted.expiresAt,
       last_used_at: null,
@@ -153,16 +163,21 @@ async function writeApiKey(
 /**
  * The keys that the principal may manage, oldest first, without the revoked ones.
  * @param createdBy those that this member or key has made; null: all.
+ * @param workspaceId those that reach this workspace; null: all.
  */
 export async function listApiKeys(
   platform: Platform,
   principal: Principal,
   page: PageRequest,
   createdBy: string | null = null,
+  workspaceId: string | null = null,
 ): Promise<Page<ApiKey>> {
   const rows = await manageable(platform.db, principal)
     .where('revoked_at', 'is', null)
     .$if(createdBy !== null, (query) => query.where('created_by', '=', createdBy))
+    .$if(workspaceId !== null, (query) =>
+      query.where(sql<boolean>`(workspace_id is null or workspace_id = ${workspaceId}::uuid)`),
+    )
     .$if(page.after !== null, (query) => query.where('id', '>', page.after))
     .orderBy('id')
     .limit(page.limit + 1)

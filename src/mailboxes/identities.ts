@@ -19,6 +19,7 @@ import type { MailboxState } from './lifecycle.ts'
 import { deleteMailbox, lockMailbox, restoreMailbox, subject, updateMailbox } from './mailboxes.ts'
 import { drawsMax, randomName } from './new-address.ts'
 import { provisionMailbox } from './provision.ts'
+import { drawFreeHandle, plainMailbox, sharedDomainOf, sharedMailbox } from './shared-mailboxes.ts'
 import type { Mailbox } from './tables.ts'
 
 export type Identity = Selectable<IdentitiesTable> & {
@@ -39,7 +40,7 @@ export type NewIdentity = {
   description: string | null
   /** `user:ID` or `api_key:ID`. */
   owner: string
-  /** Null: a random address in the workspace's oldest active domain. */
+  /** Null: in the shared domain the handle, else a random address in the workspace's oldest active domain. */
   mailbox: IdentityMailbox | null
   /** Where random handles come from; `randomName` if nothing is said. */
   draw?: () => string
@@ -58,8 +59,14 @@ export async function createIdentity(
 ): Promise<Identity> {
   requireWrite(scope)
   requireWorkspace(scope)
-  const handle = wanted.handle === null ? null : requireHandle(wanted.handle)
-  const mailbox = await mailboxFor(platform, tx, scope, wanted)
+  const asked = wanted.handle === null ? null : requireHandle(wanted.handle)
+  const place = wanted.mailbox ?? { domain: await handleDomainName(tx, scope) }
+  const shared = 'mailbox' in place ? null : await sharedDomainOf(tx, scope, place)
+  const handle = asked ?? (shared === null ? null : await drawFreeHandle(tx, shared, wanted.draw))
+  const mailbox =
+    'mailbox' in place || shared === null || handle === null
+      ? await mailboxFor(platform, tx, scope, place, wanted.displayName)
+      : await sharedMailbox(platform, tx, scope, { place, shared, handle, displayName: wanted.displayName })
   const now = platform.clock.now()
   const row = {
     id: newId(),
@@ -80,19 +87,12 @@ async function mailboxFor(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { mailbox: wanted, displayName }: NewIdentity,
+  place: IdentityMailbox,
+  displayName: string | null,
 ): Promise<Mailbox> {
-  const place = wanted ?? { domain: await handleDomainName(tx, scope) }
   if ('mailbox' in place) return await freeMailbox(platform, tx, scope, place.mailbox, displayName)
-  return await provisionMailbox(platform, tx, scope, {
-    address: 'address' in place ? place.address : { domain: place.domain },
-    displayName,
-    firstName: null,
-    lastName: null,
-    password: null,
-    tags: [],
-    service: 'local',
-  })
+  const address = 'address' in place ? place.address : { domain: place.domain }
+  return await provisionMailbox(platform, tx, scope, plainMailbox(address, displayName))
 }
 
 /** A mailbox that is there and has no identity, locked so that it gets only one. */

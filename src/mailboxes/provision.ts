@@ -29,7 +29,7 @@ export type ProvisionResult =
   | { status: 'created' | 'pending'; mailbox: Mailbox }
   | { status: 'failed'; code: ErrorCode; detail: string; fields?: readonly FieldProblem[] }
 
-const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false }
+const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false, sharedDomain: null }
 
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
@@ -57,7 +57,7 @@ export async function provisionMailboxes(
     const { code, detail, fields } = refusal
     results.set(index, { status: 'failed', code, detail, fields })
   }
-  const usable = await checkItems(platform, tx, scope, items, making.by, fail)
+  const usable = await checkItems(platform, tx, scope, items, making, fail)
   const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
@@ -174,7 +174,7 @@ async function checkItems(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
-  by: Fulfilment,
+  { by, sharedDomain }: Making,
   fail: Fail,
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
@@ -196,6 +196,7 @@ async function checkItems(
   addressed.sort((a, b) => a.index - b.index) // the first in order get the room
   const names = [...new Set(addressed.map(({ address }) => address.domain))]
   const domains = new Map((await lockDomainsByName(tx, scope, names)).map((domain) => [domain.name, domain]))
+  if (sharedDomain !== null) domains.set(sharedDomain.name, sharedDomain)
   return addressed.flatMap((candidate) => {
     const domain = domains.get(candidate.address.domain)
     if (domain && mailboxesOn(domain.state) !== 'refused') return [{ ...candidate, domain }]

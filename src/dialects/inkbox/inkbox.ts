@@ -27,7 +27,7 @@ export const inkbox: Dialect = {
   },
   answer,
   async register(app, platform, callers) {
-    requireCaller(app, callers)
+    requireCaller(app, platform, callers)
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
     })
