@@ -102,6 +102,23 @@ export async function createApiKey(
   return { apiKey, token: token.token }
 }
 
+/**
+ * The first key of an agent that signs up by itself, who counts as having made it.
+ * @param id of the new key.
+ * @returns the token, which is not kept.
+ */
+export async function insertAgentKey(
+  platform: Platform,
+  tx: Tx,
+  organizationId: string,
+  id: string,
+  wanted: NewApiKey,
+): Promise<string> {
+  const token = newFormattedToken(wanted.format ?? 'mailwright', id)
+  await writeApiKey(platform, tx, organizationId, { ...wanted, id, createdBy: `api_key:${id}` }, token)
+  return token.token
+}
+
 /** Writes a key whose token is known, made by whoever runs the server: the bootstrap's. */
 export async function insertApiKey(
   platform: Platform,

@@ -35,6 +35,8 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   domain_limit_reached: planLimit,
   quota_exceeded: { status: 402, error: 'storage_limit_exceeded' },
   handle_taken: { error: 'agent_handle_unavailable' },
+  agent_signup_off: { error: 'feature_not_enabled' },
+  agent_unclaimed: { error: 'agent_unclaimed' },
   domain_not_usable: { error: 'default_domain_unavailable' },
   edit_conflict: { error: 'draft_generation_conflict' },
   draft_not_editable: { error: 'draft_send_in_progress' },

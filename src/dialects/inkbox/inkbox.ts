@@ -3,9 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
+import { agentSignupRoutes } from './agent-signup.ts'
+import { apiKeyRoutes } from './api-keys.ts'
 import { requireCaller } from './callers.ts'
 import { answer } from './errors.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
+import { whoamiRoute } from './whoami.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -31,9 +34,16 @@ export const inkbox: Dialect = {
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
     })
+    // Every SDK asks for it without the version.
+    await app.register(async (root: FastifyInstance) => whoamiRoute(root.withTypeProvider(), platform), {
+      prefix: '/api',
+    })
   },
 }
 
-function rootRoutes(app: Api, _platform: Platform): void {
+function rootRoutes(app: Api, platform: Platform): void {
+  apiKeyRoutes(app, platform)
+  whoamiRoute(app, platform)
+  agentSignupRoutes(app, platform)
   outOfScopeRoutes(app)
 }
