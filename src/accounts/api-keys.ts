@@ -257,7 +257,7 @@ async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', v
     .set({ revoked_at: platform.clock.now() })
     .where(column, '=', value)
     .where('revoked_at', 'is', null)
-    .returning(['id', 'organization_id', 'workspace_id'])
+    .returning(['id', 'organization_id', 'workspace_id', 'mailbox_id'])
     .execute()
   await appendEvents(
     platform,
@@ -266,6 +266,7 @@ async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', v
       type: 'api_key.revoked',
       organizationId: key.organization_id,
       workspaceId: key.workspace_id,
+      mailboxId: key.mailbox_id,
       data: { api_key_id: key.id },
     })),
   )
