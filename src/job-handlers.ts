@@ -35,6 +35,7 @@ import { deleteOrphanedSenderLists } from './delivery/spam/clean-up.ts'
 import { forgetLessons } from './delivery/spam/forgetting.ts'
 import { deleteOldTriplets } from './delivery/spam/greylist.ts'
 import { learnFromChange } from './delivery/spam/training.ts'
+import { mailCode, mailInvitation } from './delivery/submission/signup-mail.ts'
 import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
@@ -69,6 +70,7 @@ import { settleMailboxes } from './mailboxes/payment/settle.ts'
 import { failUnpaidWaits } from './mailboxes/payment/waiting.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
+import { expireSignups } from './mailboxes/signups/end.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { forgetSummaries } from './messages/forget-summaries.ts'
 import { resumeImports } from './messages/imports/clean-up.ts'
@@ -157,6 +159,9 @@ export const jobHandlers: JobHandlers = {
   'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
+  'agent_signups.mail_code': (platform, payload) => mailCode(platform, payload.identity_id),
+  'agent_signups.mail_invitation': (platform, payload) => mailInvitation(platform, payload.identity_id),
+  'agent_signups.expire': (platform) => repeat(expireSignups, platform),
   'mailbox.expire_app_passwords': (platform) => repeat(tellExpiredAppPasswords, platform),
   'accounts.forget_login_failures': (platform) => repeat(deleteOldGuards, platform),
   'mailbox.expire_aliases': (platform) => repeat(expireAliases, platform),
@@ -250,6 +255,7 @@ export const jobSchedule: JobSchedule = {
   'registrations.renew_due': '21 * * * *',
   'registrations.expire': '*/10 * * * *',
   'registrations.observe': '31 * * * *',
+  'agent_signups.expire': '49 * * * *',
   'mailbox.expire_app_passwords': '* * * * *',
   'accounts.forget_login_failures': '*/10 * * * *',
   'imports.resume': '* * * * *',

@@ -31,6 +31,7 @@ import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
 import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
+import { signupsMigrations } from './mailboxes/signups/schema.ts'
 import { importsMigrations } from './messages/imports/tables.ts'
 import { messagesMigrations } from './messages/schema.ts'
 import { auditMigrations } from './platform/audit-schema.ts'
@@ -56,6 +57,7 @@ export const migrations = mergeMigrations(
   enginesMigrations,
   identitiesMigrations,
   aliasIdsMigrations,
+  signupsMigrations,
   membersMigrations,
   keyFormatsMigrations,
   auditMigrations,

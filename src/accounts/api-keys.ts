@@ -29,6 +29,7 @@ export type ApiKey = Omit<Selectable<ApiKeysTable>, 'token_sha256'>
 
 export type NewApiKey = {
   name: string
+  description?: string | null
   workspaceId: string | null
   mailboxId: string | null
   access: Access
@@ -47,6 +48,8 @@ const columns = [
   'access',
   'format',
   'access_key',
+  'description',
+  'last4',
   'created_by',
   'expires_at',
   'last_used_at',
@@ -99,6 +102,23 @@ export async function createApiKey(
   return { apiKey, token: token.token }
 }
 
+/**
+ * The first key of an agent that signs up by itself, who counts as having made it.
+ * @param id of the new key.
+ * @returns the token, which is not kept.
+ */
+export async function insertAgentKey(
+  platform: Platform,
+  tx: Tx,
+  organizationId: string,
+  id: string,
+  wanted: NewApiKey,
+): Promise<string> {
+  const token = newFormattedToken(wanted.format ?? 'mailwright', id)
+  await writeApiKey(platform, tx, organizationId, { ...wanted, id, createdBy: `api_key:${id}` }, token)
+  return token.token
+}
+
 /** Writes a key whose token is known, made by whoever runs the server: the bootstrap's. */
 export async function insertApiKey(
   platform: Platform,
@@ -109,6 +129,11 @@ export async function insertApiKey(
 ): Promise<ApiKey> {
   const row = { ...wanted, id: newId(), createdBy: null }
   return await writeApiKey(platform, tx, organizationId, row, plainToken(token))
+}
+
+/** What is kept of a token's end, so that people can tell keys apart; nothing of a short one that somebody chose. */
+function lastOf(token: string): string | null {
+  return token.length < 32 ? null : token.slice(-4)
 }
 
 async function writeApiKey(
@@ -131,6 +156,8 @@ async function writeApiKey(
       access: wanted.access,
       format: token.format,
       access_key: token.accessKey,
+      description: wanted.description ?? null,
+      last4: lastOf(token.token),
       created_by: wanted.createdBy,
       expires_at: wanted.expiresAt,
       last_used_at: null,
@@ -153,16 +180,21 @@ async function writeApiKey(
 /**
  * The keys that the principal may manage, oldest first, without the revoked ones.
  * @param createdBy those that this member or key has made; null: all.
+ * @param workspaceId those that reach this workspace; null: all.
  */
 export async function listApiKeys(
   platform: Platform,
   principal: Principal,
   page: PageRequest,
   createdBy: string | null = null,
+  workspaceId: string | null = null,
 ): Promise<Page<ApiKey>> {
   const rows = await manageable(platform.db, principal)
     .where('revoked_at', 'is', null)
     .$if(createdBy !== null, (query) => query.where('created_by', '=', createdBy))
+    .$if(workspaceId !== null, (query) =>
+      query.where(sql<boolean>`(workspace_id is null or workspace_id = ${workspaceId}::uuid)`),
+    )
     .$if(page.after !== null, (query) => query.where('id', '>', page.after))
     .orderBy('id')
     .limit(page.limit + 1)
@@ -225,7 +257,7 @@ async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', v
     .set({ revoked_at: platform.clock.now() })
     .where(column, '=', value)
     .where('revoked_at', 'is', null)
-    .returning(['id', 'organization_id', 'workspace_id'])
+    .returning(['id', 'organization_id', 'workspace_id', 'mailbox_id'])
     .execute()
   await appendEvents(
     platform,
@@ -234,6 +266,7 @@ async function revoke(platform: Platform, tx: Tx, column: 'id' | 'mailbox_id', v
       type: 'api_key.revoked',
       organizationId: key.organization_id,
       workspaceId: key.workspace_id,
+      mailboxId: key.mailbox_id,
       data: { api_key_id: key.id },
     })),
   )

@@ -17,7 +17,7 @@ import {
 import { type Principal, partyOf, requireOrganization } from './principals.ts'
 import type { Role } from './roles.ts'
 import type { InvitationsTable } from './tables.ts'
-import { newToken } from './tokens.ts'
+import { type NewToken, newToken } from './tokens.ts'
 import { canonicalEmail } from './users.ts'
 
 export const invitationDays = 7
@@ -47,13 +47,33 @@ export async function createInvitation(
   wanted: NewInvitation,
 ): Promise<{ invitation: Invitation; token: string }> {
   const { organizationId } = principal
-  const email = canonicalEmail(wanted.email)
   requireMayManage(await startManaging(tx, principal), wanted.role)
+  const token = newInvitationToken()
+  const by = { organizationId, party: partyOf(principal) }
+  return { invitation: await insertInvitation(platform, tx, by, wanted, token), token: token.token }
+}
+
+export function newInvitationToken(): NewToken {
+  return newToken(invitationPrefix)
+}
+
+/**
+ * Writes an invitation whose token is known, with the members locked.
+ * @param by who invites, as it is written down.
+ * @throws Refusal member_exists, member_limit_reached, workspace_not_found, invalid_request.
+ */
+export async function insertInvitation(
+  platform: Platform,
+  tx: Tx,
+  { organizationId, party }: { organizationId: string; party: string },
+  wanted: NewInvitation,
+  token: NewToken,
+): Promise<Invitation> {
+  const email = canonicalEmail(wanted.email)
   const workspaceIds = await bindingOf(tx, organizationId, wanted.role, wanted.workspaceIds)
   await requireNoMember(tx, organizationId, email)
   await revokeOpen(platform, tx, organizationId, sql`email = ${email}`)
   await requireMemberRoom(platform, tx, organizationId)
-  const token = newToken(invitationPrefix)
   const now = platform.clock.now()
   const invitation = await tx
     .insertInto('invitations')
@@ -64,7 +84,7 @@ export async function createInvitation(
       role: wanted.role,
       workspace_ids: workspaceIds,
       token_sha256: token.sha256,
-      invited_by: partyOf(principal),
+      invited_by: party,
       expires_at: new Date(now.getTime() + invitationDays * 24 * 3600 * 1000),
       accepted_at: null,
       revoked_at: null,
@@ -73,7 +93,7 @@ export async function createInvitation(
     .returning(columns)
     .executeTakeFirstOrThrow()
   await announce(platform, tx, 'invitation.created', invitation)
-  return { invitation, token: token.token }
+  return invitation
 }
 
 /** The organization's invitations, oldest first. @throws Refusal forbidden. */

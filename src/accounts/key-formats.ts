@@ -36,6 +36,16 @@ export function newFormattedToken(format: KeyFormat, id: string): FormattedToken
   }
 }
 
+// RFC 9562 §4: as scaleway's are.
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+const longestKey = 200
+
+/** Whether a text may be an API key's token, of any format. */
+export function looksLikeKey(text: string): boolean {
+  if (text.length > longestKey) return false
+  return text.startsWith(apiKeyPrefix) || text.startsWith('ApiKey_') || uuid.test(text)
+}
+
 /** A token of our own shape, or one that was chosen elsewhere (the bootstrap key). */
 export function plainToken(token: NewToken): FormattedToken {
   return { ...token, format: 'mailwright', accessKey: null }

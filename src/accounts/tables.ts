@@ -65,6 +65,10 @@ export type ApiKeysTable = {
   format: Generated<KeyFormat>
   /** Of a key in Scaleway's shape: what its clients name it by. */
   access_key: Generated<string | null>
+  /** What it is for, in the words of who made it. */
+  description: Generated<string | null>
+  /** The token's last characters; null: a key of before they were kept. */
+  last4: Generated<string | null>
   /** `user:ID` or `api_key:ID`; null: whoever runs the server, or before this was written down. */
   created_by: Generated<string | null>
   expires_at: Date | null

@@ -1,5 +1,5 @@
 /** Users: people who log in with an e-mail address and a password. What they may do is their membership's to say. */
-import type { Tx } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
@@ -14,6 +14,19 @@ export type User = { id: string; email: string }
 // What people log in with is not written to from here yet: it must be one address, in ASCII.
 const emailPattern = /^[!-?A-~]+@[!-?A-~]+$/
 const emailLengthMax = 254 // RFC 5321 §4.5.3.1.3, as RFC 3696 erratum 1690 says
+
+/** A user as they are shown; null when there is none with that id. */
+export async function findUser(
+  db: Db,
+  id: string,
+): Promise<{ id: string; email: string; name: string | null } | null> {
+  const user = await db
+    .selectFrom('users')
+    .select(['id', 'email', 'name'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return user ?? null
+}
 
 /** The canonical form of an e-mail address that people log in with. @throws Refusal invalid_request. */
 export function canonicalEmail(text: string): string {

@@ -119,6 +119,15 @@ export async function deleteWorkspace(
   // Whoever is adding something to it holds the row: it is empty for good once we have it.
   await tx.selectFrom('workspaces').select('id').where('id', '=', workspace.id).forUpdate().execute()
   if (!(await isEmpty(tx, workspace.id))) throw new Refusal('workspace_not_empty')
+  await endWorkspace(platform, tx, workspace)
+}
+
+/** Ends a workspace that holds nothing any more. */
+export async function endWorkspace(
+  platform: Platform,
+  tx: Tx,
+  workspace: Pick<Workspace, 'id' | 'organization_id'>,
+): Promise<void> {
   await tx
     .updateTable('workspaces')
     .set({ deleted_at: platform.clock.now() })

@@ -45,6 +45,8 @@ const apiKeyFields = {
     Type.String(),
     'Of a key in the format of Scaleway: what its clients name the key by. It is no secret.',
   ),
+  description: Nullable(Type.String()),
+  last4: Nullable(Type.String(), 'The last characters of its token. Null: a key that is older than this.'),
   created_by: Nullable(
     Type.String(),
     '`user:ID` or `api_key:ID`. Null: whoever runs the server, or before this was written down.',
@@ -64,6 +66,7 @@ const NewApiKeyView = Type.Object(
 const ApiKeyBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: apiLimits.nameLengthMax }),
+    description: Type.Optional(Nullable(Type.String({ maxLength: apiLimits.descriptionLengthMax }))),
     workspace_id: Type.Optional(
       Nullable(
         Id,
@@ -197,6 +200,7 @@ async function newApiKey(
   const mailbox = mailboxId === null ? null : await getMailbox(platform, workspace ?? scope, mailboxId, tx)
   return {
     name: body.name,
+    description: body.description ?? null,
     workspaceId: workspace?.workspaceId ?? null,
     mailboxId: mailbox?.id ?? null,
     access: body.access ?? 'write',
@@ -215,6 +219,8 @@ function apiKeyView(apiKey: ApiKey) {
     access: apiKey.access,
     format: apiKey.format,
     access_key: apiKey.access_key,
+    description: apiKey.description,
+    last4: apiKey.last4,
     created_by: apiKey.created_by,
     expires_at: momentOrNull(apiKey.expires_at),
     last_used_at: momentOrNull(apiKey.last_used_at),

@@ -8,7 +8,7 @@ import {
   renameWorkspace,
   type Workspace,
 } from '../accounts/workspaces.ts'
-import { removeWorkspace } from '../domains/workspace-removal.ts'
+import { removeWorkspace } from '../mailboxes/workspace-removal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { apiLimits } from './limits.ts'

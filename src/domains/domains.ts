@@ -134,6 +134,7 @@ export async function lockDomain(platform: Platform, tx: Tx, scope: Scope, ref: 
 /** Ends a locked domain for good: its name is free, and its keys and records are gone. */
 export async function endDomain(platform: Platform, tx: Tx, domain: Domain): Promise<void> {
   await moveDomain(platform, tx, domain, 'deleted')
+  await tx.updateTable('domains').set({ is_shared: false }).where('id', '=', domain.id).execute()
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()

@@ -2,16 +2,19 @@
 import type { Db } from '../platform/database.ts'
 import './tables.ts'
 
-/** @returns the workspace's oldest active domain, or null when it has none. */
-export async function handleDomain(
-  db: Db,
-  workspaceId: string,
-): Promise<{ id: string; name: string } | null> {
+export type HandleDomain = { id: string; name: string; workspace_id: string }
+
+/**
+ * @returns the domain that the installation shares, else the workspace's oldest active domain, or null when there is
+ * neither.
+ */
+export async function handleDomain(db: Db, workspaceId: string): Promise<HandleDomain | null> {
   const domain = await db
     .selectFrom('domains')
-    .select(['id', 'name'])
-    .where('workspace_id', '=', workspaceId)
+    .select(['id', 'name', 'workspace_id'])
+    .where((where) => where.or([where('workspace_id', '=', workspaceId), where('is_shared', '=', true)]))
     .where('state', '=', 'active')
+    .orderBy('is_shared', 'desc')
     .orderBy('id')
     .limit(1)
     .executeTakeFirst()

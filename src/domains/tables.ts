@@ -48,6 +48,8 @@ export type DomainsTable = {
   batch_id: Generated<string | null>
   /** When its host names were last looked up for certificates. */
   host_names_checked_at: Generated<Date | null>
+  /** Every workspace may have mailboxes of its identities in it; one domain of the installation at most. */
+  is_shared: Generated<boolean>
   created_at: Date
   updated_at: Date
   state_changed_at: Date
@@ -111,6 +113,8 @@ declare module '../platform/events.ts' {
     'domain.dkim_keys_created': { domain_id: string; name: string; selectors: string[] }
     /** What its zone answers has changed, with or without a new serial of ours to show for it. */
     'domain.zone_changed': { domain_id: string; name: string; serial: number }
+    'domain.shared': { domain_id: string; name: string }
+    'domain.unshared': { domain_id: string; name: string }
     'domain.deleted': { domain_id: string; name: string }
   }
 }

@@ -39,6 +39,7 @@ export async function removeDomain(
 ): Promise<Domain | null> {
   const domain = await lockDomain(platform, tx, scope, ref)
   const hasMailboxes = !(await hasNoMailboxes(tx, domain.id))
+  if (hasMailboxes) await requireNoOthers(tx, domain)
   if (hasMailboxes && (now || (!withMailboxes && domain.state !== 'deletion_scheduled'))) {
     throw new Refusal('domain_not_empty')
   }
@@ -46,6 +47,19 @@ export async function removeDomain(
   if (scheduled === null) await removeAddresses(platform, tx, domain.id)
   else if (hasMailboxes) await continueDeletion(platform, tx, domain.id)
   return scheduled
+}
+
+/** A shared domain stays as long as other workspaces have mailboxes in it. @throws Refusal domain_not_empty. */
+async function requireNoOthers(tx: Tx, domain: Domain): Promise<void> {
+  const other = await tx
+    .selectFrom('mailboxes')
+    .select('id')
+    .where('domain_id', '=', domain.id)
+    .where('workspace_id', '<>', domain.workspace_id)
+    .where('state', '<>', 'deleted')
+    .limit(1)
+    .executeTakeFirst()
+  if (other) throw new Refusal('domain_not_empty', `Other workspaces have mailboxes in ${domain.name}.`)
 }
 
 /** What becomes of a new domain that nobody paid for: without mailboxes it goes, and its name is free. */

@@ -4,6 +4,7 @@ import type { Db, Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
+import { requireClaimed } from './signups/unclaimed.ts'
 import { requireTargets } from './targets.ts'
 
 export type Forwarding = { targets: readonly string[]; keepCopy: boolean }
@@ -27,7 +28,7 @@ export async function forwardingOf(db: Db, mailboxId: string): Promise<Forwardin
   return { targets: rows.map(({ target }) => target), keepCopy: rows.every((row) => row.keep_copy) }
 }
 
-/** @throws Refusal mailbox_not_found, forward_target_invalid, forbidden. */
+/** @throws Refusal mailbox_not_found, forward_target_invalid, agent_unclaimed, forbidden. */
 export async function putForwarding(
   platform: Platform,
   tx: Tx,
@@ -36,6 +37,7 @@ export async function putForwarding(
   wanted: Forwarding,
 ): Promise<Forwarding> {
   const mailbox = await lockMailbox(platform, tx, scope, ref)
+  await requireClaimed(platform, { mailboxId: mailbox.id }, tx)
   const domain = mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1)
   const from = { address: mailbox.address, domain, workspaceId: mailbox.workspace_id }
   const targets = await requireTargets(platform, tx, from, wanted.targets)

@@ -14,12 +14,14 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { parseHandle, requireHandle } from './handles.ts'
 import type { IdentitiesTable } from './identity-tables.ts'
 import type { MailboxState } from './lifecycle.ts'
 import { deleteMailbox, lockMailbox, restoreMailbox, updateMailbox } from './mailboxes.ts'
 import { drawsMax, randomName } from './new-address.ts'
 import { provisionMailbox } from './provision.ts'
+import { drawFreeHandle, plainMailbox, sharedDomainOf, sharedMailbox } from './shared-mailboxes.ts'
 import type { Mailbox } from './tables.ts'
 
 export type Identity = Selectable<IdentitiesTable> & {
@@ -42,7 +44,7 @@ export type NewIdentity = {
   description: string | null
   /** `user:ID` or `api_key:ID`. */
   owner: string
-  /** Null: a random address in the workspace's oldest active domain. */
+  /** Null: in the shared domain the handle, else a random address in the workspace's oldest active domain. */
   mailbox: IdentityMailbox | 'none' | null
   /** Nobody asked for the mailbox: who asks for one later takes this one up (identity-mailboxes.ts). */
   isImplicit?: boolean
@@ -63,10 +65,14 @@ export async function createIdentity(
 ): Promise<Identity> {
   requireWrite(scope)
   requireWorkspace(scope)
-  const handle = wanted.handle === null ? null : requireHandle(wanted.handle)
-  if (handle !== null) await requireFreeHandle(tx, handle)
-  const { mailbox: place, displayName } = wanted
-  const mailbox = place === 'none' ? null : await newMailboxFor(platform, tx, scope, place, displayName)
+  const asked = wanted.handle === null ? null : requireHandle(wanted.handle)
+  if (asked !== null) await requireFreeHandle(tx, asked)
+  const { mailbox: place, displayName, draw } = wanted
+  const made =
+    place === 'none'
+      ? null
+      : await newMailboxFor(platform, tx, scope, { mailbox: place, handle: asked, displayName, draw })
+  const mailbox = made?.mailbox ?? null
   const now = platform.clock.now()
   const row = {
     id: newId(),
@@ -80,7 +86,7 @@ export async function createIdentity(
     created_at: now,
     updated_at: now,
   }
-  const taken = await insertIdentity(tx, row, handle, wanted.draw)
+  const taken = await insertIdentity(tx, row, made?.handle ?? asked, draw)
   await announceIdentity(platform, tx, 'identity.created', { ...row, handle: taken })
   return await getIdentity(platform, scope, row.id, tx)
 }
@@ -96,29 +102,40 @@ function handleTaken(handle: string, cause?: unknown): Refusal {
   return new Refusal('handle_taken', `@${handle} is taken.`, { facts, cause })
 }
 
+export type WantedMailbox = {
+  /** Null: in the shared domain the handle, else a random address in the workspace's oldest active domain. */
+  mailbox: IdentityMailbox | null
+  /** The identity's; null: it has none yet. */
+  handle: string | null
+  displayName: string | null
+  draw?: (() => string) | undefined
+}
+
 /**
  * A mailbox for an identity: made, or one that is there and has no identity, locked.
- * @param wanted null: a random address in the workspace's oldest active domain.
- * @throws Refusal mailbox_not_found, mailbox_state_conflict, identity_exists, and whatever keeps one from being made.
+ * @returns it, and the handle that was drawn for its address where none was given and the domain is the shared one.
+ * @throws Refusal mailbox_not_found, mailbox_state_conflict, identity_exists, handle_taken, and whatever keeps one from
+ * being made.
  */
 export async function newMailboxFor(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  wanted: IdentityMailbox | null,
-  displayName: string | null,
-): Promise<Mailbox> {
+  { mailbox: wanted, handle: asked, displayName, draw }: WantedMailbox,
+): Promise<{ mailbox: Mailbox; handle: string | null }> {
   const place = wanted ?? { domain: await handleDomainName(tx, scope) }
-  if ('mailbox' in place) return await freeMailbox(platform, tx, scope, place.mailbox, displayName)
-  return await provisionMailbox(platform, tx, scope, {
-    address: 'address' in place ? place.address : { domain: place.domain },
-    displayName,
-    firstName: null,
-    lastName: null,
-    password: null,
-    tags: [],
-    service: 'local',
-  })
+  if ('mailbox' in place) {
+    return { mailbox: await freeMailbox(platform, tx, scope, place.mailbox, displayName), handle: asked }
+  }
+  const shared = await sharedDomainOf(tx, scope, place)
+  if (shared !== null) {
+    const handle = asked ?? (await drawFreeHandle(tx, shared, draw))
+    const mailbox = await sharedMailbox(platform, tx, scope, { place, shared, handle, displayName })
+    return { mailbox, handle }
+  }
+  const address = 'address' in place ? place.address : { domain: place.domain }
+  const mailbox = await provisionMailbox(platform, tx, scope, plainMailbox(address, displayName))
+  return { mailbox, handle: asked }
 }
 
 /** A mailbox that is there and has no identity, locked so that it gets only one. */
@@ -184,6 +201,18 @@ export async function getIdentity(
     : handle && (await identities.where('handle', '=', handle).executeTakeFirst())
   if (!found) throw new Refusal('identity_not_found')
   return found
+}
+
+/** The identities of these mailboxes, by the mailbox's id; those that have none are left out. */
+export async function identitiesOfMailboxes(
+  db: Db,
+  scope: Scope,
+  mailboxIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await identitiesOf(db, scope)
+    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
+    .execute()
+  return new Map(rows.map((row) => [row.mailbox_id, row.id]))
 }
 
 export type IdentityFilter = {

@@ -18,7 +18,7 @@ import { renameMailbox } from './rename.ts'
 import type { Mailbox } from './tables.ts'
 
 export type GivenMailbox = {
-  /** Null: a random address in the workspace's oldest active domain. */
+  /** Null: in the shared domain the handle, else a random address in the workspace's oldest active domain. */
   mailbox: IdentityMailbox | null
   /** Null: the identity's. */
   displayName: string | null
@@ -46,7 +46,12 @@ export async function giveMailbox(
     return await takeUp(platform, tx, scope, { identity, mailbox }, wanted)
   }
   const displayName = wanted.displayName ?? identity.display_name
-  const given = await newMailboxFor(platform, tx, scope, wanted.mailbox, displayName)
+  const { handle } = identity
+  const { mailbox: given } = await newMailboxFor(platform, tx, scope, {
+    mailbox: wanted.mailbox,
+    handle,
+    displayName,
+  })
   await changeMailbox(platform, tx, identity, { mailbox_id: given.id, display_name: null })
   const changed = await getIdentity(platform, scope, identity.id, tx)
   await announceIdentity(platform, tx, 'identity.updated', changed)

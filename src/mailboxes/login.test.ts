@@ -21,6 +21,7 @@ test('the right password logs in, whatever the spelling of the address', async (
       organizationId: scope.organizationId,
       workspaceId: scope.workspaceId,
       appPasswordId: null,
+      apiKeyId: null,
     })
   }
 })

@@ -14,6 +14,7 @@ import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
 import { appPasswordAsShown } from './app-password-text.ts'
 import { noteUse } from './last-uses.ts'
+import { findMailboxKey } from './login-keys.ts'
 import { isServed, type MailboxState, mailboxStates } from './lifecycle.ts'
 import { verifyMailboxPassword } from './passwords.ts'
 import type { AppPasswordScope, MailboxPasswordsTable } from './tables.ts'
@@ -23,8 +24,10 @@ export type MailboxLogin = {
   address: string
   organizationId: string
   workspaceId: string
-  /** The app password that it was; null for the primary one. The login ends with it. */
+  /** The app password that it was; null for another credential. The login ends with it. */
   appPasswordId: string | null
+  /** The API key that it was, of this mailbox alone; null for a password. The login ends with it. */
+  apiKeyId: string | null
 }
 
 export type LoginProtocol = AppPasswordScope
@@ -64,7 +67,7 @@ export async function logIn(
 ): Promise<LoginOutcome> {
   const outcome = await logInBy(platform, source, username, {
     guess: password,
-    prove: async (passwords) => {
+    prove: async (passwords, mailboxId) => {
       const typed = appPasswordAsShown(password)
       const found = passwords.find((stored) => {
         const candidate = stored.id === null ? password : typed
@@ -72,7 +75,9 @@ export async function logIn(
           candidate !== null && verifyMailboxPassword(platform.vault, stored.mailbox_id, stored, candidate)
         )
       })
-      return found === undefined ? null : { password: found }
+      if (found !== undefined) return { password: found, apiKeyId: null }
+      const apiKeyId = await findMailboxKey(platform, source, mailboxId, password)
+      return apiKeyId === null ? null : { password: { id: null }, apiKeyId }
     },
   })
   return outcome.kind === 'accepted' ? { kind: 'accepted', login: outcome.login.login } : outcome
@@ -82,12 +87,18 @@ export async function logIn(
 export type LoginProof<Proof> = {
   /** What a guess that is repeated is known by; null where that cannot be said. */
   guess: string | null
-  /** @returns which of the passwords it was. Takes as long when there are none. */
-  prove(passwords: readonly MailboxPassword[]): Promise<Proof | null>
+  /**
+   * @param mailboxId null where there is nobody to log in.
+   * @returns which of the passwords it was. Takes as long when there are none.
+   */
+  prove(passwords: readonly MailboxPassword[], mailboxId: string | null): Promise<Proof | null>
 }
 
+/** What it was: a password, or an API key in place of the primary one. */
+type Proven = { password: Pick<MailboxPassword, 'id'>; apiKeyId?: string | null }
+
 /** The same for any kind of proof. */
-export async function logInBy<Proof extends { password: Pick<MailboxPassword, 'id'> }>(
+export async function logInBy<Proof extends Proven>(
   platform: Platform,
   source: LoginSource,
   username: string,
@@ -101,9 +112,10 @@ export async function logInBy<Proof extends { password: Pick<MailboxPassword, 'i
     read: (guards) => readLogin(platform, address, guards),
     async verify(rows) {
       const candidate = candidateOf(platform, source, rows)
-      const proof = await prove(candidate?.passwords ?? [])
+      const proof = await prove(candidate?.passwords ?? [], candidate?.mailbox.mailboxId ?? null)
       if (candidate === null || proof === null) return null
-      return { login: { ...candidate.mailbox, appPasswordId: proof.password.id }, proof }
+      const { password, apiKeyId = null } = proof
+      return { login: { ...candidate.mailbox, appPasswordId: password.id, apiKeyId }, proof }
     },
     locked: (tx, rows, lock) => announceLock(platform, tx, rows, lock),
   })
@@ -116,7 +128,7 @@ export async function logInBy<Proof extends { password: Pick<MailboxPassword, 'i
 }
 
 export type LoginCandidate = {
-  mailbox: Omit<MailboxLogin, 'appPasswordId'>
+  mailbox: Omit<MailboxLogin, 'appPasswordId' | 'apiKeyId'>
   /** Those that count for this client. */
   passwords: readonly MailboxPassword[]
 }
@@ -236,12 +248,17 @@ const endsAppPassword: Readonly<Record<string, string>> = {
 /** Why whoever is logged in so is so no longer; null for events that do not end this login. */
 export function whyLoginsEnd(
   { type, data }: PublishedEvent,
-  { appPasswordId }: Pick<MailboxLogin, 'appPasswordId'>,
+  { appPasswordId, apiKeyId }: Pick<MailboxLogin, 'appPasswordId' | 'apiKeyId'>,
 ): string | null {
-  if (type === 'mailbox.password_changed') return appPasswordId === null ? 'The password was changed' : null
+  if (type === 'mailbox.password_changed') {
+    return appPasswordId === null && apiKeyId === null ? 'The password was changed' : null
+  }
   if (type === 'mailbox.logins_ended') return 'The domain is suspended'
   // Of another node, and perhaps of another version of this program.
   const fields = new Map(typeof data === 'object' && data !== null ? Object.entries(data) : [])
+  if (type === 'api_key.revoked') {
+    return apiKeyId !== null && fields.get('api_key_id') === apiKeyId ? 'The API key was revoked' : null
+  }
   const ofAppPassword = endsAppPassword[type]
   if (ofAppPassword !== undefined) {
     const isIts = appPasswordId !== null && fields.get('app_password_id') === appPasswordId

@@ -30,6 +30,8 @@ export type Making = {
   by: Fulfilment
   /** Whether those that the money does not reach for are made all the same, and wait for it; else they are refused. */
   waitsForPayment: boolean
+  /** A domain of another workspace that may be used: the shared one (src/domains/shared-domain.ts). */
+  sharedDomain: Domain | null
 }
 
 /** An item of a call that is right in itself, with what it becomes. */

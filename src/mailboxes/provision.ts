@@ -22,7 +22,7 @@ import type { Mailbox, Service } from './tables.ts'
 
 export type { ProvisionResult } from './new-mailbox.ts'
 
-const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false }
+const usualMaking: Making = { batchId: null, by: 'engine', waitsForPayment: false, sharedDomain: null }
 
 /** How many mailboxes one call may ask for. */
 export const batchItemsMax = 10_000
@@ -47,7 +47,7 @@ export async function provisionMailboxes(
     const { code, detail, fields, quota } = refusal
     results.set(index, { status: 'failed', code, detail, fields, quota })
   }
-  const usable = await checkItems(platform, tx, scope, items, making.by, fail)
+  const usable = await checkItems(platform, tx, scope, items, making, fail)
   const candidates = await withRoom(platform, tx, scope, usable, fail)
   // All transactions take addresses in the same order, so that two batches cannot lock each other out.
   candidates.sort((a, b) => (a.address.address < b.address.address ? -1 : 1))
@@ -109,7 +109,7 @@ async function checkItems(
   tx: Tx,
   scope: Scope,
   items: readonly NewMailbox[],
-  by: Fulfilment,
+  { by, sharedDomain }: Making,
   fail: Fail,
 ): Promise<Candidate[]> {
   const addressed: Omit<Candidate, 'domain'>[] = []
@@ -131,6 +131,7 @@ async function checkItems(
   addressed.sort((a, b) => a.index - b.index) // the first in order get the room
   const names = [...new Set(addressed.map(({ address }) => address.domain))]
   const domains = new Map((await lockDomainsByName(tx, scope, names)).map((domain) => [domain.name, domain]))
+  if (sharedDomain !== null) domains.set(sharedDomain.name, sharedDomain)
   return addressed.flatMap((candidate) => {
     const domain = domains.get(candidate.address.domain)
     if (domain && mailboxesOn(domain.state) !== 'refused') return [{ ...candidate, domain }]

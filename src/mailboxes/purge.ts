@@ -12,6 +12,7 @@ import { removeIdentityOf } from './identity-removal.ts'
 import { subject } from './mailboxes.ts'
 import { endRequestOf } from './request-moves.ts'
 import { deleteTotp } from './totp.ts'
+import './signups/tables.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -79,6 +80,7 @@ export async function purgeMailbox(platform: Platform, mailboxId: string): Promi
       .execute()
     await tx.deleteFrom('mailbox_pictures').where('mailbox_id', '=', mailbox.id).execute()
     await deleteTotp(tx, mailbox.id)
+    await tx.deleteFrom('agent_signups').where('mailbox_id', '=', mailbox.id).execute()
     await revokeMailboxKeys(platform, tx, mailbox.id)
     await forgetFailures(tx, { kind: 'mailbox', address: mailbox.address })
     await endRequestOf(platform, tx, mailbox.id)

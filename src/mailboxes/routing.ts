@@ -89,7 +89,8 @@ async function lookUp(db: Db, address: Address): Promise<Route | null> {
   const wanted = [address.address, ...(base === null ? [] : [base]), `@${address.domain}`]
   const { rows } = await sql<RouteRow>`/* prepared find_route */
     select addresses.kind, addresses.address, addresses.enabled, mailboxes.id as "mailboxId", addresses.domain_id as "domainId",
-      domains.organization_id as "organizationId", domains.workspace_id as "workspaceId", service,
+      coalesce(mailboxes.organization_id, domains.organization_id) as "organizationId",
+      coalesce(mailboxes.workspace_id, domains.workspace_id) as "workspaceId", service, -- a shared domain has mailboxes of many
       mailboxes.state as "mailboxState", domains.state as "domainState", targets
     from addresses join domains on domains.id = addresses.domain_id
       left join mailboxes on mailboxes.id = addresses.mailbox_id

@@ -49,6 +49,12 @@ export const configSchema = {
     dialectNames,
     'Host names under which a dialect (docs/dialects/) is reached without its prefix, as its vendor’s clients expect.',
   ),
+  agentSignup: setting.choice(
+    'MAILWRIGHT_AGENT_SIGNUP',
+    ['on', 'off'],
+    'off',
+    'Whether agents may sign up by themselves for an address in the shared domain (docs/agent-signup.md).',
+  ),
   proxyProtocolFrom: setting.networks(
     'MAILWRIGHT_PROXY_PROTOCOL_FROM',
     'Load balancers whose SMTP connections begin with a PROXY protocol header that tells the client’s address.',

@@ -41,6 +41,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     submissionsPort: read(configSchema.submissionsPort),
     lmtpPort: read(configSchema.lmtpPort),
     dialectHosts: read(configSchema.dialectHosts),
+    agentSignup: read(configSchema.agentSignup),
     proxyProtocolFrom: read(configSchema.proxyProtocolFrom),
     imapPort: read(configSchema.imapPort),
     imapsPort: read(configSchema.imapsPort),

@@ -1,7 +1,9 @@
 /** Webhooks as their owners keep them: each is a URL, a filter, and secrets. They are the workspace's. */
+
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { holdWorkspace } from '../accounts/workspaces.ts'
+import { requireClaimed } from '../mailboxes/signups/unclaimed.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { endOfEventLog } from '../platform/event-log.ts'
@@ -96,7 +98,8 @@ export async function lockWebhook(platform: Platform, tx: Tx, scope: Scope, id: 
 /**
  * Makes a webhook. It hears of what commits from here on.
  * @returns it with its secret.
- * @throws Refusal webhook_limit_reached, invalid_request, mailbox_not_found, identity_not_found, forbidden.
+ * @throws Refusal webhook_limit_reached, invalid_request, mailbox_not_found, identity_not_found, agent_unclaimed,
+ *   forbidden.
  */
 export async function createWebhook(
   platform: Platform,
@@ -106,6 +109,7 @@ export async function createWebhook(
 ): Promise<{ webhook: Webhook; secret: string }> {
   requireWrite(scope)
   requireWorkspace(scope)
+  await requireClaimed(platform, scope, tx)
   const url = requireUrl(platform, wanted.url)
   const headers = requireHeaders(wanted.headers)
   await requireRoom(platform, tx, scope)

@@ -1,7 +1,9 @@
 /** A mailbox's autoreply: what it answers, and when. */
+
 import type { Selectable } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
+import { requireClaimed } from '../../mailboxes/signups/unclaimed.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
@@ -35,7 +37,7 @@ export async function getAutoreply(
   return row ?? off
 }
 
-/** @throws Refusal mailbox_not_found, invalid_request, forbidden. */
+/** @throws Refusal mailbox_not_found, invalid_request, agent_unclaimed, forbidden. */
 export async function putAutoreply(
   platform: Platform,
   tx: Tx,
@@ -48,6 +50,7 @@ export async function putAutoreply(
   if (starts_at !== null && ends_at !== null && starts_at >= ends_at)
     refuse('/ends_at', 'It ends before it starts.')
   const mailbox = await lockMailbox(platform, tx, scope, ref)
+  await requireClaimed(platform, { mailboxId: mailbox.id }, tx)
   const row = { ...settings, mailbox_id: mailbox.id, updated_at: platform.clock.now() }
   await tx
     .insertInto('autoreplies')

@@ -3,6 +3,7 @@
 import type { Selectable } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
+import { requireClaimed } from '../../mailboxes/signups/unclaimed.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -44,7 +45,7 @@ export async function getFilter(
 /**
  * Stores a filter, or replaces the one of that name.
  * @param active true makes it the active one; null leaves that as it is.
- * @throws Refusal mailbox_not_found, filter_invalid, filter_limit_reached, forbidden.
+ * @throws Refusal mailbox_not_found, filter_invalid, filter_limit_reached, agent_unclaimed, forbidden.
  */
 export async function putFilter(
   platform: Platform,
@@ -56,6 +57,7 @@ export async function putFilter(
   requireName(name)
   requireScript(script)
   const mailbox = await lockMailbox(platform, tx, scope, ref)
+  await requireClaimed(platform, { mailboxId: mailbox.id }, tx) // it may send on
   const existing = await tx
     .selectFrom('sieve_scripts')
     .selectAll()

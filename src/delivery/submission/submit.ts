@@ -42,6 +42,7 @@ import {
   type Recipients,
   resolveRecipients,
 } from './judge-recipients.ts'
+import { countUnclaimedSends, requireHumanAlone } from './unclaimed.ts'
 
 export type Submission = NewMessageParts & {
   /** Not before then; null is at once. */
@@ -89,7 +90,7 @@ export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
  * Judges and composes, before the transaction: what is asked here asks the database on its own.
  * @param ref the mailbox's id or address.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limit_reached, invalid_request,
- *   sending_not_allowed, payload_too_large, forbidden.
+ *   sending_not_allowed, payload_too_large, agent_unclaimed, forbidden.
  */
 export async function prepareSubmission(
   platform: Platform,
@@ -102,6 +103,7 @@ export async function prepareSubmission(
   await requireServed(platform.db, mailbox)
   requireSound(platform, submission)
   const recipients = await resolveRecipients(platform, mailbox, namedIn(submission))
+  await requireHumanAlone(platform, mailbox.id, recipients)
   const verdict = await judgeSending(platform, subject(mailbox), recipients)
   if (verdict.kind === 'refuse') throw sendingNotAllowed()
   const now = platform.clock.now()
@@ -177,6 +179,8 @@ export async function submitPrepared(
 ): Promise<Submitted> {
   const { mailbox, messageId } = prepared
   await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
+  const asked = prepared.kind === 'hold' ? askedOf(prepared.held.arrival) : prepared.recipients.asked
+  await countUnclaimedSends(platform, tx, mailbox.id, asked.length)
   if (prepared.kind === 'hold') {
     const approvalId = await holdMessage(platform, tx, prepared.held)
     const recipients = askedOf(prepared.held.arrival).map((address) => ({ address, status: 'held' as const }))

@@ -37,6 +37,8 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   identity_exists: { detail: 'Mailbox belongs to an agent identity already' },
   identity_has_mailbox: { detail: 'Agent identity already has a mailbox' },
   handle_taken: { error: 'agent_handle_unavailable' },
+  agent_signup_off: { error: 'feature_not_enabled' },
+  agent_unclaimed: { error: 'agent_unclaimed' },
   domain_not_usable: { error: 'default_domain_unavailable' },
   edit_conflict: { error: 'draft_generation_conflict' },
   draft_not_editable: { error: 'draft_send_in_progress' },

@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
+import { agentSignupRoutes } from './agent-signup.ts'
+import { apiKeyRoutes } from './api-keys.ts'
 import { requireCaller } from './callers.ts'
 import { channelRoutes } from './channels.ts'
 import { answer } from './errors.ts'
@@ -11,6 +13,7 @@ import { identityChangesRoute } from './identity-changes.ts'
 import { identityMailboxRoutes } from './identity-mailbox.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
+import { whoamiRoute } from './whoami.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -32,14 +35,21 @@ export const inkbox: Dialect = {
   },
   answer,
   async register(app, platform, callers) {
-    requireCaller(app, callers)
+    requireCaller(app, platform, callers)
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
+    })
+    // Every SDK asks for it without the version.
+    await app.register(async (root: FastifyInstance) => whoamiRoute(root.withTypeProvider(), platform), {
+      prefix: '/api',
     })
   },
 }
 
 function rootRoutes(app: Api, platform: Platform): void {
+  apiKeyRoutes(app, platform)
+  whoamiRoute(app, platform)
+  agentSignupRoutes(app, platform)
   outOfScopeRoutes(app)
   mailboxRoutes(app, platform)
   identityRoutes(app, platform)

@@ -20,6 +20,7 @@ import type {
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
 import { refusesSender } from '../../delivery/spam/sender-lists.ts'
+import { refusedUnclaimed } from '../../delivery/submission/unclaimed.ts'
 import {
   logIn,
   loginFailureDelayMs,
@@ -169,9 +170,12 @@ async function denialOf(
   if (login === null) return null
   const mode = await refusedByMode(platform, login, recipient)
   if (mode !== null) return refusalFault(mode)
+  const named = [...recipients.values()].some(({ address }) => address === recipient.address)
+  const unclaimed = named ? null : await refusedUnclaimed(platform, login.mailboxId, recipient.address)
+  if (unclaimed !== null) return refusalFault(unclaimed)
   if (recipient.kind !== 'remote') return extras.notBefore === null ? null : replies.heldForLocal()
   // One that the transaction has already is not counted again.
-  if ([...recipients.values()].some(({ address }) => address === recipient.address)) return null
+  if (named) return null
   const refusal =
     sandboxRefusal(reversePathOf(session) || login.address) ??
     ((await holdsAll(platform, login)) ? null : await admitRecipient(platform, login, recipient.address))
