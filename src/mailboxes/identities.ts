@@ -14,7 +14,6 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import { uuidArray } from '../platform/sql-arrays.ts'
 import { parseHandle, requireHandle } from './handles.ts'
 import type { IdentitiesTable } from './identity-tables.ts'
 import type { MailboxState } from './lifecycle.ts'
@@ -201,18 +200,6 @@ export async function getIdentity(
     : handle && (await identities.where('handle', '=', handle).executeTakeFirst())
   if (!found) throw new Refusal('identity_not_found')
   return found
-}
-
-/** The identities of these mailboxes, by the mailbox's id; those that have none are left out. */
-export async function identitiesOfMailboxes(
-  db: Db,
-  scope: Scope,
-  mailboxIds: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const rows = await identitiesOf(db, scope)
-    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
-    .execute()
-  return new Map(rows.map((row) => [row.mailbox_id, row.id]))
 }
 
 export type IdentityFilter = {

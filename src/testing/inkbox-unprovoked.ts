@@ -10,8 +10,7 @@ export const unprovoked: Readonly<Record<string, string>> = {
   'listIdentities 403': 'every key that is let in may read what it reaches',
   'listMailboxes 403': 'every key that is let in may read what it reaches',
   'updateIdentity 402': 'a change of an identity makes nothing that a plan limits',
-/** Documented statuses of Inkbox’s contract that cannot happen here, each with the reason. */
-export const unprovoked: Readonly<Record<string, string>> = {
+  // Keys and signups
   'approveAgentSignup 402':
     'approving makes nothing: the agent’s organization pays for its mailbox from the start',
 }

@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import type { ApiKey } from '../../accounts/api-keys.ts'
 import type { Scope } from '../../accounts/principals.ts'
-import { identitiesOfMailboxes } from '../../mailboxes/identities.ts'
+import { identityIdsOf } from '../../mailboxes/identity-mailboxes.ts'
 import type { Db } from '../../platform/database.ts'
 import { prefixedId } from './ids.ts'
 import { Moment, momentOrNull, orNull } from './schemas.ts'
@@ -31,7 +31,7 @@ export const ApiKeyView = Type.Object(
 /** @param keys that the scope's workspace is within reach of. */
 export async function apiKeyViews(db: Db, scope: Scope, keys: readonly ApiKey[]) {
   const mailboxIds = keys.flatMap(({ mailbox_id: id }) => (id === null ? [] : [id]))
-  const identities = await identitiesOfMailboxes(db, scope, mailboxIds)
+  const identities = await identityIdsOf(db, mailboxIds)
   return keys.map((key) => ({
     id: prefixedId('apiKey', key.id),
     organization_id: prefixedId('organization', scope.workspaceId),

@@ -41,7 +41,7 @@ export type NewSignup = {
 }
 
 export type SignedUp = {
-  identity: Identity
+  identity: Identity & { address: string }
   humanEmail: string
   /** The agent's key, which is shown only now. */
   token: string
@@ -70,10 +70,12 @@ export async function signUpAgent(platform: Platform, tx: Tx, wanted: NewSignup)
     owner: scope.actor,
     mailbox: { domain: domain.name },
   })
+  const { mailbox_id: mailboxId, address } = identity
+  if (mailboxId === null || address === null) throw new Error('the agent has no mailbox')
   const token = await insertAgentKey(platform, tx, scope.organizationId, keyId, {
     name: `Agent @${identity.handle}`,
     workspaceId: scope.workspaceId,
-    mailboxId: identity.mailbox_id,
+    mailboxId,
     access: 'write',
     expiresAt: null,
     format: 'inkbox',
@@ -85,7 +87,7 @@ export async function signUpAgent(platform: Platform, tx: Tx, wanted: NewSignup)
       identity_id: identity.id,
       organization_id: scope.organizationId,
       workspace_id: scope.workspaceId,
-      mailbox_id: identity.mailbox_id,
+      mailbox_id: mailboxId,
       api_key_id: keyId,
       human_email: humanEmail,
       note: wanted.note,
@@ -97,13 +99,13 @@ export async function signUpAgent(platform: Platform, tx: Tx, wanted: NewSignup)
       created_at: now,
     })
     .execute()
-  const data = { identity_id: identity.id, handle: identity.handle, mailbox_id: identity.mailbox_id }
+  const data = { identity_id: identity.id, handle: identity.handle, mailbox_id: mailboxId }
   const { organizationId, workspaceId } = scope
   await appendEvents(platform, tx, [
-    { type: 'agent_signup.created', organizationId, workspaceId, mailboxId: identity.mailbox_id, data },
+    { type: 'agent_signup.created', organizationId, workspaceId, mailboxId, data },
   ])
   await addJob(tx, 'agent_signups.mail_code', { identity_id: identity.id })
-  return { identity, humanEmail, token }
+  return { identity: { ...identity, address }, humanEmail, token }
 }
 
 /** @returns the shared domain. @throws Refusal agent_signup_off. */
