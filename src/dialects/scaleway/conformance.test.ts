@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { sql } from 'kysely'
 import { connectDomain } from '../../domains/domains.ts'
 import { transaction } from '../../platform/database.ts'
 import { at, type Reply, textAt } from '../../testing/test-api.ts'
@@ -37,7 +38,8 @@ const unknownId = '00000000-0000-4000-8000-000000000000'
 before(async () => {
   s = await startTestScaleway()
   slow = await startTestScaleway({ requestsPerMinute: 1 })
-  paid = await startTestScaleway({ environment: { MAILWRIGHT_BILLING: 'on' } })
+  const environment = { MAILWRIGHT_BILLING: 'on', MAILWRIGHT_DOMAINS_PER_WORKSPACE: '2' }
+  paid = await startTestScaleway({ environment })
   made.project = s.scope.workspaceId
 })
 after(async () => {
@@ -339,6 +341,14 @@ test('a quota is used up: quotas_exceeded, with its numbers', async () => {
   expect(reply, 403, ['type', 'quotas_exceeded'], ['details', [detail]])
 })
 
+test('as many aliases as a mailbox may have', async () => {
+  await sql`insert into addresses (address, kind, workspace_id, domain_id, mailbox_id, created_at)
+    select 'many' || n || '@post.example.org', 'alias', workspace_id, domain_id, id, created_at
+    from mailboxes, generate_series(1, 200) n where id = ${made.mailbox}::uuid`.execute(s.platform.db)
+  const reply = await s.operate('createAlias', { body: { mailbox_id: made.mailbox, local_part: 'more' } })
+  expect(reply, 403, ['type', 'quotas_exceeded'], ['details.0.resource', 'alias'], ['details.0.quota', 200])
+})
+
 test('money: a mailbox waits for it, and a change that it does not reach for is locked', async () => {
   for (const [period, amount] of [
     ['monthly', 100],
@@ -359,6 +369,9 @@ test('money: a mailbox waits for it, and a change that it does not reach for is 
   const changed = await on('updateMailbox', { params, body: { subscription_period: 'yearly' } })
   expect(changed, 423, ['type', 'locked'], ['resource', 'mailbox'], ['resource_id', params.mailbox_id])
   expect(await on('getMailbox', { params }), 200, ['next_subscription_period', 'monthly'])
+  const third = await on('createDomain', { body: { name: 'third.example' } })
+  const detail = { current: 2, project_id: paid.scope.workspaceId, quota: 2, resource: 'domain' }
+  expect(third, 403, ['type', 'quotas_exceeded'], ['details', [detail]])
 })
 
 /** What is documented and cannot come about here. */

@@ -238,6 +238,17 @@ async function everything(): Promise<unknown[]> {
   return rows
 }
 
+test('the token of a session is taken, too', async () => {
+  const session = await s.call('POST', '/v1/sessions', {
+    key: null,
+    body: { email: 'admin@localhost', password: 'a password for tests' },
+  })
+  assert.equal(session.status, 201, session.text)
+  const headers = { 'x-session-token': textAt(session.json, 'token') }
+  const reply = await s.operate('listDomains', { key: null, headers })
+  assert.equal(at(reply.json, 'total_count'), 3)
+})
+
 test('a change of another project is laid at the caller’s door there', async () => {
   const { json } = await s.operate('listMailboxes', { query: `domain_id=${ids.pending}` })
   const params = { mailbox_id: textAt(json, 'mailboxes', 0, 'id') }

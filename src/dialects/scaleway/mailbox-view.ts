@@ -1,7 +1,7 @@
 /** A mailbox as this API shows it. */
 import { type Static, Type } from 'typebox'
 import { periodBefore } from '../../billing/periods.ts'
-import type { Mailbox } from '../../mailboxes/tables.ts'
+import type { ListedMailbox } from '../../mailboxes/mailbox-pages.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import { Id, Moment } from './schemas.ts'
 import { mailboxStatuses, statusOfMailbox } from './states.ts'
@@ -29,7 +29,7 @@ export const MailboxView = Type.Object(
   { title: 'Mailbox' },
 )
 
-export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
+export function mailboxView(mailbox: ListedMailbox): Static<typeof MailboxView> {
   const { period_ends_at: endsAt, purge_at: purgeAt, state } = mailbox
   const startedAt = startOf(mailbox)
   return {
@@ -49,12 +49,12 @@ export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
   }
 }
 
-function startOf({ period_anchor_at: anchor, period_ends_at: endsAt, period }: Mailbox): Date | null {
+function startOf({ period_anchor_at: anchor, period_ends_at: endsAt, period }: ListedMailbox): Date | null {
   return anchor === null || endsAt === null ? null : periodBefore(anchor, period, endsAt)
 }
 
 /** Before the first period: the one that is wanted; then the wish for another one, if there is one. */
-function nextOf(mailbox: Mailbox): SubscriptionPeriod {
+function nextOf(mailbox: ListedMailbox): SubscriptionPeriod {
   if (mailbox.period_ends_at === null) return mailbox.period
   if (mailbox.cancel_at_period_end) return 'canceled'
   return mailbox.next_period ?? 'unknown_subscription_period'

@@ -1,6 +1,6 @@
 /** Mailboxes: made by the batch, listed, shown. mailbox-changes.ts has what changes them. */
 import { type Static, Type } from 'typebox'
-import { findDomainWithin } from '../../mailboxes/domain-pages.ts'
+import { findBareDomainWithin } from '../../mailboxes/domain-pages.ts'
 import { findMailboxWithin, type MailboxOrder, pageMailboxes } from '../../mailboxes/mailbox-pages.ts'
 import type { NewMailbox } from '../../mailboxes/new-mailbox.ts'
 import { batchItemsMax } from '../../mailboxes/provision.ts'
@@ -104,7 +104,7 @@ function batchRoute(app: Api, served: Served): void {
     },
     async (request) => {
       const { body } = request
-      const domain = await findDomainWithin(platform.db, reachIn(request), body.domain_id)
+      const domain = await findBareDomainWithin(platform.db, reachIn(request), body.domain_id)
       const items = newMailboxes(body, domain.name)
       const made = await changeIn(served, request, domain.workspace_id, (tx, scope) =>
         provisionAll(platform, tx, scope, items, { waitsForPayment: true }),

@@ -7,7 +7,7 @@ import type { Domain } from '../../domains/domains.ts'
 import { recordLevels } from '../../domains/plan/record.ts'
 import { describeChecks, verifyDomain } from '../../domains/verification.ts'
 import { lookHooks } from '../../mailboxes/domain-activation.ts'
-import { findDomainWithin } from '../../mailboxes/domain-pages.ts'
+import { findBareDomainWithin } from '../../mailboxes/domain-pages.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import { enterProject, reachIn, type Served } from './caller.ts'
@@ -100,7 +100,7 @@ export function recordRoutes(app: Api, served: Served): void {
       },
     },
     async (request) => {
-      const { id, workspace_id } = await findDomainWithin(
+      const { id, workspace_id } = await findBareDomainWithin(
         platform.db,
         reachIn(request),
         request.params.domain_id,
@@ -123,7 +123,7 @@ export function recordRoutes(app: Api, served: Served): void {
       },
     },
     async (request, reply) => {
-      const domain = await findDomainWithin(platform.db, reachIn(request), request.params.domain_id)
+      const domain = await findBareDomainWithin(platform.db, reachIn(request), request.params.domain_id)
       const scope = await enterProject(served, request, domain.workspace_id)
       await inState(statusOfDomain(domain), () => verifyDomain(platform, scope, domain.id, lookHooks))
       return reply.code(204).send(null)
