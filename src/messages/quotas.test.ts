@@ -7,7 +7,7 @@ import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testi
 import { copyMessages, moveMessages } from './copies.ts'
 import { foldersPerMailboxMax } from './folders.ts'
 import { type PolicySettings, putSettings } from './policies.ts'
-import { hasRoom, quotaOf } from './quotas.ts'
+import { hasRoom, quotaOf, storageOf } from './quotas.ts'
 
 let t: TestPlatform
 before(async () => {
@@ -104,4 +104,20 @@ test('a workspace may say it for its mailboxes', async () => {
   await assert.rejects(append(t.platform, box.owner, inbox, [mail()]), isFull)
   await put({})
   await append(t.platform, box.owner, inbox, [mail()])
+})
+
+test('the storage of many mailboxes at once is what each of them says alone', async () => {
+  const boxes = [await boxWith({ quotaBytes: 5000 }), await boxWith({ quotaBytes: null }), await boxWith({})]
+  const [first] = boxes
+  assert.ok(first)
+  const inbox = await folderIdOf(t.platform, first.mailboxId, 'INBOX')
+  await append(t.platform, first.owner, inbox, [mail()])
+  const rows = boxes.map(({ mailboxId }) => ({ id: mailboxId, workspace_id: t.scope.workspaceId }))
+  const storage = await storageOf(t.platform, t.platform.db, rows)
+  for (const { owner } of boxes) {
+    const { usage, limits } = await quotaOf(t.platform, owner)
+    assert.deepEqual(storage.get(owner.mailboxId), { bytes: usage.bytes, limitBytes: limits.bytes })
+  }
+  assert.equal(storage.get(first.mailboxId)?.bytes, mail().length)
+  assert.equal((await storageOf(t.platform, t.platform.db, [])).size, 0)
 })

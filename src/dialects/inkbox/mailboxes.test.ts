@@ -1,7 +1,7 @@
 /** Mailboxes of Inkbox: every documented answer of every call, and whose they are. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { at, listAt, type Reply, type Tenant } from '../../testing/test-api.ts'
+import { at, listAt, type Reply, startTestApi, type Tenant } from '../../testing/test-api.ts'
 import { type InkboxCall, startInkbox, type TestInkbox } from '../../testing/test-inkbox.ts'
 
 let inkbox: TestInkbox
@@ -176,4 +176,14 @@ test('deleted: gone from every list, and its identity and address stay', async (
   assert.equal((await inkbox.inkbox('deleteMailbox', of('nobodys@demo.test'))).status, 204)
   const link = { path: { agent_handle: 'parting' }, body: { mailbox_id: mailboxId } }
   assert.equal((await inkbox.inkbox('linkIdentityMailbox', link)).status, 404)
+})
+
+test('too many calls are refused, with the seconds to wait', async () => {
+  await using slow = await startTestApi({ otherFaces: true, requestsPerMinute: 1 })
+  const list = (): Promise<Reply> =>
+    slow.call('GET', '/inkbox/api/v1/mail/mailboxes', { key: null, headers: { 'x-api-key': slow.apiKey } })
+  assert.equal(inkbox.contract.check('listMailboxes', await list()).status, 200)
+  const refused = inkbox.contract.check('listMailboxes', await list())
+  assert.equal(refused.status, 429)
+  assert.match(refused.headers.get('retry-after') ?? '', /^[0-9]+$/)
 })
