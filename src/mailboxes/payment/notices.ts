@@ -4,8 +4,11 @@
  */
 import { sql } from 'kysely'
 import { lineTotal, priceLine } from '../../billing/amounts.ts'
+import { noticeOf } from '../../billing/notices.ts'
 import { lockPayers } from '../../billing/payers.ts'
+import { periodBefore } from '../../billing/periods.ts'
 import { billingSettingsOf, isBilling } from '../../billing/settings.ts'
+import type { Period } from '../../billing/tables.ts'
 import { type Tx, transaction } from '../../platform/database.ts'
 import { appendEvents, type NewEvent } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -34,7 +37,16 @@ declare module '../../platform/events.ts' {
 
 const mailboxesPerTransaction = 5000
 
-type NoticedMailbox = Unit & { organization_id: string; in_slot: boolean; period_ends_at: Date; days: number }
+type NoticedMailbox = Unit & {
+  organization_id: string
+  in_slot: boolean
+  /** That runs now; the unit's is the next one. */
+  present_period: Period
+  period_anchor_at: Date | null
+  period_ends_at: Date
+  noticed_before: number | null
+  days: number
+}
 
 /** Announces some of those that are due, each once for each of the days. @returns how many; 0 when there is none left. */
 export async function announceRenewals(platform: Platform): Promise<number> {
@@ -45,7 +57,7 @@ export async function announceRenewals(platform: Platform): Promise<number> {
     if (days.length === 0) return 0
     const { rows } = await sql<NoticedMailbox>`
       with days as (select unnest(${days}::int[]) as days), chosen as (
-        select mailboxes.id, (select min(days) from days
+        select mailboxes.id, noticed_days as noticed_before, (select min(days) from days
           where period_ends_at <= ${now}::timestamptz + make_interval(hours => 24 * days)) as days
         from mailboxes
         where period_ends_at > ${now} and period_ends_at <= ${now}::timestamptz + make_interval(hours => 24 * ${Math.max(...days)}::int)
@@ -56,10 +68,22 @@ export async function announceRenewals(platform: Platform): Promise<number> {
       )
       update mailboxes set noticed_days = chosen.days from chosen where chosen.id = mailboxes.id
       returning mailboxes.id, workspace_id, organization_id, address, service, coalesce(next_period, period) as period,
-        in_slot, period_ends_at, chosen.days`.execute(tx)
-    await appendEvents(platform, tx, await noticesOf(platform, tx, rows))
+        in_slot, period as present_period, period_anchor_at, period_ends_at, noticed_before, chosen.days`.execute(
+      tx,
+    )
+    // Days that lie before the period’s start are passed over in silence.
+    const told = rows.filter((row) => isTold(days, row, now))
+    await appendEvents(platform, tx, await noticesOf(platform, tx, told))
     return rows.length
   })
+}
+
+/** What the query chose is what the rule says, but for the period's start, of which it knows nothing. */
+function isTold(noticeDays: readonly number[], mailbox: NoticedMailbox, now: Date): boolean {
+  const { present_period, period_anchor_at: anchor, period_ends_at: endsAt, noticed_before } = mailbox
+  if (anchor === null) return false
+  const startsAt = periodBefore(anchor, present_period, endsAt)
+  return noticeOf(noticeDays, { startsAt, endsAt, noticedDays: noticed_before }, now).days === mailbox.days
 }
 
 async function noticesOf(

@@ -1,5 +1,9 @@
-/** Mailboxes that waited for their first payment for too long: they are given up, and their addresses are free again. */
+/**
+ * Mailboxes that waited for their first payment for too long: they are given up, and their addresses are free again. With
+ * billing off nothing is waited for, and what was put aside is given back.
+ */
 import { type Selectable, sql } from 'kysely'
+import { releaseHolds } from '../../billing/holds.ts'
 import { billingSettingsOf, isBilling } from '../../billing/settings.ts'
 import { transaction } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -50,5 +54,18 @@ async function endWaits(platform: Platform): Promise<number> {
   const { rows } = await sql<{ workspace_id: string }>`select distinct workspace_id from mailboxes
     where state = 'waiting_payment' limit 100`.execute(platform.db)
   for (const { workspace_id } of rows) await settleMailboxes(platform, workspace_id)
-  return rows.length
+  return rows.length + (await releaseAll(platform))
+}
+
+/** Some of what was put aside for mailboxes while billing was on. @returns how many. */
+async function releaseAll(platform: Platform): Promise<number> {
+  return await transaction(platform.db, async (tx) => {
+    const { rows } = await sql<{ cause_id: string }>`select cause_id from wallet_holds
+      where cause = 'mailbox' and state = 'held' order by workspace_id, cause_id limit ${mailboxesPerTransaction}`.execute(
+      tx,
+    )
+    const ids = rows.map(({ cause_id }) => cause_id)
+    if (ids.length > 0) await releaseHolds(platform, tx, 'mailbox', ids)
+    return ids.length
+  })
 }
