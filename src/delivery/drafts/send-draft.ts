@@ -44,6 +44,7 @@ export async function prepareDraft(
     headers: Object.fromEntries(headers),
     attachments: await readDraftAttachments(platform, draft.message),
     sendAt: draft.sendAt,
+    trackOpens: draft.trackOpens,
   }
   return await prepareSubmission(platform, scope, draft.message.mailboxId, submission)
 }
