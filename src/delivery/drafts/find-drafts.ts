@@ -1,8 +1,10 @@
 /** Drafts: listed, and found by their ids. */
 import { sql } from 'kysely'
+import { attachmentsOf } from '../../messages/content/read-content.ts'
 import { getMessage, type MessageDetails } from '../../messages/find-message.ts'
 import { flagBits } from '../../messages/flags.ts'
 import type { Envelope } from '../../messages/mime/envelope.ts'
+import type { MimePart } from '../../messages/mime/structure.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
@@ -33,6 +35,7 @@ export type DraftSummary = DraftInfo & {
   threadId: string
   envelope: Envelope
   sizeBytes: number
+  attachmentCount: number
   updatedAt: Date
 }
 
@@ -66,7 +69,7 @@ export async function listDrafts(
   const folderId = await findDraftsFolder(platform.db, mailboxId)
   if (folderId === null) return { rows: [], nextCursor: null }
   const { rows } = await sql<ListRow>`
-    select m.id as message_id, m.id, thread_id, envelope, m.size_bytes, internal_date, d.id as draft_id, ${infoColumns}
+    select m.id as message_id, m.id, thread_id, envelope, structure, m.size_bytes, internal_date, d.id as draft_id, ${infoColumns}
     from messages m join bodies on bodies.id = m.body_id
       left join drafts d on d.mailbox_id = m.mailbox_id and d.message_id = m.id
     where m.mailbox_id = ${mailboxId}::uuid and m.folder_id = ${folderId}::uuid
@@ -81,6 +84,7 @@ type ListRow = InfoRow & {
   message_id: string
   thread_id: string
   envelope: Envelope
+  structure: MimePart
   size_bytes: number
   internal_date: Date
 }
@@ -92,6 +96,7 @@ function summaryOf(row: ListRow): DraftSummary {
     threadId: row.thread_id,
     envelope: row.envelope,
     sizeBytes: row.size_bytes,
+    attachmentCount: attachmentsOf(row.structure).length,
     updatedAt: row.internal_date,
   }
 }
