@@ -74,7 +74,9 @@ export function fileRoute(app: Api, platform: Platform): void {
       void reply.headers({
         'content-type': safeContentType(attachment.contentType, charset),
         'content-length': await countPartBytes(body, bodyId, attachment.part),
-        'content-disposition': attachmentDisposition(attachment.filename ?? `attachment-${attachment.number}`),
+        'content-disposition': attachmentDisposition(
+          attachment.filename ?? `attachment-${attachment.number}`,
+        ),
         'cache-control': 'private, no-store',
         'x-content-type-options': 'nosniff',
         'content-security-policy': "default-src 'none'; sandbox",

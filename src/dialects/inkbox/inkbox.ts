@@ -3,9 +3,16 @@ import type { FastifyInstance } from 'fastify'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
+import { attachmentRoutes, fileRoute } from './attachments.ts'
 import { requireCaller } from './callers.ts'
+import { draftAttachmentRoutes } from './draft-attachments.ts'
+import { draftRoutes } from './drafts.ts'
 import { answer } from './errors.ts'
+import { messageRoutes } from './messages.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
+import { searchRoutes } from './search.ts'
+import { sendRoutes } from './sends.ts'
+import { threadRoutes } from './threads.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -28,12 +35,20 @@ export const inkbox: Dialect = {
   answer,
   async register(app, platform, callers) {
     requireCaller(app, callers)
+    fileRoute(app.withTypeProvider(), platform)
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
     })
   },
 }
 
-function rootRoutes(app: Api, _platform: Platform): void {
+function rootRoutes(app: Api, platform: Platform): void {
+  messageRoutes(app, platform)
+  attachmentRoutes(app, platform)
+  searchRoutes(app, platform)
+  sendRoutes(app, platform)
+  threadRoutes(app, platform)
+  draftRoutes(app, platform)
+  draftAttachmentRoutes(app, platform)
   outOfScopeRoutes(app)
 }

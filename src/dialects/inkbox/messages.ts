@@ -115,7 +115,10 @@ function readRoute(app: Api, platform: Platform): void {
       const mailbox = await findMailbox(platform, scope, ref)
       const before = await messageDetail(platform, mailbox, id)
       const isMarking =
-        before.direction === 'inbound' && !before.is_read && kindOf(request) !== 'jwt' && scope.access === 'write'
+        before.direction === 'inbound' &&
+        !before.is_read &&
+        kindOf(request) !== 'jwt' &&
+        scope.access === 'write'
       if (!isMarking) return before
       const owner = await getStoredMailbox(platform, scope, mailbox.id)
       await transact(platform, callerOf(request), (tx) =>

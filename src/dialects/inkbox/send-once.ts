@@ -46,7 +46,10 @@ export async function sendOnce<Prepared, Body>(
     (value) => ({ value }),
     (error: unknown) => ({ error }),
   )
-  const once = onceOf(mailboxId, operation, key, [request.url.split('?')[0] ?? '', JSON.stringify(request.body)])
+  const once = onceOf(mailboxId, operation, key, [
+    request.url.split('?')[0] ?? '',
+    JSON.stringify(request.body),
+  ])
   const { reply: stored, replayed } = await withUpgrade(platform, () =>
     transactOnce(platform, caller, once, async (tx) => {
       if ('error' in outcome) throw outcome.error

@@ -3,22 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { withSignature } from '../../delivery/submission/signatures.ts'
-import {
-  type Purpose,
-  prepareWritten,
-  submitWritten,
-  type WrittenMessage,
-} from '../../delivery/submission/written.ts'
+import { prepareWritten, submitWritten } from '../../delivery/submission/written.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
-import { findByMessageId } from '../../messages/find-by-message-id.ts'
-import { getMessage } from '../../messages/find-message.ts'
-import { getThread } from '../../messages/threads/thread-list.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
-import { isId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf, headerOf } from '../callers.ts'
+import { type Answering, answering, answeringFields } from './answering.ts'
 import { findMailbox, MailboxPath } from './mailbox-path.ts'
 import { messageDetail, requireMessage } from './message-facts.ts'
 import { MessageDetailView } from './message-view.ts'
@@ -44,10 +36,7 @@ const sendErrors = errors(402, 404, 409, 422, 503)
 const SendBody = Type.Object({
   recipients: RecipientsBody,
   ...textFields,
-  in_reply_to_message_id: Type.Optional(
-    Type.String({ maxLength: 1000, description: 'The Message-ID of the message that it answers, or its id.' }),
-  ),
-  thread_id: Type.Optional(Uuid),
+  ...answeringFields,
   attachments: Type.Optional(AttachmentBodies),
   staged_attachments: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 0 })),
 })
@@ -101,40 +90,6 @@ function sendRoute(app: Api, platform: Platform): void {
   )
 }
 
-type Sending = { written: WrittenMessage; purpose: Purpose }
-
-/** A message that names another joins its thread, and answers it. @throws Refusal thread_not_found, invalid_request. */
-async function answering(
-  platform: Platform,
-  { id: mailboxId }: Mailbox,
-  written: WrittenMessage,
-  { in_reply_to_message_id: named, thread_id: threadId }: Static<typeof SendBody>,
-): Promise<Sending> {
-  const replyTo = (messageId: string): Sending => ({
-    written: { ...written, subject: written.subject ?? '' },
-    purpose: { kind: 'reply', messageId, choice: { all: false, list: false, quote: false } },
-  })
-  if (named !== undefined) {
-    const id = isId(named)
-      ? (await getMessage(platform.db, mailboxId, named)).id
-      : await findByMessageId(platform.db, mailboxId, named)
-    return id === null ? referring(written, named) : replyTo(id)
-  }
-  if (threadId === undefined) return { written, purpose: null }
-  const newest = (await getThread(platform, mailboxId, threadId))?.at(-1)
-  if (newest === undefined) throw new Refusal('thread_not_found')
-  return replyTo(newest.id)
-}
-
-/** It answers what the mailbox does not have. */
-function referring(written: WrittenMessage, named: string): Sending {
-  const id = named.trim().replace(/^<?([^<>\s]+@[^<>\s]+?)>?$/, '<$1>')
-  if (!/^<[!-;=?-~]{1,900}>$/.test(id)) {
-    refuse([{ pointer: '/in_reply_to_message_id', detail: 'is no Message-ID and no id of a message' }])
-  }
-  return { written: { ...written, headers: { 'In-Reply-To': id, References: id } }, purpose: null }
-}
-
 function answerRoutes(app: Api, platform: Platform): void {
   app.post(
     '/mail/mailboxes/:email_address/messages/:message_id/reply-all',
@@ -169,7 +124,8 @@ function answerRoutes(app: Api, platform: Platform): void {
       bodyLimit: messageBodyBytesMax,
       schema: {
         summary: 'Forward a message',
-        description: 'Inside a new message (`inline`), or attached to it as it came (`wrapped`). It begins a thread.',
+        description:
+          'Inside a new message (`inline`), or attached to it as it came (`wrapped`). It begins a thread.',
         tags,
         params: MessagePath,
         headers: IdempotencyHeaders,
@@ -203,7 +159,7 @@ async function send(
   request: SendRequest,
   reply: FastifyReply,
   operation: SendOperation,
-  sendingOf: (mailbox: Mailbox) => Promise<Sending>,
+  sendingOf: (mailbox: Mailbox) => Promise<Answering>,
 ): Promise<Static<typeof MessageDetailView>> {
   const { scope } = callerOf(request)
   requireWrite(scope)

@@ -7,7 +7,12 @@ import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { readSummaries } from '../../messages/read-message.ts'
 import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
-import { getThread, listThreads, summarizeThread, type ThreadSummary } from '../../messages/threads/thread-list.ts'
+import {
+  getThread,
+  listThreads,
+  summarizeThread,
+  type ThreadSummary,
+} from '../../messages/threads/thread-list.ts'
 import { deleteThread, moveThread } from '../../messages/threads/thread-moves.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'

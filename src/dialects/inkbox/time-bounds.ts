@@ -41,7 +41,9 @@ const form =
 function boundOf(text: string, zone: Intl.DateTimeFormat, pointer: string, which: 'start' | 'end'): Date {
   const match = form.exec(text.trim())
   if (match === null) throw wrong(pointer, 'is no date or time (ISO 8601)')
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number.parseFloat)
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map(Number.parseFloat)
   const isDate = match[4] === undefined
   const milliseconds = Number(`0.${match[7] ?? '0'}`) * 1000
   const isDayAfter = isDate && which === 'end'
@@ -55,7 +57,8 @@ function boundOf(text: string, zone: Intl.DateTimeFormat, pointer: string, which
     Math.floor(milliseconds),
   )
   const isReal = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day && month >= 1 && month <= 12
-  if (!isReal || (hour || 0) > 24 || (minute || 0) > 59 || (second || 0) > 60) throw wrong(pointer, 'is no date or time')
+  if (!isReal || (hour || 0) > 24 || (minute || 0) > 59 || (second || 0) > 60)
+    throw wrong(pointer, 'is no date or time')
   const at = match[8] === undefined ? momentIn(zone, clockMs) : clockMs - offsetMs(match[8])
   return new Date(!isDate && which === 'end' ? at + 1 : at)
 }
@@ -77,14 +80,7 @@ function momentIn(zone: Intl.DateTimeFormat, clockMs: number): number {
 function offsetAt(zone: Intl.DateTimeFormat, at: number): number {
   const parts = new Map(zone.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
   const get = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0
-  const shown = Date.UTC(
-    get('year'),
-    get('month') - 1,
-    get('day'),
-    get('hour'),
-    get('minute'),
-    get('second'),
-  )
+  const shown = Date.UTC(get('year'), get('month') - 1, get('day'), get('hour'), get('minute'), get('second'))
   return shown - Math.floor(at / 1000) * 1000
 }
 

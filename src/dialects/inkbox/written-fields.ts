@@ -23,7 +23,10 @@ export const RecipientsBody = Type.Object({
 
 export const AttachmentBody = Type.Object({
   filename: Type.String({ minLength: 1, maxLength: 255 }),
-  content_type: Type.String({ maxLength: 255, pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+-]+(?:\\s*;[^\\r\\n]*)?$' }),
+  content_type: Type.String({
+    maxLength: 255,
+    pattern: '^[\\w!#$&^.+-]+/[\\w!#$&^.+-]+(?:\\s*;[^\\r\\n]*)?$',
+  }),
   content_base64: Type.String({ maxLength: messageBodyBytesMax }),
   content_id: Type.Optional(orNull(Type.String({ maxLength: 200, pattern: '^<?[!-;=?-~]+>?$' }))),
 })
@@ -76,17 +79,19 @@ const executable = /\.(?:exe|bat|scr)\s*$/i
 /**
  * @param rules.html whether there is HTML that could show a picture; null: no picture may be named at all.
  * @param rules.bytesBefore of attachments that are there already.
+ * @param rules.taken the Content-IDs of those.
  */
 export function readAttachments(
   bodies: readonly Static<typeof AttachmentBody>[],
   pointer: string,
   problems: FieldProblem[],
-  { html, bytesBefore = 0 }: { html: boolean | null; bytesBefore?: number },
+  { html, bytesBefore = 0, taken = [] }: { html: boolean | null; bytesBefore?: number; taken?: string[] },
 ): NewAttachment[] {
-  const ids = new Set<string>()
+  const ids = new Set<string>(taken)
   const read = bodies.flatMap((body, index) => {
     const at = `${pointer}/${index}`
-    const problem = (name: string, detail: string): void => void problems.push({ pointer: `${at}/${name}`, detail })
+    const problem = (name: string, detail: string): void =>
+      void problems.push({ pointer: `${at}/${name}`, detail })
     const filename = oneLine(body.filename)
     if (executable.test(filename)) problem('filename', 'is that of a program (.exe, .bat, .scr)')
     const contentId = body.content_id?.replace(/^<|>$/g, '') ?? null
@@ -127,7 +132,13 @@ function decode(encoded: string): Buffer | null {
 export function readTexts(
   body: Static<Type.TObject<typeof textFields>>,
   problems: FieldProblem[],
-): { subject: string | null; text: string | null; html: string | null; replyTo: Person[] | null; trackOpens: boolean } {
+): {
+  subject: string | null
+  text: string | null
+  html: string | null
+  replyTo: Person[] | null
+  trackOpens: boolean
+} {
   const { subject, body_text: text = null, body_html: html = null, track_opens: trackOpens = false } = body
   if (trackOpens && (html === null || html === '')) {
     problems.push({ pointer: '/track_opens', detail: 'needs body_html' })
