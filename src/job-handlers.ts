@@ -21,6 +21,7 @@ import { notifySender } from './delivery/bounces/notify.ts'
 import { deleteExpiredSuppressions } from './delivery/bounces/suppressions.ts'
 import { takeInReport } from './delivery/bounces/take-in.ts'
 import { forgetGoneDrafts } from './delivery/drafts/send-draft.ts'
+import { forgetGoneTrackings } from './delivery/open-tracking/open-tracking.ts'
 import { deleteOldCounters, forgetPurgedSenders } from './delivery/limits/clean-up.ts'
 import { settleSending } from './delivery/limits/pause.ts'
 import { reviewAll, reviewSender } from './delivery/limits/review.ts'
@@ -186,7 +187,10 @@ export const jobHandlers: JobHandlers = {
     pruneFolderTombstones(platform, payload.mailbox_id, payload.folder_id),
   'tombstones.prune_old': (platform) => repeat(pruneOldTombstones, platform),
   'delivery.send_due': (platform) => repeat(sendDue, platform),
-  'drafts.clean_up': async (platform) => void (await forgetGoneDrafts(platform)),
+  'drafts.clean_up': async (platform) => {
+    await forgetGoneDrafts(platform)
+    await forgetGoneTrackings(platform)
+  },
   'delivery.notify': (platform, payload) => notifySender(platform, payload.outbound_message_id),
   'reports.take_in': (platform, payload) =>
     takeInDomainReport(platform, {

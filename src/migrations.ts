@@ -9,6 +9,7 @@ import { approvalsMigrations } from './delivery/approvals/schema.ts'
 import { bouncesMigrations } from './delivery/bounces/schema.ts'
 import { limitsMigrations } from './delivery/limits/schema.ts'
 import { outboundMigrations } from './delivery/outbound/schema.ts'
+import { programsMigrations } from './delivery/programs-schema.ts'
 import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
 import { unsentMigrations } from './delivery/scheduled/schema.ts'
@@ -73,6 +74,7 @@ export const migrations = mergeMigrations(
   webhooksMigrations,
   approvalsMigrations,
   unsentMigrations,
+  programsMigrations,
   billingMigrations,
   mailboxPaymentMigrations,
   orderPaymentMigrations,

@@ -27,6 +27,8 @@ export const apiLimits = {
   failedLoginsPerMinute: 10,
   /** Unsubscribe links that are not good from one remote address in a minute, on each node. */
   unknownTokensPerMinute: 30,
+  /** Openings of one message that are counted in a minute, on each node. */
+  opensPerMinute: 60,
   /** Coupons that were refused to one organization in a minute, on each node. */
   refusedCouponsPerMinute: 20,
   /** Callers whose rates are remembered; past it, the one that was idle longest is forgotten. */

@@ -22,6 +22,7 @@ const undocumented = [
   'GET /docs/',
   'GET /docs/errors/:code',
   'GET /docs/js/scalar.js',
+  'GET /o/:file',
   'GET /unsubscribe/:token',
   'POST /unsubscribe/:token',
   'POST /v1/payments/stripe/webhook',

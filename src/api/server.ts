@@ -93,6 +93,7 @@ import { watchMethods } from './method-not-allowed.ts'
 import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
+import { openTrackingRoute } from './open-tracking.ts'
 import { outboundRoutes } from './outbound.ts'
 import { paymentMethodRoutes } from './payment-methods.ts'
 import { paymentWebhookRoute } from './payment-webhook.ts'
@@ -259,6 +260,7 @@ async function nativeApi(
   acceptInvitationRoute(app, platform)
   errorPageRoutes(app)
   await unsubscribeRoutes(app, platform)
+  openTrackingRoute(app, platform)
   await paymentWebhookRoute(app, platform)
   referenceRoutes(app)
   referencePageRoutes(app)

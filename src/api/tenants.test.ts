@@ -35,6 +35,7 @@ const callerless = [
   'GET /docs/js/scalar.js',
   'GET /healthz',
   'GET /metrics',
+  'GET /o/{file}',
   'GET /readyz',
   'GET /unsubscribe/{token}',
   'GET /v1/openapi.json',

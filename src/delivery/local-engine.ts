@@ -15,6 +15,7 @@ const ownTables = [
   'autoreplies',
   'autoreply_sent',
   'drafts',
+  'open_trackings',
 ] as const
 
 /** @param store the engine that runs the mailboxes. */

@@ -4,6 +4,7 @@ import { nameActor } from '../platform/actors.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import {
+  findStoredReply,
   fingerprintOf,
   isIdempotencyKey,
   runIdempotently,
@@ -29,6 +30,8 @@ export type Once = {
   dialect: string
   /** What makes two requests the same: method, path and body. */
   request: readonly string[]
+  /** How long the key is kept. Default: as long as those of the native API. */
+  keptHours?: number
 }
 
 /**
@@ -39,7 +42,7 @@ export type Once = {
 export async function transactOnce(
   platform: Platform,
   { principal, scope }: Caller,
-  { key, dialect, request }: Once,
+  { key, dialect, request, keptHours }: Once,
   work: (tx: Tx) => Promise<StoredReply>,
 ): Promise<{ reply: StoredReply; replayed: boolean }> {
   if (!isIdempotencyKey(key)) throw new Refusal('idempotency_key_invalid')
@@ -48,9 +51,19 @@ export async function transactOnce(
     key: `${dialect}:${key}`,
     // The caller is part of it: a reply may hold what another key of the organization may not see.
     fingerprint: fingerprintOf([dialect, scope.workspaceId, principal.userId ?? principal.id, ...request]),
+    ...(keptHours === undefined ? {} : { keptHours }),
   }
   return await runIdempotently(platform, identity, async (tx) => {
     nameActor(tx, scope.actor)
     return await work(tx)
   })
+}
+
+/** What the key was answered, whoever of the organization sent it; null when it has no answer (yet). */
+export async function findAnswer(
+  platform: Platform,
+  { principal }: Caller,
+  { key, dialect }: Pick<Once, 'key' | 'dialect'>,
+): Promise<StoredReply | null> {
+  return await findStoredReply(platform, { scopeId: principal.organizationId, key: `${dialect}:${key}` })
 }

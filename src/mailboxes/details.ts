@@ -21,7 +21,7 @@ export const customFieldName = /^[a-z0-9][a-z0-9_]{0,63}$/
 /** What is left out stays as it is; null clears. */
 export type DetailChanges = {
   notes?: string | null
-  signature?: { text?: string | null; html?: string | null } | null
+  signature?: { text?: string | null; html?: string | null; enabled?: boolean } | null
   /** A field that is null goes. */
   customFields?: Readonly<Record<string, string | null>> | null
   recovery?: { email?: string | null; phone?: string | null } | null
@@ -31,7 +31,7 @@ export type DetailChanges = {
 export type Details = Pick<
   Selectable<MailboxesTable>,
   'notes' | 'signature_text' | 'signature_html' | 'custom_fields' | 'recovery_email' | 'recovery_phone'
->
+> & { signature_enabled?: boolean }
 
 export const noDetails: Details = {
   notes: null,
@@ -66,13 +66,14 @@ function requireShort(pointer: string, text: string | null | undefined, lengthMa
     throw invalid(pointer, `has more than ${lengthMax} characters`)
 }
 
-type Signature = Pick<Details, 'signature_text' | 'signature_html'>
+type Signature = Pick<Details, 'signature_text' | 'signature_html' | 'signature_enabled'>
 
 function changedSignature(before: Details, signature: DetailChanges['signature']): Signature {
   if (signature === null) return { signature_text: null, signature_html: null }
   return {
     signature_text: signature?.text === undefined ? before.signature_text : signature.text,
     signature_html: signature?.html === undefined ? before.signature_html : signature.html,
+    ...(signature?.enabled === undefined ? {} : { signature_enabled: signature.enabled }),
   }
 }
 

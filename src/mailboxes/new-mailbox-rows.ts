@@ -46,6 +46,7 @@ export function mailboxRow(
     state_before_deletion: null,
     purge_at: null,
     deleted_with_domain: false,
+    signature_enabled: false,
     ...details,
     period,
     next_period: null,

@@ -36,6 +36,8 @@ export type MailboxesTable = {
   notes: Generated<string | null>
   signature_text: Generated<string | null>
   signature_html: Generated<string | null>
+  /** Whether programs that send by a dialect have it put below what they write. */
+  signature_enabled: Generated<boolean>
   custom_fields: ColumnType<Record<string, string>, string | undefined, string>
   recovery_email: Generated<string | null>
   recovery_phone: Generated<string | null>

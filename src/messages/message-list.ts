@@ -10,6 +10,7 @@ import { encodeCursor, type Page, type PageRequest } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { hasAttachments } from './content/read-content.ts'
+import { type Direction, directionOfFolder, directionsOf } from './direction.ts'
 import { flagBits } from './flags.ts'
 import { canonicalPath, type Folder, listFolders } from './folders.ts'
 import { type WalkedMessage, type WalkSource, walkMessages } from './message-walk.ts'
@@ -31,6 +32,10 @@ export type MessageFilter = {
   since: Date | null
   /** Not included. */
   until: Date | null
+  /** Only what the mailbox got, or what it sent. Default: both. */
+  direction?: Direction
+  /** The uses of folders that are left out where `folder` names none. Default: Trash and Junk. */
+  withoutUses?: readonly SpecialUse[]
 }
 
 /** Messages that are walked over for one page, and those of them whose structure is looked at. */
@@ -46,17 +51,27 @@ export async function listMessages(
   filter: MessageFilter,
   page: PageRequest,
 ): Promise<Page<MessageSummary>> {
-  const folders = chooseFolders(await listFolders(platform, mailboxId), filter.folder)
+  const all = await listFolders(platform, mailboxId)
+  const folders = chooseFolders(all, filter.folder, filter.withoutUses).filter(
+    (folder) =>
+      filter.direction === undefined || (directionOfFolder(folder) ?? filter.direction) === filter.direction,
+  )
   const source = sourceOf(mailboxId, folders, filter)
   const { ids, nextCursor } = await findIds(platform.db, source, filter, page)
   return { rows: await readSummaries(platform, mailboxId, ids), nextCursor }
 }
 
-const hiddenUses: readonly (SpecialUse | null)[] = ['trash', 'junk']
+const hiddenUses: readonly SpecialUse[] = ['trash', 'junk']
 
 /** @throws Refusal folder_not_found when none is named so. */
-export function chooseFolders(folders: readonly Folder[], wanted: string | null): Folder[] {
-  if (wanted === null) return folders.filter(({ special_use: use }) => !hiddenUses.includes(use))
+export function chooseFolders(
+  folders: readonly Folder[],
+  wanted: string | null,
+  withoutUses: readonly SpecialUse[] = hiddenUses,
+): Folder[] {
+  if (wanted === null) {
+    return folders.filter(({ special_use: use }) => use === null || !withoutUses.includes(use))
+  }
   return wanted.toLowerCase() === 'anywhere' ? [...folders] : [chooseFolder(folders, wanted)]
 }
 
@@ -108,7 +123,8 @@ async function findIds(
   ) {
     const rows = await walkMessages(db, source, before, step)
     const fitting = rows.filter((row) => fits(row, filter))
-    const matching = filter.hasAttachments === null ? fitting : await withAttachments(db, fitting, filter)
+    const going = await ofDirection(db, source.mailboxId, fitting, filter)
+    const matching = filter.hasAttachments === null ? going : await withAttachments(db, going, filter)
     for (const { id } of matching) if (ids.length <= limit) ids.push(id)
     if (ids.length > limit) {
       const kept = ids.slice(0, limit)
@@ -116,20 +132,36 @@ async function findIds(
     }
     if (rows.length < step) return { ids, nextCursor: null }
     walked += rows.length
-    opened += filter.hasAttachments === null ? 0 : fitting.length
+    opened += isOpening(filter) ? fitting.length : 0
     before = rows.at(-1)?.id ?? before
   }
   return { ids, nextCursor: before === null ? null : encodeCursor(before) }
 }
 
 /** What is rare is met sooner in larger steps, each of which is read of every folder. */
-function stepAfter(
-  step: number,
-  { folderIds }: WalkSource,
-  { hasAttachments: asked }: MessageFilter,
-): number {
-  if (asked !== null) return structuresPerStep
+function stepAfter(step: number, { folderIds }: WalkSource, filter: MessageFilter): number {
+  if (isOpening(filter)) return structuresPerStep
   return Math.min(4 * step, Math.max(structuresPerStep, Math.floor(readPerStepMax / folderIds.length)))
+}
+
+/** Whether a message has to be looked into to know whether it is wanted. */
+function isOpening({ hasAttachments, direction }: MessageFilter): boolean {
+  return hasAttachments !== null || direction !== undefined
+}
+
+async function ofDirection(
+  db: Db,
+  mailboxId: string,
+  rows: WalkedMessage[],
+  { direction }: MessageFilter,
+): Promise<WalkedMessage[]> {
+  if (direction === undefined) return rows
+  const directions = await directionsOf(
+    db,
+    mailboxId,
+    rows.map(({ id }) => id),
+  )
+  return rows.filter(({ id }) => directions.get(id) === direction)
 }
 
 /** Whatever the source has not decided is decided here, and what it has holds anyway. */

@@ -24,7 +24,7 @@ type Previewed = { body_id: string; size_bytes: number }
  * @param lazy only what is kept already, RFC 8970 §4: the others are not in the result.
  */
 export async function readPreviews(
-  platform: Platform,
+  platform: Pick<Platform, 'db' | 'log'>,
   messages: readonly Previewed[],
   { lazy }: { lazy: boolean },
 ): Promise<Map<string, string>> {
@@ -71,7 +71,10 @@ async function makePreviews(
 }
 
 /** A reader is answered also when it cannot be kept: the next one makes it again. */
-async function keepPreviews(platform: Platform, made: ReadonlyMap<string, string>): Promise<void> {
+async function keepPreviews(
+  platform: Pick<Platform, 'db' | 'log'>,
+  made: ReadonlyMap<string, string>,
+): Promise<void> {
   const [ids, texts] = [[...made.keys()], [...made.values()]]
   try {
     await sql`

@@ -81,7 +81,8 @@ export async function requireRoom(
   if (need.bytes <= 0 && need.messages <= 0) return
   const policy = await policyOf(platform, owner, db)
   if (!isLimited(policy)) return
-  if (!hasRoom(policy, await usageOf(db, owner.mailboxId), need)) throw new Refusal('quota_exceeded')
+  if (hasRoom(policy, await usageOf(db, owner.mailboxId), need)) return
+  throw new Refusal('quota_exceeded', undefined, { facts: { limit_bytes: policy.quotaBytes } })
 }
 
 export function isLimited({ quotaBytes, quotaMessages }: MailPolicy): boolean {

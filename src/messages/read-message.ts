@@ -67,16 +67,25 @@ export type MessageHeader = {
 /** Octets of a header that are shown. */
 export const headerBytesMax = 64 * 1024
 
-/** @throws Refusal message_not_found, also for a text that is no id. */
-export async function readMessage(platform: Platform, mailboxId: string, id: string): Promise<FullMessage> {
-  const message = await getMessage(platform.db, mailboxId, id)
+/**
+ * @param db the transaction, inside one.
+ * @throws Refusal message_not_found, also for a text that is no id.
+ */
+export async function readMessage(
+  platform: Platform,
+  mailboxId: string,
+  id: string,
+  db: Db = platform.db,
+): Promise<FullMessage> {
+  const message = await getMessage(db, mailboxId, id)
   const { bodyId, sizeBytes, structure } = message
-  const body = await requireBody(platform.db, bodyId)
+  const body = await requireBody(db, bodyId)
   const attachments: SizedAttachment[] = []
   for (const attachment of attachmentsOf(structure)) {
     attachments.push({ ...attachment, sizeBytes: await countPartBytes(body, bodyId, attachment.part) })
   }
-  const previews = await readPreviews(platform, [{ body_id: bodyId, size_bytes: sizeBytes }], { lazy: false })
+  const previewed = [{ body_id: bodyId, size_bytes: sizeBytes }]
+  const previews = await readPreviews({ db, log: platform.log }, previewed, { lazy: false })
   const content = await contentOf(body, structure)
   return {
     ...message,

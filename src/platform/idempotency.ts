@@ -19,6 +19,8 @@ export type IdempotentRequest = {
   key: string
   /** What makes two requests the same: method, path, workspace and body. */
   fingerprint: Buffer
+  /** How long the key is kept after its request. Default: `idempotencyRetentionHours`. */
+  keptHours?: number
 }
 
 export const idempotencyRetentionHours = 72
@@ -49,7 +51,7 @@ export async function runIdempotently(
   work: (tx: Tx) => Promise<StoredReply>,
   waitMsMax = waitMsDefault,
 ): Promise<{ reply: StoredReply; replayed: boolean }> {
-  const context = `idempotency_keys:${request.scopeId}:${request.key}`
+  const context = contextOf(request)
   return await transaction(platform.db, async (tx) => {
     if (!(await claim(platform, tx, request, waitMsMax))) {
       return { reply: await storedReply(platform, tx, request, context), replayed: true }
@@ -89,7 +91,7 @@ async function insertKey(platform: Platform, tx: Tx, request: IdempotentRequest)
     .deleteFrom('idempotency_keys')
     .where('scope_id', '=', request.scopeId)
     .where('key', '=', request.key)
-    .where('created_at', '<', retentionStart(now))
+    .where('kept_until', '<', now)
     .execute()
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('idempotency_keys')
@@ -100,6 +102,7 @@ async function insertKey(platform: Platform, tx: Tx, request: IdempotentRequest)
       status: null,
       sealed_reply: null,
       created_at: now,
+      kept_until: new Date(now.getTime() + (request.keptHours ?? idempotencyRetentionHours) * 3600 * 1000),
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
@@ -119,19 +122,40 @@ async function storedReply(
     .where('key', '=', request.key)
     .executeTakeFirstOrThrow()
   if (!row.fingerprint.equals(request.fingerprint)) throw new Refusal('idempotency_key_reused')
-  if (row.status === null || row.sealed_reply === null) throw new Error('an idempotency key has no reply')
-  const packed = platform.vault.open(row.sealed_reply, context)
-  return { status: row.status, body: zstdDecompressSync(packed).toString() }
+  const reply = openReply(platform, row, context)
+  if (reply === null) throw new Error('an idempotency key has no reply')
+  return reply
 }
 
-function retentionStart(now: Date): Date {
-  return new Date(now.getTime() - idempotencyRetentionHours * 3600 * 1000)
+/** What a request with this key was answered, whoever sent it; null when there was none, or it is still running. */
+export async function findStoredReply(
+  platform: Platform,
+  { scopeId, key }: Pick<IdempotentRequest, 'scopeId' | 'key'>,
+): Promise<StoredReply | null> {
+  const row = await platform.db
+    .selectFrom('idempotency_keys')
+    .select(['status', 'sealed_reply'])
+    .where('scope_id', '=', scopeId)
+    .where('key', '=', key)
+    .where('kept_until', '>=', platform.clock.now())
+    .executeTakeFirst()
+  return row === undefined ? null : openReply(platform, row, contextOf({ scopeId, key }))
+}
+
+function openReply(
+  platform: Platform,
+  { status, sealed_reply: sealed }: { status: number | null; sealed_reply: Buffer | null },
+  context: string,
+): StoredReply | null {
+  if (status === null || sealed === null) return null
+  return { status, body: zstdDecompressSync(platform.vault.open(sealed, context)).toString() }
+}
+
+function contextOf({ scopeId, key }: Pick<IdempotentRequest, 'scopeId' | 'key'>): string {
+  return `idempotency_keys:${scopeId}:${key}`
 }
 
 /** Deletes keys past their retention. */
 export async function deleteOldIdempotencyKeys(platform: Platform): Promise<void> {
-  await platform.db
-    .deleteFrom('idempotency_keys')
-    .where('created_at', '<', retentionStart(platform.clock.now()))
-    .execute()
+  await platform.db.deleteFrom('idempotency_keys').where('kept_until', '<', platform.clock.now()).execute()
 }

@@ -21,6 +21,7 @@ export type IdempotencyKeysTable = {
   status: number | null
   sealed_reply: Buffer | null
   created_at: Date
+  kept_until: Date
 }
 
 /** The master keys that this database's secrets were sealed under. The keys themselves are never here. */

@@ -17,20 +17,25 @@ import type { Draft, DraftInfo } from './find-drafts.ts'
 /** \Seen too: nobody has to be told of what they write themselves. */
 export const draftFlags = flagBits.draft | flagBits.seen
 
+/** What is known of a new draft besides its message. */
+export type NewDraftInfo = Pick<DraftInfo, 'sendAt' | 'answers'> &
+  Partial<Pick<DraftInfo, 'trackOpens' | 'forward'>>
+
 /** @returns the draft's message, whose id is the draft's. @throws Refusal quota_exceeded, folder_limit_reached. */
 export async function insertDraft(
   platform: Platform,
   tx: Tx,
   owner: MailboxOwner,
   body: StagedBody,
-  { sendAt, answers }: Omit<DraftInfo, 'id'>,
+  { sendAt, answers, trackOpens = false, forward = null }: NewDraftInfo,
 ): Promise<StoredMessage> {
   const folderId = await haveDraftsFolder(platform, tx, owner)
   const message = { body, flags: draftFlags, keywords: [], internalDate: platform.clock.now() }
   const [stored] = await appendMessages(platform, tx, owner, folderId, [message])
   if (stored === undefined) throw new Error('a draft that was stored did not come back')
-  if (sendAt !== null || answers !== null) {
-    await writeRow(platform, tx, owner, { id: stored.id, sendAt, answers }, stored.id)
+  if (sendAt !== null || answers !== null || trackOpens) {
+    const info = { id: stored.id, sendAt, answers, trackOpens, forward, version: 1 }
+    await writeRow(platform, tx, owner, info, stored.id)
   }
   await tell(platform, tx, owner, 'draft.created', stored.id, stored.id)
   return stored
@@ -47,6 +52,7 @@ export async function replaceDraft(
   draft: Draft,
   body: StagedBody,
   sendAt: Date | null,
+  more: Partial<Pick<DraftInfo, 'trackOpens' | 'forward'>> = {},
 ): Promise<StoredMessage> {
   const { message } = draft
   const place = { fromFolderId: message.folderId, uid: message.uid, toFolderId: message.folderId }
@@ -58,7 +64,7 @@ export async function replaceDraft(
   }
   const stored = await replaceMessage(platform, tx, owner, { ...place, message: next })
   if (stored === null) throw new Refusal('edit_conflict')
-  await writeRow(platform, tx, owner, { ...draft, sendAt }, stored.id)
+  await writeRow(platform, tx, owner, { ...draft, ...more, sendAt, version: draft.version + 1 }, stored.id)
   await tell(platform, tx, owner, 'draft.updated', draft.id, stored.id)
   return stored
 }
@@ -97,7 +103,7 @@ async function writeRow(
   platform: Platform,
   tx: Tx,
   { mailboxId }: MailboxOwner,
-  { id, sendAt, answers }: DraftInfo,
+  { id, sendAt, answers, version, trackOpens, forward }: DraftInfo,
   messageId: string,
 ): Promise<void> {
   const values = {
@@ -105,6 +111,9 @@ async function writeRow(
     send_at: sendAt,
     answers_message_id: answers?.messageId ?? null,
     answers_kind: answers?.kind ?? null,
+    version,
+    track_opens: trackOpens,
+    forward: forward === null ? null : JSON.stringify(forward),
   }
   await tx
     .insertInto('drafts')

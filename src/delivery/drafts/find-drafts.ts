@@ -1,8 +1,10 @@
 /** Drafts: listed, and found by their ids. */
 import { sql } from 'kysely'
+import { attachmentsOf } from '../../messages/content/read-content.ts'
 import { getMessage, type MessageDetails } from '../../messages/find-message.ts'
 import { flagBits } from '../../messages/flags.ts'
 import type { Envelope } from '../../messages/mime/envelope.ts'
+import type { MimePart } from '../../messages/mime/structure.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { isId } from '../../platform/ids.ts'
@@ -10,9 +12,20 @@ import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Answer } from '../submission/mark-answered.ts'
 import { findDraftsFolder } from './drafts-folder.ts'
+import type { DraftForward } from './tables.ts'
 
 /** What a draft is besides its message. */
-export type DraftInfo = { id: string; sendAt: Date | null; answers: Answer | null }
+export type DraftInfo = {
+  id: string
+  sendAt: Date | null
+  answers: Answer | null
+  /** Rises with every edit by a program. */
+  version: number
+  /** Whether opening it is counted, once it is sent. */
+  trackOpens: boolean
+  /** Of one that passes a message on and is to be able to say that otherwise. */
+  forward: DraftForward | null
+}
 
 export type Draft = DraftInfo & { message: MessageDetails }
 
@@ -22,6 +35,7 @@ export type DraftSummary = DraftInfo & {
   threadId: string
   envelope: Envelope
   sizeBytes: number
+  attachmentCount: number
   updatedAt: Date
 }
 
@@ -30,6 +44,20 @@ type InfoRow = {
   send_at: Date | null
   answers_message_id: string | null
   answers_kind: Answer['kind'] | null
+  version: number | null
+  track_opens: boolean | null
+  forward: DraftForward | null
+}
+
+const infoColumns = sql.raw('send_at, answers_message_id, answers_kind, version, track_opens, forward')
+const noInfo: InfoRow = {
+  draft_id: null,
+  send_at: null,
+  answers_message_id: null,
+  answers_kind: null,
+  version: null,
+  track_opens: null,
+  forward: null,
 }
 
 /** The drafts of a mailbox, the one that was written last first. Those that are marked \Deleted are left out. */
@@ -41,8 +69,7 @@ export async function listDrafts(
   const folderId = await findDraftsFolder(platform.db, mailboxId)
   if (folderId === null) return { rows: [], nextCursor: null }
   const { rows } = await sql<ListRow>`
-    select m.id as message_id, m.id, thread_id, envelope, m.size_bytes, internal_date, d.id as draft_id, send_at,
-      answers_message_id, answers_kind
+    select m.id as message_id, m.id, thread_id, envelope, structure, m.size_bytes, internal_date, d.id as draft_id, ${infoColumns}
     from messages m join bodies on bodies.id = m.body_id
       left join drafts d on d.mailbox_id = m.mailbox_id and d.message_id = m.id
     where m.mailbox_id = ${mailboxId}::uuid and m.folder_id = ${folderId}::uuid
@@ -57,6 +84,7 @@ type ListRow = InfoRow & {
   message_id: string
   thread_id: string
   envelope: Envelope
+  structure: MimePart
   size_bytes: number
   internal_date: Date
 }
@@ -68,6 +96,7 @@ function summaryOf(row: ListRow): DraftSummary {
     threadId: row.thread_id,
     envelope: row.envelope,
     sizeBytes: row.size_bytes,
+    attachmentCount: attachmentsOf(row.structure).length,
     updatedAt: row.internal_date,
   }
 }
@@ -79,7 +108,7 @@ function summaryOf(row: ListRow): DraftSummary {
 export async function getDraft(db: Db, mailboxId: string, ref: string): Promise<Draft> {
   if (!isId(ref)) throw new Refusal('draft_not_found')
   const { rows } = await sql<InfoRow & { message_id: string }>`
-    select id as draft_id, message_id, send_at, answers_message_id, answers_kind from drafts
+    select id as draft_id, message_id, ${infoColumns} from drafts
     where mailbox_id = ${mailboxId}::uuid and (id = ${ref}::uuid or message_id = ${ref}::uuid)
     order by id = ${ref}::uuid desc limit 1`.execute(db)
   const [row] = rows
@@ -88,8 +117,7 @@ export async function getDraft(db: Db, mailboxId: string, ref: string): Promise<
   if (!isDraft || message.folderId !== (await findDraftsFolder(db, mailboxId))) {
     throw new Refusal('draft_not_found')
   }
-  const none = { draft_id: null, send_at: null, answers_message_id: null, answers_kind: null }
-  return { ...infoOf(row ?? none, message.id), message }
+  return { ...infoOf(row ?? noInfo, message.id), message }
 }
 
 function asDraft(error: unknown): never {
@@ -97,14 +125,14 @@ function asDraft(error: unknown): never {
   throw error
 }
 
-function infoOf(
-  { draft_id, send_at, answers_message_id, answers_kind }: InfoRow,
-  messageId: string,
-): DraftInfo {
-  const isAnswer = answers_message_id !== null && answers_kind !== null
+function infoOf(row: InfoRow, messageId: string): DraftInfo {
+  const { answers_message_id: answered, answers_kind: kind } = row
   return {
-    id: draft_id ?? messageId,
-    sendAt: send_at,
-    answers: isAnswer ? { messageId: answers_message_id, kind: answers_kind } : null,
+    id: row.draft_id ?? messageId,
+    sendAt: row.send_at,
+    answers: answered !== null && kind !== null ? { messageId: answered, kind } : null,
+    version: row.version ?? 1,
+    trackOpens: row.track_opens ?? false,
+    forward: row.forward,
   }
 }

@@ -7,6 +7,7 @@ import type { Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { lockForSending } from '../submission/lock-folders.ts'
 import { markAnswered } from '../submission/mark-answered.ts'
+import type { SignedTexts } from '../submission/signatures.ts'
 import {
   type PreparedSubmission,
   prepareSubmission,
@@ -30,20 +31,24 @@ const notes =
 
 /**
  * Before the transaction.
+ * @param complete makes of its texts what is sent.
  * @throws Refusal draft_not_editable, and as prepareSubmission.
  */
 export async function prepareDraft(
   platform: Platform,
   scope: Scope,
   draft: Draft,
+  complete: (texts: SignedTexts) => SignedTexts = (texts) => texts,
 ): Promise<PreparedSubmission> {
   const text = await editableText(platform.db, draft.message)
   const headers = Object.entries(text.headers).filter(([name]) => !notes.test(name))
   const submission: Submission = {
     ...text,
+    ...complete({ text: text.text, html: text.html }),
     headers: Object.fromEntries(headers),
     attachments: await readDraftAttachments(platform, draft.message),
     sendAt: draft.sendAt,
+    trackOpens: draft.trackOpens,
   }
   return await prepareSubmission(platform, scope, draft.message.mailboxId, submission)
 }

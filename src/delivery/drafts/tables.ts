@@ -1,4 +1,12 @@
 /** What a draft has besides its message, and the events that tell of drafts. */
+import type { ColumnType, Generated } from 'kysely'
+
+/** How a draft passes another message on, and what its author wrote above that. */
+export type DraftForward = {
+  mode: 'inline' | 'attachment'
+  noteText: string | null
+  noteHtml: string | null
+}
 
 /**
  * A draft is a message in the folder for drafts, where mail programs see and edit it, and its id is that of its first
@@ -12,6 +20,11 @@ export type DraftsTable = {
   /** The message that it answers or passes on, for its flags. */
   answers_message_id: string | null
   answers_kind: 'reply' | 'forward' | null
+  /** Counts the edits that programs make, from 1; a draft without a row has the first. */
+  version: Generated<number>
+  /** Whether opening it is counted, once it is sent. */
+  track_opens: Generated<boolean>
+  forward: ColumnType<DraftForward | null, string | null, string | null>
   created_at: Date
 }
 

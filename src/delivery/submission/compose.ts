@@ -47,15 +47,16 @@ export type Composed = { raw: Buffer; messageId: string }
 /**
  * @param from the mailbox that sends.
  * @param options.keepBcc for a draft, which its author alone reads.
+ * @param options.messageId without angle brackets, of a message that is the same but for its parts. Default: a new one.
  */
 export async function composeMessage(
   from: Person,
   at: Date,
   parts: NewMessageParts,
-  { keepBcc = false }: { keepBcc?: boolean } = {},
+  { keepBcc = false, messageId: given }: { keepBcc?: boolean; messageId?: string } = {},
 ): Promise<Composed> {
   const domain = from.address.slice(from.address.lastIndexOf('@') + 1)
-  const messageId = `${newId()}@${domain}`
+  const messageId = given ?? `${newId()}@${domain}`
   const composer = new MailComposer({
     from: toAddress(from),
     to: parts.to.map(toAddress),

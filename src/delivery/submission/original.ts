@@ -48,12 +48,19 @@ export async function readOriginal(platform: Platform, mailboxId: string, id: st
     content: await readContent(platform.db, message.bodyId, message.structure),
     attachments: attachmentsOf(message.structure),
     subject: decodeHeaderText(envelope.subject ?? '').trim(),
-    from: peopleOf(envelope.from),
-    replyTo: peopleOf(envelope.replyTo),
-    to: peopleOf(envelope.to),
-    cc: peopleOf(envelope.cc),
+    ...peopleIn(envelope),
     listPost: listPostOf(fields.get('list-post')?.[0] ?? ''),
   }
+}
+
+/** Everybody that a message names, as far as they can be written to. */
+export function peopleIn({
+  from,
+  replyTo,
+  to,
+  cc,
+}: MessageDetails['envelope']): Pick<Original, 'from' | 'replyTo' | 'to' | 'cc'> {
+  return { from: peopleOf(from), replyTo: peopleOf(replyTo), to: peopleOf(to), cc: peopleOf(cc) }
 }
 
 /** The addresses of a list that can be written to; marks of groups, and what is no address, are left out. */

@@ -42,6 +42,18 @@ export function replyRecipients(
   return { to, cc: without(cc, to) }
 }
 
+/** The same of what a mailbox answers, whatever addresses it is reached by. */
+export async function recipientsOfReply(
+  platform: Platform,
+  mailbox: { id: string; address: string },
+  original: Addressed,
+  audience: ReplyAudience,
+): Promise<ReplyRecipients> {
+  const everyone = [...original.from, ...original.replyTo, ...original.to, ...original.cc]
+  const own = await ownAddresses(platform, mailbox.id, everyone)
+  return replyRecipients(original, (address) => address === mailbox.address || own.has(address), audience)
+}
+
 /** No message goes to more; each address may be a look-up of its own, and a stranger can name very many. */
 const lookedUpMax = submissionLimits.recipientsMax
 

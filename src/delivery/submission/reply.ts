@@ -6,13 +6,7 @@ import type { NewAttachment, NewMessageParts, Person } from './compose.ts'
 import type { Original } from './original.ts'
 import { appendHtml, htmlReplyQuote, textReplyQuote } from './quote.ts'
 import { withReplyFields } from './references.ts'
-import {
-  ownAddresses,
-  type ReplyAudience,
-  replyRecipients,
-  uniquePeople,
-  without,
-} from './reply-recipients.ts'
+import { type ReplyAudience, recipientsOfReply, uniquePeople, without } from './reply-recipients.ts'
 import { replySubject } from './reply-subject.ts'
 import { readAttachment, requireFitting } from './stored-attachments.ts'
 
@@ -67,13 +61,7 @@ async function addressed(
   written: Written,
   choice: ReplyChoice,
 ): Promise<{ to: Person[]; cc: Person[]; bcc: Person[] }> {
-  const everyone = [...original.from, ...original.replyTo, ...original.to, ...original.cc]
-  const own = await ownAddresses(platform, mailbox.id, everyone)
-  const derived = replyRecipients(
-    original,
-    (address) => address === mailbox.address || own.has(address),
-    choice,
-  )
+  const derived = await recipientsOfReply(platform, mailbox, original, choice)
   const to = uniquePeople(written.to ?? derived.to)
   const cc = without(uniquePeople([...derived.cc, ...written.cc]), to)
   return { to, cc, bcc: without(uniquePeople(written.bcc), [...to, ...cc]) }

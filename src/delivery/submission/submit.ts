@@ -26,6 +26,7 @@ import { type Delivery, type Placement, writeDelivery } from '../commit-lane.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import { decideForOwn, ownOutbound, planDelivery, sentBy } from '../inbound/plan.ts'
 import { spooledBytes } from '../inbound/spool.ts'
+import { insertTracking, withOpenPicture } from '../open-tracking/open-tracking.ts'
 import { insertScheduled, type NewSchedule } from '../scheduled/schedule.ts'
 import type { ScheduledEnvelope } from '../scheduled/tables.ts'
 import { receivedField } from '../trace.ts'
@@ -47,6 +48,8 @@ import { countUnclaimedSends, requireHumanAlone } from './unclaimed.ts'
 export type Submission = NewMessageParts & {
   /** Not before then; null is at once. */
   sendAt: Date | null
+  /** Whether it is counted how often its HTML is opened. Not of what waits for its time or for an approval. */
+  trackOpens?: boolean
 }
 
 export type SubmittedRecipient = { address: string; status: 'delivered' | 'queued' | 'scheduled' | 'held' }
@@ -74,6 +77,8 @@ export const submissionLimits = {
   scheduleDaysMax: 30,
 } as const
 
+type Tracked = { id: string; copy: StagedBody }
+
 /** A message that can be sent, or must wait: its recipients are judged, its bytes are made. */
 export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
   | {
@@ -82,6 +87,8 @@ export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
       recipients: Recipients
       /** Of one that is to wait for its time: the delivery is then that of the copy in Sent alone. */
       schedule: NewSchedule | null
+      /** Of one whose openings are counted: its copy in Sent, which is without the picture that counts. */
+      tracked: Tracked | null
     }
   | { kind: 'hold'; held: NewHeld }
 )
@@ -112,8 +119,7 @@ export async function prepareSubmission(
   if (verdict.kind === 'send' && sendAt === null) await admitRecipients(platform, mailbox, recipients)
   const from = { address: mailbox.address, name: mailbox.display_name }
   const { raw, messageId } = await composeMessage(from, sendAt ?? now, submission)
-  const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
-  if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
+  const whole = traced(platform, raw)
   if (verdict.kind === 'hold') {
     const arrival = { ...arrivalOf(platform, mailbox, whole, recipients), notBefore: sendAt }
     const body = await stageRaw(platform, whole)
@@ -122,8 +128,10 @@ export async function prepareSubmission(
   }
   const prepared = { kind: 'send', mailbox, messageId, recipients } as const
   if (sendAt === null) {
-    const delivery = await planSubmission(platform, mailbox, whole, recipients)
-    return { ...prepared, delivery, schedule: null }
+    const counted = await countedCopy(platform, from, now, submission, messageId)
+    const delivery = await planSubmission(platform, mailbox, counted?.whole ?? whole, recipients)
+    const tracked = counted === null ? null : { id: counted.id, copy: await stageRaw(platform, whole) }
+    return { ...prepared, delivery, schedule: null, tracked }
   }
   const body = await stageRaw(platform, whole)
   const { to, cc, bcc, subject: title } = submission
@@ -136,7 +144,30 @@ export async function prepareSubmission(
     sendAt,
     isApproved: false,
   }
-  return { ...prepared, delivery: scheduledDelivery(body, now, schedule), schedule }
+  return { ...prepared, delivery: scheduledDelivery(body, now, schedule), schedule, tracked: null }
+}
+
+/** @throws Refusal payload_too_large. */
+function traced(platform: Platform, raw: Buffer): Buffer {
+  const whole = Buffer.concat([Buffer.from(trace(platform)), raw])
+  if (whole.length > platform.config.messageBytesMax) throw new Refusal('payload_too_large')
+  return whole
+}
+
+/** What goes out of a message whose openings are counted; null of any other. */
+async function countedCopy(
+  platform: Platform,
+  from: Person,
+  at: Date,
+  submission: Submission,
+  messageId: string,
+): Promise<{ id: string; whole: Buffer } | null> {
+  const { html, trackOpens = false } = submission
+  if (!trackOpens || html === null) return null
+  const id = newId()
+  const parts = { ...submission, html: withOpenPicture(platform, html, id) }
+  const { raw } = await composeMessage(from, at, parts, { messageId })
+  return { id, whole: traced(platform, raw) }
 }
 
 /** Of a message that waits for its time: its copy in Sent. */
@@ -186,8 +217,10 @@ export async function submitPrepared(
     const recipients = askedOf(prepared.held.arrival).map((address) => ({ address, status: 'held' as const }))
     return { status: 'pending_approval', approvalId, messageId, recipients }
   }
-  const { delivery, recipients, schedule } = prepared
-  const sent = await writeSent(platform, tx, mailbox, delivery)
+  const { delivery, recipients, schedule, tracked } = prepared
+  const sent = await (tracked === null
+    ? writeSent(platform, tx, mailbox, delivery)
+    : writeTracked(platform, tx, mailbox, delivery, tracked))
   if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
   const statusOf = (address: string): SubmittedRecipient['status'] =>
     schedule !== null ? 'scheduled' : recipients.leaving.has(address) ? 'queued' : 'delivered'
@@ -217,6 +250,22 @@ export async function writeSent(
   const placements = [copy, ...delivery.placements.filter(({ folderId }) => folderId !== copy.folderId)]
   const [sent] = await writeDelivery(platform, tx, { ...delivery, placements })
   if (sent === undefined) throw new Error('a message that was sent has no copy')
+  return sent
+}
+
+/** The same of one whose copy in Sent is another than what goes out. */
+async function writeTracked(
+  platform: Platform,
+  tx: Tx,
+  mailbox: Mailbox,
+  delivery: Delivery,
+  { id, copy }: Tracked,
+): Promise<StoredMessage> {
+  const { internalDate } = delivery
+  const own = { body: copy, internalDate, placements: [], outbound: [], jobs: [], holders: [] }
+  const sent = await writeSent(platform, tx, mailbox, own)
+  await insertTracking(platform, tx, subject(mailbox), id, sent.id)
+  await writeDelivery(platform, tx, { ...delivery, sentCopy: sent })
   return sent
 }
 

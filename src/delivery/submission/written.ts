@@ -27,6 +27,8 @@ export type WrittenMessage = {
   headers: Record<string, string> | null
   attachments: AttachmentSource[] | null
   sendAt: Date | null
+  /** Whether it is counted how often its HTML is opened. */
+  trackOpens?: boolean
 }
 
 /** What it is: a message of its own (null), or one that follows from another. */
@@ -91,7 +93,7 @@ export async function prepareWritten(
     const fields = [{ pointer: '/to', detail: 'is needed: the message names nobody to write to' }]
     throw new Refusal('invalid_request', 'The message has no recipient.', { fields })
   }
-  const submission = { ...parts, sendAt: written.sendAt }
+  const submission = { ...parts, sendAt: written.sendAt, trackOpens: written.trackOpens === true }
   return { prepared: await prepareSubmission(platform, scope, mailbox.id, submission), answers }
 }
 

@@ -23,6 +23,7 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   route_not_found: { detail: 'Not Found' },
   method_not_allowed: { detail: 'Method Not Allowed' },
   unsupported_media_type: { status: 422 },
+  payload_too_large: { status: 422 },
   internal: { detail: 'Internal Server Error' },
   idempotency_key_reused: { error: 'idempotency_key_reused' },
   idempotency_key_in_use: { error: 'idempotency_in_progress' },

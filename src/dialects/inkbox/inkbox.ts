@@ -14,6 +14,16 @@ import { identityMailboxRoutes } from './identity-mailbox.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 import { whoamiRoute } from './whoami.ts'
+import { attachmentRoutes, fileRoute } from './attachments.ts'
+import { requireCaller } from './callers.ts'
+import { draftAttachmentRoutes } from './draft-attachments.ts'
+import { draftRoutes } from './drafts.ts'
+import { answer } from './errors.ts'
+import { messageRoutes } from './messages.ts'
+import { outOfScopeRoutes } from './out-of-scope.ts'
+import { searchRoutes } from './search.ts'
+import { sendRoutes } from './sends.ts'
+import { threadRoutes } from './threads.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -36,6 +46,8 @@ export const inkbox: Dialect = {
   answer,
   async register(app, platform, callers) {
     requireCaller(app, platform, callers)
+    requireCaller(app, callers)
+    fileRoute(app.withTypeProvider(), platform)
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
     })
@@ -50,6 +62,13 @@ function rootRoutes(app: Api, platform: Platform): void {
   apiKeyRoutes(app, platform)
   whoamiRoute(app, platform)
   agentSignupRoutes(app, platform)
+  messageRoutes(app, platform)
+  attachmentRoutes(app, platform)
+  searchRoutes(app, platform)
+  sendRoutes(app, platform)
+  threadRoutes(app, platform)
+  draftRoutes(app, platform)
+  draftAttachmentRoutes(app, platform)
   outOfScopeRoutes(app)
   mailboxRoutes(app, platform)
   identityRoutes(app, platform)

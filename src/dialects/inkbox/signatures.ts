@@ -1,10 +1,10 @@
 /** What stands below the messages of a mailbox. */
 import { Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
+import { safeSignature } from '../../delivery/submission/signatures.ts'
 import { updateMailbox } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Tx } from '../../platform/database.ts'
-import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { orNull } from './schemas.ts'
 
@@ -22,11 +22,11 @@ export type SignatureView = {
   signature_enabled: boolean
 }
 
-export function signatureView({ signature_html, signature_text }: Mailbox): SignatureView {
-  return { signature_html, signature_text, signature_enabled: false }
+export function signatureView({ signature_html, signature_text, signature_enabled }: Mailbox): SignatureView {
+  return { signature_html, signature_text, signature_enabled }
 }
 
-/** Changes what is named. @throws Refusal mailbox_not_found, mailbox_details_invalid, invalid_request, forbidden. */
+/** Changes what is named. @throws Refusal mailbox_not_found, mailbox_details_invalid, forbidden. */
 export async function changeSignature(
   platform: Platform,
   tx: Tx,
@@ -34,11 +34,11 @@ export async function changeSignature(
   mailboxId: string,
   { signature_html: html, signature_text: text, signature_enabled: enabled }: Partial<SignatureView>,
 ): Promise<void> {
-  if (enabled === true) throw new Refusal('invalid_request', 'Signatures are not added on this server.')
-  if (html === undefined && text === undefined) return
+  if (html === undefined && text === undefined && enabled === undefined) return
   const signature = {
-    ...(html === undefined ? {} : { html }),
+    ...(html === undefined ? {} : { html: html === null ? null : safeSignature(html) }),
     ...(text === undefined ? {} : { text }),
+    ...(enabled === undefined ? {} : { enabled }),
   }
   await updateMailbox(platform, tx, scope, mailboxId, { signature }, null)
 }

@@ -8,6 +8,8 @@ import { safeStyle } from './safe-style.ts'
 export type SafeHtmlOptions = {
   /** What stands for the Content-ID of a picture, or null where the picture is left out. */
   contentId: (id: string) => string | null
+  /** Whether pictures may be loaded over HTTPS: of HTML that its own author shows to others. Default: no. */
+  httpsPictures?: boolean
 }
 
 /** Open elements in one another; the parser looks through all of them at an end tag, and deeper HTML is no person's. */
@@ -40,7 +42,7 @@ const plainAttributes: ReadonlySet<string> = new Set(
 const attributeCharsMax = 2_000
 
 /** @returns null when it is too deep to be read. */
-export function safeHtml(html: string, { contentId }: SafeHtmlOptions): string | null {
+export function safeHtml(html: string, options: SafeHtmlOptions): string | null {
   const pieces: string[] = []
   const open: string[] = []
   let droppedAt: number | null = null
@@ -51,7 +53,7 @@ export function safeHtml(html: string, { contentId }: SafeHtmlOptions): string |
       if (open.length > depthMax) isTooDeep = true
       if (droppedAt !== null) return
       if (dropped.has(name)) droppedAt = open.length
-      else if (allowed.has(name)) pieces.push(openTag(name, attributes, contentId))
+      else if (allowed.has(name)) pieces.push(openTag(name, attributes, options))
     },
     ontext(text) {
       if (droppedAt === null) pieces.push(escapeHtml(text))
@@ -84,7 +86,7 @@ export function escapeHtml(text: string): string {
 function openTag(
   name: string,
   attributes: Readonly<Record<string, string>>,
-  contentId: SafeHtmlOptions['contentId'],
+  { contentId, httpsPictures = false }: SafeHtmlOptions,
 ): string {
   const kept = Object.entries(attributes).flatMap(([key, value]): [string, string][] => {
     if (value.length > attributeCharsMax) return []
@@ -99,9 +101,11 @@ function openTag(
   if (name === 'a' && kept.some(([key]) => key === 'href')) kept.push(['rel', 'noopener noreferrer'])
   if (name === 'blockquote' && attributes['type'] === 'cite') kept.push(['type', 'cite'])
   if (name === 'img') {
-    const id = contentId(contentIdOf(attributes['src'] ?? ''))
-    if (id === null) return escapeHtml(attributes['alt'] ?? '') // a picture from elsewhere would tell its sender who reads
-    kept.push(['src', `cid:${id}`])
+    const source = attributes['src']?.trim() ?? ''
+    const id = contentId(contentIdOf(source))
+    if (id !== null) kept.push(['src', `cid:${id}`])
+    else if (httpsPictures && /^https:\/\/[^\p{Cc}\s]{1,2000}$/iu.test(source)) kept.push(['src', source])
+    else return escapeHtml(attributes['alt'] ?? '') // a picture from elsewhere would tell its sender who reads
   }
   const unique = new Map(kept)
   return `<${name}${[...unique].map(([key, value]) => ` ${key}="${escapeHtml(value)}"`).join('')}>`

@@ -10,8 +10,8 @@ import type { SearchCriterion } from './search-criterion.ts'
 export type MessageQuery = {
   /** All of them hold. Empty: every message. */
   criteria: SearchCriterion[]
-  /** Folders to look in: of a use, of a path, or all of them; null: all but Trash and Junk. */
-  folders: { use: SpecialUse } | { path: string } | 'all' | null
+  /** Folders to look in: of a use, of a path, all but some, or all of them; null: all but Trash and Junk. */
+  folders: { use: SpecialUse } | { path: string } | { withoutUses: readonly SpecialUse[] } | 'all' | null
 }
 
 export type ParsedQuery = { ok: true; query: MessageQuery } | { ok: false; problem: string }

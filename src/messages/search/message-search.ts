@@ -41,6 +41,7 @@ function chosenFolders(folders: readonly Folder[], wanted: MessageQuery['folders
     if (count === 0) return false
     if (wanted === 'all') return true
     if (wanted === null) return use !== 'trash' && use !== 'junk'
+    if ('withoutUses' in wanted) return use === null || !wanted.withoutUses.includes(use)
     return 'use' in wanted ? use === wanted.use : path === canonicalPath(wanted.path)
   })
 }

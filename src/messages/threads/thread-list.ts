@@ -6,11 +6,12 @@
  * out those that are not the newest of their threads. A page costs what its threads have in messages, not what the mailbox has.
  */
 import { sql } from 'kysely'
+import type { Db } from '../../platform/database.ts'
 import { encodeCursor, type Page, type PageRequest } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { flagBits } from '../flags.ts'
-import { listFolders } from '../folders.ts'
+import { type Folder, listFolders } from '../folders.ts'
 import { type WalkSource, walkMessages } from '../message-walk.ts'
 import type { Envelope } from '../mime/envelope.ts'
 
@@ -21,6 +22,11 @@ export type ThreadSummary = {
   unseenCount: number
   isFlagged: boolean
   newest: { id: string; folderId: string; internalDate: Date; envelope: Envelope }
+  /** The date of its first message, and the Subject of that as it is in the header. */
+  startedAt: Date
+  firstSubject: string | null
+  /** Where its newest message lies that is not in Sent; null: all of them are there. */
+  placedFolderId: string | null
 }
 
 export type ThreadMessage = {
@@ -44,6 +50,8 @@ const messagesPerThreadMax = 1000
 export type ThreadFilter = {
   /** Messages in these folders are as if they were not there. */
   withoutFolders: readonly string[]
+  /** Only threads that lie in one of these folders, where `placedFolderId` says; null is one of threads that are all sent. */
+  placedIn?: readonly (string | null)[]
 }
 
 /** The folders that a list leaves out unless it is asked for them. */
@@ -66,25 +74,36 @@ export async function listThreads(
 ): Promise<Page<ThreadSummary>> {
   const threads: ThreadSummary[] = []
   const source = await sourceOf(platform, mailboxId, filter)
+  const { placedIn } = filter
   let before = page.after
   for (let walked = 0; walked < messagesPerPageMax; walked += messagesPerStep) {
     const messages = await walkMessages(platform.db, source, before, messagesPerStep)
-    const summaries = await summarize(
-      platform,
-      mailboxId,
-      filter,
-      new Set(messages.map(({ threadId }) => threadId)),
-    )
+    const threadIds = new Set(messages.map(({ threadId }) => threadId))
+    const summaries = await summarize(platform.db, mailboxId, filter, threadIds)
     for (const { id, threadId } of messages) {
       const thread = summaries.get(threadId)
       before = id
       if (thread?.newest.id !== id) continue // it was listed at its newest message
+      if (placedIn !== undefined && !placedIn.includes(thread.placedFolderId)) continue
       threads.push(thread)
       if (threads.length === page.limit) return { rows: threads, nextCursor: encodeCursor(id) }
     }
     if (messages.length < messagesPerStep) return { rows: threads, nextCursor: null }
   }
   return { rows: threads, nextCursor: before === null ? null : encodeCursor(before) }
+}
+
+/**
+ * One thread as in a list.
+ * @returns null when it has no message outside the folders that are left out.
+ */
+export async function summarizeThread(
+  db: Db,
+  mailboxId: string,
+  threadId: string,
+  filter: Pick<ThreadFilter, 'withoutFolders'>,
+): Promise<ThreadSummary | null> {
+  return (await summarize(db, mailboxId, filter, new Set([threadId]))).get(threadId) ?? null
 }
 
 /** A thread's messages, oldest first, each of them once whatever folders have copies. Null: there is no such thread. */
@@ -110,11 +129,14 @@ export async function getThread(
 async function sourceOf(
   platform: Platform,
   mailboxId: string,
-  { withoutFolders }: ThreadFilter,
+  { withoutFolders, placedIn }: ThreadFilter,
 ): Promise<WalkSource> {
   const folders = await listFolders(platform, mailboxId)
+  // The newest message of a thread lies where the thread does, or in Sent.
+  const isWalked = ({ id, special_use: use }: Folder): boolean =>
+    !withoutFolders.includes(id) && (placedIn === undefined || use === 'sent' || placedIn.includes(id))
   const folderIds = folders
-    .filter(({ id, message_count: count }) => count > 0 && !withoutFolders.includes(id))
+    .filter((folder) => folder.message_count > 0 && isWalked(folder))
     .map(({ id }) => id)
   return { mailboxId, folderIds, only: 'all', since: null, until: null }
 }
@@ -128,12 +150,15 @@ type SummaryRow = {
   folder_id: string
   internal_date: Date
   envelope: Envelope
+  started_at: Date
+  first_subject: string | null
+  placed_folder_id: string | null
 }
 
 async function summarize(
-  platform: Platform,
+  db: Db,
   mailboxId: string,
-  { withoutFolders }: ThreadFilter,
+  { withoutFolders }: Pick<ThreadFilter, 'withoutFolders'>,
   threadIds: ReadonlySet<string>,
 ): Promise<Map<string, ThreadSummary>> {
   const { rows } = await sql<SummaryRow>`
@@ -144,13 +169,20 @@ async function summarize(
     ), counts as (
       select thread_id, count(distinct body_id)::int as message_count,
         (count(distinct body_id) filter (where flags & ${sql.lit(flagBits.seen)} = 0))::int as unseen_count,
-        bool_or(flags & ${sql.lit(flagBits.flagged)} <> 0) as is_flagged
+        bool_or(flags & ${sql.lit(flagBits.flagged)} <> 0) as is_flagged,
+        min(internal_date) as started_at,
+        (array_agg(body_id order by id))[1] as first_body_id,
+        (array_agg(folder_id order by id desc) filter (where not exists (
+          select from folders f where f.mailbox_id = ${mailboxId}::uuid and f.id = folder_id and f.special_use = 'sent'
+        )))[1] as placed_folder_id
       from thread group by thread_id
     ), newest as (
       select distinct on (thread_id) * from thread order by thread_id, id desc
     )
-    select counts.*, newest.id, folder_id, internal_date, envelope
-    from counts join newest using (thread_id) join bodies on bodies.id = body_id`.execute(platform.db)
+    select counts.thread_id, message_count, unseen_count, is_flagged, started_at, placed_folder_id, newest.id, folder_id,
+      internal_date, body.envelope, first.envelope ->> 'subject' as first_subject
+    from counts join newest using (thread_id) join bodies body on body.id = body_id
+      join bodies first on first.id = first_body_id`.execute(db)
   return new Map(rows.map((row) => [row.thread_id, toSummary(row)]))
 }
 
@@ -166,5 +198,8 @@ function toSummary(row: SummaryRow): ThreadSummary {
       internalDate: row.internal_date,
       envelope: row.envelope,
     },
+    startedAt: row.started_at,
+    firstSubject: row.first_subject,
+    placedFolderId: row.placed_folder_id,
   }
 }
