@@ -96,7 +96,7 @@ function idsOf(message: Threadable): string[] {
 }
 
 /** 128 bits of SHA-256 in the form of a uuid: a compact key, and none that a sender can make collide. */
-function hashOf(messageId: string): string {
+export function hashOf(messageId: string): string {
   return createHash('sha256').update(messageId).digest('hex').slice(0, 32)
 }
 
