@@ -60,3 +60,18 @@ async function findByMessageId(
     if (one) found.set(one.outboundId, { mailboxId: one.mailboxId, id })
   }
 }
+
+const recipientsMax = 1000
+
+/** For whom messages left the platform, by the id of the queued message, as far as the queue still knows. */
+export async function recipientsOf(db: Db, outboundIds: readonly string[]): Promise<Map<string, string[]>> {
+  if (outboundIds.length === 0) return new Map()
+  const { rows } = await sql<{ id: string; addresses: string[] }>`
+    select o.id, array(
+      select r.rcpt_to from outbound_recipients r where r.outbound_message_id = o.id order by r.id limit ${recipientsMax}
+    ) as addresses
+    from outbound_messages o where o.id = any(${uuidArray([...new Set(outboundIds)])}) and o.kind = 'submission'`.execute(
+    db,
+  )
+  return new Map(rows.map(({ id, addresses }) => [id, addresses]))
+}

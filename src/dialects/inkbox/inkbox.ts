@@ -6,6 +6,9 @@ import type { Dialect } from '../dialect.ts'
 import { requireCaller } from './callers.ts'
 import { answer } from './errors.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
+import { signingKeyRoutes } from './signing-keys.ts'
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -34,6 +37,9 @@ export const inkbox: Dialect = {
   },
 }
 
-function rootRoutes(app: Api, _platform: Platform): void {
+function rootRoutes(app: Api, platform: Platform): void {
   outOfScopeRoutes(app)
+  webhookRoutes(app, platform)
+  webhookDeliveryRoutes(app, platform)
+  signingKeyRoutes(app, platform)
 }
