@@ -29,6 +29,8 @@ import type { Platform } from './platform/platform.ts'
 import { connectionStringOfRunning } from './platform/postgres-attach.ts'
 import { createVault, newMasterKey } from './platform/vault.ts'
 import { requireVaultKey } from './platform/vault-keys.ts'
+import { webhookFormats } from './webhook-formats.ts'
+import { setWebhookFormats } from './webhooks/formats.ts'
 import { withWebhooks } from './webhooks/local-engine.ts'
 
 export type OpenPlatform = AsyncDisposable & {
@@ -103,6 +105,7 @@ export async function openPlatform(config: Config, options: OpenOptions = {}): P
   }
   await requireVaultKey(platform)
   setEngines(platform, allEngines())
+  setWebhookFormats(platform, webhookFormats)
   const opened = stack.move()
   return { platform, databaseLost: lost, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }

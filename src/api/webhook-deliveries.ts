@@ -154,7 +154,9 @@ function detailsView({ delivery, payload, attempts }: DeliveryDetails): Static<t
   return { ...deliveryView(delivery), request_body: payload, attempt_log: attempts.map(attemptView) }
 }
 
-export function attemptView(row: Omit<AttemptRow, 'id' | 'delivery_id'>): Static<typeof AttemptView> {
+export function attemptView(
+  row: Omit<AttemptRow, 'id' | 'delivery_id' | 'webhook_id' | 'is_replay'>,
+): Static<typeof AttemptView> {
   return {
     at: row.at.toISOString(),
     duration_ms: row.duration_ms,

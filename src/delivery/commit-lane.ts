@@ -18,6 +18,7 @@ import { contactsStatement } from './contacts.ts'
 import { SendingRefused } from './limits/refused.ts'
 import { type OutboundMessage, queueOutbound } from './outbound/queue.ts'
 import type { ArrivalRefusal } from './refusal.ts'
+import type { Answer } from './submission/mark-answered.ts'
 
 /** Where a message is put for one of its local recipients. */
 export type Placement = {
@@ -50,6 +51,8 @@ export type Delivery = {
   }
   /** The sender's copy, where it has been stored before; null is gone. */
   sentCopy?: Pick<StoredMessage, 'id' | 'threadId'> | null
+  /** What a program says that it answers, or passes on. */
+  answers?: Answer
 }
 
 /**
@@ -279,7 +282,7 @@ function storedEvent({ body }: Delivery, { owner, isSentCopy }: Placement, messa
 
 /** Of what a mailbox sends, also to mailboxes here alone. */
 function sentEvents(
-  { body, sentBy, sentCopy, placements }: Delivery,
+  { body, sentBy, sentCopy, placements, answers }: Delivery,
   messages: readonly StoredMessage[],
   queued: readonly QueuedMessage[],
 ): NewEvent[] {
@@ -296,6 +299,7 @@ function sentEvents(
         outbound_message_id: queued.find(({ isOwn }) => isOwn)?.id ?? null,
         recipients: addressedCount,
         ...summaryOf(body.parsed),
+        ...(answers === undefined ? {} : { answers: { message_id: answers.messageId, kind: answers.kind } }),
       },
     },
   ]

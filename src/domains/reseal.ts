@@ -13,6 +13,7 @@ const tables = [
   'dnssec_keys',
   'service_connections',
   'webhook_secrets',
+  'webhook_signing_keys',
 ] as const
 
 /** What a private key is sealed for. */

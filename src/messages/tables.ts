@@ -243,6 +243,8 @@ declare module '../platform/events.ts' {
       /** Null where all recipients are on this platform. */
       outbound_message_id: string | null
       recipients: number
+      /** What it was said to follow from; left out: nothing. */
+      answers?: { message_id: string; kind: 'reply' | 'forward' }
     }
     'message.appended': FolderChange & { message_ids: string[] }
     /** `keywords`: those that the change named, if any. */

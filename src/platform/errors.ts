@@ -240,6 +240,7 @@ export const errorCatalogue = {
   // Webhooks
   webhook_not_found: { status: 404, title: 'Webhook not found' },
   webhook_limit_reached: { status: 409, title: 'The workspace has as many webhooks as it may have' },
+  webhook_exists: { status: 409, title: 'An event is sent to this URL for this owner already' },
   webhook_state_conflict: { status: 409, title: 'The webhook is not in a state that allows this' },
   webhook_delivery_not_found: { status: 404, title: 'There is no such delivery of the webhook' },
   // Tests

@@ -105,12 +105,12 @@ export async function claimDue(db: Db, request: ClaimRequest): Promise<Claim> {
     taken as (
       update webhook_deliveries d set claim = ${claim}::uuid, next_attempt_at = ${heldUntil}::timestamptz
       from due where d.id = due.id
-      returning d.id, d.webhook_id, d.event_id, d.attempts, d.expires_at
+      returning d.id, d.webhook_id, coalesce(d.content_id, d.event_id) as content_id, d.attempts, d.expires_at
     ),
     walked as (select count(*)::int as steps, (array_agg(webhook_id order by step desc))[1] as last from walk)
     select walked.last, walked.steps, job.* from walked left join (
       select t.id, t.webhook_id, t.attempts, t.expires_at, e.payload, open.version, open.failures, open.failing_since
-      from taken t join open on open.id = t.webhook_id join webhook_events e on e.id = t.event_id
+      from taken t join open on open.id = t.webhook_id join webhook_events e on e.id = t.content_id
     ) as job on true`.execute(db)
   const taken = rows.flatMap((row) => (row.id === null ? [] : [{ ...row, id: row.id }]))
   return {

@@ -1,6 +1,7 @@
 /** What jobs do for webhooks: deliveries whose time is over, those of webhooks that stopped, and those that are old. */
 import { sql } from 'kysely'
 import type { Platform } from '../platform/platform.ts'
+import { nativeFormat } from './formats.ts'
 import { notSent } from './materialise.ts'
 
 const rowsPerStatement = 2_000
@@ -74,6 +75,13 @@ export async function cleanUpWebhooks({ db, clock, config }: Platform): Promise<
       )`.execute(db)
     return Number(numAffectedRows ?? 0)
   })
+  // Of those in other formats the log knows for as long as it is kept.
+  await sql`delete from webhooks w where deleted_at < ${longBefore}::timestamptz
+    and not exists (select from webhook_deliveries d where d.webhook_id = w.id)`.execute(db)
+  await sql`delete from webhooks w where format <> ${nativeFormat} and scope = 'identities'
+    and not exists (select from identities i where i.id = any(w.identity_ids))`.execute(db)
+  await sql`delete from webhook_signing_keys where workspace_id in (
+    select id from workspaces where deleted_at < ${new Date(now.getTime() - dayMs)}::timestamptz)`.execute(db)
   await sql`delete from webhooks where workspace_id in (
     select id from workspaces where deleted_at < ${new Date(now.getTime() - dayMs)}::timestamptz)`.execute(db)
 }

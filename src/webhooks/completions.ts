@@ -13,7 +13,14 @@ import type { Verdict } from './outcome.ts'
 import type { PostResult } from './post.ts'
 
 /** One request as it is kept. */
-export type Attempt = { at: Date; url: string; headers: Record<string, string>; result: PostResult }
+export type Attempt = {
+  at: Date
+  url: string
+  headers: Record<string, string>
+  result: PostResult
+  /** Of a webhook in another format, whose log is one of attempts. */
+  logged?: { webhookId: string; isReplay: boolean }
+}
 
 /** What became of a delivery; without an attempt it is let go, for whoever comes next. */
 export type Outcome = { job: Job; attempted: { attempt: Attempt; verdict: Verdict; health: Health } | null }
@@ -112,10 +119,10 @@ function updateDeliveries(outcomes: readonly Outcome[], now: Date): RawBuilder<u
 
 /** A statement that keeps attempts of deliveries; of one that is gone there is nothing to keep. */
 export function insertAttempts(
-  made: readonly { deliveryId: string; attempt: Attempt }[],
+  made: readonly { deliveryId: string; attempt: Attempt; id?: string }[],
 ): RawBuilder<unknown> {
-  const rows = made.map(({ deliveryId, attempt: { at, url, headers, result } }) => ({
-    id: newId(),
+  const rows = made.map(({ deliveryId, attempt: { at, url, headers, result, logged }, id = newId() }) => ({
+    id,
     delivery_id: deliveryId,
     at,
     duration_ms: result.durationMs,
@@ -125,19 +132,22 @@ export function insertAttempts(
     response_headers: result.headers,
     response_body: result.body,
     error: result.error,
+    webhook_id: logged?.webhookId ?? null,
+    is_replay: logged?.isReplay ?? false,
   }))
   return sql`/* prepared insert_webhook_attempts */
     with new as materialized (
       select * from json_to_recordset(${JSON.stringify(rows)}::json) as one (id uuid, delivery_id uuid, at timestamptz,
-        duration_ms int, url text, request_headers jsonb, status int, response_headers jsonb, response_body text, error text)
+        duration_ms int, url text, request_headers jsonb, status int, response_headers jsonb, response_body text, error text,
+        webhook_id uuid, is_replay boolean)
     ),
     there as materialized (
       select d.id from webhook_deliveries d where d.id = any(${uuidArray(rows.map((row) => row.delivery_id))})
       for key share
     )
     insert into webhook_attempts (delivery_id, id, at, duration_ms, url, request_headers, status, response_headers,
-      response_body, error)
+      response_body, error, webhook_id, is_replay)
     select new.delivery_id, new.id, new.at, new.duration_ms, new.url, new.request_headers, new.status,
-      new.response_headers, new.response_body, new.error
+      new.response_headers, new.response_body, new.error, new.webhook_id, new.is_replay
     from new join there on there.id = new.delivery_id`
 }

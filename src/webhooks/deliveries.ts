@@ -62,7 +62,11 @@ export async function getDelivery(
   const webhook = await getWebhook(platform, scope, webhookId)
   const delivery = await findDelivery(db, webhook.id, id)
   const [event, attempts] = await Promise.all([
-    db.selectFrom('webhook_events').select('payload').where('id', '=', delivery.event_id).executeTakeFirst(),
+    db
+      .selectFrom('webhook_events')
+      .select('payload')
+      .where('id', '=', delivery.content_id ?? delivery.event_id)
+      .executeTakeFirst(),
     db
       .selectFrom('webhook_attempts')
       .selectAll()

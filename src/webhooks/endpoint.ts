@@ -3,12 +3,21 @@ import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
+import { type FormattedHeaders, formatOf, nativeFormat, type WebhookFormat } from './formats.ts'
 import { livingSecrets, type OpenSecrets, readSecrets } from './secrets.ts'
 import { signatureHeaders } from './signing.ts'
+import { readSigningKeys } from './signing-keys.ts'
 
-export type Endpoint = { webhookId: string; version: number; url: string; secrets: OpenSecrets }
+export type Endpoint = {
+  webhookId: string
+  version: number
+  url: string
+  secrets: OpenSecrets
+  /** Null: it sends in our own format. */
+  formatted: { format: WebhookFormat; signingKey: string | null } | null
+}
 
-/** Reads endpoints as they are now; a webhook that is gone is left out. */
+/** Reads endpoints as they are now; a webhook that is gone, or in a format that nobody knows here, is left out. */
 export async function readEndpoints(
   platform: Platform,
   webhookIds: readonly string[],
@@ -17,7 +26,7 @@ export async function readEndpoints(
   if (webhookIds.length === 0) return new Map()
   const rows = await db
     .selectFrom('webhooks')
-    .select(['id', 'version', 'url'])
+    .select(['id', 'version', 'url', 'format'])
     .where(sql<boolean>`id = any(${uuidArray(webhookIds)})`)
     .execute()
   // Read after the version: what is newer than that is read again with the next version.
@@ -26,32 +35,48 @@ export async function readEndpoints(
     db,
     rows.map(({ id }) => id),
   )
-  return new Map(
-    rows.flatMap(({ id, version, url }) => {
-      const own = secrets.get(id)
-      return own === undefined ? [] : [[id, { webhookId: id, version, url, secrets: own }] as const]
-    }),
-  )
+  const formats = new Map(rows.map((row) => [row.id, formatOf(platform, row.format)]))
+  const signed = rows.flatMap(({ id }) => {
+    const signedBy = formats.get(id)?.signedBy
+    return signedBy === undefined ? [] : [{ id, signedBy }]
+  })
+  const keys = await readSigningKeys(platform, db, signed)
+  const found = new Map<string, Endpoint>()
+  for (const { id, version, url, format: name } of rows) {
+    const own = secrets.get(id) ?? (name === nativeFormat ? undefined : noSecrets)
+    const format = formats.get(id) ?? null
+    if (own === undefined || (format === null && name !== nativeFormat)) continue
+    const formatted = format === null ? null : { format, signingKey: keys.get(id) ?? null }
+    found.set(id, { webhookId: id, version, url, secrets: own, formatted })
+  }
+  return found
 }
+
+const noSecrets: OpenSecrets = { signing: [], headers: {} }
 
 /** All headers of an attempt, and the same as they are kept: without the signature and the owner's own values. */
 export function requestHeaders(
-  { secrets }: Endpoint,
+  { secrets, formatted }: Endpoint,
   deliveryId: string,
   at: Date,
   body: string,
-): { sent: Record<string, string>; shown: Record<string, string> } {
+): FormattedHeaders {
+  const hidden = Object.fromEntries(Object.keys(secrets.headers).map((name) => [name, '(hidden)']))
+  if (formatted !== null) {
+    const { sent, shown } = formatted.format.headersOf({ at, body, signingKey: formatted.signingKey })
+    return { sent: { ...secrets.headers, ...common, ...sent }, shown: { ...hidden, ...common, ...shown } }
+  }
   const signing = livingSecrets(secrets, at).map(({ secret }) => secret)
   const signed = signatureHeaders(signing, deliveryId, at, body)
   const plain = {
-    'content-type': 'application/json',
-    'user-agent': 'Mailwright-Webhooks/1',
+    ...common,
     'webhook-id': signed['webhook-id'],
     'webhook-timestamp': signed['webhook-timestamp'],
   }
-  const hidden = Object.fromEntries(Object.keys(secrets.headers).map((name) => [name, '(hidden)']))
   return {
     sent: { ...secrets.headers, ...plain, 'webhook-signature': signed['webhook-signature'] },
     shown: { ...hidden, ...plain },
   }
 }
+
+const common = { 'content-type': 'application/json', 'user-agent': 'Mailwright-Webhooks/1' } as const

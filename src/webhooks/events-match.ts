@@ -2,6 +2,8 @@
 import { placeOrder } from '../platform/event-cursor.ts'
 import type { EventPlace } from '../platform/event-log.ts'
 import { isPublicType, parseTypeFilter, type TypeFilter, wantsType } from '../platform/event-types.ts'
+import type { Platform } from '../platform/platform.ts'
+import { formatOf, nativeFormat } from './formats.ts'
 import type { WebhooksTable } from './tables.ts'
 
 /** What of a webhook decides. */
@@ -26,15 +28,24 @@ export type Matchable = {
 type Columns = Pick<
   WebhooksTable,
   'id' | 'workspace_id' | 'event_types' | 'scope' | 'mailbox_ids' | 'start_xid' | 'start_id'
->
+> & { format: string }
 
-export function subscriptionOf(row: Columns): Subscription {
+export function subscriptionOf(platform: Platform, row: Columns): Subscription {
   return {
     id: row.id,
     workspaceId: row.workspace_id,
-    filter: parseTypeFilter(row.event_types, '/event_types'),
+    filter: filterOf(platform, row),
     mailboxIds: row.scope === 'workspace' ? null : new Set(row.mailbox_ids),
     start: { xid: row.start_xid, id: row.start_id },
+  }
+}
+
+function filterOf(platform: Platform, { format: name, event_types: types }: Columns): TypeFilter {
+  if (name === nativeFormat) return parseTypeFilter(types, '/event_types')
+  const format = formatOf(platform, name)
+  return {
+    types: new Set(format === null ? [] : types.flatMap((type) => format.sourcesOf(type))),
+    prefixes: [],
   }
 }
 

@@ -10,6 +10,7 @@ import type { Platform } from '../platform/platform.ts'
 import { publicEvent } from '../platform/public-event.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { hears, isBehind, type Subscription, subscriptionOf } from './events-match.ts'
+import { formatOf, nativeFormat } from './formats.ts'
 import type { WebhookState } from './tables.ts'
 
 /** What one look at the log came to. */
@@ -25,6 +26,8 @@ const nothing: Materialised = { isListened: true, deliveries: 0, isMore: false }
 const eventsPerPage = 500
 // Readers of the log lag behind the oldest running writer: however many hear of each event, a transaction is short.
 const deliveriesPerPage = 5_000
+/** Payloads in other formats have messages in them: each counts as so many. */
+const formattedWeight = 50
 const rowsPerStatement = 2_000
 
 /** Reads one page, unless another node is reading, and makes its deliveries. */
@@ -41,7 +44,7 @@ export async function materialise(platform: Platform): Promise<Materialised> {
     const page = await readEventLog(tx, 'all', from, eventsPerPage)
     if (page.events.length === 0) return nothing
     // After the events: whoever was told of a new webhook before an event was written finds it here.
-    const { heard, cut } = hearing(page.events, await subscriptionsOf(tx, page.events))
+    const { heard, cut } = hearing(page.events, await subscriptionsOf(platform, tx, page.events))
     const deliveries = await insertDeliveries(platform, tx, heard)
     const next = cut ?? page.next
     await tx
@@ -67,22 +70,40 @@ async function placeOf(db: Db): Promise<EventPlace | null> {
   return isBehind(start, row) ? start : { xid: row.xid, id: row.id }
 }
 
-type Listener = Subscription & { state: WebhookState }
+type Listener = Subscription & {
+  state: WebhookState
+  /** Null: it hears in our own format. */
+  formatted: { name: string; eventTypes: readonly string[]; settings: unknown } | null
+}
 
 /** The webhooks of these events' workspaces that hear of something. */
-async function subscriptionsOf(tx: Tx, events: readonly LoggedEvent[]): Promise<Listener[]> {
+async function subscriptionsOf(
+  platform: Platform,
+  tx: Tx,
+  events: readonly LoggedEvent[],
+): Promise<Listener[]> {
   const workspaces = new Set(events.flatMap(({ workspace_id: id }) => id ?? []))
   const rows = await tx
     .selectFrom('webhooks')
-    .select(['id', 'workspace_id', 'event_types', 'scope', 'mailbox_ids', 'start_id', 'state'])
+    .select(['id', 'workspace_id', 'event_types', 'scope', 'start_id', 'state', 'format', 'settings'])
+    // An identity may have got another mailbox since.
+    .select(
+      sql<string[]>`case when scope <> 'identities' then mailbox_ids else array(
+        select i.mailbox_id from identities i where i.id = any(identity_ids) and i.mailbox_id is not null
+      ) || case when format = ${nativeFormat} then mailbox_ids else '{}' end end`.as('mailbox_ids'),
+    )
     .select(sql<string>`start_xid::text`.as('start_xid'))
     .where(sql<boolean>`workspace_id = any(${uuidArray([...workspaces])})`)
     .where('state', '<>', 'disabled')
     .execute()
-  return rows.map((row) => ({ ...subscriptionOf(row), state: row.state }))
+  return rows.map((row) => {
+    const { state, format: name, event_types: eventTypes, settings } = row
+    const formatted = name === nativeFormat ? null : { name, eventTypes, settings }
+    return { ...subscriptionOf(platform, row), state, formatted }
+  })
 }
 
-type Heard = { event: LoggedEvent; listener: Pick<Listener, 'id' | 'state'> }
+export type Heard = { event: LoggedEvent; listener: Pick<Listener, 'id' | 'state' | 'formatted'> }
 
 /**
  * Who hears of which event.
@@ -94,10 +115,15 @@ function hearing(
 ): { heard: Heard[]; cut: EventPlace | null } {
   const byWorkspace = Map.groupBy(listeners, ({ workspaceId }) => workspaceId)
   const heard: Heard[] = []
+  let weight = 0
   for (const event of events) {
     const here = byWorkspace.get(event.workspace_id ?? '') ?? []
-    for (const listener of here) if (hears(listener, event)) heard.push({ event, listener })
-    if (heard.length >= deliveriesPerPage) return { heard, cut: event.place }
+    for (const listener of here) {
+      if (!hears(listener, event)) continue
+      heard.push({ event, listener })
+      weight += listener.formatted === null ? 1 : formattedWeight
+    }
+    if (weight >= deliveriesPerPage) return { heard, cut: event.place }
   }
   return { heard, cut: null }
 }
@@ -110,12 +136,17 @@ function hearing(
 export async function insertDeliveries(platform: Platform, tx: Tx, heard: readonly Heard[]): Promise<number> {
   const now = platform.clock.now()
   const expires = new Date(now.getTime() + platform.config.webhookLifetime * 1000)
-  const events = new Map(heard.map(({ event }) => [event.id, event]))
-  const payloads = [...events.values()].map((event) => ({
-    id: event.id,
-    mailbox_id: event.mailbox_id,
-    payload: JSON.stringify(publicEvent(event)),
-  }))
+  const native = heard.filter(({ listener }) => listener.formatted === null)
+  const events = new Map(native.map(({ event }) => [event.id, event]))
+  const formatted = await formattedDeliveries(platform, tx, heard)
+  const payloads = [
+    ...[...events.values()].map((event) => ({
+      id: event.id,
+      mailbox_id: event.mailbox_id,
+      payload: JSON.stringify(publicEvent(event)),
+    })),
+    ...formatted.map(({ content }) => content),
+  ]
   for (let at = 0; at < payloads.length; at += rowsPerStatement) {
     await sql`/* prepared insert_webhook_events */
       insert into webhook_events (id, mailbox_id, payload, created_at)
@@ -124,27 +155,75 @@ export async function insertDeliveries(platform: Platform, tx: Tx, heard: readon
         as new (id uuid, mailbox_id uuid, payload text)
       on conflict (id) do nothing`.execute(tx)
   }
-  const rows = heard.map(({ event, listener }) => ({
-    id: newId(),
-    webhook_id: listener.id,
-    event_id: event.id,
-    event_type: event.type,
-    state: listener.state === 'enabled' ? 'queued' : 'failed',
-  }))
+  const rows = [
+    ...native.map((one) => rowOf(one, { id: newId(), type: one.event.type, contentId: null })),
+    ...formatted.map(({ row }) => row),
+  ]
   let made = 0
   for (let at = 0; at < rows.length; at += rowsPerStatement) {
     const { numAffectedRows } = await sql`/* prepared insert_webhook_deliveries */
-      insert into webhook_deliveries (id, webhook_id, event_id, event_type, state, next_attempt_at, expires_at, last_error,
-        created_at, finished_at)
-      select id, webhook_id, event_id, event_type, state, ${now}::timestamptz, ${expires}::timestamptz,
+      insert into webhook_deliveries (id, webhook_id, event_id, event_type, content_id, state, next_attempt_at, expires_at,
+        last_error, created_at, finished_at)
+      select id, webhook_id, event_id, event_type, content_id, state, ${now}::timestamptz, ${expires}::timestamptz,
         case when state = 'failed' then ${notSent}::text end, ${now}::timestamptz,
         case when state = 'failed' then ${now}::timestamptz end
       from json_to_recordset(${JSON.stringify(rows.slice(at, at + rowsPerStatement))}::json)
-        as new (id uuid, webhook_id uuid, event_id uuid, event_type text, state text)
+        as new (id uuid, webhook_id uuid, event_id uuid, event_type text, content_id uuid, state text)
       on conflict (webhook_id, event_id) do nothing`.execute(tx)
     made += Number(numAffectedRows ?? 0)
   }
   return made
+}
+
+type DeliveryRow = ReturnType<typeof rowOf>
+
+function rowOf(
+  { event, listener }: Heard,
+  { id, type, contentId }: { id: string; type: string; contentId: string | null },
+) {
+  return {
+    id,
+    webhook_id: listener.id,
+    event_id: event.id,
+    event_type: type,
+    content_id: contentId,
+    state: listener.state === 'enabled' ? 'queued' : 'failed',
+  }
+}
+
+type FormattedDelivery = {
+  row: DeliveryRow
+  content: { id: string; mailbox_id: string | null; payload: string }
+}
+
+/** Those in other formats, each with a payload of its own, as far as one comes of its event. */
+async function formattedDeliveries(
+  platform: Platform,
+  tx: Tx,
+  heard: readonly Heard[],
+): Promise<FormattedDelivery[]> {
+  const deliveries: FormattedDelivery[] = []
+  for (const [name, those] of Map.groupBy(heard, ({ listener }) => listener.formatted?.name ?? null)) {
+    const format = name === null ? null : formatOf(platform, name)
+    if (format === null) continue
+    const wanted = those.flatMap((one) => {
+      const { event, listener } = one
+      return listener.formatted === null ? [] : [{ one, heard: { event, webhook: listener.formatted } }]
+    })
+    const payloads = await format.payloadsOf(
+      platform,
+      tx,
+      wanted.map((each) => each.heard),
+    )
+    for (const [index, { one }] of wanted.entries()) {
+      const made = payloads[index]
+      if (!made) continue
+      const id = newId()
+      const content = { id, mailbox_id: one.event.mailbox_id, payload: made.payload }
+      deliveries.push({ row: rowOf(one, { id, type: made.type, contentId: id }), content })
+    }
+  }
+  return deliveries
 }
 
 /** What is said of a delivery that was not sent because its webhook was not enabled. */

@@ -74,6 +74,7 @@ export async function keepPing(
       webhook_id: webhook.id,
       event_id: eventId,
       event_type: 'webhook.test',
+      content_id: null,
       state: error === null ? 'delivered' : 'failed',
       attempts: 1,
       next_attempt_at: at,

@@ -1,6 +1,11 @@
 /** Bounds of webhooks that nobody has to set; what an operator sets is in the configuration. */
 export const webhookPolicy = {
   mailboxesMax: 200,
+  /** In another format: of a mailbox itself, and of its identity. */
+  ownedPerMailboxMax: 20,
+  ownedPerIdentityMax: 60,
+  /** Of one workspace that are listed together: the oldest beyond that are found by a filter. */
+  ownedListedMax: 5_000,
   headersMax: 10,
   headerValueLengthMax: 1000,
   urlLengthMax: 2000,
@@ -24,4 +29,7 @@ export const webhookPolicy = {
   jitter: 0.1,
   /** How far back a replay reaches. */
   replayDaysMax: 7,
+  /** Of the log of attempts: how far into it a list reaches, and what the payloads of one list have together at the most. */
+  attemptsOffsetMax: 10_000,
+  attemptsBytesMax: 16 * 1024 * 1024,
 } as const

@@ -187,7 +187,8 @@ async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Pro
   const { isGone, error } = verdict
   const { webhookId, failures } = lane
   const health = { webhookId, failures, isSuccess, isGone, blockedUntil, error }
-  const attempt = { at, url: endpoint.url, headers: shown, result }
+  const logged = endpoint.formatted === null ? {} : { logged: { webhookId, isReplay: false } }
+  const attempt = { at, url: endpoint.url, headers: shown, result, ...logged }
   platform.metrics.webhookAttempts.inc({
     result: isSuccess ? 'delivered' : verdict.state === 'queued' ? 'retried' : 'failed',
   })

@@ -33,7 +33,7 @@ export async function replayDelivery(
     .updateTable('webhook_deliveries')
     .set({ ...queuedAnew(platform, now), claim: null })
     .where('id', '=', found)
-    .where(sql<boolean>`exists (select from webhook_events e where e.id = event_id)`)
+    .where(sql<boolean>`exists (select from webhook_events e where e.id = coalesce(content_id, event_id))`)
     .returningAll()
     .executeTakeFirst()
   if (!replayed) throw new Refusal('webhook_delivery_not_found', 'Its content is not kept any more.')
@@ -132,7 +132,7 @@ async function requeue(platform: Platform, payload: JobTypes['webhooks.replay'])
       select id, event_type from webhook_deliveries d
       where webhook_id = ${webhookId}::uuid and id > ${after}::uuid and state = any(${states}::text[])
         and created_at >= ${from}::timestamptz and created_at <= ${until}::timestamptz
-        and exists (select from webhook_events e where e.id = d.event_id)
+        and exists (select from webhook_events e where e.id = coalesce(d.content_id, d.event_id))
       order by id limit ${rowsPerStatement}::int`.execute(platform.db)
     const wanted = rows.filter((row) => row.event_type !== testType && wantsType(filter, row.event_type))
     if (wanted.length > 0) {
@@ -162,7 +162,7 @@ async function fromEventLog(
   webhook: Webhook,
   { from, until, types }: JobTypes['webhooks.replay'],
 ): Promise<number> {
-  const subscription = subscriptionOf(webhook)
+  const subscription = subscriptionOf(platform, webhook)
   const filter = parseTypeFilter(types, '/types')
   const [first, last] = [new Date(from), new Date(until)]
   let made = 0
@@ -180,7 +180,7 @@ async function fromEventLog(
         insertDeliveries(
           platform,
           tx,
-          heard.map((event) => ({ event, listener: { id: webhook.id, state: 'enabled' } })),
+          heard.map((event) => ({ event, listener: { id: webhook.id, state: 'enabled', formatted: null } })),
         ),
       )
     }

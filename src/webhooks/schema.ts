@@ -89,4 +89,25 @@ export const webhooksMigrations: Migrations = {
       primary key (delivery_id, id)
     )`,
   ),
+  '0057_webhook_formats': sqlMigration(
+    `alter table webhooks add column format text not null default 'mailwright', add column settings jsonb,
+      add column deleted_at timestamptz`,
+    // Who has one of them in another format, by its mailbox.
+    `create index webhooks_mailboxes on webhooks using gin (mailbox_ids) where format <> 'mailwright'`,
+    'alter table webhook_deliveries add column content_id uuid',
+    `alter table webhook_attempts add column webhook_id uuid, add column is_replay boolean not null default false`,
+    // The log of those in other formats is one of attempts, and an attempt is known by its id.
+    'create index webhook_attempts_webhook on webhook_attempts (webhook_id, id) where webhook_id is not null',
+    'create unique index webhook_attempts_logged on webhook_attempts (id) where webhook_id is not null',
+    `create table webhook_signing_keys (
+      id uuid primary key,
+      organization_id uuid not null references organizations,
+      workspace_id uuid not null references workspaces,
+      identity_id uuid references identities on delete cascade,
+      sealed_private_key bytea not null,
+      key_id text not null,
+      created_at timestamptz not null
+    )`,
+    'create unique index webhook_signing_keys_owner on webhook_signing_keys (workspace_id, identity_id) nulls not distinct',
+  ),
 }

@@ -10,9 +10,13 @@ export type WebhooksTable = {
   id: string
   organization_id: string
   workspace_id: string
+  /** `mailwright`, or one of other formats: formats.ts. */
+  format: Generated<string>
+  /** What another format keeps with it. */
+  settings: ColumnType<unknown, string | null | undefined, string | null>
   url: string
   description: string | null
-  /** Exact types, families such as `message.*`, or `*`. */
+  /** Exact types, families such as `message.*`, or `*`; of another format its own types. */
   event_types: string[]
   /** What it hears of. */
   scope: 'workspace' | 'mailboxes' | 'identities'
@@ -37,6 +41,21 @@ export type WebhooksTable = {
   version: Generated<number>
   created_at: Date
   updated_at: Date
+  /** Of another format: it is gone, and what was sent is still in the log. */
+  deleted_at: Date | null
+}
+
+/** A key that signs what all webhooks of an identity's mailbox send, in formats that have such keys. */
+export type WebhookSigningKeysTable = {
+  id: string
+  organization_id: string
+  workspace_id: string
+  /** Null: the workspace's own. */
+  identity_id: string | null
+  sealed_private_key: Buffer
+  key_id: string
+  /** Of the key, not of the row: it is made anew when it is rotated. */
+  created_at: Date
 }
 
 export type WebhookSecretsTable = {
@@ -55,6 +74,7 @@ export type WebhookSecretsTable = {
 export type WebhookCursorTable = { id: 1; xid: string; event_id: string }
 
 export type WebhookEventsTable = {
+  /** The event's or, where only one delivery has this payload, that delivery's. */
   id: string
   mailbox_id: string | null
   /** The body as it is sent, byte for byte. */
@@ -69,7 +89,10 @@ export type WebhookDeliveriesTable = {
   id: string
   webhook_id: string
   event_id: string
+  /** In the words of the webhook's format. */
   event_type: string
+  /** Where its payload is, if not under the event's id. */
+  content_id: string | null
   state: DeliveryState
   /** Made since it was queued the last time. */
   attempts: Generated<number>
@@ -98,12 +121,17 @@ export type WebhookAttemptsTable = {
   response_headers: ColumnType<Record<string, string> | null, string | null, never>
   response_body: string | null
   error: string | null
+  /** Of a webhook in another format: its log is one of attempts. */
+  webhook_id: string | null
+  /** Somebody asked for it. */
+  is_replay: Generated<boolean>
 }
 
 declare module '../platform/database.ts' {
   interface Tables {
     webhooks: WebhooksTable
     webhook_secrets: WebhookSecretsTable
+    webhook_signing_keys: WebhookSigningKeysTable
     webhook_cursor: WebhookCursorTable
     webhook_events: WebhookEventsTable
     webhook_deliveries: WebhookDeliveriesTable
@@ -120,6 +148,9 @@ declare module '../platform/events.ts' {
     'webhook.paused': { webhook_id: string; url: string; reason: PausedReason; error: string | null }
     /** A replay that was asked for has put its deliveries into the queue. */
     'webhook.replayed': { webhook_id: string; url: string; deliveries: number }
+    /** `identity_id` null: the workspace's. */
+    'webhook.signing_key_created': { identity_id: string | null }
+    'webhook.signing_key_rotated': { identity_id: string | null }
   }
 }
 

@@ -1,5 +1,7 @@
-/** Webhooks as their owners keep them: each is a URL, a filter, and secrets. They are the workspace's. */
-
+/**
+ * Webhooks as their owners keep them: each is a URL, a filter, and secrets. They are the workspace's. Those in the format of
+ * a vendor are not among them: they are kept where they were made (owned-webhooks.ts), and could not be understood here.
+ */
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { holdWorkspace } from '../accounts/workspaces.ts'
@@ -12,6 +14,7 @@ import { isId, newId } from '../platform/ids.ts'
 import { addJob } from '../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { nativeFormat } from './formats.ts'
 import {
   addSigningSecret,
   livingSecrets,
@@ -84,6 +87,7 @@ function own(db: Db, scope: Scope) {
     .selectAll()
     .where('organization_id', '=', scope.organizationId)
     .where('workspace_id', '=', scope.workspaceId)
+    .where('format', '=', nativeFormat)
 }
 
 /** @throws Refusal webhook_not_found, forbidden. */
@@ -136,6 +140,7 @@ export async function createWebhook(
       start_id: place.id,
       created_at: now,
       updated_at: now,
+      deleted_at: null,
     })
     .returningAll()
     .executeTakeFirstOrThrow()
@@ -153,6 +158,7 @@ async function requireRoom({ config }: Platform, tx: Tx, scope: Scope): Promise<
     .selectFrom('webhooks')
     .select((of) => of.fn.countAll<string>().as('count'))
     .where('workspace_id', '=', scope.workspaceId)
+    .where('format', '=', nativeFormat)
     .executeTakeFirstOrThrow()
   if (Number(count) < config.webhooksPerWorkspace) return
   throw new Refusal('webhook_limit_reached', `A workspace may have ${config.webhooksPerWorkspace} webhooks.`)
@@ -196,13 +202,13 @@ export async function updateWebhook(
   return webhook
 }
 
-const healthy = { consecutive_failures: 0, failing_since: null, blocked_until: null, last_error: null }
+export const healthy = { consecutive_failures: 0, failing_since: null, blocked_until: null, last_error: null }
 
 async function stateColumns(
   tx: Tx,
   before: Webhook,
   enabled: boolean | undefined,
-): Promise<Partial<Webhook>> {
+): Promise<Partial<Omit<Webhook, 'settings'>>> {
   if (enabled === undefined || before.state === (enabled ? 'enabled' : 'disabled')) return {}
   if (!enabled) return { state: 'disabled', paused_reason: null, paused_at: null }
   const place = before.state === 'disabled' ? await endOfEventLog(tx) : null

@@ -9,6 +9,7 @@ import { lockForSending } from '../submission/lock-folders.ts'
 import { markAnswered } from '../submission/mark-answered.ts'
 import type { SignedTexts } from '../submission/signatures.ts'
 import {
+  answering,
   type PreparedSubmission,
   prepareSubmission,
   type Submission,
@@ -63,7 +64,7 @@ export async function sendDraft(
   prepared: PreparedSubmission,
 ): Promise<Submitted> {
   await lockForSending(platform, tx, scope, prepared, [draft.message.id, draft.answers?.messageId ?? null])
-  const submitted = await submitPrepared(platform, tx, scope, prepared)
+  const submitted = await submitPrepared(platform, tx, scope, answering(prepared, draft.answers))
   await takeSentDraft(platform, tx, owner, draft, submitted.status === 'accepted' ? submitted.sent : null)
   if (draft.answers !== null) await markAnswered(platform, tx, owner, draft.answers)
   return submitted

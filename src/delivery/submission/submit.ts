@@ -43,6 +43,7 @@ import {
   type Recipients,
   resolveRecipients,
 } from './judge-recipients.ts'
+import type { Answer } from './mark-answered.ts'
 import { countUnclaimedSends, requireHumanAlone } from './unclaimed.ts'
 
 export type Submission = NewMessageParts & {
@@ -195,6 +196,12 @@ export async function planSubmission(
     ...planDelivery(arrival, { body, decisions, localBytes: 0, own }),
     sentBy: sentBy(arrival, subject(mailbox)),
   }
+}
+
+/** The same, said to follow from another message. */
+export function answering(prepared: PreparedSubmission, answers: Answer | null): PreparedSubmission {
+  if (answers === null || prepared.kind !== 'send') return prepared
+  return { ...prepared, delivery: { ...prepared.delivery, answers } }
 }
 
 /**

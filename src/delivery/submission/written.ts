@@ -13,7 +13,13 @@ import { type Answer, markAnswered } from './mark-answered.ts'
 import { readOriginal } from './original.ts'
 import { composeReply, type ReplyChoice, type Written } from './reply.ts'
 import { type AttachmentSource, resolveAttachments } from './stored-attachments.ts'
-import { type PreparedSubmission, prepareSubmission, type Submitted, submitPrepared } from './submit.ts'
+import {
+  answering,
+  type PreparedSubmission,
+  prepareSubmission,
+  type Submitted,
+  submitPrepared,
+} from './submit.ts'
 
 /** What was written; null is what was not said. */
 export type WrittenMessage = {
@@ -106,7 +112,7 @@ export async function submitWritten(
 ): Promise<Submitted> {
   if (answers === null) return await submitPrepared(platform, tx, scope, prepared)
   await lockForSending(platform, tx, scope, prepared, [answers.messageId])
-  const submitted = await submitPrepared(platform, tx, scope, prepared)
+  const submitted = await submitPrepared(platform, tx, scope, answering(prepared, answers))
   await markAnswered(platform, tx, subject(prepared.mailbox), answers)
   return submitted
 }

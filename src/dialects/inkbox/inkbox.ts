@@ -24,6 +24,9 @@ import { outOfScopeRoutes } from './out-of-scope.ts'
 import { searchRoutes } from './search.ts'
 import { sendRoutes } from './sends.ts'
 import { threadRoutes } from './threads.ts'
+import { signingKeyRoutes } from './signing-keys.ts'
+import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -75,4 +78,8 @@ function rootRoutes(app: Api, platform: Platform): void {
   identityChangesRoute(app, platform)
   identityMailboxRoutes(app, platform)
   channelRoutes(app, platform)
+  outOfScopeRoutes(app)
+  webhookRoutes(app, platform)
+  webhookDeliveryRoutes(app, platform)
+  signingKeyRoutes(app, platform)
 }

@@ -1,0 +1,5 @@
+/** The formats of webhooks beside our own: those of the dialects, which stand above what sends them. */
+import { mailboxUrlFormat, subscriptionFormat } from './dialects/inkbox/webhook-format.ts'
+import type { WebhookFormat } from './webhooks/formats.ts'
+
+export const webhookFormats: readonly WebhookFormat[] = [subscriptionFormat, mailboxUrlFormat]
