@@ -14,7 +14,8 @@ import type { Authentication } from '../inbound/arrival.ts'
 import type { LocalRecipient } from '../recipients.ts'
 import { folderByPath } from '../routing/folders-by-name.ts'
 import { deleteOrphanedSenderLists } from './clean-up.ts'
-import { addSenders, senderListEntriesMax, setSenderListMode } from './sender-list-changes.ts'
+import { setListModes } from './list-modes.ts'
+import { addSenders, senderListEntriesMax } from './sender-list-changes.ts'
 import { refusesSender, senderVerdict, sortBySenderLists } from './sender-lists.ts'
 import { canonicalPattern, patternsFor } from './sender-patterns.ts'
 import type { SenderListScope } from './tables.ts'
@@ -91,7 +92,7 @@ async function list(scope: SenderListScope, ...entries: string[]): Promise<void>
 
 async function setMode(mode: 'open' | 'allow_list'): Promise<void> {
   const { platform, scope } = smtp.t
-  await transaction(platform.db, (tx) => setSenderListMode(platform, tx, scope, ann.mailboxId, mode))
+  await transaction(platform.db, (tx) => setListModes(platform, tx, scope, ann.mailboxId, { inbound: mode }))
 }
 
 type Lists = Partial<Record<SenderListScope, string[]>>
@@ -166,8 +167,8 @@ const sorts: [what: string, entry: string, found: Authentication | null, open: S
     ['an allowed author, SPF of his domain', '+@author.example', spfOf('author.example'), 'inbox', 'inbox'],
     ['an allowed author, SPF of another', '+@author.example', spfOf('evil.example'), null, 'blocked'],
     ['an allowed author of a login that is another', '+ann@author.example', null, 'inbox', 'inbox'],
-    ['a blocked author, proved', '-ann@author.example', authenticationOf(), 'junk', 'junk'],
-    ['a blocked author, not proved', '-ann@author.example', unproved, 'junk', 'junk'],
+    ['a blocked author, proved', '-ann@author.example', authenticationOf(), 'blocked', 'blocked'],
+    ['a blocked author, not proved', '-ann@author.example', unproved, 'blocked', 'blocked'],
     ['someone else', '+bob@other.example', authenticationOf(), null, 'blocked'],
   ]
 for (const [what, entry, found, open, allowList] of sorts) {
@@ -228,8 +229,8 @@ test('another workspace’s lists are not ours', async () => {
 test('a list has a bound, and a change at the bound adds nothing', async () => {
   const { platform } = smtp.t
   await platform.pool.query(
-    `insert into sender_lists (id, scope, scope_id, workspace_id, kind, pattern, created_at)
-     select gen_random_uuid(), 'mailbox', $1, $2, 'block', 'a' || n || '@many.example', now()
+    `insert into sender_lists (id, scope, scope_id, workspace_id, kind, pattern, created_at, updated_at)
+     select gen_random_uuid(), 'mailbox', $1, $2, 'block', 'a' || n || '@many.example', now(), now()
      from generate_series(1, ${senderListEntriesMax}) n`,
     [ann.mailboxId, ann.owner.workspaceId],
   )

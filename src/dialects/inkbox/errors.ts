@@ -40,6 +40,8 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   draft_not_editable: { error: 'draft_send_in_progress' },
   import_unreadable: { status: 400, error: 'mail_import_invalid_request' },
   import_limit_reached: { error: 'mail_import_already_in_flight' },
+  recipient_blocked: { error: 'recipient_blocked' },
+  sender_list_entry_exists: { detail: 'Rule exists.' },
   sending_paused: { status: 403 },
   service_failed: unavailable,
   dns_host_failed: unavailable,

@@ -19,6 +19,7 @@ import type {
 } from '../../delivery/recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
+import { refusedByLists } from '../../delivery/spam/recipient-lists.ts'
 import { refusesSender } from '../../delivery/spam/sender-lists.ts'
 import {
   logIn,
@@ -169,6 +170,9 @@ async function denialOf(
   if (login === null) return null
   const mode = await refusedByMode(platform, login, recipient)
   if (mode !== null) return refusalFault(mode)
+  const isItself = recipient.kind === 'local' && recipient.owner.mailboxId === login.mailboxId
+  const blocked = isItself ? null : await refusedByLists(platform, login, recipient.address)
+  if (blocked !== null) return refusalFault(blocked)
   if (recipient.kind !== 'remote') return extras.notBefore === null ? null : replies.heldForLocal()
   // One that the transaction has already is not counted again.
   if ([...recipients.values()].some(({ address }) => address === recipient.address)) return null
