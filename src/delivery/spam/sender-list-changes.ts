@@ -295,6 +295,24 @@ async function countOf(tx: Tx, { scopeId }: SenderListLevel): Promise<number> {
   return Number(count)
 }
 
+/** How many entries of one kind hold in any of the directions. @param scopeId of the mailbox, the domain or the workspace. */
+export async function countEntries(
+  db: Db,
+  scopeId: string,
+  kind: SenderListKind,
+  directions: readonly Exclude<SenderListDirection, 'both'>[],
+): Promise<number> {
+  const { count } = await db
+    .selectFrom('sender_lists')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('scope_id', '=', scopeId)
+    .where('kind', '=', kind)
+    .where('paused', '=', false)
+    .where('direction', 'in', ['both', ...directions])
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 /** @throws Refusal sender_list_entry_not_found, forbidden. */
 export async function removeSender(
   platform: Platform,

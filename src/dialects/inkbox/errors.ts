@@ -42,6 +42,7 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   import_limit_reached: { error: 'mail_import_already_in_flight' },
   recipient_blocked: { error: 'recipient_blocked' },
   sender_list_entry_exists: { detail: 'Rule exists.' },
+  sender_list_entry_not_found: { detail: 'Contact rule not found' },
   sending_paused: { status: 403 },
   service_failed: unavailable,
   dns_host_failed: unavailable,

@@ -4,6 +4,7 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
 import { requireCaller } from './callers.ts'
+import { contactRuleRoutes } from './contact-rules.ts'
 import { answer } from './errors.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 
@@ -34,6 +35,7 @@ export const inkbox: Dialect = {
   },
 }
 
-function rootRoutes(app: Api, _platform: Platform): void {
+function rootRoutes(app: Api, platform: Platform): void {
+  contactRuleRoutes(app, platform)
   outOfScopeRoutes(app)
 }
