@@ -73,7 +73,10 @@ export const MailboxRuleChangesBody = Type.Object({ ...changes, status: Type.Opt
 
 export type RuleChange = { change: EntryChange; keepsRest: boolean }
 
-/** @throws Refusal invalid_request for fields that do not go together. */
+/**
+ * @param body of an identity's route without a status, which only mailboxes' routes know.
+ * @throws Refusal invalid_request for fields that do not go together.
+ */
 export function toRuleChange(body: Static<typeof MailboxRuleChangesBody>): RuleChange {
   const { action, direction, apply_to: applyTo, status } = body
   if (applyTo !== undefined && direction !== undefined) throw refusedField('cannot go with direction')

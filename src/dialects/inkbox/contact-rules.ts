@@ -1,6 +1,6 @@
 /** Contact rules: whom mailboxes hear and write to, by identity, by mailbox as older clients have it, and all of them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type TSchema, type TString, Type } from 'typebox'
+import { type Static, type TSchema, type TString, Type } from 'typebox'
 import { entriesOfAgents, entriesOfMailbox } from '../../delivery/spam/agent-entries.ts'
 import {
   addNewSender,
@@ -50,6 +50,8 @@ type Kind = {
   params: Readonly<Record<string, TString>>
   View: TSchema
   ChangesBody: typeof MailboxRuleChangesBody | typeof RuleChangesBody
+  /** Whether a change may pause a rule; where not, the field is unknown, and let pass. */
+  pauses: boolean
   find(platform: Platform, request: FastifyRequest, db?: Db): Promise<Owner>
   view(entry: SenderListEntry, owner: Owner): unknown
 }
@@ -62,6 +64,7 @@ const ofIdentity: Kind = {
   params: IdentityPath.properties,
   View: IdentityRuleView,
   ChangesBody: RuleChangesBody,
+  pauses: false,
   async find(platform, request, db = platform.db) {
     const { scope } = callerOf(request)
     const identity = await findIdentity(platform, scope, paramOf(request, 'agent_handle'), db)
@@ -80,6 +83,7 @@ const ofMailbox: Kind = {
   params: MailboxPath.properties,
   View: MailboxRuleView,
   ChangesBody: MailboxRuleChangesBody,
+  pauses: true,
   async find(platform, request, db = platform.db) {
     const { scope } = callerOf(request)
     const mailbox = await findMailbox(platform, scope, paramOf(request, 'email_address'), db)
@@ -189,7 +193,7 @@ function oneRoutes(app: Api, platform: Platform, kind: Kind): void {
     },
     async (request) => {
       const caller = callerOf(request)
-      const { change, keepsRest } = toRuleChange(request.body)
+      const { change, keepsRest } = toRuleChange(kind.pauses ? request.body : withoutStatus(request.body))
       return await transact(platform, caller, async (tx) => {
         const owner = await find(platform, request, tx)
         const { id } = shown(await getSender(tx, owner.level, idOf(request)))
@@ -242,6 +246,14 @@ function allRulesRoute(app: Api, platform: Platform): void {
       )
     },
   )
+}
+
+function withoutStatus({ action, direction, apply_to }: Static<typeof RuleChangesBody>) {
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(direction === undefined ? {} : { direction }),
+    ...(apply_to === undefined ? {} : { apply_to }),
+  }
 }
 
 /** Patterns for all below a domain are made elsewhere, and have no form here. */
