@@ -5,6 +5,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
 import { requireCaller } from './callers.ts'
 import { contactRuleRoutes } from './contact-rules.ts'
+import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 
@@ -37,5 +38,6 @@ export const inkbox: Dialect = {
 
 function rootRoutes(app: Api, platform: Platform): void {
   contactRuleRoutes(app, platform)
+  domainRoutes(app, platform)
   outOfScopeRoutes(app)
 }
