@@ -14,6 +14,7 @@ import { reportsMigrations } from './delivery/reports/schema.ts'
 import { routingMigrations } from './delivery/routing/schema.ts'
 import { unsentMigrations } from './delivery/scheduled/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
+import { directionsMigrations } from './delivery/spam/directions-schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
@@ -70,6 +71,7 @@ export const migrations = mergeMigrations(
   routingMigrations,
   bouncesMigrations,
   spamMigrations,
+  directionsMigrations,
   limitsMigrations,
   webhooksMigrations,
   approvalsMigrations,

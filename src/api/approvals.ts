@@ -163,6 +163,7 @@ function approveRoute(app: Api, platform: Platform): void {
             'approval_state_conflict',
             'mailbox_not_found',
             'mailbox_state_conflict',
+            'recipient_blocked',
             'recipient_refused',
             'sending_limit_reached',
             'sending_paused',

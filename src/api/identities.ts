@@ -1,7 +1,7 @@
 /** /v1/identities: agents' handles, each with its mailbox. */
 import { type Static, Type } from 'typebox'
 import { partyOf } from '../accounts/principals.ts'
-import { setSenderListMode } from '../delivery/spam/sender-list-changes.ts'
+import { setListModes } from '../delivery/spam/list-modes.ts'
 import {
   createIdentity,
   deleteIdentity,
@@ -151,7 +151,8 @@ async function create(
   })
   if (body.mail_rule !== undefined) {
     if (identity.mailbox_id === null) throw new Refusal('invalid_request', 'A mail rule is of a mailbox.')
-    await setSenderListMode(platform, tx, scope, identity.mailbox_id, modeOfRule[body.mail_rule])
+    const inbound = modeOfRule[body.mail_rule]
+    await setListModes(platform, tx, scope, identity.mailbox_id, { inbound })
   }
   return identity
 }

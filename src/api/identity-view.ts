@@ -1,6 +1,6 @@
 /** How an identity looks in JSON, coming and going. */
 import { type Static, Type } from 'typebox'
-import { senderListModesOf } from '../delivery/spam/sender-list-changes.ts'
+import { listModesOf } from '../delivery/spam/list-modes.ts'
 import type { SenderListMode } from '../delivery/spam/tables.ts'
 import type { Identity, IdentityChanges, IdentityMailbox, NewIdentity } from '../mailboxes/identities.ts'
 import type { GivenMailbox } from '../mailboxes/identity-mailboxes.ts'
@@ -157,11 +157,13 @@ export async function identityViews(
   db: Db,
   identities: readonly Identity[],
 ): Promise<Static<typeof IdentityView>[]> {
-  const modes = await senderListModesOf(
+  const modes = await listModesOf(
     db,
     identities.flatMap((identity) => identity.mailbox_id ?? []),
   )
-  return identities.map((identity) => identityView(identity, modes.get(identity.mailbox_id ?? '') ?? 'open'))
+  return identities.map((identity) =>
+    identityView(identity, modes.get(identity.mailbox_id ?? '')?.inbound ?? 'open'),
+  )
 }
 
 function identityView(identity: Identity, mode: SenderListMode): Static<typeof IdentityView> {

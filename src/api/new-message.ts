@@ -194,6 +194,7 @@ export const sendingProblems = [
   'mailbox_state_conflict',
   'message_not_found',
   'attachment_not_found',
+  'recipient_blocked',
   'recipient_refused',
   'sending_limit_reached',
   'sending_paused',

@@ -37,7 +37,11 @@ export const ProblemView = Type.Object(
       Type.String({ description: 'Id of this request; the same as the header X-Request-Id.' }),
     ),
   },
-  { $id: 'Problem', title: 'Problem', description: 'RFC 9457 problem details.' },
+  {
+    $id: 'Problem',
+    title: 'Problem',
+    description: 'RFC 9457 problem details; pages of errors name members that some have besides.',
+  },
 )
 
 /** The same by reference: it stands in nearly every route's documentation. */
@@ -50,9 +54,10 @@ export function problemOf(code: ErrorCode, detail: string, errors: readonly Fiel
   return errors.length === 0 ? problem : { ...problem, errors: [...errors] }
 }
 
-/** The problem that answers a request. */
+/** The problem that answers a request; what the refusal knows besides are members of their own (RFC 9457 §3.2). */
 export function problemOfRefusal(refusal: Refusal, requestId: string): Problem {
-  return { ...problemOf(refusal.code, refusal.detail, refusal.fields), instance: `urn:uuid:${requestId}` }
+  const problem = problemOf(refusal.code, refusal.detail, refusal.fields)
+  return { ...refusal.facts, ...problem, instance: `urn:uuid:${requestId}` }
 }
 
 /** A URI reference: it resolves against whatever host the client used. */

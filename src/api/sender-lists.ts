@@ -2,8 +2,10 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Principal, Scope } from '../accounts/principals.ts'
+import { type ListModes, listModesOfOne, setListModes } from '../delivery/spam/list-modes.ts'
 import {
   addSenders,
+  changeSender,
   domainLevel,
   listSenders,
   mailboxLevel,
@@ -11,8 +13,6 @@ import {
   type SenderListEntry,
   type SenderListLevel,
   senderListBatchMax,
-  senderListModeOf,
-  setSenderListMode,
   workspaceLevel,
 } from '../delivery/spam/sender-list-changes.ts'
 import type { Db } from '../platform/database.ts'
@@ -27,8 +27,22 @@ import { type Api, closed, Id, Moment, OneOf, PageOf, pageQuery, pageRequest, pa
 
 const Kind = OneOf(['allow', 'block'])
 
+const Direction = OneOf(
+  ['inbound', 'outbound', 'both'],
+  'Whom it is about: those who write to the mailbox, those whom it writes to, or both.',
+)
+const Paused = Type.Boolean({ description: 'Kept, and not applied.' })
+
 const EntryView = Type.Object(
-  { id: Id, kind: Kind, pattern: Type.String(), created_at: Moment },
+  {
+    id: Id,
+    kind: Kind,
+    pattern: Type.String(),
+    direction: Direction,
+    paused: Paused,
+    created_at: Moment,
+    updated_at: Moment,
+  },
   { title: 'SenderListEntry' },
 )
 
@@ -43,6 +57,8 @@ const EntriesBody = Type.Object(
             maxLength: apiLimits.addressLengthMax,
             description: '`ann@example.com`, `@example.com` for a domain, `.example.com` for all below it.',
           }),
+          direction: Type.Optional(Direction),
+          paused: Type.Optional(Paused),
         },
         closed,
       ),
@@ -52,16 +68,25 @@ const EntriesBody = Type.Object(
   closed,
 )
 
+const EntryChangesBody = Type.Object(
+  {
+    kind: Type.Optional(Kind),
+    direction: Type.Optional(Direction),
+    paused: Type.Optional(Paused),
+  },
+  { ...closed, minProperties: 1, title: 'SenderListEntryChanges' },
+)
+
 const EntriesView = Type.Object({ data: Type.Array(EntryView) })
 
+const modes = ['open', 'allow_list'] as const
+const mode = OneOf(modes, 'allow_list: what nobody on the lists allows goes to the folder Blocked.')
+const outboundMode = OneOf(modes, 'allow_list: only whom a list allows may be written to.')
+
+const ModeView = Type.Object({ mode, outbound_mode: outboundMode }, { title: 'SenderListMode' })
 const ModeBody = Type.Object(
-  {
-    mode: OneOf(
-      ['open', 'allow_list'],
-      'allow_list: what nobody on the lists allows goes to the folder Blocked.',
-    ),
-  },
-  { ...closed, title: 'SenderListMode' },
+  { mode: Type.Optional(mode), outbound_mode: Type.Optional(outboundMode) },
+  { ...closed, minProperties: 1, title: 'NewSenderListMode' },
 )
 
 /** A noun that has a list. */
@@ -110,11 +135,16 @@ export function senderListRoutes(app: Api, platform: Platform): void {
   modeRoutes(app, platform)
 }
 
+function entryPathOf({ noun, refIs }: Level) {
+  const entry = Type.String({ description: 'Its id.' })
+  return Type.Object({ [noun]: Type.String({ description: refIs }), entry })
+}
+
 function levelRoutes(app: Api, platform: Platform, level: Level): void {
   const { noun, path, tag, notFound } = level
   const Ref = Type.String({ description: level.refIs })
   const RefPath = Type.Object({ [noun]: Ref })
-  const EntryPath = Type.Object({ [noun]: Ref, entry: Type.String({ description: 'Its id.' }) })
+  const EntryPath = entryPathOf(level)
   app.get(
     path,
     {
@@ -137,7 +167,7 @@ function levelRoutes(app: Api, platform: Platform, level: Level): void {
       schema: {
         summary: `Allow or block senders for a ${noun}`,
         description:
-          'The nearest list that names a sender decides: the mailbox’s, else its domain’s, else its workspace’s. A pattern that is there already changes its kind. An allowed sender counts only when SPF, DKIM or DMARC prove it.',
+          'The nearest list that names a sender or recipient decides: the mailbox’s, else its domain’s, else its workspace’s. A pattern that is there already for the direction changes its kind; default is inbound. An allowed sender counts only when SPF, DKIM or DMARC prove it.',
         tags: [tag],
         params: RefPath,
         body: EntriesBody,
@@ -152,6 +182,7 @@ function levelRoutes(app: Api, platform: Platform, level: Level): void {
         return { status: 200, body: { data: entries.map(entryView) } }
       }),
   )
+  changeRoute(app, platform, level)
   app.delete(
     `${path}/:entry`,
     {
@@ -171,6 +202,32 @@ function levelRoutes(app: Api, platform: Platform, level: Level): void {
   )
 }
 
+function changeRoute(app: Api, platform: Platform, level: Level): void {
+  const { noun, path, tag, notFound, find, writer } = level
+  app.patch(
+    `${path}/:entry`,
+    {
+      schema: {
+        summary: `Change an entry of a ${noun}’s list`,
+        description:
+          'Its pattern is fixed. What another entry of the pattern has of the new direction is taken from it.',
+        tags: [tag],
+        params: entryPathOf(level),
+        body: EntryChangesBody,
+        response: { 200: EntryView, ...writeProblems('sender_list_entry_not_found', ...notFound) },
+      },
+    },
+    async (request, reply) =>
+      mutate(platform, request, reply, async (tx) => {
+        const { params } = request
+        const entry = params['entry'] ?? ''
+        const found = await find(platform, request, params[noun] ?? '', tx)
+        const changed = await changeSender(platform, tx, writer(request), found, entry, request.body)
+        return { status: 200, body: entryView(changed) }
+      }),
+  )
+}
+
 function modeRoutes(app: Api, platform: Platform): void {
   const path = '/v1/mailboxes/:mailbox/sender-lists/mode'
   const tags = ['mailboxes']
@@ -178,38 +235,55 @@ function modeRoutes(app: Api, platform: Platform): void {
     path,
     {
       schema: {
-        summary: 'Get whom a mailbox hears',
+        summary: 'Get whom a mailbox hears and writes to',
         tags,
         params: MailboxPath,
-        response: { 200: ModeBody, ...readProblems('mailbox_not_found') },
+        response: { 200: ModeView, ...readProblems('mailbox_not_found') },
       },
     },
     async (request) => {
       const { scopeId } = await mailboxLevel(platform, scopeOf(request), request.params.mailbox)
-      return { mode: await senderListModeOf(platform.db, scopeId) }
+      return modeView(await listModesOfOne(platform.db, scopeId))
     },
   )
   app.put(
     path,
     {
       schema: {
-        summary: 'Set whom a mailbox hears',
+        summary: 'Set whom a mailbox hears and writes to',
         description: 'A key that is bound to the mailbox may not: the list may be what guards its owner.',
         tags,
         params: MailboxPath,
         body: ModeBody,
-        response: { 200: ModeBody, ...writeProblems('mailbox_not_found') },
+        response: { 200: ModeView, ...writeProblems('mailbox_not_found') },
       },
     },
     async (request, reply) =>
       mutate(platform, request, reply, async (tx) => {
-        const { mode } = request.body
-        await setSenderListMode(platform, tx, scopeOf(request), request.params.mailbox, mode)
-        return { status: 200, body: { mode } }
+        const { mode, outbound_mode: outbound } = request.body
+        const change = {
+          ...(mode === undefined ? {} : { inbound: mode }),
+          ...(outbound === undefined ? {} : { outbound }),
+        }
+        const { after } = await setListModes(platform, tx, scopeOf(request), request.params.mailbox, change)
+        return { status: 200, body: modeView(after) }
       }),
   )
 }
 
-function entryView({ id, kind, pattern, created_at }: SenderListEntry): Static<typeof EntryView> {
-  return { id, kind, pattern, created_at: created_at.toISOString() }
+function modeView({ inbound, outbound }: ListModes): Static<typeof ModeView> {
+  return { mode: inbound, outbound_mode: outbound }
+}
+
+function entryView(entry: SenderListEntry): Static<typeof EntryView> {
+  const { id, kind, pattern, direction, paused, created_at, updated_at } = entry
+  return {
+    id,
+    kind,
+    pattern,
+    direction,
+    paused,
+    created_at: created_at.toISOString(),
+    updated_at: updated_at.toISOString(),
+  }
 }

@@ -1,5 +1,6 @@
 /** The domain in which identities get an address that is their handle, unless they are given another. */
 import type { Db } from '../platform/database.ts'
+import { chosenDomainOf } from './default-domain.ts'
 import './tables.ts'
 
 export type HandleDomain = { id: string; name: string; workspace_id: string }
@@ -26,5 +27,5 @@ export async function defaultDomainOf(
   db: Db,
   workspaceId: string,
 ): Promise<{ id: string; name: string } | null> {
-  return await handleDomain(db, workspaceId)
+  return (await chosenDomainOf(db, workspaceId)) ?? (await handleDomain(db, workspaceId))
 }

@@ -212,6 +212,7 @@ export const errorCatalogue = {
   folder_limit_reached: { status: 409, title: 'The mailbox has as many folders as it may have' },
   special_use_taken: { status: 409, title: 'The mailbox has a folder of that use' },
   quota_exceeded: { status: 409, title: 'The mailbox is full' },
+  recipient_blocked: { status: 403, title: 'The lists of the mailbox keep it from writing to a recipient' },
   recipient_refused: { status: 422, title: 'A recipient cannot be written to' },
   annotation_name_invalid: { status: 422, title: 'The name of an annotation is not valid' },
   annotation_too_large: { status: 413, title: 'The annotation is too large' },
@@ -226,6 +227,7 @@ export const errorCatalogue = {
   // Delivery
   suppression_not_found: { status: 404, title: 'The address is not on the suppression list' },
   // Sender lists
+  sender_list_entry_exists: { status: 409, title: 'The sender list has an entry with that pattern' },
   sender_list_entry_not_found: { status: 404, title: 'There is no such entry in the sender list' },
   sender_list_limit_reached: { status: 409, title: 'The sender list has as many entries as it may have' },
   // Sending

@@ -13,4 +13,9 @@ export const unprovoked: Readonly<Record<string, string>> = {
   // Keys and signups
   'approveAgentSignup 402':
     'approving makes nothing: the agent’s organization pays for its mailbox from the start',
+  // Contact rules and domains
+  'getIdentityMailContactRule 403': 'every key reads the rules that it sees; those of others are not found',
+  'getMailboxContactRule 403': 'every key reads the rules that it sees; those of others are not found',
+  'listIdentityMailContactRules 403': 'every key reads the rules that it sees; those of others are not found',
+  'listMailboxContactRules 403': 'every key reads the rules that it sees; those of others are not found',
 }

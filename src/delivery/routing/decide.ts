@@ -3,6 +3,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { goByThemselves } from '../approvals/sending-mode.ts'
 import type { RecipientDecision } from '../inbound/arrival.ts'
 import { type LocalRecipient, type Recipient, resolverOf } from '../recipients.ts'
+import { blockedRecipients } from '../spam/recipient-lists.ts'
 import { sortBySenderLists } from '../spam/sender-lists.ts'
 import { applyFilter } from './apply-filter.ts'
 import { autoreplyJobs } from './autoreply.ts'
@@ -85,7 +86,12 @@ async function forwardTo(
   const targets: ForwardTarget[] = []
   let returns = false
   const { allowed } = await goByThemselves(platform, forwarder.owner, addresses)
+  const blocked = await blockedBy(platform, forwarder, addresses)
   for (const address of addresses) {
+    if (blocked.has(address)) {
+      targets.push(failed(forwarder, address, 'The lists of the mailbox keep it from writing there.'))
+      continue
+    }
     if (!allowed.has(address)) {
       targets.push(
         failed(forwarder, address, 'The sending mode of the mailbox keeps it from going by itself.'),
@@ -108,6 +114,17 @@ async function forwardTo(
   const decision = mergeDecisions(...decisions, { ...nothing, forwards, events })
   // What goes on to the mailbox itself stays in it.
   return { decision, hasFailed: events.length > 0 || returns }
+}
+
+/** Those of the addresses that the lists of a mailbox keep it from writing to. */
+async function blockedBy(
+  platform: Platform,
+  { owner, address: own }: Forwarder,
+  addresses: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (addresses.length === 0) return new Set()
+  const others = addresses.filter((address) => address !== own)
+  return new Set((await blockedRecipients(platform, owner, others)).map(({ address }) => address))
 }
 
 const whyNot = {

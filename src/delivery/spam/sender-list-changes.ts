@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import { type Principal, requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
 import { getWorkspace } from '../../accounts/workspaces.ts'
 import { getDomain } from '../../domains/domains.ts'
-import { getMailbox, lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
+import { getMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Db, Tx } from '../../platform/database.ts'
 import { type FieldProblem, Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
@@ -11,8 +11,21 @@ import { isId, newId } from '../../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
+import {
+  changeEntry,
+  type DirectedEntry,
+  type EntryChange,
+  type EntryWish,
+  placeEntry,
+} from './entry-directions.ts'
 import { canonicalPattern } from './sender-patterns.ts'
-import type { SenderListKind, SenderListMode, SenderListScope, SenderListsTable } from './tables.ts'
+import type {
+  SenderListDirection,
+  SenderListEventEntry,
+  SenderListKind,
+  SenderListScope,
+  SenderListsTable,
+} from './tables.ts'
 
 /** Of one mailbox, domain or workspace. */
 export const senderListEntriesMax = 10_000
@@ -20,7 +33,14 @@ export const senderListEntriesMax = 10_000
 export const senderListBatchMax = 1_000
 
 export type SenderListEntry = Selectable<SenderListsTable>
-export type NewEntry = { kind: SenderListKind; pattern: string }
+export type NewEntry = {
+  kind: SenderListKind
+  pattern: string
+  /** Default: inbound. */
+  direction?: SenderListDirection
+  /** Default: false. */
+  paused?: boolean
+}
 
 /** Whose list. */
 export type SenderListLevel = {
@@ -84,8 +104,9 @@ export async function listSenders(
 }
 
 /**
- * Adds entries. One whose pattern is there already changes its kind and keeps its place. A key that is bound to a mailbox
- * may not: the list may be what keeps others from that key's owner.
+ * Adds entries. One whose pattern is there already for the same direction changes its kind and keeps its place; one that
+ * is there for both directions keeps the other. A key that is bound to a mailbox may not: the list may be what keeps
+ * others from that key's owner.
  * @returns the entries as they are now, in the order of their ids.
  * @throws Refusal invalid_request, sender_list_limit_reached, forbidden.
  */
@@ -96,29 +117,159 @@ export async function addSenders(
   level: SenderListLevel,
   entries: readonly NewEntry[],
 ): Promise<SenderListEntry[]> {
-  requireWrite(writer)
-  requireWorkspace(writer)
+  requireListWriter(writer)
   const wanted = canonicalEntries(entries)
   await lockLevel(tx, level)
-  const { rows } = await sql<SenderListEntry>`
-    insert into sender_lists as listed (id, scope, scope_id, workspace_id, kind, pattern, created_at)
-    select id, ${level.scope}, ${level.scopeId}::uuid, ${level.workspaceId}::uuid, kind, pattern, ${platform.clock.now()}
-    from unnest(${uuidArray(wanted.map(() => newId()))}, ${wanted.map(({ kind }) => kind)}::text[],
-      ${wanted.map(({ pattern }) => pattern)}::text[]) as new (id, kind, pattern)
-    on conflict (scope_id, pattern) do update set kind = excluded.kind
-    returning listed.*`.execute(tx)
+  const before = await entriesOf(
+    tx,
+    level,
+    wanted.map(({ pattern }) => pattern),
+  )
+  let after: readonly DirectedEntry[] = before
+  const placed = new Set<string>()
+  for (const wish of wanted) {
+    const of = after.filter(({ pattern }) => pattern === wish.pattern)
+    const [own, ...others] = placeEntry(of, wish, newId)
+    if (own === undefined) throw new Error('an entry was not placed')
+    placed.add(own.id)
+    after = [...after.filter(({ pattern }) => pattern !== wish.pattern), own, ...others]
+  }
+  await writeEntries(platform, tx, level, before, after)
   if ((await countOf(tx, level)) > senderListEntriesMax) throw new Refusal('sender_list_limit_reached')
   await tell(platform, tx, level, { added: wanted, removed: [] })
-  return rows.sort((left, right) => (left.id < right.id ? -1 : 1))
+  const patterns = wanted.map(({ pattern }) => pattern)
+  const rows = await entriesOf(tx, level, patterns)
+  return rows.filter(({ id }) => placed.has(id)).sort((left, right) => (left.id < right.id ? -1 : 1))
 }
 
-/** Canonical and each pattern once; of two kinds of one pattern the last holds. @throws Refusal invalid_request. */
-function canonicalEntries(entries: readonly NewEntry[]): NewEntry[] {
+/**
+ * Adds an entry for a pattern that the list does not have.
+ * @throws Refusal sender_list_entry_exists with its id; invalid_request, sender_list_limit_reached, forbidden.
+ */
+export async function addNewSender(
+  platform: Platform,
+  tx: Tx,
+  writer: Scope | Principal,
+  level: SenderListLevel,
+  entry: NewEntry,
+): Promise<SenderListEntry> {
+  requireListWriter(writer)
+  const patterns = canonicalEntries([entry]).map(({ pattern }) => pattern)
+  await lockLevel(tx, level)
+  const [existing] = await entriesOf(tx, level, patterns)
+  if (existing) {
+    const facts = { existing_rule_id: existing.id }
+    throw new Refusal('sender_list_entry_exists', `The list has ${existing.pattern}.`, { facts })
+  }
+  const [added] = await addSenders(platform, tx, writer, level, [entry])
+  if (added === undefined) throw new Error('an entry was not added')
+  return added
+}
+
+/**
+ * Changes an entry; its pattern is fixed. What other entries of the pattern have of its new direction is taken from them.
+ * @param keepsRest whether what was of its former direction alone goes on as it was, as an entry of its own.
+ * @throws Refusal sender_list_entry_not_found, forbidden.
+ */
+export async function changeSender(
+  platform: Platform,
+  tx: Tx,
+  writer: Scope | Principal,
+  level: SenderListLevel,
+  id: string,
+  change: EntryChange,
+  { keepsRest = false }: { keepsRest?: boolean } = {},
+): Promise<SenderListEntry> {
+  requireListWriter(writer)
+  await lockLevel(tx, level)
+  const { pattern } = await getSender(tx, level, id)
+  const before = await entriesOf(tx, level, [pattern])
+  const entry = before.find((one) => one.id === id)
+  if (entry === undefined) throw new Refusal('sender_list_entry_not_found')
+  const after = changeEntry(before, entry, change, keepsRest, newId)
+  await writeEntries(platform, tx, level, before, after)
+  const removed = before.filter(({ id }) => after.every((one) => one.id !== id))
+  await tell(platform, tx, level, { added: after, removed })
+  return await getSender(tx, level, id)
+}
+
+function requireListWriter(writer: Scope | Principal): void {
+  requireWrite(writer)
+  requireWorkspace(writer)
+}
+
+/** @throws Refusal sender_list_entry_not_found. */
+export async function getSender(db: Db, { scopeId }: SenderListLevel, id: string): Promise<SenderListEntry> {
+  const found = isId(id)
+    ? await db
+        .selectFrom('sender_lists')
+        .selectAll()
+        .where('scope_id', '=', scopeId)
+        .where('id', '=', id)
+        .executeTakeFirst()
+    : undefined
+  if (!found) throw new Refusal('sender_list_entry_not_found')
+  return found
+}
+
+async function entriesOf(
+  tx: Tx,
+  { scopeId }: SenderListLevel,
+  patterns: readonly string[],
+): Promise<SenderListEntry[]> {
+  return await tx
+    .selectFrom('sender_lists')
+    .selectAll()
+    .where('scope_id', '=', scopeId)
+    .where(sql<boolean>`pattern = any(${[...patterns]}::text[])`)
+    .execute()
+}
+
+/** Writes what became of entries: first what makes room, then what takes it. */
+async function writeEntries(
+  platform: Platform,
+  tx: Tx,
+  level: SenderListLevel,
+  before: readonly DirectedEntry[],
+  after: readonly DirectedEntry[],
+): Promise<void> {
+  const former = new Map(before.map((entry) => [entry.id, entry]))
+  const kept = new Set(after.map(({ id }) => id))
+  const gone = before.filter(({ id }) => !kept.has(id)).map(({ id }) => id)
+  await sql`delete from sender_lists where id = any(${uuidArray(gone)})`.execute(tx)
+  const isChanged = (entry: DirectedEntry): boolean => {
+    const was = former.get(entry.id)
+    return (
+      was !== undefined &&
+      (was.kind !== entry.kind || was.direction !== entry.direction || was.paused !== entry.paused)
+    )
+  }
+  const now = platform.clock.now()
+  await sql`
+    update sender_lists as listed
+    set kind = new.kind, direction = new.direction, paused = new.paused, updated_at = ${now}
+    from ${asRows(after.filter(isChanged))} where listed.id = new.id`.execute(tx)
+  await sql`
+    insert into sender_lists
+      (id, scope, scope_id, workspace_id, kind, pattern, direction, paused, created_at, updated_at)
+    select new.id, ${level.scope}, ${level.scopeId}::uuid, ${level.workspaceId}::uuid, new.kind, new.pattern,
+      new.direction, new.paused, ${now}, ${now}
+    from ${asRows(after.filter(({ id }) => !former.has(id)))}`.execute(tx)
+}
+
+function asRows(entries: readonly DirectedEntry[]) {
+  return sql`unnest(${uuidArray(entries.map(({ id }) => id))}, ${entries.map(({ kind }) => kind)}::text[],
+    ${entries.map(({ pattern }) => pattern)}::text[], ${entries.map(({ direction }) => direction)}::text[],
+    ${entries.map(({ paused }) => paused)}::boolean[]) as new (id, kind, pattern, direction, paused)`
+}
+
+/** Of two kinds of one pattern the last will hold. @throws Refusal invalid_request. */
+function canonicalEntries(entries: readonly NewEntry[]): EntryWish[] {
   const problems: FieldProblem[] = []
-  const byPattern = new Map<string, NewEntry>()
-  for (const [index, { kind, pattern: text }] of entries.entries()) {
+  const wishes: EntryWish[] = []
+  for (const [index, { kind, pattern: text, direction = 'inbound', paused = false }] of entries.entries()) {
     const pattern = canonicalPattern(text)
-    if (pattern !== null) byPattern.set(pattern, { kind, pattern })
+    if (pattern !== null) wishes.push({ kind, pattern, direction, paused })
     else {
       const detail = 'must be an address, or a domain behind @, or behind a dot for those below it'
       problems.push({ pointer: `/entries/${index}/pattern`, detail })
@@ -127,7 +278,7 @@ function canonicalEntries(entries: readonly NewEntry[]): NewEntry[] {
   if (problems.length > 0) {
     throw new Refusal('invalid_request', 'A pattern is not valid.', { fields: problems })
   }
-  return [...byPattern.values()]
+  return wishes
 }
 
 /** Two calls that add at once must not pass the limit together. */
@@ -144,6 +295,24 @@ async function countOf(tx: Tx, { scopeId }: SenderListLevel): Promise<number> {
   return Number(count)
 }
 
+/** How many entries of one kind hold in any of the directions. @param scopeId of the mailbox, the domain or the workspace. */
+export async function countEntries(
+  db: Db,
+  scopeId: string,
+  kind: SenderListKind,
+  directions: readonly Exclude<SenderListDirection, 'both'>[],
+): Promise<number> {
+  const { count } = await db
+    .selectFrom('sender_lists')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('scope_id', '=', scopeId)
+    .where('kind', '=', kind)
+    .where('paused', '=', false)
+    .where('direction', 'in', ['both', ...directions])
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
 /** @throws Refusal sender_list_entry_not_found, forbidden. */
 export async function removeSender(
   platform: Platform,
@@ -152,14 +321,13 @@ export async function removeSender(
   level: SenderListLevel,
   id: string,
 ): Promise<void> {
-  requireWrite(writer)
-  requireWorkspace(writer)
+  requireListWriter(writer)
   const removed = isId(id)
     ? await tx
         .deleteFrom('sender_lists')
         .where('scope_id', '=', level.scopeId)
         .where('id', '=', id)
-        .returning(['kind', 'pattern'])
+        .returning(['kind', 'pattern', 'direction', 'paused'])
         .executeTakeFirst()
     : undefined
   if (!removed) throw new Refusal('sender_list_entry_not_found')
@@ -170,7 +338,7 @@ async function tell(
   platform: Platform,
   tx: Tx,
   level: SenderListLevel,
-  change: { added: NewEntry[]; removed: NewEntry[] },
+  change: { added: readonly SenderListEventEntry[]; removed: readonly SenderListEventEntry[] },
 ): Promise<void> {
   await appendEvents(platform, tx, [
     {
@@ -178,43 +346,16 @@ async function tell(
       organizationId: level.organizationId,
       workspaceId: level.workspaceId,
       mailboxId: level.scope === 'mailbox' ? level.scopeId : null,
-      data: { scope: level.scope, scope_id: level.scopeId, ...change },
+      data: {
+        scope: level.scope,
+        scope_id: level.scopeId,
+        added: change.added.map(eventEntry),
+        removed: change.removed.map(eventEntry),
+      },
     },
   ])
 }
 
-/** @returns the mode of each mailbox that has one set; the others are open. */
-export async function senderListModesOf(
-  db: Db,
-  mailboxIds: readonly string[],
-): Promise<ReadonlyMap<string, SenderListMode>> {
-  const rows = await db
-    .selectFrom('sender_list_modes')
-    .select(['mailbox_id', 'mode'])
-    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
-    .execute()
-  return new Map(rows.map(({ mailbox_id, mode }) => [mailbox_id, mode]))
-}
-
-export async function senderListModeOf(db: Db, mailboxId: string): Promise<SenderListMode> {
-  return (await senderListModesOf(db, [mailboxId])).get(mailboxId) ?? 'open'
-}
-
-/** @param ref the mailbox's id or address. @throws Refusal mailbox_not_found, forbidden. */
-export async function setSenderListMode(
-  platform: Platform,
-  tx: Tx,
-  scope: Scope,
-  ref: string,
-  mode: SenderListMode,
-): Promise<void> {
-  requireWorkspace(scope)
-  const owner = subject(await lockMailbox(platform, tx, scope, ref))
-  const row = { mailbox_id: owner.mailboxId, workspace_id: owner.workspaceId, mode }
-  await tx
-    .insertInto('sender_list_modes')
-    .values(row)
-    .onConflict((conflict) => conflict.column('mailbox_id').doUpdateSet({ mode }))
-    .execute()
-  await appendEvents(platform, tx, [{ type: 'sender_list.mode_changed', ...owner, data: { mode } }])
+function eventEntry({ kind, pattern, direction, paused }: SenderListEventEntry): SenderListEventEntry {
+  return { kind, pattern, direction, paused }
 }

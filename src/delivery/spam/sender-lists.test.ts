@@ -14,7 +14,8 @@ import type { Authentication } from '../inbound/arrival.ts'
 import type { LocalRecipient } from '../recipients.ts'
 import { folderByPath } from '../routing/folders-by-name.ts'
 import { deleteOrphanedSenderLists } from './clean-up.ts'
-import { addSenders, senderListEntriesMax, setSenderListMode } from './sender-list-changes.ts'
+import { setListModes } from './list-modes.ts'
+import { addSenders, changeSender, senderListEntriesMax } from './sender-list-changes.ts'
 import { refusesSender, senderVerdict, sortBySenderLists } from './sender-lists.ts'
 import { canonicalPattern, patternsFor } from './sender-patterns.ts'
 import type { SenderListScope } from './tables.ts'
@@ -91,7 +92,7 @@ async function list(scope: SenderListScope, ...entries: string[]): Promise<void>
 
 async function setMode(mode: 'open' | 'allow_list'): Promise<void> {
   const { platform, scope } = smtp.t
-  await transaction(platform.db, (tx) => setSenderListMode(platform, tx, scope, ann.mailboxId, mode))
+  await transaction(platform.db, (tx) => setListModes(platform, tx, scope, ann.mailboxId, { inbound: mode }))
 }
 
 type Lists = Partial<Record<SenderListScope, string[]>>
@@ -166,8 +167,8 @@ const sorts: [what: string, entry: string, found: Authentication | null, open: S
     ['an allowed author, SPF of his domain', '+@author.example', spfOf('author.example'), 'inbox', 'inbox'],
     ['an allowed author, SPF of another', '+@author.example', spfOf('evil.example'), null, 'blocked'],
     ['an allowed author of a login that is another', '+ann@author.example', null, 'inbox', 'inbox'],
-    ['a blocked author, proved', '-ann@author.example', authenticationOf(), 'junk', 'junk'],
-    ['a blocked author, not proved', '-ann@author.example', unproved, 'junk', 'junk'],
+    ['a blocked author, proved', '-ann@author.example', authenticationOf(), 'blocked', 'blocked'],
+    ['a blocked author, not proved', '-ann@author.example', unproved, 'blocked', 'blocked'],
     ['someone else', '+bob@other.example', authenticationOf(), null, 'blocked'],
   ]
 for (const [what, entry, found, open, allowList] of sorts) {
@@ -228,15 +229,57 @@ test('another workspace’s lists are not ours', async () => {
 test('a list has a bound, and a change at the bound adds nothing', async () => {
   const { platform } = smtp.t
   await platform.pool.query(
-    `insert into sender_lists (id, scope, scope_id, workspace_id, kind, pattern, created_at)
-     select gen_random_uuid(), 'mailbox', $1, $2, 'block', 'a' || n || '@many.example', now()
+    `insert into sender_lists (id, scope, scope_id, workspace_id, kind, pattern, created_at, updated_at)
+     select gen_random_uuid(), 'mailbox', $1, $2, 'block', 'a' || n || '@many.example', now(), now()
      from generate_series(1, ${senderListEntriesMax}) n`,
     [ann.mailboxId, ann.owner.workspaceId],
   )
   await list('mailbox', '+a1@many.example')
   const isLimit = (error: unknown) => error instanceof Refusal && error.code === 'sender_list_limit_reached'
   await assert.rejects(list('mailbox', '-one@more.example'), isLimit)
-  assert.equal(await refusesSender(platform, recipient, 'one@more.example'), false)
+  const senders = { mailFrom: 'one@more.example', from: [] }
+  assert.equal(await senderVerdict(platform, recipient, senders), null)
+})
+
+test('over SMTP: what the mailbox itself blocks is taken, and comes to its folder Blocked', async () => {
+  const { platform } = smtp.t
+  await list('mailbox', '-eve@evil.example')
+  using client = await smtp.greet('smtp')
+  const message = honestMessage({ From: 'eve@evil.example' })
+  assert.match(await sendMessage(client, '<eve@evil.example>', [ann.address], message), /^250 /)
+  const folder = await findFolder(platform, ann.mailboxId, 'Blocked')
+  const { rows } = await platform.pool.query(
+    `select data->>'folder' as folder from events
+     where mailbox_id = $1 and type = 'message.received' and data->>'folder_id' = $2`,
+    [ann.mailboxId, folder?.id],
+  )
+  assert.deepEqual(rows, [{ folder: 'Blocked' }])
+})
+
+test('over SMTP: whom a list keeps from being written to is refused at RCPT', async () => {
+  const { platform, scope } = smtp.t
+  const bob = await smtp.t.createMailbox('robert@demo.test')
+  const level = { ...bob.owner, scope: 'mailbox' as const, scopeId: bob.mailboxId }
+  const set = (outbound: 'open' | 'allow_list') =>
+    transaction(platform.db, (tx) => setListModes(platform, tx, scope, bob.mailboxId, { outbound }))
+  const entry = { kind: 'block', pattern: 'ann@demo.test', direction: 'outbound' } as const
+  const [added] = await transaction(platform.db, (tx) => addSenders(platform, tx, scope, level, [entry]))
+  using login = await smtp.logIn(bob.address, bob.password)
+  const rcpt = async (address: string): Promise<string> => {
+    await login.command('RSET')
+    await login.command('MAIL FROM:<robert@demo.test>')
+    return await login.command(`RCPT TO:<${address}>`)
+  }
+  assert.match(await rcpt('ann@demo.test'), /^550 5\.7\.1 Recipient is blocked: a list blocks it/)
+  assert.match(await rcpt('robert@demo.test'), /^250 /)
+  await set('allow_list')
+  const change = { kind: 'allow' } as const
+  await transaction(platform.db, (tx) => changeSender(platform, tx, scope, level, added?.id ?? '', change))
+  assert.match(await rcpt('ann@demo.test'), /^250 /)
+  assert.match(await rcpt('bob@demo.test'), /^550 5\.7\.1 .*does not allow it/)
+  assert.match(await rcpt('robert@demo.test'), /^250 /, 'itself always')
+  await set('open')
+  assert.match(await rcpt('bob@demo.test'), /^250 /)
 })
 
 test('the folder for what is blocked is made once, also by two at a time', async () => {
@@ -272,6 +315,6 @@ test('over SMTP: with an allow list, who is not on it comes to the folder Blocke
     const raw = await Promise.all(rows.map((row) => readBodyBytes(platform.db, row.body_id)))
     return raw.map((bytes) => /^Subject: (.*)\r$/m.exec(String(bytes))?.[1] ?? '')
   }
-  assert.deepEqual(await subjectsIn('Blocked'), ['from stranger@other.example'])
+  assert.deepEqual((await subjectsIn('Blocked')).slice(-1), ['from stranger@other.example'])
   assert.equal((await subjectsIn('INBOX')).at(-1), 'from author@allowed.example')
 })

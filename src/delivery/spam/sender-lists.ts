@@ -1,6 +1,7 @@
 /**
  * Sender lists: whom a mailbox, its domain or its workspace always wants to hear, and whom never. The nearest level that
- * has something to say decides; within a level, the most particular pattern does.
+ * has something to say decides; within a level, the most particular pattern does. recipient-lists.ts asks the same lists
+ * about those whom a mailbox writes to.
  *
  * An entry that allows is a promise that forgers would use: it counts only where the name that it matches was proved.
  */
@@ -29,20 +30,30 @@ export async function senderVerdict(
   recipient: LocalRecipient,
   { mailFrom, from }: Senders,
 ): Promise<'allowed' | 'blocked' | null> {
-  return await verdict(platform, recipient, {
-    allowable: [mailFrom, ...from],
-    blockable: [mailFrom, ...from],
-  })
+  return (await verdictOfNamed(platform, recipient, { mailFrom, from }))?.says ?? null
 }
 
-/** Whether a reverse path is refused at RCPT TO. What allows it nearer is believed here: the proof comes later. */
+async function verdictOfNamed(
+  platform: Platform,
+  recipient: LocalRecipient,
+  { mailFrom, from }: Senders,
+): Promise<Verdict | null> {
+  const named = [mailFrom, ...from]
+  return await verdict(platform, recipient, { allowable: named, blockable: named })
+}
+
+/**
+ * Whether a reverse path is refused at RCPT TO. What allows it nearer is believed here: the proof comes later. Whom the
+ * mailbox itself blocks is not refused: that mail is kept in its folder Blocked.
+ */
 export async function refusesSender(
   platform: Platform,
   recipient: LocalRecipient,
   mailFrom: string,
 ): Promise<boolean> {
   if (mailFrom === '') return false
-  return (await senderVerdict(platform, recipient, { mailFrom, from: [] })) === 'blocked'
+  const found = await verdictOfNamed(platform, recipient, { mailFrom, from: [] })
+  return found?.says === 'blocked' && found.level !== recipient.owner.mailboxId
 }
 
 /**
@@ -62,8 +73,8 @@ export async function sortBySenderLists(
     allowable: provedSenders(arrival, authors, authentication),
     blockable: [arrival.mailFrom, ...authors.map(({ address }) => address)],
   })
-  if (found === 'allowed') return 'inbox'
-  if (found === 'blocked') return 'junk'
+  if (found?.says === 'allowed') return 'inbox'
+  if (found?.says === 'blocked') return found.level === recipient.owner.mailboxId ? 'blocked' : 'junk'
   return mode === 'allow_list' ? 'blocked' : null
 }
 
@@ -114,60 +125,99 @@ type Named = {
   blockable: readonly string[]
 }
 
+export type Verdict = {
+  says: 'allowed' | 'blocked'
+  /** The id of the mailbox, the domain or the workspace whose list it is. */
+  level: string
+  /** The id of the entry that decided. */
+  entryId: string
+}
+
 async function verdict(
   platform: Platform,
-  recipient: LocalRecipient,
+  recipient: Listed,
   { allowable, blockable }: Named,
-): Promise<'allowed' | 'blocked' | null> {
+): Promise<Verdict | null> {
   const { levels } = await listsOf(platform, recipient)
   if (levels.length === 0) return null
   const patterns = { allow: allowable.map(patternsFor), block: blockable.map(patternsFor) }
-  const entries = await matchingEntries(platform, levels, [
-    ...new Set([...patterns.allow.flat(), ...patterns.block.flat()]),
+  const entries = await matchingEntries(platform, levels, 'inbound', [
+    ...patterns.allow.flat(),
+    ...patterns.block.flat(),
   ])
+  return decide(levels, entries, patterns)
+}
+
+/** @param patterns for each kind of entry, those of each address that it may match. */
+export function decide(
+  levels: readonly string[],
+  entries: readonly Entry[],
+  patterns: Readonly<Record<SenderListKind, readonly (readonly string[])[]>>,
+): Verdict | null {
   for (const level of levels) {
     const own = entries.filter(({ scope_id }) => scope_id === level)
-    const depth = (kind: SenderListKind): number =>
-      Math.min(...patterns[kind].map((list) => depthOf(list, own, kind)))
-    const [allow, block] = [depth('allow'), depth('block')]
-    if (allow !== Infinity || block !== Infinity) return allow < block ? 'allowed' : 'blocked'
+    const allow = nearestOf(patterns.allow, own, 'allow')
+    const block = nearestOf(patterns.block, own, 'block')
+    if (allow !== null && (block === null || allow.depth < block.depth))
+      return { says: 'allowed', level, entryId: allow.id }
+    if (block !== null) return { says: 'blocked', level, entryId: block.id }
   }
   return null
 }
 
-type Entry = { scope_id: string; kind: SenderListKind; pattern: string }
+type Entry = { id: string; scope_id: string; kind: SenderListKind; pattern: string }
+type Match = { depth: number; id: string }
 
-/** How particular the entry is that matches one address: 0 is the address itself. Infinity: none matches. */
-function depthOf(patterns: readonly string[], entries: readonly Entry[], kind: SenderListKind): number {
-  const at = patterns.findIndex((pattern) =>
-    entries.some((entry) => entry.kind === kind && entry.pattern === pattern),
+/** The most particular entry that matches one of the addresses. */
+function nearestOf(
+  addresses: readonly (readonly string[])[],
+  entries: readonly Entry[],
+  kind: SenderListKind,
+): Match | null {
+  const found = addresses.flatMap((patterns) => matchOf(patterns, entries, kind) ?? [])
+  return found.reduce<Match | null>(
+    (best, match) => (best === null || match.depth < best.depth ? match : best),
+    null,
   )
-  return at === -1 ? Infinity : at
 }
 
-async function matchingEntries(
+/** The entry that matches one address, and how particular it is: 0 is the address itself. */
+function matchOf(patterns: readonly string[], entries: readonly Entry[], kind: SenderListKind): Match | null {
+  for (const [depth, pattern] of patterns.entries()) {
+    const entry = entries.find((one) => one.kind === kind && one.pattern === pattern)
+    if (entry !== undefined) return { depth, id: entry.id }
+  }
+  return null
+}
+
+/** Entries that hold in a direction, of any of the patterns. */
+export async function matchingEntries(
   platform: Platform,
   levels: readonly string[],
+  direction: 'inbound' | 'outbound',
   patterns: readonly string[],
 ): Promise<Entry[]> {
   if (patterns.length === 0) return []
+  const asked = [...new Set(patterns)]
   const { rows } = await sql<Entry>`/* prepared sender_list_entries */
-    select scope_id, kind, pattern from sender_lists
-    where scope_id = any(${uuidArray(levels)}) and pattern = any(${[...patterns]}::text[])`.execute(
-    platform.db,
-  )
+    select id, scope_id, kind, pattern from sender_lists
+    where scope_id = any(${uuidArray(levels)}) and pattern = any(${asked}::text[])
+      and not paused and direction in ('both', ${direction})`.execute(platform.db)
   return rows
 }
 
-/** What a recipient has of lists: the ids of the levels with entries, the nearest first. */
-type Lists = { mode: SenderListMode; levels: readonly string[] }
+/** Whose lists they are: a mailbox in its domain. */
+export type Listed = Pick<LocalRecipient, 'owner' | 'domainId'>
+
+/** What a mailbox has of lists: the ids of the levels with entries, the nearest first. */
+export type Lists = { mode: SenderListMode; outboundMode: SenderListMode; levels: readonly string[] }
 
 const cachedMax = 100_000
 const cacheTtlMs = 60_000
 const caches = new WeakMap<Platform, Cache<Lists>>()
 
 /** Remembered until the event log tells of a change: most recipients have none, and then nothing is asked for. */
-async function listsOf(platform: Platform, { owner, domainId }: LocalRecipient): Promise<Lists> {
+export async function listsOf(platform: Platform, { owner, domainId }: Listed): Promise<Lists> {
   const read = (): Promise<Lists> =>
     readLists(platform, owner.mailboxId, [owner.mailboxId, domainId, owner.workspaceId])
   return (await cacheOf(platform).load(`${owner.mailboxId} ${domainId}`, read)) ?? (await read())
@@ -185,11 +235,14 @@ function cacheOf(platform: Platform): Cache<Lists> {
 }
 
 async function readLists(platform: Platform, mailboxId: string, levelIds: readonly string[]): Promise<Lists> {
-  const { rows } = await sql<{ mode: SenderListMode | null; levels: string[] }>`/* prepared sender_lists_of */
+  type Row = { mode: SenderListMode | null; outbound_mode: SenderListMode | null; levels: string[] }
+  const { rows } = await sql<Row>`/* prepared sender_lists_of */
     select (select mode from sender_list_modes where mailbox_id = ${mailboxId}::uuid) as mode,
+      (select outbound_mode from sender_list_modes where mailbox_id = ${mailboxId}::uuid) as outbound_mode,
       array(select level.id::text from unnest(${uuidArray(levelIds)}) with ordinality as level (id, place)
         where exists (select from sender_lists where scope_id = level.id) order by level.place) as levels`.execute(
     platform.db,
   )
-  return { mode: rows[0]?.mode ?? 'open', levels: rows[0]?.levels ?? [] }
+  const { mode, outbound_mode: outboundMode, levels } = rows[0] ?? {}
+  return { mode: mode ?? 'open', outboundMode: outboundMode ?? 'open', levels: levels ?? [] }
 }

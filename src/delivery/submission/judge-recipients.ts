@@ -11,6 +11,7 @@ import type { OutboundRecipient } from '../outbound/queue.ts'
 import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
 import { sandboxRefusal } from '../senders.ts'
+import { requireNotBlocked } from '../spam/recipient-lists.ts'
 
 /** An address as it was given, and where (RFC 6901). */
 export type NamedRecipient = { text: string; pointer: string }
@@ -26,7 +27,10 @@ export type Recipients = {
   leaving: ReadonlySet<string>
 }
 
-/** Each once. @throws Refusal recipient_refused that names every recipient that cannot be written to. */
+/**
+ * Each once.
+ * @throws Refusal recipient_blocked; recipient_refused that names every recipient that cannot be written to.
+ */
 export async function resolveRecipients(
   platform: Platform,
   mailbox: Mailbox,
@@ -39,8 +43,10 @@ export async function resolveRecipients(
   const pointers = new Map<string, string>()
   const leaving = new Set<string>()
   const problems: FieldProblem[] = []
+  const others: string[] = []
   for (const { text, pointer } of named) {
     const judged = await judge(platform, mailbox, text)
+    if (judged.kind !== 'local' || judged.owner.mailboxId !== mailbox.id) others.push(...canonical(text))
     if (judged.kind === 'refused') {
       problems.push({ pointer, detail: judged.detail })
       continue
@@ -57,6 +63,7 @@ export async function resolveRecipients(
       if (!pointers.has(judged.address)) pointers.set(judged.address, pointer)
     }
   }
+  await requireNotBlocked(platform, subject(mailbox), others)
   refuse('recipient_refused', problems)
   return {
     local: [...local.values()],
@@ -86,6 +93,11 @@ export async function admitRecipients(
     isTemporary &&= refusal.code < 500
   }
   refuse(isTemporary ? 'sending_limit_reached' : 'recipient_refused', problems)
+}
+
+function canonical(text: string): string[] {
+  const address = parseAddress(text)
+  return address.ok ? [address.value.address] : []
 }
 
 function refuse(

@@ -1,14 +1,10 @@
-/** Filter modes: whether a mailbox takes all mail that nothing blocks, or only what its lists allow. */
+/** Filter modes: whether a mailbox hears and writes to everyone that nothing blocks, or only whom its lists allow. */
 import { Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
-import {
-  senderListModeOf,
-  senderListModesOf,
-  setSenderListMode,
-} from '../../delivery/spam/sender-list-changes.ts'
+import { type ListModes, listModesOf, setListModes } from '../../delivery/spam/list-modes.ts'
+import { countEntries } from '../../delivery/spam/sender-list-changes.ts'
 import type { SenderListMode } from '../../delivery/spam/tables.ts'
 import type { Db, Tx } from '../../platform/database.ts'
-import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { orNull } from './schemas.ts'
 
@@ -31,40 +27,58 @@ export const ModeChangeNoticeOrNull = orNull(ModeChangeNotice)
 
 export const openModes: FilterModes = { inbound: 'blacklist', outbound: 'blacklist' }
 
-/** @returns the modes of each mailbox that has another than `openModes`. */
+/** @returns the modes of each mailbox. */
 export async function filterModesOf(
   db: Db,
   mailboxIds: readonly string[],
 ): Promise<ReadonlyMap<string, FilterModes>> {
-  const modes = await senderListModesOf(db, mailboxIds)
-  return new Map([...modes].map(([id, mode]) => [id, { inbound: modeOf(mode), outbound: 'blacklist' }]))
+  const modes = await listModesOf(db, mailboxIds)
+  return new Map(
+    [...modes].map(([id, { inbound, outbound }]) => [
+      id,
+      { inbound: filterModeOf(inbound), outbound: filterModeOf(outbound) },
+    ]),
+  )
 }
 
-function modeOf(mode: SenderListMode): FilterMode {
+function filterModeOf(mode: SenderListMode): FilterMode {
   return mode === 'allow_list' ? 'whitelist' : 'blacklist'
 }
+
+function listModeOf(mode: FilterMode): SenderListMode {
+  return mode === 'whitelist' ? 'allow_list' : 'open'
+}
+
+const directions = ['inbound', 'outbound'] as const
 
 /**
  * Changes what is named.
  * @returns the notice of the last mode that really changed, or null.
- * @throws Refusal mailbox_not_found, invalid_request, forbidden.
+ * @throws Refusal mailbox_not_found, forbidden.
  */
 export async function changeFilterModes(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   mailboxId: string,
-  { inbound, outbound }: Partial<FilterModes>,
+  wanted: Partial<FilterModes>,
 ): Promise<ModeChangeNotice | null> {
-  if (outbound === 'whitelist' && inbound === undefined) {
-    throw new Refusal('invalid_request', 'Outbound mail is not filtered on this server.')
+  const change: Partial<ListModes> = {
+    ...(wanted.inbound === undefined ? {} : { inbound: listModeOf(wanted.inbound) }),
+    ...(wanted.outbound === undefined ? {} : { outbound: listModeOf(wanted.outbound) }),
   }
-  if (inbound === undefined) return null
-  if (modeOf(await senderListModeOf(tx, mailboxId)) === inbound) return null
-  await setSenderListMode(platform, tx, scope, mailboxId, inbound === 'whitelist' ? 'allow_list' : 'open')
+  if (Object.keys(change).length === 0) return null
+  const { before, after } = await setListModes(platform, tx, scope, mailboxId, change)
+  const changed = directions.filter((direction) => before[direction] !== after[direction])
+  const last = changed.at(-1)
+  if (last === undefined) return null
+  const mode = filterModeOf(after[last])
+  // Of two that became different, the notice is about the last alone.
+  const same = changed.filter((direction) => after[direction] === after[last])
+  const kind = mode === 'whitelist' ? 'block' : 'allow'
   return {
-    new_filter_mode: inbound,
-    redundant_rule_action: inbound === 'whitelist' ? 'block' : 'allow',
-    redundant_rule_count: 0,
+    new_filter_mode: mode,
+    redundant_rule_action: kind,
+    redundant_rule_count: await countEntries(tx, mailboxId, kind, same),
   }
 }

@@ -5,28 +5,27 @@ import type { Platform } from '../../platform/platform.ts'
 import type { Dialect } from '../dialect.ts'
 import { agentSignupRoutes } from './agent-signup.ts'
 import { apiKeyRoutes } from './api-keys.ts'
+import { attachmentRoutes, fileRoute } from './attachments.ts'
 import { requireCaller } from './callers.ts'
 import { channelRoutes } from './channels.ts'
+import { contactRuleRoutes } from './contact-rules.ts'
+import { domainRoutes } from './domains.ts'
+import { draftAttachmentRoutes } from './draft-attachments.ts'
+import { draftRoutes } from './drafts.ts'
 import { answer } from './errors.ts'
 import { identityRoutes } from './identities.ts'
 import { identityChangesRoute } from './identity-changes.ts'
 import { identityMailboxRoutes } from './identity-mailbox.ts'
 import { mailboxRoutes } from './mailboxes.ts'
-import { outOfScopeRoutes } from './out-of-scope.ts'
-import { whoamiRoute } from './whoami.ts'
-import { attachmentRoutes, fileRoute } from './attachments.ts'
-import { requireCaller } from './callers.ts'
-import { draftAttachmentRoutes } from './draft-attachments.ts'
-import { draftRoutes } from './drafts.ts'
-import { answer } from './errors.ts'
 import { messageRoutes } from './messages.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 import { searchRoutes } from './search.ts'
 import { sendRoutes } from './sends.ts'
-import { threadRoutes } from './threads.ts'
 import { signingKeyRoutes } from './signing-keys.ts'
+import { threadRoutes } from './threads.ts'
 import { webhookDeliveryRoutes } from './webhook-deliveries.ts'
 import { webhookRoutes } from './webhooks.ts'
+import { whoamiRoute } from './whoami.ts'
 
 const header = (name: string, description: string) =>
   ({ type: 'apiKey', name, in: 'header', description }) as const
@@ -49,7 +48,6 @@ export const inkbox: Dialect = {
   answer,
   async register(app, platform, callers) {
     requireCaller(app, platform, callers)
-    requireCaller(app, callers)
     fileRoute(app.withTypeProvider(), platform)
     await app.register(async (root: FastifyInstance) => rootRoutes(root.withTypeProvider(), platform), {
       prefix: '/api/v1',
@@ -62,24 +60,25 @@ export const inkbox: Dialect = {
 }
 
 function rootRoutes(app: Api, platform: Platform): void {
-  apiKeyRoutes(app, platform)
-  whoamiRoute(app, platform)
   agentSignupRoutes(app, platform)
-  messageRoutes(app, platform)
-  attachmentRoutes(app, platform)
-  searchRoutes(app, platform)
-  sendRoutes(app, platform)
-  threadRoutes(app, platform)
-  draftRoutes(app, platform)
+  apiKeyRoutes(app, platform)
+  channelRoutes(app, platform)
+  contactRuleRoutes(app, platform)
+  domainRoutes(app, platform)
   draftAttachmentRoutes(app, platform)
-  outOfScopeRoutes(app)
-  mailboxRoutes(app, platform)
+  draftRoutes(app, platform)
   identityRoutes(app, platform)
   identityChangesRoute(app, platform)
   identityMailboxRoutes(app, platform)
-  channelRoutes(app, platform)
-  outOfScopeRoutes(app)
-  webhookRoutes(app, platform)
-  webhookDeliveryRoutes(app, platform)
+  mailboxRoutes(app, platform)
+  messageRoutes(app, platform)
+  searchRoutes(app, platform)
+  sendRoutes(app, platform)
   signingKeyRoutes(app, platform)
+  threadRoutes(app, platform)
+  webhookDeliveryRoutes(app, platform)
+  webhookRoutes(app, platform)
+  attachmentRoutes(app, platform)
+  whoamiRoute(app, platform)
+  outOfScopeRoutes(app)
 }

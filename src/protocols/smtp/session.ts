@@ -19,6 +19,7 @@ import type {
 } from '../../delivery/recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
+import { refusedByLists } from '../../delivery/spam/recipient-lists.ts'
 import { refusesSender } from '../../delivery/spam/sender-lists.ts'
 import { refusedUnclaimed } from '../../delivery/submission/unclaimed.ts'
 import {
@@ -173,6 +174,9 @@ async function denialOf(
   const named = [...recipients.values()].some(({ address }) => address === recipient.address)
   const unclaimed = named ? null : await refusedUnclaimed(platform, login.mailboxId, recipient.address)
   if (unclaimed !== null) return refusalFault(unclaimed)
+  const isItself = recipient.kind === 'local' && recipient.owner.mailboxId === login.mailboxId
+  const blocked = isItself ? null : await refusedByLists(platform, login, recipient.address)
+  if (blocked !== null) return refusalFault(blocked)
   if (recipient.kind !== 'remote') return extras.notBefore === null ? null : replies.heldForLocal()
   // One that the transaction has already is not counted again.
   if (named) return null
