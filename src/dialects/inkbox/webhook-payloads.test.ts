@@ -11,7 +11,9 @@ import {
 } from '../../testing/inkbox-webhooks.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { type EndpointReply, type Received, startEndpoint } from '../../testing/test-webhooks.ts'
+import { setMailboxUrl } from '../../webhooks/mailbox-urls.ts'
 import { mailEventTypes } from './webhook-events.ts'
+import { mailboxUrlFormat } from './webhook-format.ts'
 import { bodyCharsMax } from './webhook-message.ts'
 
 let inkbox: InkboxWebhooks
@@ -50,7 +52,7 @@ test('all six kinds come, signed, each as the contract has it', async () => {
   await inkbox.send(bob.mailboxId, { to: [ann.address], subject: 'Price for 40 units', text: 'Hi there' })
   const received = await got('message.received')
   const message = at(received, 'data', 'message')
-  assert.equal(at(message, 'body'), 'Hi there')
+  assert.equal(at(message, 'body'), 'Hi there\r\n')
   assert.equal(at(message, 'body_state'), 'complete')
   assert.equal(at(message, 'subject'), 'Price for 40 units')
   assert.equal(at(message, 'email_address'), ann.address)
@@ -185,7 +187,7 @@ test('tried again under the same id, replayed to where it leads now, and rotated
   assert.equal(at(kept, 'replay_unavailable_reason'), 'subscription_deleted')
 })
 
-test('what came before goes along where it is wanted, and mail of blocked senders is told to nobody', async () => {
+test('what came before goes along where it is wanted', async () => {
   const [eve, fay] = [await inkbox.sender('eve'), await inkbox.sender('fay')]
   await using endpoint = await startEndpoint()
   await subscribe({
@@ -213,4 +215,31 @@ test('what came before goes along where it is wanted, and mail of blocked sender
   )
   assert.equal(at(context, 'email', 'truncated'), false)
   assert.equal(at(context, 'texts', 'skipped'), 'no_resource')
+})
+
+test('the one URL of a mailbox hears of its mail, signed with the organization’s key, until it is cleared', async () => {
+  const { platform, scope, session } = inkbox
+  const [gus, hal] = [await inkbox.sender('gus'), await inkbox.sender('hal')]
+  await using endpoint = await startEndpoint()
+  const set = (to: string | null) =>
+    transaction(platform.db, (tx) =>
+      setMailboxUrl(platform, tx, scope, mailboxUrlFormat.name, gus.mailboxId, to),
+    )
+  await set(endpoint.url)
+  await inkbox.send(hal.mailboxId, { to: [gus.address], subject: 'unsigned', text: 'x' })
+  await endpoint.count(1)
+  assert.equal(endpoint.received[0]?.headers['x-inkbox-signature'], undefined)
+  const made = await inkbox.inkbox('createOrRotateOrganizationSigningKey', { key: session })
+  await inkbox.send(hal.mailboxId, { to: [gus.address], subject: 'signed', text: 'x' })
+  await endpoint.count(2)
+  const [, second] = endpoint.received
+  assert.ok(second && isSignedBy(second, textAt(made.json, 'signing_key')))
+  payloadIn(second)
+  await set(null)
+  await inkbox.send(hal.mailboxId, { to: [gus.address], subject: 'cleared', text: 'x' })
+  await using marker = await startEndpoint()
+  await subscribe({ mailbox_id: gus.mailboxId, url: marker.url, event_types: ['message.received'] })
+  await inkbox.send(hal.mailboxId, { to: [gus.address], subject: 'marker', text: 'x' })
+  await marker.count(1)
+  assert.equal(endpoint.received.length, 2)
 })
