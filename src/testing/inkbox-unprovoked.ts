@@ -18,4 +18,12 @@ export const unprovoked: Readonly<Record<string, string>> = {
   'getMailboxContactRule 403': 'every key reads the rules that it sees; those of others are not found',
   'listIdentityMailContactRules 403': 'every key reads the rules that it sees; those of others are not found',
   'listMailboxContactRules 403': 'every key reads the rules that it sees; those of others are not found',
+  // Webhooks
+  'createOrRotateIdentitySigningKey 503': 'a key is made here, and asks no other service',
+  'createOrRotateOrganizationSigningKey 503': 'a key is made here, and asks no other service',
+  'getIdentitySigningKeyStatus 403': 'every key that is let in may read what it reaches',
+  'getOrganizationSigningKeyStatus 403': 'every key that is let in may read what it reaches',
+  'getWebhookSubscription 403': 'every key that is let in may read what it reaches',
+  'listWebhookDeliveries 403': 'every key that is let in may read what it reaches',
+  'listWebhookSubscriptions 403': 'every key that is let in may read what it reaches',
 }

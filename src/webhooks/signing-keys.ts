@@ -3,7 +3,12 @@
  * send. A key is shown once; a new one takes the place of the old one at once.
  */
 import { type Selectable, sql } from 'kysely'
-import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
+import {
+  requireCredentialsRight,
+  requireWorkspace,
+  requireWrite,
+  type Scope,
+} from '../accounts/principals.ts'
 import { privateKeyContext } from '../domains/reseal.ts'
 import { getIdentity } from '../mailboxes/identities.ts'
 import type { Db, Tx } from '../platform/database.ts'
@@ -63,6 +68,7 @@ export async function rotateSigningKey(
 ): Promise<SigningKey> {
   requireWrite(scope)
   requireCredentialsRight(scope)
+  if (identity === null) requireWorkspace(scope)
   const identityId = identity === null ? null : (await getIdentity(platform, scope, identity, tx)).id
   const row = newRow(platform, scope, identityId)
   const { rows } = await sql<{ is_new: boolean }>`

@@ -1,7 +1,7 @@
 /** Signing keys: what requests to webhooks are signed with, one of each identity and one of the organization. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { getIdentity } from '../../mailboxes/identities.ts'
+import { getIdentity, listIdentities } from '../../mailboxes/identities.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -103,11 +103,9 @@ async function identityOfKey(platform: Platform, request: FastifyRequest): Promi
   const { scope } = callerOf(request)
   const kind = kindOf(request)
   if (kind === 'agent_key') {
-    const identity = await platform.db
-      .selectFrom('identities')
-      .select('id')
-      .where('mailbox_id', '=', scope.mailboxId)
-      .executeTakeFirst()
+    const {
+      rows: [identity],
+    } = await listIdentities(platform, scope, { owner: null, search: null }, { limit: 1, after: null })
     if (identity) return identity.id
     throw new Refusal('webhook_state_conflict', 'The mailbox of this key has no identity.')
   }
