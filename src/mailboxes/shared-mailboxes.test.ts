@@ -24,7 +24,7 @@ async function identity(body: unknown): Promise<{ status: number; json: unknown 
 
 test('nobody but the operator shares a domain, and one at most', async () => {
   assert.equal((await call('PUT', '/v1/domains/demo.test/shared', undefined, tenant.key)).status, 403)
-  const before = await identity({ handle: 'early', mailbox: { address: 'early@demo.test' } })
+  const before = await identity({ handle: 'early', address: 'early@demo.test' })
   assert.equal(at(before.json, 'code'), 'domain_not_found')
   for (let times = 0; times < 2; times++) {
     const { status, json } = await call('PUT', '/v1/domains/demo.test/shared')
@@ -39,10 +39,10 @@ test('nobody but the operator shares a domain, and one at most', async () => {
 
 test('an identity of another workspace gets its handle as its address, and no other', async () => {
   const named = await identity({ handle: 'named' })
-  assert.equal(textAt(named.json, 'address'), 'named@demo.test')
+  assert.equal(textAt(named.json, 'mailbox', 'address'), 'named@demo.test')
   const drawn = await identity({})
-  assert.equal(textAt(drawn.json, 'address'), `${textAt(drawn.json, 'handle')}@demo.test`)
-  const other = await identity({ handle: 'third', mailbox: { address: 'else@demo.test' } })
+  assert.equal(textAt(drawn.json, 'mailbox', 'address'), `${textAt(drawn.json, 'handle')}@demo.test`)
+  const other = await identity({ handle: 'third', address: 'else@demo.test' })
   assert.equal(at(other.json, 'code'), 'invalid_request')
   await api.createMailbox('taken-x@demo.test')
   const taken = await identity({ handle: 'taken-x' })
