@@ -39,7 +39,7 @@ export async function sharedMailbox(
   const address = `${handle}@${shared.name}`
   if ('address' in place && place.address.toLowerCase() !== address) {
     throw new Refusal('invalid_request', `In ${shared.name} the local part of the address is the handle.`, {
-      fields: [{ pointer: '/mailbox/address', detail: `must be ${address}` }],
+      fields: [{ pointer: '/address', detail: `must be ${address}` }],
     })
   }
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId) // no domain of its own keeps it from being removed

@@ -19,6 +19,7 @@ before(async () => {
   const shared = await inkbox.call('PUT', '/v1/domains/demo.test/shared')
   assert.equal(at(shared.json, 'is_shared'), true)
   human = await inkbox.createMailbox('owner@demo.test')
+  await inkbox.createMailbox('colleague-x@demo.test')
 })
 after(() => inkbox[Symbol.asyncDispose]())
 
@@ -94,7 +95,10 @@ test('an agent signs up, is held back, is claimed by the code, and is free', asy
     inkbox.call(method, path, { key: agent.key, body })
   assert.equal((await call('POST', '/v1/webhooks', webhook)).status, 403)
   const mailbox = `/v1/mailboxes/${agent.address}`
-  const forwarding = await call('PUT', `${mailbox}/forwarding`, { targets: [other.address] })
+  const forwarding = await call('PUT', `${mailbox}/forwarding`, {
+    targets: [other.address],
+    keep_copy: true,
+  })
   assert.equal(at(forwarding.json, 'code'), 'agent_unclaimed')
   const filter = await call('PUT', `${mailbox}/filters/f`, { script: 'keep;' })
   assert.equal(at(filter.json, 'code'), 'agent_unclaimed')
@@ -129,7 +133,7 @@ test('an agent signs up, is held back, is claimed by the code, and is free', asy
 
 const bad: [what: string, more: Record<string, unknown>, status: number][] = [
   ['a handle that is taken', { agent_handle: 'quote-desk' }, 409],
-  ['a handle whose address is taken', { agent_handle: 'owner' }, 409],
+  ['a handle whose address is taken', { agent_handle: 'colleague-x' }, 409],
   ['a reserved handle', { agent_handle: 'admin' }, 422],
   ['no address', { human_email: 'x' }, 422],
   ['no note', { note_to_human: undefined }, 422],
