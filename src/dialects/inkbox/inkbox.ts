@@ -7,6 +7,7 @@ import { requireCaller } from './callers.ts'
 import { contactRuleRoutes } from './contact-rules.ts'
 import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
+import { mailImportRoutes } from './mail-imports.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 
 const header = (name: string, description: string) =>
@@ -39,5 +40,6 @@ export const inkbox: Dialect = {
 function rootRoutes(app: Api, platform: Platform): void {
   contactRuleRoutes(app, platform)
   domainRoutes(app, platform)
+  mailImportRoutes(app, platform)
   outOfScopeRoutes(app)
 }
