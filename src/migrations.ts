@@ -24,6 +24,7 @@ import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
 import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
+import { aliasIdsMigrations } from './mailboxes/alias-ids-schema.ts'
 import { mailboxCredentialsMigrations } from './mailboxes/credentials-schema.ts'
 import { enginesMigrations } from './mailboxes/engines/schema.ts'
 import { identitiesMigrations } from './mailboxes/identities-schema.ts'
@@ -55,6 +56,7 @@ export const migrations = mergeMigrations(
   mailboxRequestsMigrations,
   enginesMigrations,
   identitiesMigrations,
+  aliasIdsMigrations,
   membersMigrations,
   keyFormatsMigrations,
   auditMigrations,

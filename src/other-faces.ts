@@ -2,10 +2,11 @@
 import type { ApiOptions } from './api/server.ts'
 import { type Dialect, dialectFaces } from './dialects/dialect.ts'
 import { inkbox } from './dialects/inkbox/inkbox.ts'
+import { scaleway } from './dialects/scaleway/scaleway.ts'
 import { mcpFace } from './mcp/face.ts'
 import type { Platform } from './platform/platform.ts'
 
-const dialects: readonly Dialect[] = [inkbox]
+const dialects: readonly Dialect[] = [inkbox, scaleway]
 
 export function otherFaces(platform: Platform): Pick<ApiOptions, 'faces' | 'pathOf' | 'answerUnrouted'> {
   const { face, pathOf, answerUnrouted } = dialectFaces(platform, dialects)

@@ -3,18 +3,19 @@
  * transaction of what is bought.
  */
 import { type RawBuilder, sql } from 'kysely'
-import { type Tx, together } from '../platform/database.ts'
+import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { eventsStatement, type NewEvent } from '../platform/events.ts'
+import type { NewEvent } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import { formatMoney } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type BillLine, lineTotal, priceLine, sumsOf } from './amounts.ts'
-import { explained, type NewTransfer, transferStatements } from './ledger.ts'
-import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
+import { type NewTransfer, transferStatements } from './ledger.ts'
+import { lowBalanceEvents, topUpStatements } from './low-balance.ts'
 import type { Payer } from './payers.ts'
 import type { Cause, InvoiceParty, PricedLine } from './tables.ts'
 import { countCharge, countShortfall, tallyOf } from './trials.ts'
+import { noWrites, send, type Writes } from './writes.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -56,8 +57,19 @@ export type Billed = {
  * @returns a result for each, in their order.
  */
 export async function payBills(platform: Platform, tx: Tx, bills: readonly Bill[]): Promise<Billed[]> {
+  const { billed, writes } = draftBills(platform, tx, bills)
+  await send(platform, tx, writes)
+  return billed
+}
+
+/** The same without writing it: the wallets are as they then will be, and the caller sends what is to be written. */
+export function draftBills(
+  platform: Platform,
+  tx: Tx,
+  bills: readonly Bill[],
+): { billed: Billed[]; writes: Writes } {
   const drafts = bills.map((bill) => draftOf(tx, bill))
-  await writeInvoices(
+  const writes = invoiceWrites(
     platform,
     tx,
     drafts.flatMap(({ bill, paidLines, billed }) =>
@@ -66,7 +78,7 @@ export async function payBills(platform: Platform, tx: Tx, bills: readonly Bill[
         : [{ ...bill, id: billed.invoiceId, lines: paidLines, source: 'wallet' as const }],
     ),
   )
-  return drafts.map(({ billed }) => billed)
+  return { billed: drafts.map(({ billed }) => billed), writes }
 }
 
 /** The same of one bill that has to be paid. @throws Refusal insufficient_funds, wallet_locked. */
@@ -136,13 +148,9 @@ export type NewInvoice = {
   taxRateBasisPoints?: number
 }
 
-/** Writes invoices that the wallets have enough for, and moves the money. */
-export async function writeInvoices(
-  platform: Platform,
-  tx: Tx,
-  invoices: readonly NewInvoice[],
-): Promise<void> {
-  if (invoices.length === 0) return
+/** What writes invoices that the wallets have enough for, and moves the money. */
+export function invoiceWrites(platform: Platform, tx: Tx, invoices: readonly NewInvoice[]): Writes {
+  if (invoices.length === 0) return noWrites
   const events: NewEvent[] = []
   const transfers: NewTransfer[] = []
   const charged: { payer: Payer; before: number }[] = []
@@ -166,16 +174,12 @@ export async function writeInvoices(
     events.push(...lowBalanceEvents(payer, before))
     charged.push({ payer, before })
   }
-  // In one go: others wait for the wallet.
   const statements = [
     invoicesStatement(platform, invoices),
     ...transferStatements(platform, tx, transfers),
-    eventsStatement(platform, tx, events),
+    ...topUpStatements(tx, charged),
   ]
-  await together(tx, statements).catch((error: unknown) => {
-    throw explained(error)
-  })
-  await topUpLowBalances(tx, charged)
+  return { statements, events }
 }
 
 /** Takes an amount from the wallet that is held here, and counts it where it is a trial. */

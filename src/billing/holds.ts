@@ -2,19 +2,20 @@
  * Holds: money put aside for what is not there yet. It is captured, and becomes an invoice, when that is delivered, and
  * released when it is not.
  */
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import { appendEvents, type NewEvent } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { type BillLine, priceLine, sumsOf } from './amounts.ts'
-import { type NewInvoice, spendable, takeFrom, writeInvoices } from './bills.ts'
-import { postTransfers } from './ledger.ts'
-import { lowBalanceEvents, topUpLowBalances } from './low-balance.ts'
+import { invoiceWrites, type NewInvoice, spendable, takeFrom } from './bills.ts'
+import { postTransfers, transferStatements } from './ledger.ts'
+import { lowBalanceEvents, topUpStatements } from './low-balance.ts'
 import { lockPayers, type Payer } from './payers.ts'
 import type { Cause, PricedLine, WalletHoldsTable } from './tables.ts'
 import { countCharge, tallyOf } from './trials.ts'
+import { noWrites, send, type Writes } from './writes.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -47,6 +48,17 @@ export type NewHold = {
  * @returns for each by how much the wallet had too little; 0: it is put aside.
  */
 export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHold[]): Promise<number[]> {
+  const { shortfalls, writes } = draftHolds(platform, tx, holds)
+  await send(platform, tx, writes)
+  return shortfalls
+}
+
+/** The same without writing it: the wallets are as they then will be, and the caller sends what is to be written. */
+export function draftHolds(
+  platform: Platform,
+  tx: Tx,
+  holds: readonly NewHold[],
+): { shortfalls: number[]; writes: Writes } {
   const rows: (Hold & { payer: Payer; description: string; before: number })[] = []
   const events: NewEvent[] = []
   const now = platform.clock.now()
@@ -83,9 +95,8 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
     )
     return 0
   })
-  if (rows.length === 0) return shortfalls
-  await insertHolds(tx, rows)
-  await postTransfers(
+  if (rows.length === 0) return { shortfalls, writes: noWrites }
+  const transfers = transferStatements(
     platform,
     tx,
     rows.map(({ payer, id, cause, cause_id, total, currency, description }) => ({
@@ -101,24 +112,24 @@ export async function putAside(platform: Platform, tx: Tx, holds: readonly NewHo
       entries: { wallet: -total, held: total },
     })),
   )
-  await appendEvents(platform, tx, events)
-  await topUpLowBalances(tx, rows)
-  return shortfalls
+  const statements = [holdsStatement(rows), ...transfers, ...topUpStatements(tx, rows)]
+  return { shortfalls, writes: { statements, events } }
 }
 
-async function insertHolds(tx: Tx, rows: readonly (Hold & { description: string })[]): Promise<void> {
+function holdsStatement(rows: readonly Hold[]): RawBuilder<unknown> {
   const columns = rows.map(({ id, organization_id, workspace_id, cause, cause_id, lines, ...rest }) => {
     const { tax_rate_basis_points, total, currency, created_at } = rest
     const ids = { id, organization_id, workspace_id, cause, cause_id }
     return { ...ids, lines, tax_rate_basis_points, total, currency, created_at }
   })
-  await sql`insert into wallet_holds (id, organization_id, workspace_id, cause, cause_id, state, lines,
+  return sql`/* prepared insert_holds */
+    insert into wallet_holds (id, organization_id, workspace_id, cause, cause_id, state, lines,
       tax_rate_basis_points, total, currency, created_at)
     select id, organization_id, workspace_id, cause, cause_id, 'held', lines, tax_rate_basis_points, total, currency,
       created_at
     from json_to_recordset(${JSON.stringify(columns)}::json) as new (id uuid, organization_id uuid, workspace_id uuid,
       cause text, cause_id uuid, lines jsonb, tax_rate_basis_points integer, total bigint, currency text,
-      created_at timestamptz)`.execute(tx)
+      created_at timestamptz)`
 }
 
 export type Capture = {
@@ -164,7 +175,7 @@ export async function captureHolds(
       holds: [...(invoice?.holds ?? []), hold],
     })
   }
-  await writeInvoices(platform, tx, [...invoices.values()])
+  await send(platform, tx, invoiceWrites(platform, tx, [...invoices.values()]))
   const byCause = new Map<string, string>()
   for (const invoice of invoices.values()) {
     await endHolds(platform, tx, invoice.holds, 'captured', invoice.id)

@@ -1,7 +1,8 @@
 /** The moment at which a wallet's balance becomes low: it is told, and topped up where the customer wants that. */
+import type { RawBuilder } from 'kysely'
 import type { Tx } from '../platform/database.ts'
 import type { NewEvent } from '../platform/events.ts'
-import { addJobs } from '../platform/jobs.ts'
+import { addJobs, jobsStatement, type NewJob } from '../platform/jobs.ts'
 import type { Payer } from './payers.ts'
 import { tallyOf } from './trials.ts'
 
@@ -27,30 +28,31 @@ export function lowBalanceEvents({ organizationId, workspaceId, wallet }: Payer,
   ]
 }
 
-/** Starts the automatic top-ups of payers who have just been charged. Who is below already has been looked at. */
-export async function topUpLowBalances(
+/**
+ * What starts the automatic top-ups of payers who have just been charged; none where nobody needs one. Who was below
+ * before has been looked at.
+ */
+export function topUpStatements(
   tx: Tx,
   charged: readonly { payer: Payer; before: number }[],
-): Promise<void> {
-  if (tallyOf(tx) !== null) return
+): RawBuilder<unknown>[] {
+  if (tallyOf(tx) !== null) return []
   const low = charged.filter(({ payer: { wallet }, before }) => {
     const below = wallet.auto_top_up_below
     return below !== null && before >= below && wallet.balance < below
   })
-  await addAutoTopUpJobs(
-    tx,
-    low.map(({ payer }) => payer.workspaceId),
-  )
+  return low.length === 0 ? [] : [jobsStatement(autoTopUpJobs(low.map(({ payer }) => payer.workspaceId)))]
 }
 
 /** A job for each, of which those that have not begun are one. */
 export async function addAutoTopUpJobs(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
-  await addJobs(
-    tx,
-    workspaceIds.map((id) => ({
-      name: 'payments.auto_top_up' as const,
-      payload: { workspace_id: id },
-      key: `payments.auto_top_up:${id}`,
-    })),
-  )
+  await addJobs(tx, autoTopUpJobs(workspaceIds))
+}
+
+function autoTopUpJobs(workspaceIds: readonly string[]): NewJob[] {
+  return workspaceIds.map((id) => ({
+    name: 'payments.auto_top_up',
+    payload: { workspace_id: id },
+    key: `payments.auto_top_up:${id}`,
+  }))
 }

@@ -2,7 +2,7 @@
  * Payers: a workspace's wallet, locked, with all that decides what it pays: its tax, its discounts and its prices. Who
  * sells something locks the payer first, makes lines of a bill at its prices, and posts them (bills.ts, holds.ts).
  */
-import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type QueryResult, type RawBuilder, type Selectable, sql } from 'kysely'
 import { type Tx, together } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -88,6 +88,34 @@ export async function lockPayer(
   return payer
 }
 
+/** Statements that travel with those that lock a wallet. */
+export type Beside = {
+  before?: readonly RawBuilder<unknown>[]
+  /** They see what was committed by whoever had the wallet before. */
+  after?: readonly RawBuilder<unknown>[]
+}
+
+/** The same with statements before and after it, on one way to the database. @returns their results, too. */
+export async function lockPayerBeside(
+  platform: Platform,
+  tx: Tx,
+  owner: Owner,
+  items: readonly Item[],
+  { before = [], after = [] }: Beside,
+): Promise<{ payer: Payer; before: QueryResult<unknown>[]; after: QueryResult<unknown>[] }> {
+  const now = platform.clock.now()
+  const locking = lockStatements(tx, owner.workspaceId, items, now)
+  const results = await together(tx, [...before, ...locking, ...after])
+  const at = before.length + locking.length
+  const [row] = (results[at - 1]?.rows ?? []) as PayerRow[] // together knows no types
+  if (row) {
+    return { payer: toPayer(row, now), before: results.slice(0, before.length), after: results.slice(at) }
+  }
+  // What was seen behind a lock that was none has to be looked at again.
+  const payer = await lockPayer(platform, tx, owner, items)
+  return { payer, before: results.slice(0, before.length), after: await together(tx, after) }
+}
+
 /** The same to look at and not to sell to: nobody waits for it, and what it has may be less the next moment. */
 export async function readPayer(
   platform: Platform,
@@ -122,7 +150,10 @@ async function select(
 ): Promise<PayerRow[]> {
   const [first, ...others] = workspaceIds
   if (first === undefined) return []
-  if (others.length === 0) return await selectOne(tx, first, items, since)
+  if (others.length === 0) {
+    const locked = await together(tx, lockStatements(tx, first, items, since))
+    return (locked.at(-1)?.rows ?? []) as PayerRow[] // together knows no types
+  }
   const { rows } = await sql<PayerRow>`/* prepared lock_payers */
     ${payerRows(items, since)} where wallets.workspace_id = any(${uuidArray(workspaceIds)})
     order by wallets.workspace_id for no key update of wallets`.execute(tx)
@@ -141,20 +172,19 @@ function remember(tx: Tx, workspaceIds: readonly string[]): void {
  * Of many who wait for one row PostgreSQL wakes all whenever it is let go, and each reads it anew: so they stand in a
  * queue before it, which wakes the next alone. Who has the row does not: the next in the queue waits for it.
  */
-async function selectOne(
+function lockStatements(
   tx: Tx,
   workspaceId: string,
   items: readonly Item[],
   since: Date,
-): Promise<PayerRow[]> {
+): RawBuilder<unknown>[] {
   const queue = sql`/* prepared queue_for_wallet */ select pg_advisory_xact_lock(hashtextextended(${workspaceId}::text, 0))`
   const row = sql<PayerRow>`/* prepared lock_payer */
     ${payerRows(items, since)} where wallets.workspace_id = ${workspaceId}::uuid
     for no key update of wallets`
-  if (held.get(tx)?.has(workspaceId)) return (await row.execute(tx)).rows
+  if (held.get(tx)?.has(workspaceId)) return [row]
   remember(tx, [workspaceId])
-  const [, locked] = await together(tx, [queue, row])
-  return (locked?.rows ?? []) as PayerRow[] // together knows no types
+  return [queue, row]
 }
 
 function payerRows(items: readonly Item[], since: Date): RawBuilder<PayerRow> {

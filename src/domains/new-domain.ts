@@ -114,9 +114,10 @@ export async function requireDomainRoom(platform: Platform, tx: Tx, scope: Scope
   if ((await domainRoom(platform, tx, scope)) < 1) throw limitReached(platform)
 }
 
-export function limitReached({ config }: Platform): Refusal {
+export function limitReached({ config: { domainsPerWorkspace: max } }: Platform): Refusal {
   return new Refusal(
     'domain_limit_reached',
-    `A workspace may have ${config.domainsPerWorkspace} domains, those that can be restored included.`,
+    `A workspace may have ${max} domains, those that can be restored included.`,
+    max === null ? {} : { quota: { max, used: max } },
   )
 }

@@ -33,8 +33,8 @@ export async function checkDomain(
   return await describeChecks(platform, scope, domain.id)
 }
 
-/** The plan as it is now, each record as it was last seen. */
-async function describeChecks(platform: Platform, scope: Scope, id: string): Promise<DomainCheck> {
+/** The plan as it is now, each record as it was last seen; nobody looks. @throws Refusal domain_not_found, forbidden. */
+export async function describeChecks(platform: Platform, scope: Scope, id: string): Promise<DomainCheck> {
   const domain = await getDomain(platform, scope, id)
   const [keys, stored] = await Promise.all([
     dkimKeysOf(platform.db, domain.id),

@@ -92,7 +92,11 @@ export async function requireRoomForAlias(tx: Tx, mailboxId: string): Promise<vo
     .where('kind', '=', 'alias')
     .where('mailbox_id', '=', mailboxId)
     .executeTakeFirstOrThrow()
-  if (count >= aliasesPerMailboxMax) throw new Refusal('address_limit_reached')
+  if (count >= aliasesPerMailboxMax) {
+    throw new Refusal('address_limit_reached', undefined, {
+      quota: { max: aliasesPerMailboxMax, used: count },
+    })
+  }
 }
 
 export type AliasChanges = { description?: string | null; enabled?: boolean }
@@ -116,6 +120,7 @@ export async function updateAlias(
     .set(({ ref: column }) => ({
       description: changes.description === undefined ? column('description') : changes.description,
       enabled: changes.enabled ?? column('enabled'),
+      alias_updated_at: platform.clock.now(),
     }))
     .where(isAliasOf(mailbox, text))
     .returningAll()

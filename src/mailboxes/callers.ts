@@ -28,6 +28,13 @@ export type Callers = {
    * @throws Refusal unauthenticated, rate_limited, workspace_not_found.
    */
   admit(credentials: Credentials, onTurn: (turn: Turn) => void): Promise<Caller>
+  /** Requests of one caller in a minute, on this node. */
+  readonly perMinute: number
+  /**
+   * Another workspace for one who was admitted.
+   * @throws Refusal workspace_not_found for a foreign, deleted or unknown one.
+   */
+  scopeOf(principal: Principal, workspaceId: string): Promise<Scope>
   /** Takes another turn, for a request that is several. @throws Refusal rate_limited. */
   takeTurn(principal: Principal): Turn
 }
@@ -44,6 +51,8 @@ export function createCallers(
   const rates = createRateLimiter({ perMinute: requestsPerMinute, entriesMax: rateEntriesMax })
   const take = (principal: Principal): Turn => ({ ...rates.take(principal.id), perMinute: rates.perMinute })
   return {
+    perMinute: rates.perMinute,
+    scopeOf: (principal, workspaceId) => authenticator.scopeOf(principal, workspaceId),
     async admit(credentials, onTurn) {
       const principal = await authenticate(platform, authenticator, credentials)
       const turn = take(principal)
@@ -63,6 +72,7 @@ function requireTurn({ ok, perMinute, resetSeconds }: Turn): void {
   if (ok) return
   throw new Refusal('rate_limited', `More than ${perMinute} requests in a minute.`, {
     retryAfterSeconds: resetSeconds,
+    quota: { max: perMinute, used: perMinute },
   })
 }
 

@@ -21,7 +21,7 @@ import { payChanged } from './payment/first-periods.ts'
 import { payRestored } from './payment/restores.ts'
 import { beginPeriods, changedPeriod } from './period-changes.ts'
 import { requireElsewhere } from './recovery.ts'
-import { searchTextOf } from './search-text.ts'
+import { likePattern, searchTextOf } from './search-text.ts'
 import { tellMoves, tellMovesAsSeen } from './state-moves.ts'
 import type { Mailbox } from './tables.ts'
 import { mailboxSettingsOf } from './workspace-settings.ts'
@@ -112,10 +112,6 @@ export async function listMailboxes(
     .limit(page.limit + 1)
     .execute()
   return toPage(rows, page)
-}
-
-function likePattern(search: string): string {
-  return `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
 }
 
 /**

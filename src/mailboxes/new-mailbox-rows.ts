@@ -71,15 +71,20 @@ function firstState(platform: Platform, domain: Domain, service: Service): Mailb
 
 /** Takes the addresses that are free. @returns those that are ours now. */
 export async function claimAddresses(tx: Tx, rows: readonly Mailbox[]): Promise<Set<string>> {
-  const { rows: claimed } = await sql<{ address: string }>`
+  const { rows: claimed } = await claimStatement(rows).execute(tx)
+  return new Set(claimed.map((row) => row.address))
+}
+
+/** The same as a statement that the caller sends with others. Its rows are the addresses that are ours. */
+export function claimStatement(rows: readonly Mailbox[]): RawBuilder<{ address: string }> {
+  return sql<{ address: string }>`
     insert into addresses (address, kind, workspace_id, domain_id, mailbox_id, created_at)
     select address, 'mailbox', workspace_id, domain_id, mailbox_id, created_at from unnest(
       ${rows.map((row) => row.address)}::text[], ${rows.map((row) => row.workspace_id)}::uuid[],
       ${rows.map((row) => row.domain_id)}::uuid[], ${rows.map((row) => row.id)}::uuid[],
       ${rows.map((row) => row.created_at)}::timestamptz[]
     ) as wanted (address, workspace_id, domain_id, mailbox_id, created_at)
-    on conflict do nothing returning address`.execute(tx)
-  return new Set(claimed.map((row) => row.address))
+    on conflict do nothing returning address`
 }
 
 /** Inserts them with all that a new mailbox may have. */

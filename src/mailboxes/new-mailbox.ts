@@ -1,9 +1,10 @@
 /** What is asked for when mailboxes are made, and how they are made. */
 import type { Period } from '../billing/tables.ts'
 import type { Domain } from '../domains/domains.ts'
+import type { ErrorCode, FieldProblem, Quota } from '../platform/errors.ts'
 import type { DetailChanges, Details } from './details.ts'
 import type { NewAddress, RandomAddress } from './new-address.ts'
-import type { Service } from './tables.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 export type NewMailbox = {
   /** Or in which domain it gets a random local part. */
@@ -33,3 +34,14 @@ export type Making = {
 
 /** An item of a call that is right in itself, with what it becomes. */
 export type Candidate = NewAddress & { index: number; item: NewMailbox; details: Details; domain: Domain }
+
+/** What has become of an item. */
+export type ProvisionResult =
+  | { status: 'created' | 'pending'; mailbox: Mailbox }
+  | {
+      status: 'failed'
+      code: ErrorCode
+      detail: string
+      fields?: readonly FieldProblem[]
+      quota?: Quota | null
+    }

@@ -195,5 +195,6 @@ function limitReached(limit: AppliedLimit, domainName: string, count: number): R
   return new Refusal(
     'mailbox_limit_reached',
     `${what} may have ${limit.mailboxes_max} mailboxes${service}, and has ${count}; what can be restored counts.`,
+    { quota: { max: limit.mailboxes_max, used: count } },
   )
 }

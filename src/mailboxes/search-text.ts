@@ -15,3 +15,8 @@ export function searchTextOf(mailbox: {
     .join(' ')
     .toLowerCase()
 }
+
+/** What search text that has this in it is like. */
+export function likePattern(search: string): string {
+  return `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
+}

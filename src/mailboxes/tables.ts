@@ -89,6 +89,10 @@ export type AddressesTable = {
   description: Generated<string | null>
   /** Of an alias: whether its mail is taken. What is not is refused, and does not reach a catch-all. */
   enabled: Generated<boolean>
+  /** Of an alias: its id, which the database gives. Else null. */
+  alias_id: Generated<string | null>
+  /** Of an alias: when it was last changed; null: never. */
+  alias_updated_at: Generated<Date | null>
   /** When an alias goes that a rename left; null: never. */
   expires_at: Generated<Date | null>
   created_at: Date

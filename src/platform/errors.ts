@@ -253,6 +253,8 @@ export type ErrorCode = keyof typeof errorCatalogue
 export type FieldProblem = { pointer: string; detail: string }
 
 export type RefusalFacts = Readonly<Record<string, string | number | null>>
+/** How many there may be, and how many there are; of a rate, in its minute. */
+export type Quota = { max: number; used: number }
 
 /**
  * An expected refusal of the core. It is thrown, because what it interrupts is a transaction that
@@ -266,6 +268,8 @@ export class Refusal extends Error {
   readonly retryAfterSeconds: number | null
   /** What a program may want to know of it besides: the id of what is in the way, a limit in bytes. */
   readonly facts: RefusalFacts
+  /** Of a refusal for want of room or for a rate; null where there is no number to tell. */
+  readonly quota: Quota | null
 
   constructor(
     code: ErrorCode,
@@ -274,6 +278,7 @@ export class Refusal extends Error {
       fields?: readonly FieldProblem[]
       retryAfterSeconds?: number
       facts?: RefusalFacts
+      quota?: Quota
       cause?: unknown
     } = {},
   ) {
@@ -284,5 +289,6 @@ export class Refusal extends Error {
     this.fields = more.fields ?? []
     this.retryAfterSeconds = more.retryAfterSeconds ?? null
     this.facts = more.facts ?? {}
+    this.quota = more.quota ?? null
   }
 }

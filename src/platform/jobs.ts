@@ -1,6 +1,6 @@
 /** Background jobs in the same database (graphile-worker): enqueued in the transaction that needs them. */
 import { parseCronItems, run, type Task, Logger as WorkerLogger } from 'graphile-worker'
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Tx } from './database.ts'
 import type { Platform } from './platform.ts'
 
@@ -44,7 +44,11 @@ export type NewJob = { [N in JobName]: { name: N; payload: JobTypes[N] } & AddJo
 
 /** Adds jobs in one statement, under the same rules as `addJob`. */
 export async function addJobs(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
-  if (jobs.length === 0) return
+  if (jobs.length > 0) await jobsStatement(jobs).execute(tx)
+}
+
+/** The same as a statement that the caller sends with others (`together`). */
+export function jobsStatement(jobs: readonly NewJob[]): RawBuilder<unknown> {
   const rows = jobs.map(({ name, payload, runAt, key, queue }) => ({
     name,
     payload,
@@ -52,10 +56,10 @@ export async function addJobs(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
     key: key ?? null,
     queue: queue ?? null,
   }))
-  await sql`select graphile_worker.add_job(name, payload := payload, run_at := run_at, job_key := key, queue_name := queue,
+  return sql`select graphile_worker.add_job(name, payload := payload, run_at := run_at, job_key := key, queue_name := queue,
       max_attempts := ${attemptsMax}::int)
     from json_to_recordset(${JSON.stringify(rows)}::json)
-      as new (name text, payload json, run_at timestamptz, key text, queue text)`.execute(tx)
+      as new (name text, payload json, run_at timestamptz, key text, queue text)`
 }
 
 export type Jobs = { stop(): Promise<void> }

@@ -81,11 +81,11 @@ export async function assertBooks({ db }: Pick<Platform, 'db'>): Promise<void> {
   )
   await wrong(
     'balances are the sums of their entries',
-    sql`select workspace_id, balance, held from wallets
-      where balance <> (select coalesce(sum(amount), 0) from ledger_entries as entry
-          where entry.workspace_id = wallets.workspace_id and account = 'wallet')
-        or held <> (select coalesce(sum(amount), 0) from ledger_entries as entry
-          where entry.workspace_id = wallets.workspace_id and account = 'held')`,
+    sql`select workspace_id, balance, held from wallets left join (
+        select workspace_id, sum(amount) filter (where account = 'wallet') as own,
+          sum(amount) filter (where account = 'held') as held_for
+        from ledger_entries group by workspace_id) as sums using (workspace_id)
+      where balance <> coalesce(own, 0) or held <> coalesce(held_for, 0)`,
   )
   await wrong(
     'no wallet is below its limit',
@@ -95,9 +95,9 @@ export async function assertBooks({ db }: Pick<Platform, 'db'>): Promise<void> {
   )
   await wrong(
     'open holds are what is held',
-    sql`select workspace_id, held from wallets where held <> (
-      select coalesce(sum(total), 0) from wallet_holds as hold
-      where hold.workspace_id = wallets.workspace_id and state = 'held')`,
+    sql`select workspace_id, held from wallets left join (
+        select workspace_id, sum(total) as open from wallet_holds where state = 'held' group by workspace_id) as holds
+      using (workspace_id) where held <> coalesce(open, 0)`,
   )
   await wrong(
     'an invoice is the sum of its lines',
@@ -107,10 +107,11 @@ export async function assertBooks({ db }: Pick<Platform, 'db'>): Promise<void> {
   )
   await wrong(
     'invoices are what was charged',
-    sql`select invoices.id, invoices.total from invoices where total <> 0 and total is distinct from (
-      select -sum(amount) from ledger_entries as entry
-        join ledger_transfers as transfer on transfer.id = entry.transfer_id
-      where transfer.invoice_id = invoices.id and account in ('wallet', 'held'))`,
+    sql`select invoices.id, invoices.total from invoices left join (
+        select transfer.invoice_id as id, -sum(amount) as charged from ledger_entries as entry
+          join ledger_transfers as transfer on transfer.id = entry.transfer_id
+        where account in ('wallet', 'held') group by transfer.invoice_id) as transfers using (id)
+      where total <> 0 and total is distinct from charged`,
   )
   await wrong(
     'what was charged has an invoice',

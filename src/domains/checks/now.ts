@@ -56,7 +56,9 @@ function count(counters: Map<string, Counter>, { id, name }: Domain): void {
     return
   }
   if (counter.looks >= checkPolicy.looksPerMinuteMax) {
-    throw new Refusal('rate_limited', `${name} was looked at ${counter.looks} times in the last minute.`)
+    throw new Refusal('rate_limited', `${name} was looked at ${counter.looks} times in the last minute.`, {
+      quota: { max: checkPolicy.looksPerMinuteMax, used: counter.looks },
+    })
   }
   counter.looks++
 }

@@ -2,13 +2,15 @@
  * The first payment of mailboxes: by a plan's slot, else for the first period. What is active at once is billed at once;
  * for what is not, the money is put aside until its first period begins (first-periods.ts).
  */
-import { notEnough, payBills } from '../../billing/bills.ts'
-import { type NewHold, putAside } from '../../billing/holds.ts'
-import { lockPayer, type Owner, type Payer } from '../../billing/payers.ts'
+import type { QueryResult, RawBuilder } from 'kysely'
+import { draftBills, notEnough } from '../../billing/bills.ts'
+import { draftHolds, type NewHold } from '../../billing/holds.ts'
+import { lockPayerBeside, type Owner, type Payer } from '../../billing/payers.ts'
+import { joinWrites, noWrites, send, type Writes } from '../../billing/writes.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { slotRoom } from './slots.ts'
+import { type SlotRoom, type SlotRoomRow, slotRoomOf, slotRoomStatement } from './slots.ts'
 import { periodLine, type Unit, unitPrices } from './units.ts'
 
 /** A mailbox to be paid; `times`: of its first period, where that begins at once. */
@@ -17,6 +19,27 @@ export type NewUnit = Unit & { times: { startsAt: Date; endsAt: Date } | null }
 export type Payment = { inSlot: boolean; refusal: Refusal | null }
 
 type Priced = { unit: NewUnit; amount: number; index: number }
+
+/** What first payments are made with: the workspace's wallet, locked, and the slots of its plan. */
+export type Till = { payer: Payer; room: SlotRoom }
+
+/**
+ * @param before statements that are sent with it, before the wallet is locked.
+ * @returns their results, too.
+ */
+export async function openTill(
+  platform: Platform,
+  tx: Tx,
+  owner: Owner,
+  before: readonly RawBuilder<unknown>[] = [],
+): Promise<Till & { before: QueryResult<unknown>[] }> {
+  const locked = await lockPayerBeside(platform, tx, owner, ['mailbox'], {
+    before,
+    after: [slotRoomStatement([owner.workspaceId])],
+  })
+  const rows = (locked.after[0]?.rows ?? []) as SlotRoomRow[] // together knows no types
+  return { payer: locked.payer, room: await slotRoomOf(tx, rows), before: locked.before }
+}
 
 /**
  * Pays for mailboxes of one workspace, as far as its money goes: those that are active at once before the others, and
@@ -29,10 +52,18 @@ export async function payFirst(
   owner: Owner,
   units: readonly NewUnit[],
 ): Promise<Payment[]> {
-  const [payer, room] = await Promise.all([
-    lockPayer(platform, tx, owner, ['mailbox']),
-    slotRoom(tx, [owner.workspaceId]),
-  ])
+  const { payments, writes } = await draftFirst(platform, tx, await openTill(platform, tx, owner), units)
+  await send(platform, tx, writes)
+  return payments
+}
+
+/** The same without writing it: the caller sends what is to be written. */
+export async function draftFirst(
+  platform: Platform,
+  tx: Tx,
+  { payer, room }: Till,
+  units: readonly NewUnit[],
+): Promise<{ payments: Payment[]; writes: Writes }> {
   const payments = units.map((unit): Payment => {
     return { inSlot: room.take({ ...unit, in_slot: false }), refusal: null }
   })
@@ -53,9 +84,9 @@ export async function payFirst(
   const refuse = ({ index }: Priced, refusal: Refusal): void => {
     payments[index] = { inSlot: false, refusal }
   }
-  await bill(platform, tx, payer, priced, refuse)
-  await hold(platform, tx, payer, priced, refuse)
-  return payments
+  const billed = bill(platform, tx, payer, priced, refuse)
+  const held = hold(platform, tx, payer, priced, refuse)
+  return { payments, writes: joinWrites(billed, held) }
 }
 
 function unpriced({ service, period }: Unit): Refusal {
@@ -64,18 +95,12 @@ function unpriced({ service, period }: Unit): Refusal {
 
 type Refuse = (priced: Priced, refusal: Refusal) => void
 
-async function bill(
-  platform: Platform,
-  tx: Tx,
-  payer: Payer,
-  priced: readonly Priced[],
-  refuse: Refuse,
-): Promise<void> {
+function bill(platform: Platform, tx: Tx, payer: Payer, priced: readonly Priced[], refuse: Refuse): Writes {
   const active = priced.filter(({ unit }) => unit.times !== null)
   const lines = active.map(({ unit, amount }) => periodLine(unit, amount, unit.times ?? undefined))
   const [only] = lines.length === 1 ? lines : []
-  if (lines.length === 0) return
-  const [billed] = await payBills(platform, tx, [
+  if (lines.length === 0) return noWrites
+  const { billed, writes } = draftBills(platform, tx, [
     {
       payer,
       cause: 'mailbox',
@@ -86,26 +111,22 @@ async function bill(
     },
   ])
   for (const [at, one] of active.entries()) {
-    if (billed?.paid[at] !== true) refuse(one, notEnough(payer, billed?.shortfall ?? 0))
+    if (billed[0]?.paid[at] !== true) refuse(one, notEnough(payer, billed[0]?.shortfall ?? 0))
   }
+  return writes
 }
 
-async function hold(
-  platform: Platform,
-  tx: Tx,
-  payer: Payer,
-  priced: readonly Priced[],
-  refuse: Refuse,
-): Promise<void> {
+function hold(platform: Platform, tx: Tx, payer: Payer, priced: readonly Priced[], refuse: Refuse): Writes {
   const later = priced.filter(({ unit }) => unit.times === null)
-  if (later.length === 0) return
+  if (later.length === 0) return noWrites
   const holds = later.map(({ unit, amount }): NewHold => {
     const line = periodLine(unit, amount)
     return { payer, cause: 'mailbox', causeId: unit.id, description: line.description, lines: [line] }
   })
-  const shortfalls = await putAside(platform, tx, holds)
+  const { shortfalls, writes } = draftHolds(platform, tx, holds)
   for (const [at, one] of later.entries()) {
     const shortfall = shortfalls[at] ?? 0
     if (shortfall > 0) refuse(one, notEnough(payer, shortfall))
   }
+  return writes
 }

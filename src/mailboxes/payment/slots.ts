@@ -1,6 +1,6 @@
 /** Which mailboxes a plan pays for: its slots are taken before anything is paid by price. */
-import { sql } from 'kysely'
-import { slotsByWorkspace } from '../../billing/slots.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { type SlotsRow, slotsQuery } from '../../billing/slots.ts'
 import type { Tx } from '../../platform/database.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { Service } from '../tables.ts'
@@ -20,7 +20,27 @@ const hasSlot = sql`in_slot and state not in ('deleted', 'deletion_scheduled', '
 
 /** The slots of workspaces whose wallets this transaction has locked, as it counts them now. */
 export async function slotRoom(tx: Tx, workspaceIds: readonly string[]): Promise<SlotRoom> {
-  const [plans, used] = await Promise.all([slotsByWorkspace(tx, workspaceIds), countUsed(tx, workspaceIds)])
+  const { rows } = await slotRoomStatement(workspaceIds).execute(tx)
+  return await slotRoomOf(tx, rows)
+}
+
+export type SlotRoomRow = SlotsRow & { used: number }
+
+/**
+ * The look at them, for who sends it with others: it has to run behind what locks the wallets, as a statement that waits
+ * for a lock counts what was there before it waited.
+ */
+export function slotRoomStatement(workspaceIds: readonly string[]): RawBuilder<SlotRoomRow> {
+  return sql<SlotRoomRow>`/* prepared slot_room */
+    select slots.*, (select count(*)::int from mailboxes
+      where mailboxes.workspace_id = slots."workspaceId" and ${hasSlot}) as used
+    from (${slotsQuery(workspaceIds)}) as slots`
+}
+
+/** What was seen there. */
+export async function slotRoomOf(tx: Tx, rows: readonly SlotRoomRow[]): Promise<SlotRoom> {
+  const plans = new Map(rows.map((row) => [row.workspaceId, row]))
+  const used = new Map(rows.map((row) => [row.workspaceId, row.used]))
   const beyond = await findBeyond(
     tx,
     [...used].flatMap(([id, count]) => {
@@ -44,13 +64,6 @@ export async function slotRoom(tx: Tx, workspaceIds: readonly string[]): Promise
   return { take }
 }
 
-async function countUsed(tx: Tx, workspaceIds: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await sql<{ workspace_id: string; count: number }>`/* prepared count_slots */
-    select workspace_id, count(*)::int as count from mailboxes
-    where workspace_id = any(${uuidArray(workspaceIds)}) and ${hasSlot} group by workspace_id`.execute(tx)
-  return new Map(rows.map(({ workspace_id, count }) => [workspace_id, count]))
-}
-
 /** Where a plan has become smaller: the newest mailboxes that it has no slot for any more. */
 async function findBeyond(tx: Tx, plans: readonly { id: string; allocated: number }[]): Promise<Set<string>> {
   if (plans.length === 0) return new Set()
@@ -66,5 +79,7 @@ async function findBeyond(tx: Tx, plans: readonly { id: string; allocated: numbe
 
 /** How many mailboxes of a workspace have a slot of its plan. */
 export async function usedSlots(tx: Tx, workspaceId: string): Promise<number> {
-  return (await countUsed(tx, [workspaceId])).get(workspaceId) ?? 0
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from mailboxes
+    where workspace_id = ${workspaceId}::uuid and ${hasSlot}`.execute(tx)
+  return rows[0]?.count ?? 0
 }
