@@ -35,6 +35,7 @@ import {
 } from './schemas.ts'
 
 const formats: Readonly<Record<string, ImportFormat>> = {
+  'application/octet-stream': 'auto',
   'application/mbox': 'mbox', // RFC 4155
   'message/rfc822': 'eml',
   'application/zip': 'zip',
@@ -43,14 +44,17 @@ const formats: Readonly<Record<string, ImportFormat>> = {
 const ImportView = Type.Object(
   {
     id: Id,
-    state: OneOf(['waiting', 'running', 'completed', 'failed', 'cancelled']),
-    format: OneOf(['mbox', 'eml', 'zip']),
+    state: OneOf(['pending_upload', 'waiting', 'running', 'completed', 'failed', 'cancelled']),
+    format: OneOf(['auto', 'mbox', 'eml', 'zip']),
     folder: Type.String({ description: 'Where messages go whose file does not tell.' }),
     preserve: Type.Boolean(),
     bytes: Type.Integer({ description: 'Of the upload.' }),
     bytes_read: Type.Integer(),
     messages_imported: Type.Integer(),
     messages_skipped: Type.Integer(),
+    messages_duplicate: Type.Integer({
+      description: 'Left out because the mailbox had them; 0 where that is not looked for.',
+    }),
     problems: Type.Array(
       Type.Object({
         offset: Nullable(Type.Integer(), 'Where it begins in the upload, in bytes.'),
@@ -235,8 +239,9 @@ function cancelRoute(app: Api, platform: Platform): void {
 }
 
 function importView(one: Import): Static<typeof ImportView> {
+  const { seen_at: _seen, messages_read: _read, own_addresses: _own, mark_as_read: _mark, ...shown } = one
   return {
-    ...one,
+    ...shown,
     created_at: one.created_at.toISOString(),
     started_at: momentOrNull(one.started_at),
     ended_at: momentOrNull(one.ended_at),

@@ -4,9 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { allowLongBody, watchLate } from '../platform/http/long-bodies.ts'
 import { apiLimits } from './limits.ts'
 
-const lateness = new WeakMap<IncomingMessage, NodeJS.Timeout>()
+export { allowLongBody }
 
 /** Breaks the connection of every request whose body is late. */
 export function limitRequestTime(app: FastifyInstance, msMax?: number): void {
@@ -22,13 +23,7 @@ export function breakWhenLate(request: IncomingMessage, msMax: number = apiLimit
     if (!request.complete) request.destroy()
   }, msMax)
   late.unref()
-  lateness.set(request, late)
-  request.once('close', () => clearTimeout(late))
-}
-
-/** From here on the body may take `apiLimits.uploadMsMax` from the request's beginning, which is the listeners' bound. */
-export function allowLongBody(request: IncomingMessage): void {
-  clearTimeout(lateness.get(request))
+  watchLate(request, late)
 }
 
 // RFC 9112 §6.3

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import { parseMessageId } from './mime/message-ids.ts'
-import { hashOf } from './threads/threads.ts'
+import { messageIdHash } from './threads/threads.ts'
 
 /**
  * @param text with or without its angle brackets.
@@ -16,7 +16,7 @@ export async function findByMessageId(db: Db, mailboxId: string, text: string): 
       join messages m on m.mailbox_id = known.mailbox_id and m.thread_id = known.thread_id
       join folders on folders.mailbox_id = m.mailbox_id and folders.id = m.folder_id
       join bodies on bodies.id = m.body_id
-    where known.mailbox_id = ${mailboxId}::uuid and known.message_id_hash = ${hashOf(messageId)}::uuid
+    where known.mailbox_id = ${mailboxId}::uuid and known.message_id_hash = ${messageIdHash(messageId)}::uuid
       and regexp_replace(envelope ->> 'messageId', '\\s', '', 'g') in (${messageId}::text, ${messageId.slice(1, -1)}::text)
       and special_use is distinct from 'drafts'
     order by coalesce(special_use = 'trash', false), m.id limit 1`.execute(db)

@@ -221,6 +221,8 @@ export const errorCatalogue = {
   wait_limit_reached: { status: 429, title: 'As many calls wait for messages as may' },
   import_not_found: { status: 404, title: 'There is no such import' },
   import_limit_reached: { status: 409, title: 'The mailbox has as many imports as may wait' },
+  import_quota_reached: { status: 429, title: 'The workspace has opened as many imports as it may in a day' },
+  import_not_pending: { status: 409, title: 'The import waits for no upload' },
   import_ended: { status: 409, title: 'The import has ended' },
   import_unreadable: { status: 422, title: 'The file cannot be read' },
   keyword_limit_reached: { status: 409, title: 'The message has as many keywords as it may have' },

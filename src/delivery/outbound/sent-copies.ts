@@ -1,7 +1,7 @@
 /** Which message of its sender a message of the queue is: for those who are told what becomes of it. */
 import { sql } from 'kysely'
 import type { MessageRef } from '../../messages/many-messages.ts'
-import { hashOf } from '../../messages/threads/threads.ts'
+import { messageIdHash } from '../../messages/threads/threads.ts'
 import type { Db } from '../../platform/database.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 
@@ -44,7 +44,7 @@ async function findByMessageId(
   const { rows } = await sql<{ place: number; id: string }>`
     select wanted.place::int as place, copy.id from unnest(
         ${uuidArray(wanted.map(({ mailboxId }) => mailboxId))},
-        ${uuidArray(wanted.map(({ messageId }) => hashOf(messageId)))},
+        ${uuidArray(wanted.map(({ messageId }) => messageIdHash(messageId)))},
         ${wanted.map(({ messageId }) => messageId)}::text[]
       ) with ordinality as wanted (mailbox_id, hash, message_id, place)
       join thread_message_ids known on known.mailbox_id = wanted.mailbox_id and known.message_id_hash = wanted.hash

@@ -44,6 +44,8 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   edit_conflict: { error: 'draft_generation_conflict' },
   draft_not_editable: { error: 'draft_send_in_progress' },
   import_unreadable: { status: 400, error: 'mail_import_invalid_request' },
+  import_quota_reached: { error: 'mail_import_quota_exceeded' },
+  import_not_found: { detail: 'Mail import not found' },
   import_limit_reached: { error: 'mail_import_already_in_flight' },
   recipient_blocked: { error: 'recipient_blocked' },
   sender_list_entry_exists: { detail: 'Rule exists.' },

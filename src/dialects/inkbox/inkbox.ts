@@ -18,6 +18,7 @@ import { identityChangesRoute } from './identity-changes.ts'
 import { identityMailboxRoutes } from './identity-mailbox.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { messageRoutes } from './messages.ts'
+import { mailImportRoutes } from './mail-imports.ts'
 import { outOfScopeRoutes } from './out-of-scope.ts'
 import { searchRoutes } from './search.ts'
 import { sendRoutes } from './sends.ts'
@@ -80,5 +81,6 @@ function rootRoutes(app: Api, platform: Platform): void {
   webhookRoutes(app, platform)
   attachmentRoutes(app, platform)
   whoamiRoute(app, platform)
+  mailImportRoutes(app, platform)
   outOfScopeRoutes(app)
 }

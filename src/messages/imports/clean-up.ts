@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { transaction } from '../../platform/database.ts'
 import { addJobs } from '../../platform/jobs.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { endOverdue } from './opened.ts'
 import { deadAfterMs } from './run.ts'
 import { discardUpload } from './uploads.ts'
 
@@ -21,6 +22,7 @@ const keptMs = 30 * 24 * 60 * 60_000
 export async function resumeImports(platform: Platform): Promise<void> {
   const now = platform.clock.now().getTime()
   await discardUploads(platform, new Date(now - uploadIdleMsMax))
+  await endOverdue(platform, batchMax)
   await sql`
     delete from imports where (mailbox_id, id) in (
       select mailbox_id, id from imports where ended_at < ${new Date(now - keptMs)} limit ${batchMax}

@@ -27,6 +27,12 @@ export type Import = {
   created_at: Date
   started_at: Date | null
   ended_at: Date | null
+  /** When it last went on. */
+  seen_at: Date
+  messages_read: number
+  messages_duplicate: number
+  own_addresses: string[] | null
+  mark_as_read: boolean
 }
 
 export type ImportProgress = {
@@ -48,7 +54,7 @@ declare module '../../platform/events.ts' {
   }
 }
 
-const columns = [
+export const importColumns = [
   'id',
   'state',
   'format',
@@ -63,6 +69,11 @@ const columns = [
   'created_at',
   'started_at',
   'ended_at',
+  'seen_at',
+  'messages_read',
+  'messages_duplicate',
+  'own_addresses',
+  'mark_as_read',
 ] as const
 
 /**
@@ -94,14 +105,14 @@ export async function startImport(
     .where('mailbox_id', '=', owner.mailboxId)
     .where('id', '=', id)
     .where('state', '=', 'uploading')
-    .returning(columns)
+    .returning(importColumns)
     .executeTakeFirst()
   if (row === undefined) throw new Refusal('mailbox_not_found') // it was purged in the meantime
   const { format, folder } = row
   const data = { import_id: id, format, folder, bytes }
   await appendEvents(platform, tx, [{ type: 'import.created', ...owner, data }])
   await addImportJob(tx, owner.mailboxId)
-  return seen(row)
+  return seenImport(row)
 }
 
 /** One job for a mailbox: imports of one mailbox run one after another. */
@@ -119,7 +130,7 @@ export async function listImports(
   const { id: mailboxId } = await getMailbox(platform, scope, ref)
   let query = platform.db
     .selectFrom('imports')
-    .select(columns)
+    .select(importColumns)
     .where('mailbox_id', '=', mailboxId)
     .where('state', '!=', 'uploading')
   if (page.after !== null) query = query.where('id', '<', page.after)
@@ -127,7 +138,7 @@ export async function listImports(
     .orderBy('id', 'desc')
     .limit(page.limit + 1)
     .execute()
-  return toPage(rows.map(seen), page)
+  return toPage(rows.map(seenImport), page)
 }
 
 /** @throws Refusal mailbox_not_found, import_not_found. */
@@ -136,14 +147,14 @@ export async function getImport(platform: Platform, scope: Scope, ref: string, i
   const row = isId(id)
     ? await platform.db
         .selectFrom('imports')
-        .select(columns)
+        .select(importColumns)
         .where('mailbox_id', '=', mailboxId)
         .where('id', '=', id)
         .where('state', '!=', 'uploading')
         .executeTakeFirst()
     : undefined
   if (row === undefined) throw new Refusal('import_not_found')
-  return seen(row)
+  return seenImport(row)
 }
 
 /**
@@ -170,18 +181,18 @@ export async function cancelImport(
         .executeTakeFirst()
     : undefined
   if (row === undefined) throw new Refusal('import_not_found')
-  if (row.state !== 'waiting' && row.state !== 'running') throw new Refusal('import_ended')
+  if (!['pending_upload', 'waiting', 'running'].includes(row.state)) throw new Refusal('import_ended')
   const cancelled = await tx
     .updateTable('imports')
     .set({ state: 'cancelled', ended_at: platform.clock.now(), run_id: null })
     .where('mailbox_id', '=', owner.mailboxId)
     .where('id', '=', id)
-    .returning(columns)
+    .returning(importColumns)
     .executeTakeFirstOrThrow()
   await deleteChunks(tx, { mailboxId: owner.mailboxId, id })
   await appendEvents(platform, tx, [{ type: 'import.cancelled', ...owner, data: progressOf(cancelled) }])
   await addImportJob(tx, owner.mailboxId) // the next one need not wait for the minute
-  return seen(cancelled)
+  return seenImport(cancelled)
 }
 
 export function progressOf(row: Omit<ImportProgress, 'import_id'> & { id: string }): ImportProgress {
@@ -189,12 +200,12 @@ export function progressOf(row: Omit<ImportProgress, 'import_id'> & { id: string
   return { import_id: id, bytes, bytes_read, messages_imported, messages_skipped }
 }
 
-function seen(row: Omit<Import, 'state'> & { state: string }): Import {
+export function seenImport(row: Omit<Import, 'state'> & { state: string }): Import {
   const { state } = row
   if (!isState(state)) throw new Error(`an import is ${state}`)
   return { ...row, state }
 }
 
 function isState(state: string): state is ImportState {
-  return ['waiting', 'running', 'completed', 'failed', 'cancelled'].includes(state)
+  return ['pending_upload', 'waiting', 'running', 'completed', 'failed', 'cancelled'].includes(state)
 }

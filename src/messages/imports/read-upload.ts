@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream'
 import { RandomAccessReader } from 'yauzl'
 import type { Db } from '../../platform/database.ts'
+import { flagBits } from '../flags.ts'
 import { readEmlZipFrom } from '../transfer/eml-zip.ts'
 import { readMboxPieces } from '../transfer/mbox-reader.ts'
 import { type TransferItem, type TransferMessage, UnreadableMessage } from '../transfer/transfer-item.ts'
@@ -22,6 +23,9 @@ export type StoredUpload = ImportKey & {
   folder: string
   preserve: boolean
   bytes: number
+  /** Whether everything goes to `folder`, whatever the file says. */
+  isFlat: boolean
+  markAsRead: boolean
 }
 
 /**
@@ -32,12 +36,13 @@ export async function* readUpload(db: Db, upload: StoredUpload): AsyncGenerator<
   const chunks = createChunkReader(db, upload)
   let expandedBytes = 0
   try {
-    for await (const item of itemsOf(chunks, upload)) {
+    const format = upload.format === 'auto' ? await formatOf(chunks, upload.bytes) : upload.format
+    for await (const item of itemsOf(chunks, { ...upload, format })) {
       if (item.kind === 'message') {
         expandedBytes += item.place?.sizeBytes ?? 0
         if (expandedBytes > upload.bytes * expansionMax) throw new UnreadableUpload('It expands to too much.')
         yield { ...marksOf(item, upload), content: readable(chunks, item.content) }
-      } else yield item
+      } else if (!upload.isFlat) yield item
     }
   } catch (error) {
     if (chunks.failure !== null) throw chunks.failure.error
@@ -63,8 +68,23 @@ async function* single(item: TransferMessage): AsyncGenerator<TransferItem, void
   yield item
 }
 
-function marksOf(item: TransferMessage, { preserve }: StoredUpload): TransferMessage {
-  return preserve ? item : { ...item, flags: 0, keywords: [], internalDate: null }
+function marksOf(item: TransferMessage, upload: StoredUpload): TransferMessage {
+  const { preserve, isFlat, markAsRead, folder } = upload
+  const marked = preserve ? item : { ...item, flags: 0, keywords: [], internalDate: null }
+  return {
+    ...marked,
+    ...(isFlat ? { folder } : {}),
+    flags: marked.flags | (markAsRead ? flagBits.seen : 0),
+  }
+}
+
+/** An archive and an mbox file say what they are; anything else is one message. */
+async function formatOf(chunks: ChunkReader, bytes: number): Promise<ImportFormat> {
+  const pieces: Buffer[] = []
+  for await (const piece of chunks.read(0, Math.min(bytes, 5))) pieces.push(piece)
+  const first = Buffer.concat(pieces).toString('latin1')
+  if (first.startsWith('PK') && [3, 5].includes(first.charCodeAt(2))) return 'zip'
+  return first === 'From ' ? 'mbox' : 'eml'
 }
 
 /** A message that is broken within an archive is left out; what the database throws ends the run. */

@@ -11,6 +11,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { MailboxOwner } from '../owner.ts'
 import { type ImportPosition, importItems } from '../transfer/import.ts'
 import { addImportJob, progressOf } from './imports.ts'
+import { openedSorter, rememberImported } from './opened-messages.ts'
 import { readUpload, type StoredUpload, UnreadableUpload } from './read-upload.ts'
 import type { ImportFailure } from './tables.ts'
 import { deleteChunks } from './uploads.ts'
@@ -32,7 +33,13 @@ const progressParts = 20
 /** Someone ended it, or another run has it. */
 class ImportStopped extends Error {}
 
-type Run = StoredUpload & { runId: string; owner: MailboxOwner; from: ImportPosition; tries: number }
+type Run = StoredUpload & {
+  runId: string
+  owner: MailboxOwner
+  from: ImportPosition
+  tries: number
+  ownAddresses: readonly string[]
+}
 
 /** Runs the oldest import of a mailbox that has not ended, unless another run has it. The next one gets a job. */
 export async function runImport(platform: Platform, mailboxId: string): Promise<void> {
@@ -115,10 +122,14 @@ async function claim(platform: Platform, mailboxId: string): Promise<Run | null>
       folder: row.folder,
       preserve: row.preserve,
       bytes: row.bytes,
+      isFlat: row.opened,
+      markAsRead: row.mark_as_read,
+      ownAddresses: row.own_addresses ?? [],
       tries: row.tries + 1,
       from: {
         messagesRead: row.messages_read,
         offset: row.bytes_read,
+        duplicates: row.messages_duplicate,
         summary: {
           folders: 0,
           messages: row.messages_imported,
@@ -136,7 +147,9 @@ async function carryOut(platform: Platform, run: Run, signal: AbortSignal): Prom
   await importItems(platform, run.owner, readUpload(platform.db, run), {
     from: run.from,
     signal,
-    record: async (tx, position) => {
+    ...(run.isFlat ? { sort: await openedSorter(platform, run.owner, run.ownAddresses) } : {}),
+    record: async (tx, position, messages) => {
+      if (run.isFlat) await rememberImported(tx, run, messages)
       const row = await record(platform, tx, run, position)
       const part = partOf(run, position.offset)
       if (part === told) return
@@ -158,13 +171,14 @@ async function record(
   platform: Platform,
   tx: Tx,
   run: Run,
-  { messagesRead, offset, summary }: ImportPosition,
+  { messagesRead, offset, duplicates, summary }: ImportPosition,
 ) {
   const row = await ownRow(tx, run)
     .set({
       bytes_read: Math.min(offset, run.bytes),
       messages_read: messagesRead,
       messages_imported: summary.messages,
+      messages_duplicate: duplicates,
       messages_skipped: summary.skippedCount,
       problems: JSON.stringify(summary.skipped),
       seen_at: platform.clock.now(),

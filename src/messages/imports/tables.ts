@@ -2,10 +2,12 @@
 import type { ColumnType, Generated } from 'kysely'
 import { type Migrations, sqlMigration } from '../../platform/migrations.ts'
 
-export type ImportFormat = 'mbox' | 'eml' | 'zip'
+/** `auto`: as its first bytes say. */
+export type ImportFormat = 'auto' | 'mbox' | 'eml' | 'zip'
 /** `uploading` is seen by nobody: the request that sends it has not ended. */
 export type StoredImportState = 'uploading' | ImportState
-export type ImportState = 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled'
+/** `pending_upload`: opened, and its file is not there yet, or not released. */
+export type ImportState = 'pending_upload' | 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled'
 
 /** A message that was left out; where it begins in the upload, in bytes, where that can be said. */
 export type ImportProblem = { what: string; reason: string; offset: number | null }
@@ -38,7 +40,20 @@ export type ImportsTable = {
   created_at: Date
   started_at: Date | null
   ended_at: Date | null
+  /** Whether it was opened before its file was there. All of such an import goes to two folders, and nothing twice. */
+  opened: Generated<boolean>
+  /** What authors with these addresses wrote goes to Sent. */
+  own_addresses: string[] | null
+  mark_as_read: Generated<boolean>
+  /** Messages that the mailbox had already, by their Message-ID. */
+  messages_duplicate: Generated<number>
+  /** Of the secret that lets a form be sent without a key, and until when. */
+  upload_token_hash: Buffer | null
+  upload_expires_at: Date | null
 }
+
+/** Which import brought a message; forgotten with the import. */
+export type ImportedMessagesTable = { mailbox_id: string; message_id: string; import_id: string }
 
 export type ImportChunksTable = { mailbox_id: string; import_id: string; number: number; content: Buffer }
 
@@ -46,6 +61,7 @@ declare module '../../platform/database.ts' {
   interface Tables {
     imports: ImportsTable
     import_chunks: ImportChunksTable
+    imported_messages: ImportedMessagesTable
   }
 }
 

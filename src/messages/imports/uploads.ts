@@ -75,6 +75,9 @@ async function beginUpload(
         created_at: now,
         started_at: null,
         ended_at: null,
+        own_addresses: null,
+        upload_token_hash: null,
+        upload_expires_at: null,
       })
       .execute()
   })

@@ -73,7 +73,7 @@ function groupByReference(messages: readonly Threadable[]): { groupOf: Group[]; 
   const groupOf = messages.map((message) => {
     const group = newGroup()
     for (const id of idsOf(message)) {
-      const key = `${message.mailboxId} ${hashOf(id)}`
+      const key = `${message.mailboxId} ${messageIdHash(id)}`
       const other = byKey.get(key)
       if (other) merge(group, other)
       else byKey.set(key, group)
@@ -96,7 +96,7 @@ function idsOf(message: Threadable): string[] {
 }
 
 /** 128 bits of SHA-256 in the form of a uuid: a compact key, and none that a sender can make collide. */
-export function hashOf(messageId: string): string {
+export function messageIdHash(messageId: string): string {
   return createHash('sha256').update(messageId).digest('hex').slice(0, 32)
 }
 

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { type Entry, fromRandomAccessReaderPromise, openPromise, type RandomAccessReader } from 'yauzl'
 import { flagBits, type SystemFlag } from '../flags.ts'
 import { decodeFileName, encodeFileName } from './folder-files.ts'
+import { folderNameOf, readMboxPieces } from './mbox-reader.ts'
 import {
   type MessageMarks,
   newSummary,
@@ -101,6 +102,8 @@ async function* readEntries(zip: Zip, folder: string): AsyncGenerator<TransferIt
       const path = levels.length === 0 ? folder : levels.join('/')
       if (name === '') yield { kind: 'folder', path }
       else if (/\.eml$/i.test(name)) yield await messageOf(zip, entry, path)
+      else if (/\.(mbox|mbx)$/i.test(name))
+        yield* mboxOf(zip, entry, [...levels, folderNameOf(name)].join('/'))
     }
   } finally {
     zip.close()
@@ -108,6 +111,19 @@ async function* readEntries(zip: Zip, folder: string): AsyncGenerator<TransferIt
 }
 
 type Zip = Awaited<ReturnType<typeof openPromise>>
+
+/** What an entry may become, for each byte of it: text becomes a tenth. */
+const expansionMax = 100
+
+/** The messages of an mbox file in the archive; each is said to be where the file is. */
+async function* mboxOf(zip: Zip, entry: Entry, folder: string): AsyncGenerator<TransferItem, void> {
+  if (entry.uncompressedSize > entry.compressedSize * expansionMax)
+    throw new Error(`${entry.fileName} expands to too much`)
+  const stream: AsyncIterable<Buffer> = await zip.openReadStreamPromise(entry)
+  const place = { offset: entry.relativeOffsetOfLocalHeader, sizeBytes: 0 }
+  for await (const item of readMboxPieces(stream, entry.fileName, folder))
+    yield item.kind === 'message' ? { ...item, place } : item
+}
 
 async function messageOf(zip: Zip, entry: Entry, folder: string): Promise<TransferItem> {
   const marks = decodeMarks(entry.fileComment, entry.getLastModDate())

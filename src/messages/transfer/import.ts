@@ -6,10 +6,11 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type AppendedMessage, appendMessages } from '../append.ts'
-import { type BodyWriter, createBodyWriter } from '../bodies.ts'
+import { type BodyWriter, createBodyWriter, type StagedBody } from '../bodies.ts'
 import { requireKeywords, uniqueKeywords } from '../flags.ts'
 import { createFolder, findFolder } from '../folders.ts'
 import type { MailboxOwner } from '../owner.ts'
+import type { StoredMessage } from '../store.ts'
 import { withCrlf } from './lines.ts'
 import {
   newSummary,
@@ -33,6 +34,8 @@ export type ImportPosition = {
   messagesRead: number
   /** Where the last of them begins in the file, in bytes. */
   offset: number
+  /** Messages that `sort` found to be there already. */
+  duplicates: number
   summary: TransferSummary
 }
 
@@ -41,7 +44,9 @@ export type ImportOptions = {
   /** Goes on behind what another run has done: the same messages have to come in the same order. */
   from?: ImportPosition
   /** Called with each batch, in its transaction: what it writes stands or falls with the messages. */
-  record?: (tx: Tx, position: ImportPosition) => Promise<void>
+  record?: (tx: Tx, position: ImportPosition, messages: readonly StoredMessage[]) => Promise<void>
+  /** Says of each message where it goes instead of where the file says; null where it should not come at all. */
+  sort?: (body: StagedBody, folder: string) => Promise<string | null>
   /** Ends it between two messages. */
   signal?: AbortSignal
 }
@@ -54,10 +59,19 @@ export async function importItems(
   options: ImportOptions = {},
 ): Promise<TransferSummary> {
   const summary = structuredClone(options.from?.summary ?? newSummary())
-  const position: ImportPosition = { messagesRead: 0, offset: 0, summary }
+  const duplicates = options.from?.duplicates ?? 0
+  const position: ImportPosition = { messagesRead: 0, offset: 0, duplicates, summary }
   let recorded = options.from?.messagesRead ?? 0
   const folderIds = new Map<string, string | null>()
   let batch = newBatch('')
+  const folderAt = async (path: string): Promise<string | null> => {
+    const known = folderIds.get(path)
+    if (known !== undefined) return known
+    const folderId = await folderFor(platform, owner, path, summary)
+    if (folderIds.size >= foldersRememberedMax) folderIds.clear()
+    folderIds.set(path, folderId)
+    return folderId
+  }
   const flush = async (): Promise<void> => {
     const full = batch
     batch = newBatch('')
@@ -73,20 +87,21 @@ export async function importItems(
         position.messagesRead += 1
         continue
       }
-      const path = item.kind === 'folder' ? item.path : item.folder
-      let folderId = folderIds.get(path)
-      if (folderId === undefined) {
-        folderId = await folderFor(platform, owner, path, summary)
-        if (folderIds.size >= foldersRememberedMax) folderIds.clear()
-        folderIds.set(path, folderId)
+      if (item.kind === 'folder') {
+        await folderAt(item.path)
+        continue
       }
-      if (item.kind === 'folder') continue
-      if (folderId !== null && batch.folderId !== folderId) await flush()
-      if (folderId === null) {
-        noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made', item.place?.offset)
-      } else {
+      const staged = await stage(platform, item, summary, batch.messages.length)
+      const path = staged === null ? null : await placeOf(staged, item.folder, position, options)
+      const folderId = path === null ? null : await folderAt(path)
+      if (staged !== null && folderId !== null) {
+        if (batch.folderId !== folderId) await flush()
         batch.folderId = folderId
-        await stage(platform, item, batch, summary)
+        addTo(batch, staged)
+      } else {
+        if (path !== null)
+          noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made', item.place?.offset)
+        await staged?.writer.discard()
       }
       position.messagesRead += 1
       position.offset = item.place?.offset ?? 0
@@ -103,6 +118,26 @@ type Batch = { folderId: string; messages: AppendedMessage[]; writers: BodyWrite
 
 function newBatch(folderId: string): Batch {
   return { folderId, messages: [], writers: [], sizeBytes: 0 }
+}
+
+type Staged = { message: AppendedMessage; writer: BodyWriter }
+
+function addTo(batch: Batch, { message, writer }: Staged): void {
+  batch.messages.push(message)
+  batch.writers.push(writer)
+  batch.sizeBytes += message.body.sizeBytes
+}
+
+/** @returns the path of the folder; null for a message that is there already. */
+async function placeOf(
+  { message }: Staged,
+  folder: string,
+  position: ImportPosition,
+  { sort }: ImportOptions,
+): Promise<string | null> {
+  const path = sort === undefined ? folder : await sort(message.body, folder)
+  if (path === null) position.duplicates += 1
+  return path
 }
 
 /** The folder's id; it is made when it is missing. null for a name that no folder may have. */
@@ -125,26 +160,25 @@ async function folderFor(
   }
 }
 
+/** Writes the body. @param waiting messages that are read and not written. @returns null for one that is left out. */
 async function stage(
   platform: Platform,
   item: TransferMessage,
-  batch: Batch,
   summary: TransferSummary,
-): Promise<void> {
+  waiting: number,
+): Promise<Staged | null> {
   const writer = createBodyWriter(platform)
   const keywords = uniqueKeywords(item.keywords)
   const reason = (await reasonAgainstContent(platform, item, writer)) ?? reasonAgainst(keywords)
   if (reason !== null) {
     await writer.discard()
-    const what = `message ${summary.messages + batch.messages.length + 1} (${item.folder})`
+    const what = `message ${summary.messages + waiting + 1} (${item.folder})`
     noteSkipped(summary, what, reason, item.place?.offset)
-    return
+    return null
   }
   const body = await writer.finish()
   const internalDate = item.internalDate ?? platform.clock.now()
-  batch.messages.push({ body, flags: item.flags, keywords, internalDate })
-  batch.writers.push(writer)
-  batch.sizeBytes += body.sizeBytes
+  return { message: { body, flags: item.flags, keywords, internalDate }, writer }
 }
 
 /** Writes the content. @returns why it cannot be taken, or null. */
@@ -193,8 +227,11 @@ async function placeBatch(
   const sizeBytes = summary.sizeBytes + batch.sizeBytes
   try {
     await transaction(platform.db, async (tx) => {
-      if (batch.messages.length > 0) await appendMessages(platform, tx, owner, batch.folderId, batch.messages)
-      await record?.(tx, { ...position, summary: { ...summary, messages, sizeBytes } })
+      const stored =
+        batch.messages.length > 0
+          ? await appendMessages(platform, tx, owner, batch.folderId, batch.messages)
+          : []
+      await record?.(tx, { ...position, summary: { ...summary, messages, sizeBytes } }, stored)
     })
   } catch (error) {
     for (const writer of batch.writers) await writer.discard().catch(() => undefined) // the sweep takes what stays

@@ -1,0 +1,78 @@
+/** What an import that was opened first does with messages: each comes once, and what its owner wrote goes to Sent. */
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../platform/database.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
+import type { StagedBody } from '../bodies.ts'
+import type { MailboxOwner } from '../owner.ts'
+import { messageIdHash } from '../threads/threads.ts'
+import type { ImportKey } from './uploads.ts'
+
+/** Message-IDs of this run that are remembered: those of a batch that is not written yet are among them. */
+const idsRememberedMax = 10_000
+
+/** @returns where a message goes; null for one whose Message-ID a message of the mailbox has. */
+export async function openedSorter(
+  platform: Platform,
+  { mailboxId }: MailboxOwner,
+  ownAddresses: readonly string[],
+): Promise<(body: StagedBody, folder: string) => Promise<string | null>> {
+  const own = new Set(ownAddresses.map((address) => address.toLowerCase()))
+  const sent = own.size === 0 ? null : await sentPath(platform.db, mailboxId)
+  const placed = new Set<string>()
+  return async ({ parsed: { envelope } }, folder) => {
+    const id = envelope.messageId
+    if (id !== null) {
+      if (placed.has(id) || (await hasMessage(platform.db, mailboxId, id))) return null
+      if (placed.size >= idsRememberedMax) placed.clear()
+      placed.add(id)
+    }
+    const isOwn = envelope.from.some(({ mailbox, host }) => own.has(`${mailbox}@${host}`.toLowerCase()))
+    return isOwn && sent !== null ? sent : folder
+  }
+}
+
+async function sentPath(db: Db, mailboxId: string): Promise<string | null> {
+  const { rows } = await sql<{ path: string }>`
+    select path from folders where mailbox_id = ${mailboxId}::uuid and special_use = 'sent'`.execute(db)
+  return rows[0]?.path ?? null
+}
+
+/** A thread knows the ids that its messages name; whether one of them is there is looked up in it. */
+async function hasMessage(db: Db, mailboxId: string, messageId: string): Promise<boolean> {
+  const { rows } = await sql`/* prepared imported_before */
+    select from thread_message_ids as known
+      join messages on messages.mailbox_id = known.mailbox_id and messages.thread_id = known.thread_id
+      join bodies on bodies.id = messages.body_id
+    where known.mailbox_id = ${mailboxId}::uuid and known.message_id_hash = ${messageIdHash(messageId)}::uuid
+      and bodies.envelope->>'messageId' = ${messageId} limit 1`.execute(db)
+  return rows.length > 0
+}
+
+export async function rememberImported(
+  tx: Tx,
+  { mailboxId, id }: ImportKey,
+  messages: readonly { id: string }[],
+): Promise<void> {
+  if (messages.length === 0) return
+  await sql`
+    insert into imported_messages (mailbox_id, message_id, import_id)
+    select ${mailboxId}::uuid, unnest(${uuidArray(messages.map((message) => message.id))}), ${id}::uuid`.execute(
+    tx,
+  )
+}
+
+/** The imports that brought messages, by message; those that none did, or whose import is forgotten, are missing. */
+export async function importIdsOf(
+  db: Db,
+  mailboxId: string,
+  messageIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db
+    .selectFrom('imported_messages')
+    .select(['message_id', 'import_id'])
+    .where('mailbox_id', '=', mailboxId)
+    .where(sql<boolean>`message_id = any(${uuidArray(messageIds)})`)
+    .execute()
+  return new Map(rows.map((row) => [row.message_id, row.import_id]))
+}
