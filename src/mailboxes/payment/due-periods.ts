@@ -102,7 +102,7 @@ function free<M extends PayingMailbox>(due: DuePeriods<M>, now: Date, inSlot: bo
 /** Who comes back, or loses its slot, is a unit from now on; who takes a slot is none any more. */
 function countChanges(results: readonly PaidPeriods[]): CountChange[] {
   return results.flatMap(({ mailbox, period, inSlot }): CountChange[] => {
-    const wasCounted = !mailbox.in_slot && mailbox.state !== 'deletion_scheduled'
+    const wasCounted = !mailbox.in_slot && !['deletion_scheduled', 'failed'].includes(mailbox.state)
     const isCounted = !inSlot && mailbox.state !== 'failed'
     return wasCounted === isCounted ? [] : [{ unit: { ...mailbox, period }, by: isCounted ? 1 : -1 }]
   })

@@ -108,7 +108,10 @@ function restored(one: Case): void {
   const { now } = look
   const { end, in_slot: hadSlot, state_before_deletion: state } = before
   const isRestart = end !== null && (end <= now || hadSlot) && state !== 'failed'
-  if (end === null && after.state === 'active') return begun(one)
+  if (end === null && after.state === 'active') {
+    begun(one)
+    return
+  }
   const isResumed = isRestart && before.payment_suspension === 'resume' && !(after.in_slot && end > now)
   assert.equal(after.state, isResumed ? 'active' : state, 'it is as it was')
   if (end === null) assert.deepEqual([lines, after.end], [[], null], 'nothing is paid for it yet')
@@ -123,7 +126,10 @@ function begun(one: Case): void {
   const { account, now } = look
   assert.deepEqual([after.state, after.anchor], ['active', now], 'its first period begins now')
   const held = account.holds.get(after.id)
-  if (held === undefined) return paid(one, { anchor: now, from: now })
+  if (held === undefined) {
+    paid(one, { anchor: now, from: now })
+    return
+  }
   const end = endOf(now, after.period, now)
   assert.equal(after.end, end)
   const [line, ...others] = lines

@@ -19,6 +19,7 @@ import { type Account, type Shared, unpaidCode } from './account.ts'
 import { type Action, chooseAction, type Dice, diceOf } from './actions.ts'
 import { checkAccount } from './check-account.ts'
 import type { Look, Phase } from './check-lines.ts'
+import { creditPlans } from './credit-actions.ts'
 import { mailboxPlans } from './mailbox-actions.ts'
 import { fromTheBeginning, look } from './observe.ts'
 import { planPlans } from './plan-actions.ts'
@@ -69,7 +70,7 @@ type World = WorldOptions & {
   counts: WorldCounts
 }
 
-const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans]
+const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans, ...creditPlans]
 
 /** Short months, the ends of years and leap days are near. */
 const beginnings = [
@@ -208,7 +209,11 @@ async function runDueJobs({ test: { platform } }: World, dice: Dice): Promise<Lo
   return isReversed ? 'mailboxes first' : 'plans first'
 }
 
-const handlers = handlersWith({ 'domains.make_dkim_keys': async () => undefined })
+const handlers = handlersWith({
+  'domains.make_dkim_keys': async () => undefined,
+  // There is no provider that has cards.
+  'payments.sync_cards': async () => undefined,
+})
 
 async function runQueue({ test: { platform } }: World): Promise<void> {
   await runJobs(platform, handlers)
@@ -230,17 +235,17 @@ const dayMs = 24 * 60 * minuteMs
 /** Minutes or months; often to where the period of something ends, or just before. */
 function leapOf({ now, accounts }: World, dice: Dice): number {
   const kind = dice.below(10)
-  if (kind < 2) return (1 + dice.below(600)) * minuteMs
+  if (kind === 0) return (1 + dice.below(600)) * minuteMs
   if (kind < 4) {
     const account = dice.pick(accounts)
-    const ends = [...(account?.mailboxes.values() ?? [])].flatMap(({ end }) =>
-      end !== null && end > now + 1 ? [end] : [],
+    const ends = [...(account?.mailboxes.values() ?? []), ...(account?.subscriptions.values() ?? [])].flatMap(
+      ({ end }) => (end !== null && end > now + 1 ? [end] : []),
     )
     const end = dice.pick(ends)
     if (end !== undefined && end - now < 70 * dayMs) return end - now - (dice.oneIn(3) ? 1 : 0)
   }
-  if (kind < 6) return (1 + dice.below(8)) * dayMs
-  if (kind < 9) return (20 + dice.below(15)) * dayMs
+  if (kind < 5) return (1 + dice.below(8)) * dayMs
+  if (kind < 7) return (20 + dice.below(15)) * dayMs
   return (40 + dice.below(120)) * dayMs
 }
 
