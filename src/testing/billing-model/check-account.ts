@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type Account, balanceOf, spendable } from './account.ts'
 import { countsOf } from './check-counts.ts'
-import { costOf, type Look, pricesFor } from './check-lines.ts'
+import { costOf, isAfter, type Look, pricesFor } from './check-lines.ts'
 import { checkMailbox, type Tried, waitingStates } from './check-mailboxes.ts'
 import { checkSubscription } from './check-subscriptions.ts'
 import { totalOf } from './invoices.ts'
@@ -28,12 +28,15 @@ export function checkAccount(account: Account, seen: Seen, moment: Moment): void
     ({ subject_id }) => subject_id,
   )
   const counts = countsOf({ ...moment, account }, mailboxes)
-  const look: Look = { ...moment, account, isSettled, lines, counts }
+  const look: Look = { ...moment, account, isSettled, lines, counts, paid: [] }
   const hadSlots = moment.phase === 'calls' ? slotsOf(look) : null
+  const planBefore = account.invoiced
   for (const row of seen.subscriptions.get(workspaceId) ?? []) {
     checkSubscription(look, account.subscriptions.get(row.id), row)
     account.subscriptions.set(row.id, row)
   }
+  // What a plan cost that came after the mailboxes was there when they were tried.
+  const planCost = moment.jobs === 'mailboxes first' ? account.invoiced - planBefore : 0n
   const tried = mailboxes.flatMap((row) => checkMailbox(look, account.mailboxes.get(row.id), row))
   assert.deepEqual([...look.lines.values()].flat(), [], 'what is billed is of nothing that there is')
   if (hadSlots !== null) checkSlots(account, hadSlots, mailboxes)
@@ -41,7 +44,7 @@ export function checkAccount(account: Account, seen: Seen, moment: Moment): void
   account.mailboxes = new Map(mailboxes.map((row) => [row.id, row]))
   const putAside = checkHolds(look, seen.holds.get(workspaceId) ?? [], before)
   checkWallet(account, seen)
-  for (const one of tried) checkTried(look, one)
+  for (const one of tried) checkTried(look, one, planCost)
   if (moment.phase === 'calls') checkPreview(account, account.invoiced - spent + putAside)
   account.asked.clear()
   account.counts.clear()
@@ -161,13 +164,19 @@ function checkWallet(account: Account, seen: Seen): void {
   assert.ok(balance >= -account.creditLimit, 'more was spent than the limit lets')
 }
 
-/** What is unpaid could not be paid: it costs more than what is left now, and nothing has come since it was tried. */
-function checkTried(look: Look, { mailbox, start }: Tried): void {
+/**
+ * What is unpaid could not be paid: it costs more than what is left now and what was spent after its turn. Where jobs ran at
+ * once, nobody knows whose turn was when: then more than what is left now, as nothing has come since.
+ */
+function checkTried(look: Look, { mailbox, start, turn }: Tried, planCost: bigint): void {
   const { account } = look
   const { service: of, next_period, period } = mailbox
   const priced = { item: 'mailbox', of, period: next_period ?? period } as const
   const prices = pricesFor(look, priced, start, look.counts(mailbox))
-  const left = spendable(account)
+  const isKnown = look.phase === 'queue' || look.jobs !== null
+  const later = look.paid.filter((one) => isKnown && isAfter(one, turn))
+  const spentLater = later.reduce((sum, { total }) => sum + total, account.isLocked ? 0n : planCost)
+  const left = spendable(account) + spentLater
   // What has no price is not sold; what is there already costs nothing then.
   if (mailbox.state === 'waiting_payment' && prices.includes(null)) return
   const costs = prices.map((amount) => costOf(look, amount ?? 0n, start))

@@ -28,6 +28,21 @@ export type Look = {
   counts(mailbox: SeenMailbox): readonly number[]
   /** What was billed since, by its subject; what is taken out has been looked at. */
   lines: Map<string | null, SeenLine[]>
+  /** What was paid for mailboxes, in the order in which the money goes. */
+  paid: (Turn & { total: bigint })[]
+}
+
+/**
+ * When it is a mailbox's turn to be paid: by groups, in a group one period of each and then the next of each, and in that by
+ * what ended first. Of equals nobody says which is first.
+ */
+export type Turn = { group: number; round: number; key: number; id: string | null }
+
+export function isAfter(one: Turn, other: Turn): boolean {
+  if (one.group !== other.group) return one.group > other.group
+  if (one.round !== other.round) return one.round > other.round
+  if (one.key !== other.key) return one.key > other.key
+  return one.id !== null && other.id !== null && one.id > other.id
 }
 
 /** What a unit may cost at a moment, for each count of units that there may have been. */

@@ -1,7 +1,15 @@
 /** A mailbox from one look to the next: each of its periods is paid once, in its place, or it is told why not. */
 import assert from 'node:assert/strict'
 import { endOf } from './calendar.ts'
-import { checkLine, type Expected, type Look, pricesFor, takeLines } from './check-lines.ts'
+import {
+  checkLine,
+  type Expected,
+  type Look,
+  lineTotal,
+  pricesFor,
+  type Turn,
+  takeLines,
+} from './check-lines.ts'
 import type { SeenLine, SeenMailbox } from './observe.ts'
 import { isGone } from './units.ts'
 
@@ -12,7 +20,7 @@ export const waitingStates = ['waiting_domain', 'provisioning']
 type Case = { look: Look; before: SeenMailbox; after: SeenMailbox; lines: readonly SeenLine[] }
 
 /** One that was tried, and could not be paid for the time from a moment on. */
-export type Tried = { mailbox: SeenMailbox; start: number }
+export type Tried = { mailbox: SeenMailbox; start: number; turn: Turn }
 
 /** @returns what was tried in vain. */
 export function checkMailbox(
@@ -36,15 +44,30 @@ function bought(look: Look, after: SeenMailbox, lines: readonly SeenLine[]): rea
   if (after.end === null) {
     assert.ok([...waitingStates, 'waiting_payment'].includes(after.state), 'it has no period')
     assert.deepEqual(lines, [], 'nothing is paid for it yet')
-    if (after.state === 'waiting_payment') return [{ mailbox: after, start: look.now }]
-    return []
+    const isShort = after.state === 'waiting_payment'
+    return isShort ? [{ mailbox: after, start: look.now, turn: turnOf(look, after, 0) }] : []
   }
   assert.equal(after.state, 'active')
-  paid({ look, before: after, after, lines }, { anchor: look.now, from: look.now })
-  return []
+  return paid({ look, before: after, after, lines }, { anchor: look.now, from: look.now })
 }
 
 const dayMs = 86_400_000
+
+/**
+ * Where money has come those that wait for their first payment are before the unpaid ones; the jobs first look at those
+ * whose period has just ended.
+ */
+function turnOf({ phase, account }: Look, before: SeenMailbox, round: number): Turn {
+  const { id, unpaid_since, next_payment_at, end } = before
+  if (phase === 'due jobs') {
+    const isDue = unpaid_since === null
+    return { group: isDue ? 0 : 1, round, key: (isDue ? end : next_payment_at) ?? 0, id: null }
+  }
+  if (before.state !== 'waiting_payment') return { group: 2, round, key: unpaid_since ?? 0, id }
+  const { activeDomain, waitingDomain } = account
+  const isServed = before.domain_id === activeDomain.id || waitingDomain.isActive
+  return { group: isServed ? 0 : 1, round: 0, key: 0, id }
+}
 
 /** What has to become of it is told by what was, and by what has happened. */
 function became(one: Case): readonly Tried[] {
@@ -60,8 +83,8 @@ function became(one: Case): readonly Tried[] {
   }
   if (phase === 'queue') {
     const isFound = account.waitingDomain.isActive && before.domain_id === account.waitingDomain.id
-    if (before.state === 'waiting_domain' && isFound) begun(one)
-    else if (isSettled && before.state === 'waiting_payment') return firstPaid(one, isFound)
+    if (before.state === 'waiting_domain' && isFound) return begun(one)
+    if (isSettled && before.state === 'waiting_payment') return firstPaid(one, isFound)
     else if (isSettled && before.unpaid_since !== null && !isGone(before)) return tried(one)
     else stayed(one)
     return []
@@ -121,21 +144,19 @@ function restored(one: Case): void {
 }
 
 /** Its first period: what was put aside for it, or what it costs now. */
-function begun(one: Case): void {
+function begun(one: Case): readonly Tried[] {
   const { look, after, lines } = one
   const { account, now } = look
   assert.deepEqual([after.state, after.anchor], ['active', now], 'its first period begins now')
   const held = account.holds.get(after.id)
-  if (held === undefined) {
-    paid(one, { anchor: now, from: now })
-    return
-  }
+  if (held === undefined) return paid(one, { anchor: now, from: now })
   const end = endOf(now, after.period, now)
   assert.equal(after.end, end)
   const [line, ...others] = lines
   assert.ok(line, 'its first period is not paid')
   assert.deepEqual(others, [])
   checkLine(look, line, { ...periodOf(look, after, now, end), unitAmounts: held.unitAmounts, rates: held })
+  return []
 }
 
 /** It has waited for its first payment. */
@@ -143,11 +164,11 @@ function firstPaid(one: Case, isFound: boolean): readonly Tried[] {
   const { look, after, lines } = one
   if (after.state === 'waiting_payment') {
     stayed(one)
-    return [{ mailbox: after, start: look.now }]
+    return [{ mailbox: after, start: look.now, turn: turnOf(look, one.before, 0) }]
   }
   const isServed = isFound || after.domain_id === look.account.activeDomain.id
-  if (isServed) begun(one)
-  else assert.deepEqual([after.state, after.end, lines], ['waiting_domain', null, []])
+  if (isServed) return begun(one)
+  assert.deepEqual([after.state, after.end, lines], ['waiting_domain', null, []])
   return []
 }
 
@@ -171,39 +192,44 @@ function tried(one: Case): readonly Tried[] {
     const { deletion_announced_for: announcedFor } = before
     assert.ok(announcedFor !== null && announcedFor <= now, 'it was not announced that it goes')
     went(one, 'deletion_scheduled')
-    return [{ mailbox: after, start }]
+    return [{ mailbox: after, start, turn: turnOf(look, before, 0) }]
   }
   if (lines.length === 0 && after.end === before.end && after.unpaid_since !== null) {
     assert.equal(after.unpaid_since, before.unpaid_since ?? before.end, 'since when it is unpaid')
     assert.deepEqual([after.anchor, after.period], [before.anchor, before.period])
-    return [{ mailbox: after, start }]
+    return [{ mailbox: after, start, turn: turnOf(look, before, 0) }]
   }
   assert.equal(after.period, before.next_period ?? before.period, 'the period that was wished for')
-  paid(one, { anchor: isRestart ? now : (before.anchor ?? now), from: start })
-  return after.unpaid_since === null ? [] : [{ mailbox: after, start: after.unpaid_since }]
+  return paid(one, { anchor: isRestart ? now : (before.anchor ?? now), from: start })
 }
 
 type Run = { anchor: number; from: number }
 
 /** The periods from `from` on, one behind the other: each has its line, or costs nothing; and so it goes to the present. */
-function paid({ look, after, lines }: Case, { anchor, from }: Run): void {
+function paid({ look, before, after, lines }: Case, { anchor, from }: Run): readonly Tried[] {
   const { now } = look
-  let start = from
+  let [start, round] = [from, 0]
   const next = (): number => endOf(anchor, after.period, start)
+  const goOn = (): void => {
+    start = next()
+    round += 1
+  }
   const isFree = (): boolean => {
     const { unitAmounts } = periodOf(look, after, start, next())
     return unitAmounts.every((amount) => amount === null || amount === 0n)
   }
   for (const line of lines) {
     assert.ok(!after.in_slot, 'a slot pays for it')
-    while (line.start !== start && start <= now && isFree()) start = next()
+    while (line.start !== start && start <= now && isFree()) goOn()
     checkLine(look, line, periodOf(look, after, start, next()))
-    start = next()
+    look.paid.push({ ...turnOf(look, before, round), total: lineTotal(line) })
+    goOn()
   }
-  while (start <= now && (after.in_slot || isFree())) start = next()
+  while (start <= now && (after.in_slot || isFree())) goOn()
   assert.equal(after.end, start, 'a period is left out, or is not paid')
   assert.equal(after.unpaid_since, start > now ? null : start, 'since when it is unpaid')
   assert.equal(after.anchor, anchor)
+  return start > now ? [] : [{ mailbox: after, start, turn: turnOf(look, before, round) }]
 }
 
 /** What the operator's terms make of one that is unpaid. */
