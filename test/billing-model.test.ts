@@ -41,19 +41,21 @@ describe('histories of billing', () => {
   after(() => stack.disposeAsync())
   for (const world of worlds) {
     test(`${world.histories} of the seed ${world.seed}, in ${rounds} rounds`, async (t) => {
-      const counts = await run(world)
+      const counts = await run(world, (text) => t.diagnostic(text))
       t.diagnostic(JSON.stringify({ seed: world.seed, ...counts }))
       assert.equal(counts.histories, world.histories)
     })
   }
 })
 
-async function run(options: WorldOptions): Promise<WorldCounts> {
+/** @param tell is told at once what goes wrong, before it is looked for what of it that takes. */
+async function run(options: WorldOptions, tell: (text: string) => void): Promise<WorldCounts> {
   try {
     return await runWorld(options)
   } catch (error) {
     if (!(error instanceof HistoryFailed)) throw error
     const { index, round } = error
+    tell(`seed ${options.seed}, ${error.message}: ${error.cause}\n${error.story.join('\n')}`)
     const found = await shrink({ ...options, only: [index], rounds: round + 1 }, error)
     const again = `MAILWRIGHT_TEST_SEED=${options.seed}, history ${index}, without the rounds ${[...found.leftOut].join(' ')}`
     const cause = found.error.cause
