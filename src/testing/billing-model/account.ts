@@ -1,5 +1,6 @@
 /** What the model knows of one history: a workspace with its wallet, and what was last seen of what it has. */
 import type { Scope } from '../../accounts/principals.ts'
+import type { StripeStandIn } from '../stripe-stand-in.ts'
 import type { KnownInvoice, KnownLine } from './invoices.ts'
 import type { SeenMailbox, SeenSubscription } from './observe.ts'
 import type { PaidPart, PlanCall } from './plan-model.ts'
@@ -18,6 +19,10 @@ export type Account = {
   isLocked: boolean
   /** All that came in, less what was taken back. */
   credited: bigint
+  /** Those that were paid by card; `left`: what has not gone back. */
+  topUps: { id: string; paymentId: string; left: bigint; isDisputed: boolean }[]
+  /** What was taken for a refund that will not reach its card. */
+  comesBack: bigint
   /** What the model reckons that all invoices come to. */
   invoiced: bigint
   /** What credit notes have given back of that. */
@@ -72,6 +77,7 @@ export type Shared = {
   rules: PriceRule[]
   plans: Map<string, Plan>
   terms: Terms
+  stripe: StripeStandIn
 }
 
 /** An account at a moment: all that decides what something costs. */
@@ -91,6 +97,8 @@ export function newAccount(
     creditLimit: 0n,
     isLocked: false,
     credited: 0n,
+    topUps: [],
+    comesBack: 0n,
     invoiced: 0n,
     givenBack: 0n,
     invoices: new Map(),

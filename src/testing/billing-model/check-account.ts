@@ -15,6 +15,11 @@ export type Moment = Pick<Look, 'shared' | 'now' | 'phase' | 'jobs'>
 /** Compares what is seen with what the model knows, and learns it. */
 export function checkAccount(account: Account, seen: Seen, moment: Moment): void {
   const { workspaceId } = account.scope
+  if (moment.phase === 'queue' && account.comesBack > 0n) {
+    account.credited += account.comesBack
+    account.comesBack = 0n
+    account.isFunded = true
+  }
   const isSettled = moment.phase === 'queue' && account.isFunded
   const spent = account.invoiced
   const mailboxes = seen.mailboxes.get(workspaceId) ?? []

@@ -3,10 +3,6 @@ import { putTax } from '../../billing/billing-details.ts'
 import { createCoupon } from '../../billing/catalogue/coupons.ts'
 import { createPrice, type NewPrice } from '../../billing/catalogue/prices.ts'
 import { redeemCoupon } from '../../billing/catalogue/redemptions.ts'
-import { lockPayer } from '../../billing/payers.ts'
-import type { Payment } from '../../billing/payments/provider.ts'
-import { settlePayment } from '../../billing/payments/settle-payment.ts'
-import { insertTopUp } from '../../billing/payments/top-ups.ts'
 import { controlWallet, creditManually, type ManualCreditKind } from '../../billing/wallet-controls.ts'
 import { addActivation } from '../../mailboxes/domain-activation.ts'
 import type { Account } from './account.ts'
@@ -35,47 +31,6 @@ function crediting(account: Account, kind: ManualCreditKind, amount: number): Ac
 
 const topUp: Plan = (_world, account, dice) =>
   crediting(account, 'top_up', 1 + dice.below(dice.pick([300, 3_000, 30_000]) ?? 1))
-
-/**
- * A card is charged, and the bank pays or declines; what the provider shows of it comes once or twice. The money stands in
- * the wallet once.
- */
-const charge: Plan = (_world, account, dice) => {
-  const amount = 1 + dice.below(dice.pick([300, 3_000, 30_000]) ?? 1)
-  const isPaid = !dice.oneIn(2)
-  const times = dice.oneIn(2) ? 2 : 1
-  account.named += 1
-  const paymentId = `pi_${account.index}_${account.named}`
-  const payment: Payment = {
-    id: paymentId,
-    status: isPaid ? 'succeeded' : 'declined',
-    received: { amount: isPaid ? amount : 0, currency: 'USD' },
-    customerId: null,
-    topUpId: null,
-    decline: isPaid ? null : { code: 'card_declined', declineCode: 'insufficient_funds', adviceCode: null },
-  }
-  return {
-    text: `charge a card with ${amount}, which is ${isPaid ? 'paid' : 'declined'}, and told ${times} times`,
-    costs: false,
-    core: async (platform, tx) => {
-      await lockPayer(platform, tx, account.scope, [])
-      const { id } = await insertTopUp(platform, tx, account.scope, {
-        amount,
-        ...{ currency: 'USD', method: 'saved', reason: dice.oneIn(2) ? 'auto' : 'manual' },
-        ...{ cardId: 'pm_of_the_model', returnUrl: 'https://example.org/', actor: null },
-      })
-      for (let time = 0; time < times; time++) await settlePayment(platform, tx, id, payment)
-      return []
-    },
-    api: null,
-    refusal: () => null,
-    learn: () => {
-      if (!isPaid) return
-      account.credited += BigInt(amount)
-      account.isFunded = true
-    },
-  }
-}
 
 const promote: Plan = (_world, account, dice) => crediting(account, 'promotion', 1 + dice.below(500))
 
@@ -276,7 +231,6 @@ const activate: Plan = (_world, { waitingDomain }) =>
 
 export const walletPlans: WeightedPlans = [
   [9, topUp],
-  [8, charge],
   [2, promote],
   [1, takeBack],
   [2, limit],

@@ -12,11 +12,13 @@ import { jobHandlers } from '../../job-handlers.ts'
 import { transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { JobName } from '../../platform/jobs.ts'
+import { startStripeStandIn } from '../stripe-stand-in.ts'
 import { at, listAt, startTestApi, type TestApi, textAt } from '../test-api.ts'
 import { assertBooks } from '../test-billing.ts'
 import { handlersWith, runJobs } from '../test-jobs.ts'
 import { type Account, type Shared, unpaidCode } from './account.ts'
 import { type Action, chooseAction, type Dice, diceOf } from './actions.ts'
+import { cardPlans } from './card-actions.ts'
 import { checkAccount } from './check-account.ts'
 import type { Look, Phase } from './check-lines.ts'
 import { creditPlans } from './credit-actions.ts'
@@ -70,7 +72,7 @@ type World = WorldOptions & {
   counts: WorldCounts
 }
 
-const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans, ...creditPlans]
+const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans, ...creditPlans, ...cardPlans]
 
 /** Short months, the ends of years and leap days are near. */
 const beginnings = [
@@ -82,12 +84,15 @@ const beginnings = [
 ] as const
 
 export async function runWorld(options: WorldOptions): Promise<WorldCounts> {
-  await using test = await startTestApi({ environment: { MAILWRIGHT_BILLING: 'on' }, requestsPerMinute: 1e9 })
+  await using stripe = await startStripeStandIn()
+  const { environment } = stripe
+  await using test = await startTestApi({ environment, requestsPerMinute: 1e9 })
   const dice = diceOf(options.seed, -1, -1)
   const world: World = {
     ...options,
     test,
     shared: {
+      stripe,
       rules: [],
       plans: new Map(),
       terms: {
@@ -211,7 +216,7 @@ async function runDueJobs({ test: { platform } }: World, dice: Dice): Promise<Lo
 
 const handlers = handlersWith({
   'domains.make_dkim_keys': async () => undefined,
-  // There is no provider that has cards.
+  // Nobody has a card of his own there.
   'payments.sync_cards': async () => undefined,
 })
 
