@@ -3,7 +3,7 @@ import type { Scope } from '../../accounts/principals.ts'
 import type { StripeStandIn } from '../stripe-stand-in.ts'
 import type { KnownInvoice, KnownLine } from './invoices.ts'
 import type { SeenMailbox, SeenSubscription } from './observe.ts'
-import type { PaidPart, PlanCall } from './plan-model.ts'
+import type { PaidPart, PlanCall } from './plan-terms.ts'
 import type { CouponInUse, PriceRule } from './prices.ts'
 
 export type Account = {

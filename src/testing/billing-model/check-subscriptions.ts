@@ -4,7 +4,8 @@ import { spendable } from './account.ts'
 import { endOf } from './calendar.ts'
 import { checkLine, type Look, lineTotal, takeLines } from './check-lines.ts'
 import type { SeenLine, SeenSubscription } from './observe.ts'
-import { advanced, called, costOf, type Step, subscribed } from './plan-model.ts'
+import { costOf } from './plan-lines.ts'
+import { advanced, called, type Step, subscribed } from './plan-model.ts'
 
 export function checkSubscription(
   look: Look,

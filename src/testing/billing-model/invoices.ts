@@ -1,5 +1,4 @@
 /** What the model knows of invoices: their lines, and what credit notes have left of each. */
-import type { Account } from './account.ts'
 import { divide } from './money.ts'
 import type { SeenLine } from './observe.ts'
 
@@ -13,14 +12,16 @@ export function totalOf({ amount, discount, tax }: Share): bigint {
   return amount - discount + tax
 }
 
+export type KnownInvoices = { invoices: Map<string, KnownInvoice>; lines: Map<string, KnownLine> }
+
 /** Notes a line that was checked. */
-export function remember(account: Account, line: SeenLine): void {
+export function remember(books: KnownInvoices, line: SeenLine): void {
   const share = { amount: BigInt(line.amount), discount: BigInt(line.discount), tax: BigInt(line.tax) }
   const { id, quantity, unit_amount } = line
   const known = { id, quantity, unitAmount: BigInt(unit_amount), ...share, left: share }
-  account.lines.set(id, known)
-  const invoice = account.invoices.get(line.invoice_id) ?? { id: line.invoice_id, lines: [] }
-  account.invoices.set(invoice.id, invoice)
+  books.lines.set(id, known)
+  const invoice = books.invoices.get(line.invoice_id) ?? { id: line.invoice_id, lines: [] }
+  books.invoices.set(invoice.id, invoice)
   invoice.lines.push(known)
   invoice.lines.sort((a, b) => (a.id < b.id ? -1 : 1))
 }

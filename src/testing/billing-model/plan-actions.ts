@@ -6,7 +6,8 @@ import { usedSlots } from '../../mailboxes/payment/slots.ts'
 import { type Account, spendable, type View } from './account.ts'
 import type { Dice, Plan, WeightedPlans } from './actions.ts'
 import type { SeenSubscription } from './observe.ts'
-import { called, type PlanCall, type PlanTerms, subscribed } from './plan-model.ts'
+import { called, subscribed } from './plan-model.ts'
+import type { PlanCall, PlanTerms } from './plan-terms.ts'
 
 function living(account: Account): SeenSubscription | undefined {
   return [...account.subscriptions.values()].find(({ state }) => state !== 'canceled')

@@ -3,16 +3,8 @@ import type { View } from './account.ts'
 import { endOf } from './calendar.ts'
 import { divide, reckon } from './money.ts'
 import type { SeenSubscription } from './observe.ts'
-import {
-  type PaidPart,
-  type Part,
-  type PlanLine,
-  type PlanTerms,
-  partsOf,
-  periodLines,
-  priceOf,
-  termsOf,
-} from './plan-model.ts'
+import { type PlanLine, periodLines, priceOf } from './plan-lines.ts'
+import { type PaidPart, type Part, type PlanTerms, partsOf, termsOf } from './plan-terms.ts'
 import { ratesAt } from './units.ts'
 
 function lengthens(from: PlanTerms, to: PlanTerms): boolean {

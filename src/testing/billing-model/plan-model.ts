@@ -1,56 +1,14 @@
 /** A plan's subscription as the model reckons it: its periods, its dunning, and what the calls for it do. */
 import { type Terms, unpaidCode, type View } from './account.ts'
-import { endOf, type Period } from './calendar.ts'
-import type { Expected } from './check-lines.ts'
-import { reckon } from './money.ts'
+import { endOf } from './calendar.ts'
 import type { SeenSubscription } from './observe.ts'
 import { changeLines, isAtOnce } from './plan-change.ts'
-import { priceAt } from './prices.ts'
-import { ratesAt, usedSlots } from './units.ts'
-
-/** Of the plan, or of the slots beside it: what was paid for the time from `start` to the period's end. */
-export type PaidPart = {
-  item: 'plan' | 'plan_slot'
-  /** Without tax, less its discount. */
-  net: bigint
-  start: number
-  /** null: its line has not been seen yet. */
-  lineId: string | null
-}
-
-export type PlanTerms = { planId: string; period: Period; extraSlots: number }
-
-export type PlanCall =
-  | { kind: 'subscribe'; wish: PlanTerms }
-  | { kind: 'change'; wish: Partial<PlanTerms> }
-  | { kind: 'cancel'; isNow: boolean }
-  | { kind: 'keep' }
-
-/** A line; `part`: what it pays for the rest of the period. */
-export type PlanLine = Expected & { part: PaidPart | null }
+import { costOf, type PlanLine, periodLines, priceOf } from './plan-lines.ts'
+import { type PaidPart, type PlanCall, type PlanTerms, partsOf, termsOf } from './plan-terms.ts'
+import { usedSlots } from './units.ts'
 
 /** What becomes of a subscription. */
 export type Step = { row: SeenSubscription; lines: PlanLine[]; cost: bigint; parts: readonly PaidPart[] }
-
-export type Part = { item: 'plan' | 'plan_slot'; quantity: number }
-
-export function partsOf({ extraSlots }: PlanTerms): Part[] {
-  const plan: Part = { item: 'plan', quantity: 1 }
-  return extraSlots === 0 ? [plan] : [plan, { item: 'plan_slot', quantity: extraSlots }]
-}
-
-export function priceOf(
-  { shared, account }: View,
-  { planId: of, period }: PlanTerms,
-  { item, quantity }: Part,
-  at: number,
-): bigint | null {
-  return priceAt(shared.rules, account.scope.workspaceId, { item, of, period }, at, quantity)
-}
-
-export function termsOf({ plan_id: planId, period, extra_slots: extraSlots }: SeenSubscription): PlanTerms {
-  return { planId, period, extraSlots }
-}
 
 function nextTermsOf(row: SeenSubscription): PlanTerms {
   return {
@@ -62,27 +20,6 @@ function nextTermsOf(row: SeenSubscription): PlanTerms {
 
 export function isCovered(cost: bigint, money: bigint): boolean {
   return cost <= 0n || cost <= money
-}
-
-/** A whole period's lines: of one period one is of the kind that comes once. */
-export function periodLines(view: View, terms: PlanTerms, start: number, end: number): PlanLine[] {
-  const priced = partsOf(terms).flatMap((part) => {
-    const unitAmount = priceOf(view, terms, part, start) ?? 0n
-    return unitAmount === 0n ? [] : [{ ...part, unitAmount }]
-  })
-  return priced.map(({ item, quantity, unitAmount }, index) => {
-    const rates = ratesAt(view, item, start)
-    const { amount, discount } = reckon(quantity, unitAmount, rates)
-    const part: PaidPart = { item, net: amount - discount, start, lineId: null }
-    const kind = index === 0 ? 'period' : 'once'
-    return { kind, item, quantity, unitAmounts: [unitAmount], start, end, rates, part }
-  })
-}
-
-export function costOf(lines: readonly PlanLine[]): bigint {
-  return lines.reduce((sum, { quantity, unitAmounts: [unit], rates }) => {
-    return sum + reckon(quantity, unit ?? 0n, rates ?? { discountBasisPoints: 0, taxBasisPoints: 0 }).total
-  }, 0n)
 }
 
 /** Brought up to the present: what is due is paid as far as the money goes, ended where that was asked for, or dunned. */

@@ -22,6 +22,7 @@ import { cardPlans } from './card-actions.ts'
 import { checkAccount } from './check-account.ts'
 import type { Look, Phase } from './check-lines.ts'
 import { creditPlans } from './credit-actions.ts'
+import { leapOf } from './leaps.ts'
 import { mailboxPlans } from './mailbox-actions.ts'
 import { fromTheBeginning, look } from './observe.ts'
 import { planPlans } from './plan-actions.ts'
@@ -232,26 +233,6 @@ async function changePrices(world: World, dice: Dice): Promise<void> {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
   }
-}
-
-const minuteMs = 60_000
-const dayMs = 24 * 60 * minuteMs
-
-/** Minutes or months; often to where the period of something ends, or just before. */
-function leapOf({ now, accounts }: World, dice: Dice): number {
-  const kind = dice.below(10)
-  if (kind === 0) return (1 + dice.below(600)) * minuteMs
-  if (kind < 4) {
-    const account = dice.pick(accounts)
-    const ends = [...(account?.mailboxes.values() ?? []), ...(account?.subscriptions.values() ?? [])].flatMap(
-      ({ end }) => (end !== null && end > now + 1 ? [end] : []),
-    )
-    const end = dice.pick(ends)
-    if (end !== undefined && end - now < 70 * dayMs) return end - now - (dice.oneIn(3) ? 1 : 0)
-  }
-  if (kind < 5) return (1 + dice.below(8)) * dayMs
-  if (kind < 7) return (20 + dice.below(15)) * dayMs
-  return (40 + dice.below(120)) * dayMs
 }
 
 async function lookAtAll(
