@@ -3,7 +3,7 @@
 import type { BillLine } from '../../billing/amounts.ts'
 import { type Bill, notEnough, payBills } from '../../billing/bills.ts'
 import { lockPayers, type Payer } from '../../billing/payers.ts'
-import { periodAfter, runningPeriod } from '../../billing/periods.ts'
+import { periodAfter, periodsSince, runningPeriod } from '../../billing/periods.ts'
 import { isBilling } from '../../billing/settings.ts'
 import type { Period } from '../../billing/tables.ts'
 import type { Tx } from '../../platform/database.ts'
@@ -102,7 +102,7 @@ function free<M extends PayingMailbox>(due: DuePeriods<M>, now: Date, inSlot: bo
 /** Who comes back, or loses its slot, is a unit from now on; who takes a slot is none any more. */
 function countChanges(results: readonly PaidPeriods[]): CountChange[] {
   return results.flatMap(({ mailbox, period, inSlot }): CountChange[] => {
-    const wasCounted = !mailbox.in_slot && mailbox.state !== 'deletion_scheduled'
+    const wasCounted = !mailbox.in_slot && !['deletion_scheduled', 'failed'].includes(mailbox.state)
     const isCounted = !inSlot && mailbox.state !== 'failed'
     return wasCounted === isCounted ? [] : [{ unit: { ...mailbox, period }, by: isCounted ? 1 : -1 }]
   })
@@ -120,7 +120,14 @@ async function payRounds(
 ): Promise<void> {
   let open = results.filter(({ isPaid }) => !isPaid)
   const unitOf = (result: PaidPeriods) => ({ ...result.mailbox, period: result.period })
-  const asked = open.flatMap((result) => [result.from, now].map((at) => ({ unit: unitOf(result), at })))
+  // Also what holds between then and now may go by the count.
+  const asked = open.flatMap((result) => {
+    const spans = periodsSince(result.anchor, result.period, result.from, {
+      now,
+      max: Number.POSITIVE_INFINITY,
+    })
+    return spans.map(({ startsAt: at }) => ({ unit: unitOf(result), at }))
+  })
   const prices = await unitPrices(tx, payers, asked, countChanges(results))
   while (open.length > 0) {
     const rounds = open.map((result): Round => {

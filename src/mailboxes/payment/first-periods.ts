@@ -91,7 +91,8 @@ export async function payChanged(platform: Platform, tx: Tx, mailbox: Mailbox): 
 export async function payAgain(platform: Platform, tx: Tx, mailbox: Mailbox): Promise<void> {
   if (!isBilling(platform) || mailbox.period_ends_at !== null) return
   const owner = { organizationId: mailbox.organization_id, workspaceId: mailbox.workspace_id }
-  const [payment] = await payFirst(platform, tx, owner, [{ ...mailbox, times: null }])
+  const unit = { ...mailbox, times: null, isCounted: waiting.includes(mailbox.state) }
+  const [payment] = await payFirst(platform, tx, owner, [unit])
   if (payment?.refusal) throw payment.refusal
   await writeSlots(tx, [mailbox.id], payment?.inSlot ?? false)
 }

@@ -152,6 +152,28 @@ test('what waits for money goes on when it comes, or is given up and lets its ad
   await assertBooks(shop.platform)
 })
 
+test('one that waits and changes its period is one unit, not two', async () => {
+  await using shop = await openShop(10_000)
+  await sql`delete from prices where period = 'yearly'`.execute(shop.platform.db)
+  const steps = [{ from: 2, unit_amount: 4000 }]
+  const yearly = { item: 'mailbox' as const, service: 'local' as const, period: 'yearly' as const }
+  await setPrice(shop.platform, { ...yearly, unit_amount: 5000, steps })
+  assert.equal((await shop.call('POST', '/v1/domains', { body: { name: 'later.example' } })).status, 201)
+  const change = async (name: string): Promise<unknown> =>
+    at(
+      (await shop.call('PATCH', `/v1/mailboxes/${name}@later.example`, { body: { period: 'yearly' } })).json,
+      'period',
+    )
+  for (const name of ['a', 'b'])
+    assert.equal((await shop.create({ address: `${name}@later.example` })).status, 201)
+  assert.deepEqual(await shop.money(), { balance: 9000, held: 1000 })
+  assert.equal(await change('a'), 'yearly')
+  assert.deepEqual(await shop.money(), { balance: 4500, held: 5500 })
+  assert.equal(await change('b'), 'yearly')
+  assert.deepEqual(await shop.money(), { balance: 1000, held: 9000 })
+  await assertBooks(shop.platform)
+})
+
 test('slots go first, and are kept while the plan has them', async () => {
   await using shop = await openShop(1000)
   await shop.create({ address: 'before@demo.test' })

@@ -13,8 +13,13 @@ import type { Platform } from '../../platform/platform.ts'
 import { type SlotRoom, type SlotRoomRow, slotRoomOf, slotRoomStatement } from './slots.ts'
 import { periodLine, type Unit, unitPrices } from './units.ts'
 
-/** A mailbox to be paid; `times`: of its first period, where that begins at once. */
-export type NewUnit = Unit & { times: { startsAt: Date; endsAt: Date } | null }
+/** A mailbox to be paid. */
+export type NewUnit = Unit & {
+  /** Of its first period, where that begins at once. */
+  times: { startsAt: Date; endsAt: Date } | null
+  /** Whether it is there already, and is counted among those that steps of prices count. */
+  isCounted?: boolean
+}
 
 export type Payment = { inSlot: boolean; refusal: Refusal | null }
 
@@ -72,7 +77,7 @@ export async function draftFirst(
     tx,
     new Map([[payer.workspaceId, payer]]),
     unslotted.map((unit) => ({ unit })),
-    unslotted.map((unit) => ({ unit, by: 1 })),
+    unslotted.filter(({ isCounted }) => isCounted !== true).map((unit) => ({ unit, by: 1 })),
   )
   const priced: Priced[] = []
   for (const [index, unit] of units.entries()) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { at, refusal, textAt } from '../../testing/test-api.ts'
-import { assertBooks, giveMoney } from '../../testing/test-billing.ts'
+import { assertBooks, giveMoney, setPrice } from '../../testing/test-billing.ts'
 import { handlersWith } from '../../testing/test-jobs.ts'
 import { assertNoGaps, linesOf, openShop, shown } from '../../testing/test-shop.ts'
 
@@ -37,6 +37,23 @@ test('renewals are billed, late ones period by period, and twice is once', async
   await shop.post('a@demo.test', 'restore')
   assert.equal((await shop.money()).balance, 2000)
   await assertBooks(shop.platform)
+})
+
+test('a late renewal goes by the steps of a price that held only in between', async () => {
+  await using shop = await openShop(10_000)
+  const { platform, scope } = shop
+  const names = ['a', 'b', 'c'].map((name) => `${name}@demo.test`)
+  for (const address of names) await shop.create({ address })
+  const dayMs = 24 * 3600_000
+  const inDays = (days: number): Date => new Date(platform.clock.now().getTime() + days * dayMs)
+  await setPrice(platform, {
+    ...{ item: 'mailbox', service: 'local', period: 'monthly', workspace_id: scope.workspaceId },
+    ...{ unit_amount: 450, steps: [{ from: 3, unit_amount: 400 }] },
+    ...{ valid_from: inDays(45), valid_until: inDays(75) },
+  })
+  await shop.pass('P95D')
+  for (const address of names) assert.deepEqual(await linesOf(shop, address), [500, 500, 400, 500])
+  await assertBooks(platform)
 })
 
 test('what is unpaid works on, is suspended, told of its deletion, and deleted', async () => {

@@ -1,7 +1,9 @@
 /** What the model knows of one history: a workspace with its wallet, and what was last seen of what it has. */
 import type { Scope } from '../../accounts/principals.ts'
-import type { Period } from './calendar.ts'
+import type { StripeStandIn } from '../stripe-stand-in.ts'
+import type { KnownInvoice, KnownLine } from './invoices.ts'
 import type { SeenMailbox, SeenSubscription } from './observe.ts'
+import type { PaidPart, PlanCall } from './plan-terms.ts'
 import type { CouponInUse, PriceRule } from './prices.ts'
 
 export type Account = {
@@ -14,23 +16,31 @@ export type Account = {
   taxBasisPoints: number
   coupons: CouponInUse[]
   creditLimit: bigint
-  /** The largest that it ever had: what was bought on it may be unpaid still. */
-  lowestLimit: bigint
   isLocked: boolean
-  /** Whether money was taken back, so that the balance may be below its limit. */
-  isForced: boolean
   /** All that came in, less what was taken back. */
   credited: bigint
-  /** What the model reckons that everything billed so far comes to. */
-  charged: bigint
+  /** Those that were paid by card; `left`: what has not gone back. */
+  topUps: { id: string; paymentId: string; left: bigint; isDisputed: boolean }[]
+  /** What was taken for a refund that will not reach its card. */
+  comesBack: bigint
+  /** What the model reckons that all invoices come to. */
+  invoiced: bigint
+  /** What credit notes have given back of that. */
+  givenBack: bigint
+  invoices: Map<string, KnownInvoice>
+  lines: Map<string, KnownLine>
   /** Of mailboxes that wait: what was put aside for each. */
   holds: Map<string, Held>
   /** Of the plan: what was paid for the rest of its period. */
-  paidParts: PaidPart[]
-  /** What the history itself has done away with since the last look. */
-  asked: Set<string>
-  /** What it asked for since then and did not get: the price went by their number, too. */
-  refused: { service: string; period: Period; count: number }[]
+  paidParts: readonly PaidPart[]
+  /** What was asked for since the last look, by the mailbox's id. */
+  asked: Map<string, 'remove' | 'purge' | 'restore'>
+  /** By how many units of a kind goes what was asked for since the last look. */
+  counts: Map<string, number>
+  /** What was done with its plan since then. */
+  planCall: PlanCall | null
+  /** What credit notes since then give back, line by line. */
+  credits: { lineId: string; amount: bigint; discount: bigint; tax: bigint; quantity: number }[]
   mailboxes: Map<string, SeenMailbox>
   subscriptions: Map<string, SeenSubscription>
   /** Names of mailboxes are counted. */
@@ -41,13 +51,6 @@ export type Account = {
   preview: { amount: bigint; isCovered: boolean } | null
   /** What was done so far, for whoever reads of a failure. */
   story: string[]
-}
-
-export type PaidPart = {
-  item: 'plan' | 'plan_slot' /** Without tax and discount. */
-  net: bigint
-  start: number
-  lineId: string
 }
 
 /** What was priced when the money was put aside. */
@@ -63,6 +66,8 @@ export type Terms = {
   suspendAfterDays: number
   deleteAfterDays: number
   deleteNoticeDays: number
+  paymentWaitDays: number
+  restoreDays: number
 }
 
 export type Plan = { id: string; slots: number; services: readonly string[] }
@@ -72,7 +77,11 @@ export type Shared = {
   rules: PriceRule[]
   plans: Map<string, Plan>
   terms: Terms
+  stripe: StripeStandIn
 }
+
+/** An account at a moment: all that decides what something costs. */
+export type View = { shared: Shared; account: Account; now: number }
 
 export function newAccount(
   index: number,
@@ -86,15 +95,20 @@ export function newAccount(
     taxBasisPoints: 0,
     coupons: [],
     creditLimit: 0n,
-    lowestLimit: 0n,
     isLocked: false,
-    isForced: false,
     credited: 0n,
-    charged: 0n,
+    topUps: [],
+    comesBack: 0n,
+    invoiced: 0n,
+    givenBack: 0n,
+    invoices: new Map(),
+    lines: new Map(),
     holds: new Map(),
     paidParts: [],
-    asked: new Set(),
-    refused: [],
+    asked: new Map(),
+    counts: new Map(),
+    planCall: null,
+    credits: [],
     mailboxes: new Map(),
     subscriptions: new Map(),
     named: 0,
@@ -104,10 +118,19 @@ export function newAccount(
   }
 }
 
-/** What could be spent now, of what was seen last. */
-export function spendable({ isLocked, credited, charged, creditLimit, holds }: Account): bigint {
-  if (isLocked) return 0n
+/** What the wallet has, without what is put aside. */
+export function balanceOf({ credited, invoiced, givenBack, holds }: Account): bigint {
   let held = 0n
   for (const { total } of holds.values()) held += total
-  return credited - charged - held + creditLimit
+  return credited - invoiced + givenBack - held
+}
+
+/** What could be spent now, of what was seen last. */
+export function spendable(account: Account): bigint {
+  return account.isLocked ? 0n : balanceOf(account) + account.creditLimit
+}
+
+/** Why what costs more than that is refused. */
+export function unpaidCode({ isLocked }: Account): string {
+  return isLocked ? 'wallet_locked' : 'insufficient_funds'
 }

@@ -3,21 +3,25 @@
 import type { Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { randomNumbers } from '../random-numbers.ts'
-import type { Account, Shared } from './account.ts'
+import type { Account, View } from './account.ts'
 
 export type Action = {
   /** For whoever reads of a failure. */
   text: string
   /** Whether it can cost something: then its preview is compared with its invoice. */
   costs: boolean
-  /** @returns why items of it were refused. */
-  core(platform: Platform, tx: Tx): Promise<readonly string[]>
+  /** @returns of its items, in their order, why each was refused; null: it was not. */
+  core(platform: Platform, tx: Tx): Promise<readonly (string | null)[]>
   /** null: the API's callers have no call for it. */
   api: { method: string; path: string; body?: object; isOperator?: boolean } | null
-  /** With what it may be refused whole. */
-  refusals: readonly string[]
-  /** What the model learns when it worked. @param json the reply of the API, or what the core gave. */
-  learn?(result: unknown): void
+  /** Why the model refuses it; null: it does not. */
+  refusal(): string | null
+  /** The same of its items. */
+  items?(): readonly (string | null)[]
+  /** Whether a trial, in which everything due is paid, may end otherwise where the wallet has too little. */
+  isOtherInTrial?: boolean
+  /** What the model learns when it worked. */
+  learn?(): void
 }
 
 export type Dice = {
@@ -48,23 +52,18 @@ function mixed(...numbers: readonly number[]): number {
 }
 
 /** @returns null when there is nothing that it could be done with. */
-export type Plan = (world: { shared: Shared; now: number }, account: Account, dice: Dice) => Action | null
+export type Plan = (view: View, account: Account, dice: Dice) => Action | null
 
 export type WeightedPlans = readonly (readonly [weight: number, plan: Plan])[]
 
-export function chooseAction(
-  plans: WeightedPlans,
-  world: { shared: Shared; now: number },
-  account: Account,
-  dice: Dice,
-): Action | null {
+export function chooseAction(plans: WeightedPlans, view: View, dice: Dice): Action | null {
   const total = plans.reduce((sum, [weight]) => sum + weight, 0)
   for (let tries = 0; tries < 4; tries++) {
     let left = dice.below(total)
     for (const [weight, plan] of plans) {
       left -= weight
       if (left >= 0) continue
-      const action = plan(world, account, dice)
+      const action = plan(view, view.account, dice)
       if (action !== null) return action
       break
     }

@@ -9,6 +9,11 @@ export type SeenMailbox = {
   domain_id: string
   service: string
   state: string
+  /** Since when it is in its state. */
+  since: number
+  /** Where it comes back to when its deletion is taken back. */
+  state_before_deletion: string | null
+  purge_at: number | null
   period: Period
   next_period: Period | null
   anchor: number | null
@@ -18,6 +23,8 @@ export type SeenMailbox = {
   unpaid_since: number | null
   payment_suspension: string | null
   deletion_announced_for: number | null
+  /** When an unpaid one is looked at again. */
+  next_payment_at: number | null
 }
 
 export type SeenSubscription = {
@@ -36,6 +43,7 @@ export type SeenSubscription = {
   cancel_at_period_end: boolean
   unpaid_since: number | null
   deletion_at: number | null
+  next_payment_at: number | null
 }
 
 export type SeenLine = {
@@ -54,7 +62,9 @@ export type SeenLine = {
   end: number | null
   invoice_kind: string
   tax_rate: number
-  invoice_total: number
+  /** Of a line of a credit note: whose money it gives back. */
+  credited_line_id: string | null
+  credited_invoice_id: string | null
 }
 
 export type SeenWallet = { workspace_id: string; balance: number; held: number }
@@ -99,12 +109,15 @@ export async function look(platform: Platform, seeing: Seeing): Promise<{ seen: 
   const mailboxes = await sql<SeenMailbox>`/* prepared model_mailboxes */
     select id, workspace_id, domain_id, service, state, period, next_period, ${ms('period_anchor_at')} as anchor,
       ${ms('period_ends_at')} as end, cancel_at_period_end, in_slot, ${ms('unpaid_since')} as unpaid_since,
-      payment_suspension, ${ms('deletion_announced_for')} as deletion_announced_for
+      payment_suspension, ${ms('deletion_announced_for')} as deletion_announced_for,
+      ${ms('next_payment_at')} as next_payment_at, ${ms('state_changed_at')} as since, state_before_deletion,
+      ${ms('purge_at')} as purge_at
     from mailboxes`.execute(db)
   const subscriptions = await sql<SeenSubscription>`/* prepared model_subscriptions */
     select id, workspace_id, plan_id, extra_slots, state, period, next_period, next_plan_id, next_extra_slots,
       ${ms('period_anchor_at')} as anchor, ${ms('period_started_at')} as start, ${ms('period_ends_at')} as end,
-      cancel_at_period_end, ${ms('unpaid_since')} as unpaid_since, ${ms('deletion_at')} as deletion_at
+      cancel_at_period_end, ${ms('unpaid_since')} as unpaid_since, ${ms('deletion_at')} as deletion_at,
+      ${ms('next_payment_at')} as next_payment_at
     from subscriptions`.execute(db)
   const wallets =
     await sql<SeenWallet>`/* prepared model_wallets */ select workspace_id, balance, held from wallets`.execute(
@@ -113,7 +126,8 @@ export async function look(platform: Platform, seeing: Seeing): Promise<{ seen: 
   const lines = await sql<SeenLine>`/* prepared model_lines */
     select line.id, invoice_id, line.workspace_id, line.kind, item, subject_id, quantity, unit_amount, amount,
       line.discount, line.tax, ${ms('period_started_at')} as start, ${ms('period_ends_at')} as end,
-      invoices.kind as invoice_kind, tax_rate_basis_points as tax_rate, invoices.total as invoice_total
+      invoices.kind as invoice_kind, tax_rate_basis_points as tax_rate,
+      credited_line_id, credited_invoice_id
     from invoice_lines as line join invoices on invoices.id = line.invoice_id
     where line.id > ${seeing.line}::uuid order by line.id`.execute(db)
   const transfers = await sql<{

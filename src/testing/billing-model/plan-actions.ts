@@ -3,72 +3,96 @@ import { cancelSubscription, keepSubscription } from '../../billing/subscription
 import { changeSubscription } from '../../billing/subscriptions/changes.ts'
 import { subscribe } from '../../billing/subscriptions/subscribe.ts'
 import { usedSlots } from '../../mailboxes/payment/slots.ts'
-import type { Account } from './account.ts'
+import { type Account, spendable, type View } from './account.ts'
 import type { Dice, Plan, WeightedPlans } from './actions.ts'
 import type { SeenSubscription } from './observe.ts'
-
-const paying = ['insufficient_funds', 'wallet_locked', 'item_not_priced'] as const
+import { called, subscribed } from './plan-model.ts'
+import type { PlanCall, PlanTerms } from './plan-terms.ts'
 
 function living(account: Account): SeenSubscription | undefined {
   return [...account.subscriptions.values()].find(({ state }) => state !== 'canceled')
 }
 
-function wishOf(shared: { plans: ReadonlyMap<string, unknown> }, dice: Dice) {
+function wishOf(shared: { plans: ReadonlyMap<string, unknown> }, dice: Dice): PlanTerms {
   return {
-    plan: dice.pick([...shared.plans.keys()]) ?? '',
+    planId: dice.pick([...shared.plans.keys()]) ?? '',
     period: dice.oneIn(3) ? ('yearly' as const) : ('monthly' as const),
     extraSlots: dice.pick([0, 0, 1, 3]) ?? 0,
   }
 }
 
-const take: Plan = ({ shared }, account, dice) => {
+const take: Plan = (view, account, dice) => {
   if (living(account) !== undefined && !dice.oneIn(10)) return null
-  const wish = wishOf(shared, dice)
+  const wish = wishOf(view.shared, dice)
+  const { planId: plan, period, extraSlots } = wish
   return {
     text: `subscribe ${JSON.stringify(wish)}`,
     costs: true,
     core: async (platform, tx) => {
-      await subscribe(platform, tx, account.scope, wish)
+      await subscribe(platform, tx, account.scope, { plan, period, extraSlots })
       return []
     },
-    api: {
-      method: 'POST',
-      path: '/v1/subscriptions',
-      body: { plan: wish.plan, period: wish.period, extra_slots: wish.extraSlots },
+    api: { method: 'POST', path: '/v1/subscriptions', body: { plan, period, extra_slots: extraSlots } },
+    refusal: () => {
+      const result = subscribed(view, wish, spendable(account))
+      return 'refusal' in result ? result.refusal : null
     },
-    refusals: [...paying, 'subscription_exists'],
+    learn: () => {
+      account.planCall = { kind: 'subscribe', wish }
+    },
   }
 }
 
-const change: Plan = ({ shared, now }, account, dice) => {
+/** What the model makes of a call for a subscription, and that it was made. */
+function asCall(
+  view: View,
+  subscription: SeenSubscription,
+  call: Exclude<PlanCall, { kind: 'subscribe' }>,
+): { refusal(): string | null; learn(): void } {
+  const { account } = view
+  return {
+    refusal: () => {
+      const result = called(view, subscription, call, spendable(account))
+      return 'refusal' in result ? result.refusal : null
+    },
+    learn: () => {
+      account.planCall = call
+    },
+  }
+}
+
+const change: Plan = (view, account, dice) => {
   const subscription = living(account)
-  // Of one that is due the call pays what is due as well: the model looks at one thing at a time.
-  if (subscription === undefined || subscription.unpaid_since !== null || subscription.end <= now) return null
-  const all = wishOf(shared, dice)
+  if (subscription === undefined) return null
+  const all = wishOf(view.shared, dice)
   const wish = {
-    ...(dice.oneIn(2) ? { plan: all.plan } : {}),
+    ...(dice.oneIn(2) ? { planId: all.planId } : {}),
     ...(dice.oneIn(3) ? { period: all.period } : {}),
     ...(dice.oneIn(2) ? { extraSlots: all.extraSlots } : {}),
   }
-  const { extraSlots, ...others } = wish
+  const { planId, extraSlots, ...others } = wish
+  const named = { ...others, ...(planId === undefined ? {} : { plan: planId }) }
   return {
     text: `change ${subscription.id} ${JSON.stringify(wish)}`,
     costs: true,
+    // In a trial what is due is paid, and the change is then another.
+    isOtherInTrial: subscription.unpaid_since !== null || subscription.end <= view.now,
     core: async (platform, tx) => {
       const hooks = { countUsed: usedSlots, versions: null }
-      await changeSubscription(platform, tx, account.scope, subscription.id, wish, hooks)
+      const changes = { ...named, ...(extraSlots === undefined ? {} : { extraSlots }) }
+      await changeSubscription(platform, tx, account.scope, subscription.id, changes, hooks)
       return []
     },
     api: {
       method: 'PATCH',
       path: `/v1/subscriptions/${subscription.id}`,
-      body: { ...others, ...(extraSlots === undefined ? {} : { extra_slots: extraSlots }) },
+      body: { ...named, ...(extraSlots === undefined ? {} : { extra_slots: extraSlots }) },
     },
-    refusals: [...paying, 'subscription_state_conflict', 'slots_in_use'],
+    ...asCall(view, subscription, { kind: 'change', wish }),
   }
 }
 
-const cancel: Plan = ({ now }, account, dice) => {
+const cancel: Plan = (view, account, dice) => {
   const subscription = living(account)
   if (subscription === undefined) return null
   const { id } = subscription
@@ -76,31 +100,30 @@ const cancel: Plan = ({ now }, account, dice) => {
   return {
     text: `cancel ${id} ${at}`,
     costs: true,
+    isOtherInTrial: subscription.unpaid_since !== null || subscription.end <= view.now,
     core: async (platform, tx) => {
       await cancelSubscription(platform, tx, account.scope, id, at)
       return []
     },
     api: { method: 'POST', path: `/v1/subscriptions/${id}/cancel`, body: { at } },
-    refusals: ['subscription_state_conflict'],
-    learn: () => {
-      if (at === 'now' || subscription.unpaid_since !== null || subscription.end <= now) account.asked.add(id)
-    },
+    ...asCall(view, subscription, { kind: 'cancel', isNow: at === 'now' }),
   }
 }
 
-const keep: Plan = (_world, account) => {
+const keep: Plan = (view, account) => {
   const subscription = living(account)
   if (subscription === undefined) return null
   const { id } = subscription
   return {
     text: `keep ${id}`,
     costs: true,
+    isOtherInTrial: subscription.unpaid_since !== null || subscription.end <= view.now,
     core: async (platform, tx) => {
       await keepSubscription(platform, tx, account.scope, id)
       return []
     },
     api: { method: 'POST', path: `/v1/subscriptions/${id}/keep`, body: {} },
-    refusals: ['subscription_state_conflict'],
+    ...asCall(view, subscription, { kind: 'keep' }),
   }
 }
 

@@ -76,14 +76,7 @@ export function discountAt(coupons: readonly CouponInUse[], item: string, at: nu
  * end of its own ends when the next begins, that which goes on included.
  */
 export function addRule(rules: PriceRule[], rule: PriceRule): void {
-  const same = rules.filter((one) => {
-    return (
-      one.item === rule.item &&
-      one.of === rule.of &&
-      one.period === rule.period &&
-      one.workspaceId === rule.workspaceId
-    )
-  })
+  const same = ofSame(rules, rule)
   const later = same.map(({ from }) => from).filter((from) => from >= rule.from)
   const until = rule.until ?? (later.length === 0 ? null : Math.min(...later))
   const running = same.find((one) => one.from < rule.from && (one.until === null || one.until > rule.from))
@@ -93,4 +86,22 @@ export function addRule(rules: PriceRule[], rule: PriceRule): void {
     running.until = rule.from
   }
   rules.push({ ...rule, until })
+}
+
+function ofSame(rules: readonly PriceRule[], rule: PriceRule): PriceRule[] {
+  return rules.filter((one) => {
+    return (
+      one.item === rule.item &&
+      one.of === rule.of &&
+      one.period === rule.period &&
+      one.workspaceId === rule.workspaceId
+    )
+  })
+}
+
+/** Whether a new price would begin with another, or reach into a later one. */
+export function overlaps(rules: readonly PriceRule[], rule: PriceRule): boolean {
+  return ofSame(rules, rule).some(
+    ({ from }) => from === rule.from || (from > rule.from && rule.until !== null && rule.until > from),
+  )
 }

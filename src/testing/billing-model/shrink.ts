@@ -1,7 +1,7 @@
 /** A history that went wrong, run again with less of it, for as long as it still goes wrong. */
 import { HistoryFailed, runWorld, type WorldOptions } from './world.ts'
 
-const runsMax = 25
+const runsMax = 15
 
 /** @param options of one history alone. @returns the shortest that was found; the same where it does not fail alone. */
 export async function shrink(

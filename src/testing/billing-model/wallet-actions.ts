@@ -8,7 +8,7 @@ import { addActivation } from '../../mailboxes/domain-activation.ts'
 import type { Account } from './account.ts'
 import type { Action, Dice, Plan, WeightedPlans } from './actions.ts'
 import { endOf } from './calendar.ts'
-import { addRule } from './prices.ts'
+import { addRule, overlaps } from './prices.ts'
 
 function crediting(account: Account, kind: ManualCreditKind, amount: number): Action {
   const { workspaceId } = account.scope
@@ -21,11 +21,10 @@ function crediting(account: Account, kind: ManualCreditKind, amount: number): Ac
       return []
     },
     api: { method: 'POST', path: `/v1/wallets/${workspaceId}/credits`, body, isOperator: true },
-    refusals: [],
+    refusal: () => null,
     learn: () => {
       account.credited += BigInt(amount)
       if (amount > 0) account.isFunded = true
-      else account.isForced = true
     },
   }
 }
@@ -61,12 +60,11 @@ function controlling(
       },
       isOperator: true,
     },
-    refusals: [],
+    refusal: () => null,
     learn: () => {
       if (creditLimit !== undefined) {
         account.isFunded ||= BigInt(creditLimit) > account.creditLimit
         account.creditLimit = BigInt(creditLimit)
-        if (account.creditLimit > account.lowestLimit) account.lowestLimit = account.creditLimit
       }
       if (locked !== undefined) {
         account.isFunded ||= account.isLocked && !locked
@@ -102,7 +100,7 @@ const tax: Plan = (_world, account, dice) => {
       body: { rate_basis_points: rate, name: 'VAT' },
       isOperator: true,
     },
-    refusals: [],
+    refusal: () => null,
     learn: () => {
       account.taxBasisPoints = rate
     },
@@ -134,7 +132,7 @@ const coupon: Plan = ({ now }, account, dice) => {
       return []
     },
     api: null,
-    refusals: [],
+    refusal: () => null,
     learn: () => {
       let until: number | null = null
       for (let month = 0; month < (months ?? 0); month++) until = endOf(now, 'monthly', until ?? now)
@@ -183,7 +181,7 @@ const ownPrice: Plan = (world, account, dice) => {
       return []
     },
     api: null,
-    refusals: ['price_overlap'],
+    refusal: () => (overlaps(world.shared.rules, ruleOf(wanted)) ? 'price_overlap' : null),
     learn: () => {
       addRule(world.shared.rules, ruleOf(wanted))
     },
@@ -225,14 +223,14 @@ const activate: Plan = (_world, { waitingDomain }) =>
           return []
         },
         api: null,
-        refusals: [],
+        refusal: () => null,
         learn: () => {
           waitingDomain.isActive = true
         },
       }
 
 export const walletPlans: WeightedPlans = [
-  [14, topUp],
+  [9, topUp],
   [2, promote],
   [1, takeBack],
   [2, limit],

@@ -3,6 +3,7 @@
  * round something happens in each history, money that came is used, and the clock moves; after each of that the model looks.
  */
 
+import assert from 'node:assert/strict'
 import { createPlan } from '../../billing/catalogue/plans.ts'
 import { createPrice, type NewPrice } from '../../billing/catalogue/prices.ts'
 import { tallyOf, tryOut } from '../../billing/trials.ts'
@@ -10,12 +11,17 @@ import { jobHandlers } from '../../job-handlers.ts'
 import { transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { JobName } from '../../platform/jobs.ts'
+import { startStripeStandIn } from '../stripe-stand-in.ts'
 import { at, listAt, startTestApi, type TestApi, textAt } from '../test-api.ts'
 import { assertBooks } from '../test-billing.ts'
 import { handlersWith, runJobs } from '../test-jobs.ts'
-import type { Account, Shared } from './account.ts'
+import { type Account, type Shared, unpaidCode } from './account.ts'
 import { type Action, chooseAction, type Dice, diceOf } from './actions.ts'
-import { checkAccount, type Moment } from './check-account.ts'
+import { cardPlans } from './card-actions.ts'
+import { checkAccount } from './check-account.ts'
+import type { Look, Phase } from './check-lines.ts'
+import { creditPlans } from './credit-actions.ts'
+import { leapOf } from './leaps.ts'
 import { mailboxPlans } from './mailbox-actions.ts'
 import { fromTheBeginning, look } from './observe.ts'
 import { planPlans } from './plan-actions.ts'
@@ -66,7 +72,7 @@ type World = WorldOptions & {
   counts: WorldCounts
 }
 
-const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans]
+const plansOfHistories = [...mailboxPlans, ...planPlans, ...walletPlans, ...creditPlans, ...cardPlans]
 
 /** Short months, the ends of years and leap days are near. */
 const beginnings = [
@@ -78,15 +84,21 @@ const beginnings = [
 ] as const
 
 export async function runWorld(options: WorldOptions): Promise<WorldCounts> {
-  await using test = await startTestApi({ environment: { MAILWRIGHT_BILLING: 'on' }, requestsPerMinute: 1e9 })
+  await using stripe = await startStripeStandIn()
+  const { environment } = stripe
+  await using test = await startTestApi({ environment, requestsPerMinute: 1e9 })
   const dice = diceOf(options.seed, -1, -1)
   const world: World = {
     ...options,
     test,
     shared: {
+      stripe,
       rules: [],
       plans: new Map(),
-      terms: { suspendAfterDays: 7, deleteAfterDays: 30, deleteNoticeDays: 7 },
+      terms: {
+        ...{ suspendAfterDays: 7, deleteAfterDays: 30, deleteNoticeDays: 7 },
+        ...{ paymentWaitDays: 3, restoreDays: 30 },
+      },
     },
     accounts: [],
     now: Date.parse(dice.pick(beginnings) ?? beginnings[0]),
@@ -102,7 +114,7 @@ export async function runWorld(options: WorldOptions): Promise<WorldCounts> {
   )
   world.counts.histories = world.accounts.length
   for (let round = 0; round < options.rounds; round++) await playRound(world, round)
-  await assertBooks(test.platform)
+  await assertBooks(test.platform, { haveLimitsFallen: true })
   world.counts.days = Math.round((world.now - begunAt) / 86_400_000)
   return world.counts
 }
@@ -166,35 +178,47 @@ const dueJobs = [
   'mailbox.end_periods',
   'mailbox.announce_renewals',
   'billing.number_invoices',
+  'mailbox.purge_due',
 ] as const satisfies readonly JobName[]
 
 async function playRound(world: World, round: number): Promise<void> {
-  const { test, seed } = world
+  const { seed } = world
   const dice = diceOf(seed, -1, round)
   await changePrices(world, dice)
   await eachAtOnce(world.accounts, async (account) => {
     if (world.leftOut?.has(round)) return
     await act(world, account, round)
   })
-  await lookAtAll(world, round, { isAfterJobs: false })
+  await lookAtAll(world, round, 'calls')
   await runQueue(world)
-  await lookAtAll(world, round, { isAfterJobs: false, isSettled: true })
+  await lookAtAll(world, round, 'queue')
   const leapMs = leapOf(world, dice)
   world.now += leapMs
   for (const account of world.accounts) account.story.push(`${new Date(world.now).toISOString()}`)
   // Now and then no job comes for a while.
   if (dice.oneIn(8)) return
-  const jobs = dice.oneIn(2) ? [...dueJobs] : [...dueJobs].reverse()
-  // They may run twice, and beside each other.
-  const runs = dice.oneIn(4) ? [...jobs, ...jobs] : jobs
-  const { platform } = test
-  if (dice.oneIn(3)) await Promise.all(runs.map((job) => jobHandlers[job](platform, {})))
-  for (const job of runs) await jobHandlers[job](platform, {})
+  const jobs = await runDueJobs(world, dice)
   await runQueue(world)
-  await lookAtAll(world, round, { isAfterJobs: true })
+  await lookAtAll(world, round, 'due jobs', jobs)
 }
 
-const handlers = handlersWith({ 'domains.make_dkim_keys': async () => undefined })
+/** They may run twice, in any order, and beside each other. */
+async function runDueJobs({ test: { platform } }: World, dice: Dice): Promise<Look['jobs']> {
+  const isReversed = dice.oneIn(2)
+  const jobs = isReversed ? [...dueJobs].reverse() : [...dueJobs]
+  const runs = dice.oneIn(4) ? [...jobs, ...jobs] : jobs
+  const isAtOnce = dice.oneIn(3)
+  if (isAtOnce) await Promise.all(runs.map((job) => jobHandlers[job](platform, {})))
+  for (const job of runs) await jobHandlers[job](platform, {})
+  if (isAtOnce) return null
+  return isReversed ? 'mailboxes first' : 'plans first'
+}
+
+const handlers = handlersWith({
+  'domains.make_dkim_keys': async () => undefined,
+  // Nobody has a card of his own there.
+  'payments.sync_cards': async () => undefined,
+})
 
 async function runQueue({ test: { platform } }: World): Promise<void> {
   await runJobs(platform, handlers)
@@ -210,30 +234,11 @@ async function changePrices(world: World, dice: Dice): Promise<void> {
   }
 }
 
-const minuteMs = 60_000
-const dayMs = 24 * 60 * minuteMs
-
-/** Minutes or months; often to where the period of something ends, or just before. */
-function leapOf({ now, accounts }: World, dice: Dice): number {
-  const kind = dice.below(10)
-  if (kind < 2) return (1 + dice.below(600)) * minuteMs
-  if (kind < 4) {
-    const account = dice.pick(accounts)
-    const ends = [...(account?.mailboxes.values() ?? [])].flatMap(({ end }) =>
-      end !== null && end > now + 1 ? [end] : [],
-    )
-    const end = dice.pick(ends)
-    if (end !== undefined && end - now < 70 * dayMs) return end - now - (dice.oneIn(3) ? 1 : 0)
-  }
-  if (kind < 6) return (1 + dice.below(8)) * dayMs
-  if (kind < 9) return (20 + dice.below(15)) * dayMs
-  return (40 + dice.below(120)) * dayMs
-}
-
 async function lookAtAll(
   world: World,
   round: number,
-  moment: Pick<Moment, 'isAfterJobs'> & { isSettled?: boolean },
+  phase: Phase,
+  jobs: Look['jobs'] = null,
 ): Promise<void> {
   const { seen, next } = await look(world.test.platform, world.seeing)
   world.seeing = next
@@ -242,13 +247,11 @@ async function lookAtAll(
     const { workspaceId } = account.scope
     counts.transfers += seen.transfers.get(workspaceId)?.length ?? 0
     counts.invoices += new Set(seen.lines.get(workspaceId)?.map(({ invoice_id }) => invoice_id)).size
-    const isSettled = moment.isSettled === true && account.isFunded
     try {
-      checkAccount(account, seen, { shared, now, isAfterJobs: moment.isAfterJobs, isSettled })
+      checkAccount(account, seen, { shared, now, phase, jobs })
     } catch (error) {
       throw new HistoryFailed(account, round, error)
     }
-    if (moment.isSettled) account.isFunded = false
   }
 }
 
@@ -268,19 +271,22 @@ async function eachAtOnce(
 async function act(world: World, account: Account, round: number): Promise<void> {
   const { counts, shared, now } = world
   const dice = diceOf(world.seed, account.index, round)
-  const action = chooseAction(plansOfHistories, { shared, now }, account, dice)
+  const action = chooseAction(plansOfHistories, { shared, now, account }, dice)
   if (action === null) return
   counts.steps += 1
   const note = (text: string): void => void account.story.push(`  ${action.text} -> ${text}`)
   try {
     account.preview = null
+    const expected = [action.refusal(), ...(action.items?.() ?? [])]
     const previewed = action.costs && dice.oneIn(2) ? await previewOf(world, account, action) : null
     if (previewed !== null) counts.previews += 1
-    const refusal = await perform(world, account, action)
-    note(refusal ?? 'done')
+    const refusals = await perform(world, account, action)
+    const [refusal = null] = refusals
+    note(refusals.map((one) => one ?? 'done').join(', '))
     if (refusal !== null) counts.refused += 1
-    if (refusal !== null && !action.refusals.includes(refusal)) throw new Error(`it is refused: ${refusal}`)
-    checkPreview(account, previewed, refusal)
+    if (refusal === null) action.learn?.()
+    assert.deepEqual(refusals, expected, 'why it is refused')
+    checkPreview(account, action, previewed, refusal)
   } catch (error) {
     note('failed')
     throw new HistoryFailed(account, round, error)
@@ -290,17 +296,27 @@ async function act(world: World, account: Account, round: number): Promise<void>
 type Previewed = { refusal: string } | { amount: bigint; isCovered: boolean }
 
 /** A preview is refused as the call is; else it says what the invoice will come to (check-account.ts). */
-function checkPreview(account: Account, previewed: Previewed | null, refusal: string | null): void {
+function checkPreview(
+  account: Account,
+  { isOtherInTrial = false, items }: Action,
+  previewed: Previewed | null,
+  refusal: string | null,
+): void {
   if (previewed === null) return
   if ('refusal' in previewed) {
-    if (previewed.refusal !== refusal)
+    if (previewed.refusal !== refusal && !isOtherInTrial)
       throw new Error(`its preview is refused with ${previewed.refusal}, and it with ${refusal}`)
     return
   }
-  // Where the wallet has too little, what is due before is not paid either, and may end what the call is about.
-  if (refusal !== null && !previewed.isCovered) return
-  if (refusal !== null) throw new Error(`its preview is not refused, and it with ${refusal}`)
-  account.preview = previewed
+  if (refusal === null) {
+    // What is due and cannot be paid is no part of it; a trial pays it all, at the new terms or the old.
+    if (previewed.isCovered || !isOtherInTrial) account.preview = previewed
+    return
+  }
+  // For want of money alone; where what is due before cannot be paid it may end what the call is about.
+  const isForMoney = refusal === unpaidCode(account) || (isOtherInTrial && items === undefined)
+  if (previewed.isCovered || !isForMoney)
+    throw new Error(`its preview is not refused, and it with ${refusal}`)
 }
 
 /** Every fourth history is made over the API. */
@@ -314,7 +330,7 @@ async function previewOf(world: World, account: Account, action: Action): Promis
     const { method, path, body } = action.api
     const reply =
       method === 'DELETE'
-        ? await callOf(world, account, method, `${path}?preview=true`)
+        ? await callOf(world, account, method, `${path}${path.includes('?') ? '&' : '?'}preview=true`)
         : await callOf(world, account, method, path, { ...body, preview: true })
     if (reply.status >= 400) return { refusal: textAt(reply.json, 'code') }
     const notes = at(reply.json, 'notes')
@@ -338,40 +354,27 @@ async function previewOf(world: World, account: Account, action: Action): Promis
   }
 }
 
-/** @returns why it was refused, or null. */
-async function perform(world: World, account: Account, action: Action): Promise<string | null> {
+/** @returns why it was refused, or null; and behind it the same of its items. */
+async function perform(world: World, account: Account, action: Action): Promise<(string | null)[]> {
   const { platform } = world.test
   if (isOverApi(account) && action.api !== null) {
     const { method, path, body } = action.api
     const reply = await callOf(world, account, method, path, body, action.api.isOperator)
-    if (reply.status >= 400) return textAt(reply.json, 'code')
-    checkItems(account, at(reply.json, 'data') === undefined ? [] : refusalsIn(reply.json))
-    action.learn?.(reply.json)
-    return null
+    if (reply.status >= 400) return [textAt(reply.json, 'code')]
+    return [null, ...(action.items === undefined ? [] : refusalsIn(reply.json))]
   }
   try {
-    const refusals = await transaction(platform.db, (tx) => action.core(platform, tx))
-    checkItems(account, refusals)
-    action.learn?.(refusals)
-    return null
+    return [null, ...(await transaction(platform.db, (tx) => action.core(platform, tx)))]
   } catch (error) {
-    if (error instanceof Refusal) return error.code
+    if (error instanceof Refusal) return [error.code]
     throw error
   }
 }
 
-function refusalsIn(json: unknown): string[] {
-  return listAt(json, 'data').flatMap((item) =>
-    at(item, 'status') === 'failed' ? [textAt(item, 'problem', 'code')] : [],
+function refusalsIn(json: unknown): (string | null)[] {
+  return listAt(json, 'data').map((item) =>
+    at(item, 'status') === 'failed' ? textAt(item, 'problem', 'code') : null,
   )
-}
-
-const itemRefusals = ['insufficient_funds', 'wallet_locked', 'item_not_priced']
-
-function checkItems(account: Account, codes: readonly string[]): void {
-  const strange = codes.find((code) => !itemRefusals.includes(code))
-  if (strange !== undefined) throw new Error(`an item is refused: ${strange}`)
-  account.story.push(...codes.map((code) => `    an item: ${code}`))
 }
 
 async function callOf(
