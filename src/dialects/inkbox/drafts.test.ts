@@ -18,7 +18,12 @@ const deskPath = { email_address: 'quote-desk@demo.test' }
 const danaPath = { email_address: 'dana@demo.test' }
 const file = { filename: 'a.txt', content_type: 'text/plain', content_base64: 'SGVsbG8=' }
 
-type More = { body?: unknown; query?: Record<string, string | number>; path?: Record<string, string>; key?: string }
+type More = {
+  body?: unknown
+  query?: Record<string, string | number>
+  path?: Record<string, string>
+  key?: string
+}
 
 async function onDraft(operation: string, id: string, more: More = {}): Promise<Reply> {
   const path = { ...deskPath, draft_id: id, ...more.path }
@@ -48,7 +53,10 @@ test('the documented draft is made, listed, read, and natively the same', async 
     const id = textAt(made.json, 'id')
     assert.deepEqual((await onDraft('getDraft', id)).json, made.json)
     const list = await inkbox.inkbox('listDrafts', { path: deskPath, query: { limit: 10 } })
-    assert.deepEqual(listAt(list.json, 'items').map((one) => at(one, 'id')), [id])
+    assert.deepEqual(
+      listAt(list.json, 'items').map((one) => at(one, 'id')),
+      [id],
+    )
     const native = await inkbox.call('GET', `/v1/mailboxes/${deskPath.email_address}/drafts/${id}`)
     assert.equal(at(native.json, 'subject'), at(made.json, 'subject'))
   }
@@ -77,16 +85,31 @@ test('of two clients that change one generation, one is too late', async () => {
 })
 
 test('what is left out of a change stays, and null clears', async () => {
-  const id = await newDraft({ recipients: { to: ['dana@demo.test'], cc: ['lee@demo.test'] }, reply_to: 'me@demo.test' })
-  const one = await onDraft('updateDraft', id, { body: { generation: 1, body_html: '<p>Hi</p>', track_opens: true } })
+  const id = await newDraft({
+    recipients: { to: ['dana@demo.test'], cc: ['lee@demo.test'] },
+    reply_to: 'me@demo.test',
+  })
+  const one = await onDraft('updateDraft', id, {
+    body: { generation: 1, body_html: '<p>Hi</p>', track_opens: true },
+  })
   assert.deepEqual(
-    [at(one.json, 'cc_addresses'), at(one.json, 'reply_to'), at(one.json, 'body_text'), at(one.json, 'track_opens')],
+    [
+      at(one.json, 'cc_addresses'),
+      at(one.json, 'reply_to'),
+      at(one.json, 'body_text'),
+      at(one.json, 'track_opens'),
+    ],
     [['lee@demo.test'], 'me@demo.test', 'To do.', true],
   )
   const cleared = { recipients: { cc: null }, reply_to: null, subject: null, body_text: null }
   const two = await onDraft('updateDraft', id, { body: { generation: 2, ...cleared } })
   assert.deepEqual(
-    [at(two.json, 'to_addresses'), at(two.json, 'cc_addresses'), at(two.json, 'reply_to'), at(two.json, 'subject')],
+    [
+      at(two.json, 'to_addresses'),
+      at(two.json, 'cc_addresses'),
+      at(two.json, 'reply_to'),
+      at(two.json, 'subject'),
+    ],
     [['dana@demo.test'], [], null, null],
   )
   const bad = await onDraft('updateDraft', id, { body: { generation: 3, body_html: null } })
@@ -106,7 +129,10 @@ test('attachments are added, loaded and removed, and the draft is copied and del
   assert.equal((await onDraft('downloadDraftAttachment', id, { path: { part_index: '7' } })).status, 404)
   const program = { generation: 2, attachments: [{ ...file, filename: 'x.bat' }] }
   assert.equal((await onDraft('addDraftAttachments', id, { body: program })).status, 422)
-  const removed = await onDraft('deleteDraftAttachment', id, { query: { generation: 2 }, path: { part_index: '0' } })
+  const removed = await onDraft('deleteDraftAttachment', id, {
+    query: { generation: 2 },
+    path: { part_index: '0' },
+  })
   assert.equal(at(removed.json, 'attachment_metadata', 0, 'filename'), 'b.txt')
   const copy = await onDraft('duplicateDraft', id, { body: { generation: 3 } })
   assert.deepEqual([copy.status, at(copy.json, 'attachment_count'), at(copy.json, 'generation')], [201, 1, 1])
@@ -117,7 +143,10 @@ test('attachments are added, loaded and removed, and the draft is copied and del
 test('a draft is sent once, and is gone', async () => {
   const id = await newDraft({ subject: 'Sent draft', body_html: '<p>Hi</p>', track_opens: true })
   const sent = await onDraft('sendDraft', id, { body: { generation: 1 } })
-  assert.deepEqual([sent.status, at(sent.json, 'subject'), at(sent.json, 'status')], [201, 'Sent draft', 'delivered'])
+  assert.deepEqual(
+    [sent.status, at(sent.json, 'subject'), at(sent.json, 'status')],
+    [201, 'Sent draft', 'delivered'],
+  )
   assert.equal((await onDraft('sendDraft', id, { body: { generation: 1 } })).status, 404)
   const nobody = await newDraft({ recipients: null })
   assert.equal((await onDraft('sendDraft', nobody, { body: { generation: 1 } })).status, 422)
@@ -128,12 +157,19 @@ test('a draft passes a message on, and its note can be changed', async () => {
   await inkbox.inkbox('sendMessage', { path: danaPath, key: dana.key, body })
   const list = await inkbox.inkbox('listMessages', { path: deskPath, query: { direction: 'inbound' } })
   const source = textAt(listAt(list.json, 'items')[0], 'id')
-  const id = await newDraft({ subject: null, body_text: undefined, forward_message_id: source, forward_note_text: 'FYI' })
+  const id = await newDraft({
+    subject: null,
+    body_text: undefined,
+    forward_message_id: source,
+    forward_note_text: 'FYI',
+  })
   const made = await onDraft('getDraft', id)
   assert.equal(at(made.json, 'forward_source_message_id'), source)
   assert.match(textAt(made.json, 'body_text'), /^FYI[\s\S]*The source\./)
   assert.equal(at(made.json, 'subject'), 'Fwd: Source')
-  const changed = await onDraft('updateDraft', id, { body: { generation: 1, forward_note_text: 'Please read' } })
+  const changed = await onDraft('updateDraft', id, {
+    body: { generation: 1, forward_note_text: 'Please read' },
+  })
   assert.match(textAt(changed.json, 'body_text'), /^Please read[\s\S]*The source\./)
   assert.equal(at(changed.json, 'forward_note_text'), 'Please read')
 })
@@ -143,7 +179,10 @@ test('threads are listed, read, moved and deleted', async () => {
   const sent = await inkbox.inkbox('sendMessage', { path: deskPath, key: desk.key, body })
   const list = await inkbox.inkbox('listThreads', { path: danaPath, key: dana.key, query: { limit: 1 } })
   const thread = listAt(list.json, 'items')[0]
-  assert.deepEqual([at(thread, 'subject'), at(thread, 'folder'), at(thread, 'message_count')], ['Thread', 'inbox', 1])
+  assert.deepEqual(
+    [at(thread, 'subject'), at(thread, 'folder'), at(thread, 'message_count')],
+    ['Thread', 'inbox', 1],
+  )
   const path = { ...danaPath, thread_id: textAt(thread, 'id') }
   const [first] = listAt((await inkbox.inkbox('getThread', { path, key: dana.key })).json, 'messages')
   await inkbox.inkbox('replyAllMessage', {
@@ -171,7 +210,9 @@ test('threads are listed, read, moved and deleted', async () => {
   for (const folder of ['archive', 'inbox']) {
     const moved = await inkbox.inkbox('updateThread', { path: lonePath, body: { folder } })
     assert.equal(at(moved.json, 'folder'), folder)
-    const { json } = await inkbox.inkbox('getMessage', { path: { ...deskPath, message_id: textAt(lone.json, 'id') } })
+    const { json } = await inkbox.inkbox('getMessage', {
+      path: { ...deskPath, message_id: textAt(lone.json, 'id') },
+    })
     assert.equal(at(json, 'direction'), 'outbound')
   }
   const refused = await inkbox.inkbox('updateThread', { path, body: { folder: 'blocked' } })
@@ -185,7 +226,8 @@ test('a signature is put below what is sent, once it is enabled', async () => {
   const { platform, scope } = inkbox
   const { changeSignature } = await import('./signatures.ts')
   const { transaction } = await import('../../platform/database.ts')
-  const html = '<b>Desk</b><img src="https://demo.test/l.png"><img src="http://demo.test/l.png"><script>x</script>'
+  const html =
+    '<b>Desk</b><img src="https://demo.test/l.png"><img src="http://demo.test/l.png"><script>x</script>'
   const signature = { signature_html: html, signature_text: 'The desk', signature_enabled: true }
   await transaction(platform.db, (tx) =>
     changeSignature(platform, tx, scope, desk.identity.mailbox_id ?? '', signature),
@@ -224,7 +266,11 @@ test('nothing of others is found, and without a key nothing at all', async () =>
     const own = route.replace('DRAFT', draft).replace('THREAD', thread)
     const path = `/mail/mailboxes/${encodeURIComponent(deskPath.email_address)}${own.replace(/(?=\?|$)/, '/')}`
     for (const key of [dana.key, foreign]) {
-      assert.equal(inkbox.contract.check(operation, await inkbox.raw(method, path, { key, body })).status, 404, operation)
+      assert.equal(
+        inkbox.contract.check(operation, await inkbox.raw(method, path, { key, body })).status,
+        404,
+        operation,
+      )
     }
     const anonymous = await inkbox.raw(method, path, { key: null, body })
     assert.equal(inkbox.contract.check(operation, anonymous).status, 401)
