@@ -54,7 +54,7 @@ export function attachmentRoutes(app: Api, platform: Platform): void {
       if (number === null) throw new Refusal('attachment_not_found')
       const linked = { workspaceId: mailbox.workspace_id, mailboxId: mailbox.id, messageId: id, number }
       const url = `${publicUrl(platform)}/inkbox/files/${attachmentLinkToken(platform, linked)}`
-      if (request.query.redirect === true) return await reply.code(302).header('location', url).send(null)
+      if (request.query.redirect === true) return await reply.redirect(url, 302)
       return { url, filename, expires_in: attachmentLinkSeconds }
     },
   )

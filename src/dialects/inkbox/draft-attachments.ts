@@ -20,7 +20,7 @@ import { AttachmentBody, messageBodyBytesMax, readAttachments, refuse } from './
 
 const tags = ['Drafts']
 
-const PartPath = Type.Object({ ...DraftPath.properties, part_index: Type.Integer({ minimum: 0 }) })
+const PartPath = Type.Object({ ...DraftPath.properties, part_index: Type.String() })
 
 const AddBody = Type.Object({
   ...GenerationBody.properties,
@@ -44,7 +44,7 @@ export function draftAttachmentRoutes(app: Api, platform: Platform): void {
     async (request) =>
       editDraft(platform, request, request.query.generation, async (draft) => {
         const numbers = attachmentsOf(draft.message.structure).map(({ number }) => number)
-        const gone = numbers[request.params.part_index]
+        const gone = numbers[indexOf(request.params)]
         if (gone === undefined) throw new Refusal('attachment_not_found')
         const kept = numbers.filter((number) => number !== gone)
         return await withAttachments(
@@ -54,6 +54,11 @@ export function draftAttachmentRoutes(app: Api, platform: Platform): void {
         )
       }),
   )
+}
+
+/** Paths have no numbers: what is none is the index of nothing. */
+function indexOf({ part_index: text }: { part_index: string }): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) : -1
 }
 
 function addRoute(app: Api, platform: Platform): void {
@@ -112,7 +117,8 @@ function loadRoute(app: Api, platform: Platform): void {
       },
     },
     async (request, reply) => {
-      const { email_address: ref, draft_id: id, part_index: index } = request.params
+      const { email_address: ref, draft_id: id } = request.params
+      const index = indexOf(request.params)
       const mailbox = await findMailbox(platform, callerOf(request).scope, ref)
       const { message } = await getDraft(platform.db, mailbox.id, id)
       const attachments = attachmentsOf(message.structure)

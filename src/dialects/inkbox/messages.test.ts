@@ -11,10 +11,13 @@ before(async () => {
   inkbox = await startInkbox()
   desk = await inkbox.agent('quote-desk')
   dana = await inkbox.agent('dana')
+  await inkbox.connectActiveDomain('sender.example') // what is in demo.test writes to nobody elsewhere
+  await inkbox.createMailbox('out@sender.example')
 })
 after(() => inkbox[Symbol.asyncDispose]())
 
 const deskPath = { email_address: 'quote-desk@demo.test' }
+const outPath = { email_address: 'out@sender.example' }
 const danaPath = { email_address: 'dana@demo.test' }
 
 type Options = { key?: string; headers?: Record<string, string> }
@@ -28,6 +31,11 @@ async function newestOf(path: { email_address: string }, key: string, query = {}
   return listAt(json, 'items')[0]
 }
 
+/** An address of the platform, reached where the test has it. */
+function here(url: string): string {
+  return inkbox.base + new URL(url).pathname
+}
+
 /** What Dana got last, sent to her by the desk. */
 async function sentToDana(body: object = {}): Promise<{ sent: Reply; id: string }> {
   const recipients = { to: ['dana@demo.test'] }
@@ -38,14 +46,14 @@ async function sentToDana(body: object = {}): Promise<{ sent: Reply; id: string 
 
 test('the documented message is sent, and the copy agrees with the native API', async () => {
   for (const body of inkbox.contract.operation('sendMessage').bodies) {
-    const { status, json } = await send(Object(body))
+    const { status, json } = await inkbox.inkbox('sendMessage', { path: outPath, body })
     assert.equal(status, 201)
     assert.equal(at(json, 'direction'), 'outbound')
     assert.equal(at(json, 'status'), 'queued')
     assert.deepEqual(at(json, 'attachment_metadata', 0, 'filename'), 'quote.txt')
     const native = await inkbox.call(
       'GET',
-      `/v1/mailboxes/${deskPath.email_address}/messages/${textAt(json, 'id')}`,
+      `/v1/mailboxes/${outPath.email_address}/messages/${textAt(json, 'id')}`,
     )
     assert.equal(at(native.json, 'subject'), at(json, 'subject'))
     assert.equal(`<${textAt(native.json, 'message_id')}>`, at(json, 'message_id'))
@@ -152,8 +160,15 @@ test('a forward begins a thread, with the mark once, inside or around the origin
   const attachments = [{ filename: 'a.txt', content_type: 'text/plain', content_base64: 'SGVsbG8=' }]
   const { sent, id } = await sentToDana({ subject: 'Fwd: Old', attachments })
   const path = { ...danaPath, message_id: id }
+  const bytes = { subject: 'Fwd: Old', body_text: 'x', attachments }
+  const outside = await inkbox.inkbox('sendMessage', {
+    path: outPath,
+    body: { ...bytes, recipients: { to: ['far@example.org'], bcc: ['hidden@example.org'] } },
+  })
+  assert.deepEqual(at(outside.json, 'bcc_addresses'), ['hidden@example.org'])
+  const outsidePath = { ...outPath, message_id: textAt(outside.json, 'id') }
   for (const body of inkbox.contract.operation('forwardMessage').bodies) {
-    const { status, json } = await inkbox.inkbox('forwardMessage', { path, key: dana.key, body })
+    const { status, json } = await inkbox.inkbox('forwardMessage', { path: outsidePath, body })
     assert.equal(status, 201)
     assert.equal(at(json, 'subject'), 'Fwd: Old')
     assert.notEqual(at(json, 'thread_id'), at(sent.json, 'thread_id'))
@@ -230,7 +245,7 @@ test('a key of idempotency sends once, and finds the message', async () => {
   assert.equal((await inkbox.inkbox('lookupMessageSend', unknown)).status, 404)
   const foreign = await inkbox.inkbox('lookupMessageSend', { query, headers, key: dana.key })
   assert.equal(foreign.status, 404)
-  inkbox.advance(6 * 24 * 3600 * 1000)
+  inkbox.platform.clock.advance?.('P6D')
   assert.equal(textAt((await send(body, { headers: replaying })).json, 'id'), textAt(first.json, 'id'))
 })
 
@@ -251,7 +266,7 @@ test('attachments come by links that need no key, and are good for a while', asy
     ['ü&.html', 'Hello', 'application/octet-stream'],
   ] as const) {
     const link = await inkbox.inkbox('getMessageAttachment', { path: { ...path, filename } })
-    const loaded = await fetch(textAt(link.json, 'url'))
+    const loaded = await fetch(here(textAt(link.json, 'url')))
     assert.equal(await loaded.text(), text)
     assert.match(loaded.headers.get('content-type') ?? '', new RegExp(`^${type}`))
   }
@@ -259,10 +274,10 @@ test('attachments come by links that need no key, and are good for a while', asy
   const missing = { ...path, filename: 'none' }
   assert.equal((await inkbox.inkbox('getMessageAttachment', { path: missing })).status, 404)
   const { json: link } = await inkbox.inkbox('getMessageAttachment', { path: { ...path, filename } })
-  const url = textAt(link, 'url')
+  const url = here(textAt(link, 'url'))
   const changed = url.replace(/.{3}$/, (end) => (end === 'AAA' ? 'BBB' : 'AAA'))
   assert.equal((await fetch(changed)).status, 404)
-  inkbox.advance(901_000)
+  inkbox.platform.clock.advance?.('PT901S')
   assert.equal((await fetch(url)).status, 404)
 })
 
@@ -272,7 +287,7 @@ test('with redirect the answer leads to the file', async () => {
   const url = `${inkbox.base}/inkbox/api/v1${raw}`
   const reply = await fetch(url, { redirect: 'manual', headers: { 'x-api-key': dana.key } })
   assert.equal(reply.status, 302)
-  assert.equal(await (await fetch(reply.headers.get('location') ?? '')).text(), 'Hello')
+  assert.equal(await (await fetch(here(reply.headers.get('location') ?? ''))).text(), 'Hello')
   const text = await reply.text()
   inkbox.contract.check('getMessageAttachment', {
     status: 302,
@@ -315,18 +330,25 @@ test('a deleted message is gone, and its storage is free', async () => {
 
 test('a full mailbox is told its limit and where to get more', async () => {
   const full = await inkbox.agent('full')
-  const policy = { quota_bytes: 1000 }
-  await inkbox.call('PATCH', '/v1/mailboxes/full@demo.test/mail-policy', { body: policy })
+  const policy = { quota_bytes: 5000 }
+  const put = await inkbox.call('PUT', '/v1/mailboxes/full@demo.test/policy', { body: policy })
+  assert.equal(put.status, 200, put.text)
   const email_address = 'full@demo.test'
-  const body = { recipients: { to: ['dana@demo.test'] }, body_text: 'x'.repeat(2000) }
-  const { id } = await sentToDana({ recipients: { to: ['full@demo.test', 'dana@demo.test'] } })
-  assert.ok(id)
-  const calls: [string, Record<string, string>, object][] = [['sendMessage', { email_address }, body]]
+  const body_text = 'x'.repeat(6000)
+  const recipients = { to: ['dana@demo.test'] }
+  await sentToDana({ recipients: { to: ['full@demo.test'] } })
+  const message_id = textAt(await newestOf({ email_address }, full.key), 'id')
+  const calls: [string, Record<string, string>, object][] = [
+    ['sendMessage', { email_address }, { recipients, body_text }],
+    ['replyAllMessage', { email_address, message_id }, { body_text }],
+    ['forwardMessage', { email_address, message_id }, { recipients, body_text }],
+    ['createDraft', { email_address }, { body_text }],
+  ]
   for (const [operation, path, sent] of calls) {
     const { status, json } = await inkbox.inkbox(operation, { path, key: full.key, body: sent })
     assert.equal(status, 402, JSON.stringify(json))
     assert.equal(textAt(json, 'detail', 'error'), 'storage_limit_exceeded')
-    assert.equal(at(json, 'detail', 'limit_bytes'), 1000)
+    assert.equal(at(json, 'detail', 'limit_bytes'), 5000)
     assert.match(textAt(json, 'detail', 'upgrade_url'), /^http/)
   }
 })
@@ -341,7 +363,7 @@ test('opens are counted by a picture that the copy in Sent does not have', async
   })
   assert.deepEqual([at(before.json, 'open_count'), at(before.json, 'first_opened_at')], [0, null])
   for (const one of [url, url, url.replace('/o/', '/o/x')]) {
-    const picture = await fetch(one)
+    const picture = await fetch(here(one))
     assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/gif'])
   }
   const { json } = await inkbox.inkbox('getMessage', {
