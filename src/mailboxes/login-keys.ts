@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { looksLikeKey } from '../accounts/key-formats.ts'
 import { tokenDigest } from '../accounts/tokens.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { LoginSource } from './login.ts'
+import type { AppPasswordScope } from './tables.ts'
 
 /**
  * @param mailboxId null where there is nobody to log in: it takes as long.
@@ -11,7 +11,7 @@ import type { LoginSource } from './login.ts'
  */
 export async function findMailboxKey(
   platform: Platform,
-  { protocol }: LoginSource,
+  { protocol }: { protocol: AppPasswordScope },
   mailboxId: string | null,
   password: string,
 ): Promise<string | null> {
