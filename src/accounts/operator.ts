@@ -12,7 +12,12 @@ export async function requireOperator(db: Db, principal: Principal): Promise<voi
 }
 
 /** Whether the principal is of the organization that runs the platform, whatever it is bound to. */
-export async function isOfOperator(db: Db, principal: Principal): Promise<boolean> {
+export async function isOfOperator(db: Db, principal: Pick<Principal, 'organizationId'>): Promise<boolean> {
+  return (await operatorOrganizationId(db)) === principal.organizationId
+}
+
+/** The organization that runs the platform; null before the first start. */
+async function operatorOrganizationId(db: Db): Promise<string | null> {
   const first = await db
     .selectFrom('organizations')
     .select('id')
@@ -20,5 +25,21 @@ export async function isOfOperator(db: Db, principal: Principal): Promise<boolea
     .orderBy('id')
     .limit(1)
     .executeTakeFirst()
-  return first?.id === principal.organizationId
+  return first?.id ?? null
+}
+
+/**
+ * The user with an address that the operator vouches for: a member of its own organization. Nobody proves that addresses
+ * are theirs, and other organizations' admins may make users with whatever address they like.
+ */
+export async function vouchedUserId(db: Db, email: string): Promise<string | null> {
+  const organizationId = await operatorOrganizationId(db)
+  const user = await db
+    .selectFrom('users')
+    .innerJoin('members', 'members.user_id', 'users.id')
+    .select('users.id')
+    .where('email', '=', email)
+    .where('members.organization_id', '=', organizationId)
+    .executeTakeFirst()
+  return user?.id ?? null
 }

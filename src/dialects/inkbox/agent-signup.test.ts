@@ -42,16 +42,18 @@ async function signUp(more: Record<string, unknown> = {}): Promise<Agent> {
   }
 }
 
-/** What the human was mailed last, from that address. */
-async function lastMail(from: string): Promise<string> {
+/** What the human, or another, was mailed last, from that address. */
+async function lastMail(from: string, mailboxId = human.mailboxId): Promise<string> {
   await runJobs(inkbox.platform)
-  const texts = (await rawMessages(inkbox.platform, human.mailboxId)).map((raw) => raw.toString())
+  const texts = (await rawMessages(inkbox.platform, mailboxId)).map((raw) => raw.toString())
   return texts.filter((text) => text.includes(from)).at(-1) ?? ''
 }
 
-async function codeFor({ address }: Agent): Promise<string> {
-  return /^ {4}(\d{6})\r$/m.exec(await lastMail(address))?.[1] ?? ''
+async function codeFor({ address }: Agent, to = human.mailboxId): Promise<string> {
+  return codeIn(await lastMail(address, to))
 }
+
+const codeIn = (mail: string): string => /^ {4}(\d{6})\r$/m.exec(mail)?.[1] ?? ''
 
 const wrongFor = (code: string): string => (code === '000000' ? '000001' : '000000')
 
@@ -103,8 +105,8 @@ test('an agent signs up, is held back, is claimed by the code, and is free', asy
   const filter = await call('PUT', `${mailbox}/filters/f`, { script: 'keep;' })
   assert.equal(at(filter.json, 'code'), 'agent_unclaimed')
 
-  assert.equal(await verify(agent, wrongFor(await codeFor(agent))), 401)
-  const code = await codeFor(agent)
+  const code = codeIn(mail)
+  assert.equal(await verify(agent, wrongFor(code)), 401)
   const claimed = await inkbox.inkbox('verifyAgentSignup', {
     key: agent.key,
     body: { verification_code: code },
@@ -259,6 +261,43 @@ test('a human who is logged in approves and rejects', async () => {
   assert.deepEqual(at(left.json, 'agents'), [])
   const again = await signUp({ human_email: 'somebody@demo.test', agent_handle: 'to-reject' })
   assert.equal(again.address, 'to-reject@demo.test', 'the handle is free')
+})
+
+test('a user whom another organization made with the human’s address gets nothing of the agent', async () => {
+  const { organizationId, workspaceId } = await inkbox.tenant()
+  const impostor = await loggedIn(inkbox, 'owner', { organizationId })
+  const victim = await inkbox.createMailbox('victim@demo.test')
+  const { db } = inkbox.platform
+  await db.updateTable('users').set({ email: victim.address }).where('id', '=', impostor.id).execute()
+  const agent = await signUp({ human_email: victim.address, agent_handle: 'not-theirs' })
+  const { key } = impostor
+  const pending = await inkbox.inkbox('listPendingAgentSignups', { key })
+  assert.deepEqual(at(pending.json, 'agents'), [])
+  const { mailbox_id } = await db
+    .selectFrom('identities')
+    .select(['id', 'mailbox_id'])
+    .where('handle', '=', 'not-theirs')
+    .executeTakeFirstOrThrow()
+  const { identity_id } = await db
+    .selectFrom('agent_signups')
+    .select('identity_id')
+    .where('mailbox_id', '=', mailbox_id)
+    .executeTakeFirstOrThrow()
+  const body = { organization_id: `org_${workspaceId}` }
+  const path = { identity_id }
+  assert.equal((await inkbox.inkbox('approveAgentSignup', { key, path, body })).status, 404)
+  assert.equal((await inkbox.inkbox('rejectAgentSignup', { key, path })).status, 404)
+  assert.equal(await verify(agent, await codeFor(agent, victim.mailboxId)), 200)
+  const members = await db
+    .selectFrom('members')
+    .select('organization_id')
+    .where('user_id', '=', impostor.id)
+    .execute()
+  assert.deepEqual(
+    members,
+    [{ organization_id: organizationId }],
+    'only an invitation makes somebody its owner',
+  )
 })
 
 test('what nobody claims ends after thirty days', async () => {

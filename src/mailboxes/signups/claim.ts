@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { insertMember } from '../../accounts/memberships.ts'
+import { isOfOperator, vouchedUserId } from '../../accounts/operator.ts'
 import type { Principal, Scope } from '../../accounts/principals.ts'
 import type { Db, Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -102,19 +103,23 @@ export type PendingSignup = AgentSignup & { handle: string; address: string; dis
 /** A human has few: no more than may wait for one. */
 const pendingMax = 100
 
-/** The agents that wait for whoever is logged in, oldest first; none for a key. */
+/**
+ * The agents that wait for whoever is logged in, oldest first; none for a key, and for a member of another organization
+ * than the operator's, whose address nobody vouches for: that human has the code.
+ */
 export async function pendingSignups(
   platform: Platform,
   principal: Principal,
   db: Db = platform.db,
 ): Promise<PendingSignup[]> {
+  if (!(await isOfOperator(db, principal))) return []
   return await db
     .selectFrom('agent_signups')
     .innerJoin('users', 'users.email', 'human_email')
     .innerJoin('identities', 'identities.id', 'identity_id')
     .innerJoin('mailboxes', 'mailboxes.id', 'agent_signups.mailbox_id')
     .selectAll('agent_signups')
-    .select(['handle', 'address', 'display_name'])
+    .select(['handle', 'address', 'mailboxes.display_name'])
     .where(sql<boolean>`users.id = ${principal.userId}::uuid`)
     .where('claimed_at', 'is', null)
     .where('ends_at', '>', platform.clock.now())
@@ -191,13 +196,9 @@ async function claim(platform: Platform, tx: Tx, signup: AgentSignup, by: string
       data: { identity_id, mailbox_id, claimed_by: by },
     },
   ])
-  const user = await tx
-    .selectFrom('users')
-    .select('id')
-    .where('email', '=', signup.human_email)
-    .executeTakeFirst()
-  if (!user) return await addJob(tx, 'agent_signups.mail_invitation', { identity_id })
-  await insertMember(platform, tx, { organizationId, userId: user.id, role: 'owner', workspaceIds: null })
+  const userId = await vouchedUserId(tx, signup.human_email)
+  if (userId === null) return await addJob(tx, 'agent_signups.mail_invitation', { identity_id })
+  await insertMember(platform, tx, { organizationId, userId, role: 'owner', workspaceIds: null })
 }
 
 /** Whether a person with that address logs in here. */
