@@ -89,7 +89,7 @@ test('whom it hears is set with it, and nothing is made when that may not be', a
   const made = await create({ handle: 'shy', domain: 'demo.test', mail_rule: 'allow_list' })
   assert.equal(at(made.json, 'mail_rule'), 'allow_list')
   const mode = await api.call('GET', textAt(made.json, 'links', 'mail_rule'))
-  assert.deepEqual(mode.json, { mode: 'allow_list' })
+  assert.deepEqual(mode.json, { mode: 'allow_list', outbound_mode: 'open' })
   await api.call('PUT', textAt(made.json, 'links', 'mail_rule'), { body: { mode: 'open' } })
   assert.equal(at((await api.call('GET', '/v1/identities/shy')).json, 'mail_rule'), 'anyone')
   assert.equal((await api.call('GET', textAt(made.json, 'links', 'sender_lists'))).status, 200)

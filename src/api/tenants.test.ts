@@ -300,6 +300,7 @@ const organizationChanges = [
   'DELETE /v1/destinations/{domain}',
   'DELETE /v1/dns-secondaries/{dns_secondary}',
   'DELETE /v1/domain-markups/{tld}',
+  'DELETE /v1/domains/{domain}/shared',
   'DELETE /v1/invitations/{invitation}',
   'DELETE /v1/mailbox-limits/{limit}',
   'DELETE /v1/members/{member}',
@@ -330,6 +331,7 @@ const organizationChanges = [
   'POST /v1/workspaces/{workspace}/sending/resume',
   'PUT /v1/destinations/{domain}',
   'PUT /v1/domain-markups/{tld}',
+  'PUT /v1/domains/{domain}/shared',
   'PUT /v1/mailbox-limits',
   'PUT /v1/wallets/{workspace}/tax',
 ]

@@ -4,11 +4,6 @@ export const unprovoked: Readonly<Record<string, string>> = {
   'createIdentity 429': 'rates are one for all calls, and tested with listMailboxes',
   'createIdentity 503': 'five draws of 47 random bits never all collide, and a handle’s address is not drawn',
   'createMailbox 503': 'five draws of 47 random bits never all collide',
-  'getIdentity 403': 'every key that is let in may read what it reaches',
-  'getIdentityChannelStatus 403': 'every key that is let in may read what it reaches',
-  'getMailbox 403': 'every key that is let in may read what it reaches',
-  'listIdentities 403': 'every key that is let in may read what it reaches',
-  'listMailboxes 403': 'every key that is let in may read what it reaches',
   'updateIdentity 402': 'a change of an identity makes nothing that a plan limits',
   // Keys and signups
   'approveAgentSignup 402':
@@ -16,22 +11,11 @@ export const unprovoked: Readonly<Record<string, string>> = {
   // Contact rules and domains
   'cancelMailImport 403': 'every key imports into the mailboxes that it sees; those of others are not found',
   'createMailImport 403': 'every key imports into the mailboxes that it sees; those of others are not found',
-  'getMailImport 403': 'every key imports into the mailboxes that it sees; those of others are not found',
-  'listMailImports 403': 'every key imports into the mailboxes that it sees; those of others are not found',
   'refreshMailImportUpload 403':
     'every key imports into the mailboxes that it sees; those of others are not found',
   'startMailImport 403': 'every key imports into the mailboxes that it sees; those of others are not found',
   'createMailImport 400': 'what is wrong with its body is 422',
-  'getIdentityMailContactRule 403': 'every key reads the rules that it sees; those of others are not found',
-  'getMailboxContactRule 403': 'every key reads the rules that it sees; those of others are not found',
-  'listIdentityMailContactRules 403': 'every key reads the rules that it sees; those of others are not found',
-  'listMailboxContactRules 403': 'every key reads the rules that it sees; those of others are not found',
   // Webhooks
   'createOrRotateIdentitySigningKey 503': 'a key is made here, and asks no other service',
   'createOrRotateOrganizationSigningKey 503': 'a key is made here, and asks no other service',
-  'getIdentitySigningKeyStatus 403': 'every key that is let in may read what it reaches',
-  'getOrganizationSigningKeyStatus 403': 'every key that is let in may read what it reaches',
-  'getWebhookSubscription 403': 'every key that is let in may read what it reaches',
-  'listWebhookDeliveries 403': 'every key that is let in may read what it reaches',
-  'listWebhookSubscriptions 403': 'every key that is let in may read what it reaches',
 }

@@ -5,6 +5,7 @@ import { acceptInvitation } from '../../accounts/invitation-acceptance.ts'
 import { createSession } from '../../accounts/sessions.ts'
 import { expireSignups } from '../../mailboxes/signups/end.ts'
 import { newId } from '../../platform/ids.ts'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestInkbox } from '../../testing/test-inkbox.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
@@ -312,4 +313,8 @@ test('it is off without a shared domain, and says so', async () => {
   const body = { human_email: human.address, note_to_human: 'Hi' }
   const { status, json } = await inkbox.raw('POST', '/agent-signup/', { key: null, body })
   assert.equal(`${status} ${textAt(json, 'detail', 'error')}`, '403 feature_not_enabled')
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'agent-signup'), [])
 })

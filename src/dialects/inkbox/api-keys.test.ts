@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { newId } from '../../platform/ids.ts'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
 import { loggedIn } from '../../testing/test-members.ts'
@@ -120,4 +121,8 @@ test('whoami, with and without the version, tells keys and people apart', async 
     assert.equal(textAt(reply.json, 'organization_id'), `org_${inkbox.scope.workspaceId}`)
   }
   assert.equal((await inkbox.call('GET', '/inkbox/api/whoami', { key: null })).status, 401)
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'api-keys'), [])
 })

@@ -1,6 +1,7 @@
 /** Drafts and threads as clients of Inkbox work with them. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
 
@@ -275,4 +276,8 @@ test('nothing of others is found, and without a key nothing at all', async () =>
     const anonymous = await inkbox.raw(method, path, { key: null, body })
     assert.equal(inkbox.contract.check(operation, anonymous).status, 401)
   }
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'drafts'), [])
 })

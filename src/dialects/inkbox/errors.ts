@@ -64,15 +64,19 @@ type ValidationItem = { type: string; loc: string[]; msg: string }
 
 /** Answers what was refused or went wrong. @returns the body. */
 export function answer(fault: Fault, _request: FastifyRequest, reply: FastifyReply): ErrorBody {
-  const { code } = fault.refusal
-  const own = errorCatalogue[code].status
-  void reply.code(rows[code]?.status ?? statuses[own] ?? own)
+  void reply.code(statusOf(fault.refusal.code))
   return { detail: detailOf(fault) }
+}
+
+function statusOf(code: ErrorCode): number {
+  const own = errorCatalogue[code].status
+  return rows[code]?.status ?? statuses[own] ?? own
 }
 
 function detailOf({ refusal, violation }: Fault): ErrorBody['detail'] {
   if (violation !== null) return [validationItem(violation)]
-  if (refusal.fields.length > 0) {
+  // A list is what clients expect of 422 alone.
+  if (refusal.fields.length > 0 && statusOf(refusal.code) === 422) {
     return refusal.fields.map(({ pointer, detail }) => ({
       type: detail === extraForbidden ? 'extra_forbidden' : 'value_error',
       loc: ['body', ...pointer.split('/').slice(1)],

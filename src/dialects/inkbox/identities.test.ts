@@ -1,6 +1,7 @@
 /** Identities of Inkbox: every documented answer of every call, and whose they are. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, type Tenant, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestInkbox } from '../../testing/test-inkbox.ts'
 import { plain, red } from '../../testing/test-pictures.ts'
@@ -331,4 +332,26 @@ test('who may only read changes nothing', async () => {
   }
   assert.equal((await inkbox.inkbox('listIdentities', { key: 'x' })).status, 401)
   assert.equal((await inkbox.inkbox('getOwnIdentity', { key: 'x' })).status, 401)
+})
+
+test('a mailbox is parted from one identity and linked to another, once', async () => {
+  const from = await inkbox.agent('link-from')
+  const { mailbox_id } = from.identity
+  for (const agent_handle of ['link-to', 'link-more']) {
+    const body = { agent_handle }
+    const headers = { 'x-service-token': inkbox.adminKey }
+    await inkbox.inkbox('createIdentity', { key: null, body, headers })
+  }
+  const to = { path: { agent_handle: 'link-to' }, body: { mailbox_id } }
+  assert.equal((await inkbox.inkbox('linkIdentityMailbox', to)).status, 409)
+  const parted = await inkbox.inkbox('unlinkIdentityMailbox', { path: { agent_handle: 'link-from' } })
+  assert.equal(parted.status, 204)
+  const linked = await inkbox.inkbox('linkIdentityMailbox', to)
+  assert.deepEqual([linked.status, at(linked.json, 'mailbox', 'id')], [200, mailbox_id])
+  const more = { path: { agent_handle: 'link-more' }, body: { mailbox_id } }
+  assert.equal((await inkbox.inkbox('linkIdentityMailbox', more)).status, 409)
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'identities'), [])
 })

@@ -1,6 +1,7 @@
 /** Who may call the dialect, how paths are read, and what it answers to what it does not have. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { operationsByFile } from '../../testing/inkbox-operations.ts'
 import { at, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestInkbox } from '../../testing/test-inkbox.ts'
 
@@ -66,4 +67,10 @@ test('an unknown path is FastAPI’s', async () => {
 test('its document is served', async () => {
   const { json } = await inkbox.call('GET', '/inkbox/openapi.json', { key: null })
   assert.equal(at(json, 'openapi'), '3.1.0')
+})
+
+test('each operation of the contract is held to it in one file', () => {
+  const held = Object.values(operationsByFile).flat()
+  const all = inkbox.contract.operations.map(({ id }) => id)
+  assert.deepEqual([...held].sort(), [...all].sort())
 })

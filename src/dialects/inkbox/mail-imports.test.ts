@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { importIdsOf } from '../../messages/imports/opened-messages.ts'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, type Tenant, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
@@ -133,4 +134,8 @@ test('who may', async () => {
   }
   const wrong = await open({ source_format: 'tar' })
   assert.equal(wrong.status, 422)
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'mail-imports'), [])
 })

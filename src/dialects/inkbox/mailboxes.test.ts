@@ -1,6 +1,7 @@
 /** Mailboxes of Inkbox: every documented answer of every call, and whose they are. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, startTestApi, type Tenant } from '../../testing/test-api.ts'
 import { type InkboxCall, startInkbox, type TestInkbox } from '../../testing/test-inkbox.ts'
 
@@ -186,4 +187,8 @@ test('too many calls are refused, with the seconds to wait', async () => {
   const refused = inkbox.contract.check('listMailboxes', await list())
   assert.equal(refused.status, 429)
   assert.match(refused.headers.get('retry-after') ?? '', /^[0-9]+$/)
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'mailboxes'), [])
 })

@@ -1,6 +1,7 @@
 /** Messages as clients of Inkbox send, read, answer, pass on and delete them. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { unmet, unmetElsewhere } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
 
@@ -387,3 +388,8 @@ for (const [operation, method, path] of operations) {
     assert.equal(inkbox.contract.check(operation, anonymous).status, 401)
   })
 }
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'messages'), [])
+  assert.deepEqual(unmetElsewhere(inkbox.contract, 'messages'), [])
+})

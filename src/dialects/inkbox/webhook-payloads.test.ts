@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { cancelOutbound } from '../../delivery/outbound/control.ts'
 import { transaction } from '../../platform/database.ts'
+import { unmetElsewhere } from '../../testing/inkbox-operations.ts'
 import {
   type InkboxWebhooks,
   isSignedBy,
@@ -242,4 +243,8 @@ test('the one URL of a mailbox hears of its mail, signed with the organizationâ€
   await inkbox.send(hal.mailboxId, { to: [gus.address], subject: 'marker', text: 'x' })
   await marker.count(1)
   assert.equal(endpoint.received.length, 2)
+})
+
+test('what other files leave to this one was met', () => {
+  assert.deepEqual(unmetElsewhere(inkbox.contract, 'webhook-payloads'), [])
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { transaction } from '../../platform/database.ts'
 import { newId } from '../../platform/ids.ts'
+import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
 import { setMailboxUrl } from '../../webhooks/mailbox-urls.ts'
@@ -184,4 +185,8 @@ test('the one URL of a mailbox is set, changed and taken away, and is no subscri
     const { json } = await inkbox.inkbox('listWebhookSubscriptions', { query: { mailbox_id: id } })
     assert.deepEqual(listAt(json, 'subscriptions'), [])
   }
+})
+
+test('every documented status was met, or cannot be', () => {
+  assert.deepEqual(unmet(inkbox.contract, 'webhooks'), [])
 })
