@@ -22,7 +22,7 @@ function here(url: string): string {
 
 test('opens are counted by a picture that the copy in Sent does not have', async () => {
   const recipients = { to: ['dana@demo.test'] }
-  const written = { recipients, body_html: '<body><p>Hi</p></body>', track_opens: true }
+  const written = { recipients, body_text: 'Hi', body_html: '<body><p>Hi</p></body>', track_opens: true }
   const sent = await inkbox.inkbox('sendMessage', { path: deskPath, body: written })
   const list = await inkbox.inkbox('listMessages', { path: danaPath })
   const id = textAt(listAt(list.json, 'items')[0], 'id')
