@@ -164,6 +164,7 @@ test('tried again under the same id, replayed to where it leads now, and rotated
   const rotated = await inkbox.inkbox('createOrRotateIdentitySigningKey', { path: { agent_handle: 'cara' } })
   const key = textAt(rotated.json, 'signing_key')
   const path = { subscription_id: id }
+  assert.equal((await inkbox.inkbox('getWebhookSubscription', { path })).status, 200)
   await inkbox.inkbox('updateWebhookSubscription', { path, body: { url: other.url } })
   const delivery = { delivery_id: textAt(rows[1], 'id') }
   const replayed = await inkbox.inkbox('replayWebhookDelivery', { path: delivery })
