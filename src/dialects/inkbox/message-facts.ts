@@ -9,6 +9,7 @@ import type { Mailbox } from '../../mailboxes/tables.ts'
 import { directionsOf } from '../../messages/direction.ts'
 import { getMessage } from '../../messages/find-message.ts'
 import { listFoldersIn } from '../../messages/folders.ts'
+import { importIdsOf } from '../../messages/imports/opened-messages.ts'
 import { fieldsOf, type StoredEnvelope } from '../../messages/message-fields.ts'
 import { type MessageSummary, readMessage } from '../../messages/read-message.ts'
 import type { Db } from '../../platform/database.ts'
@@ -43,6 +44,7 @@ async function factsOf(
     mailboxId,
     sent.map(({ id }) => id),
   )
+  const imports = await importIdsOf(db, mailboxId, ids)
   const folders = await listFoldersIn(db, mailboxId)
   const trash = new Set(folders.filter((one) => one.special_use === 'trash').map(({ id }) => id))
   return new Map(
@@ -53,12 +55,19 @@ async function factsOf(
         isDeleted: trash.has(folderId),
         sent: statuses.get(id) ?? null,
         opens: opens.get(id) ?? null,
+        importId: imports.get(id) ?? null,
       },
     ]),
   )
 }
 
-const nothing: MessageFacts = { direction: 'inbound', isDeleted: false, sent: null, opens: null }
+const nothing: MessageFacts = {
+  direction: 'inbound',
+  isDeleted: false,
+  sent: null,
+  opens: null,
+  importId: null,
+}
 
 /** In the order of the messages, which are of any mailboxes. */
 export async function messageViews(

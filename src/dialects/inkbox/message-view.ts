@@ -72,6 +72,8 @@ export type MessageFacts = {
   /** Of one that was sent. */
   sent: SentStatus | null
   opens: Opens | null
+  /** The import that brought it. */
+  importId: string | null
 }
 
 type Viewed = Omit<MessageSummary, 'uid' | 'bodyId' | 'modseq' | 'keywords' | 'sizeBytes' | 'folderPath'>
@@ -100,7 +102,7 @@ export function messageView(message: Viewed, facts: MessageFacts): Static<typeof
     sending_domain_warning: null,
     first_opened_at: momentOrNull(facts.opens?.firstOpenedAt ?? null),
     open_count: facts.opens?.count ?? 0,
-    import_job_id: null,
+    import_job_id: facts.importId,
     created_at: message.internalDate.toISOString(),
   }
 }

@@ -1,10 +1,11 @@
 /** What came before a message, for those who want it told with the message: of its thread, and within bounds. */
+
+import { blockedFolderPath } from '../../messages/direction.ts'
 import { type ManyMessage, readManyMessages } from '../../messages/many-messages.ts'
 import { fieldsOf } from '../../messages/message-fields.ts'
 import { messagesBefore } from '../../messages/threads/before-in-thread.ts'
 import type { Db } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { blockedPath } from './webhook-events.ts'
 import type { ContextChoice, ContextChoices } from './webhook-settings.ts'
 import { readTexts } from './webhook-texts.ts'
 
@@ -33,7 +34,7 @@ export async function readContexts(
       since: email.mode === 'window' ? hoursBefore(message.internalDate, email.hours) : null,
       countMax: email.mode === 'count' ? email.count : windowMessagesMax + 1,
     })),
-    blockedPath,
+    blockedFolderPath,
   )
   const refs = asked.flatMap(({ message: { mailboxId } }, index) =>
     (before[index] ?? []).map((id) => ({ mailboxId, id })),

@@ -1,4 +1,5 @@
 /** Which of our events are events of this API, and of which message each tells. */
+import { blockedFolderPath } from '../../messages/direction.ts'
 import type { LoggedEvent } from '../../platform/event-log.ts'
 
 export const mailEventTypes = [
@@ -26,9 +27,6 @@ export function sourcesOf(type: string): readonly string[] {
   return Object.entries(sources).find(([name]) => name === type)?.[1] ?? []
 }
 
-/** Where mail of blocked senders is kept, of which nobody is told. */
-export const blockedPath = 'Blocked'
-
 export type Told = {
   type: MailEventType
   mailboxId: string
@@ -52,7 +50,7 @@ export function toldBy({ type, mailbox_id: mailboxId, data }: LoggedEvent): Told
 function kindOf(type: string, data: unknown): MailEventType | null {
   switch (type) {
     case 'message.received':
-      return fieldOf(data, 'folder') === blockedPath ? null : 'message.received'
+      return fieldOf(data, 'folder') === blockedFolderPath ? null : 'message.received'
     case 'message.sent':
       return isForward(data) ? 'message.forwarded' : 'message.sent'
     case 'message.delivered':
