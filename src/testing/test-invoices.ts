@@ -83,9 +83,9 @@ function contentText(content: string, fonts: Map<string, Map<string, string> | u
 function unicodeMap(cmap: string): Map<string, string> {
   const map = new Map<string, string>()
   for (const [, first = '', , list = ''] of cmap.matchAll(/<([\da-f]+)>\s*<([\da-f]+)>\s*\[([^\]]*)\]/gi)) {
-    for (const [index, [, hex = '']] of [...list.matchAll(/<([\da-f]*)>/gi)].entries()) {
+    for (const [index, [, hex = '']] of [...list.matchAll(/<([\da-f ]*)>/gi)].entries()) {
       const code = (Number.parseInt(first, 16) + index).toString(16).padStart(4, '0')
-      const units = (hex.match(/.{4}/g) ?? []).map((unit) => Number.parseInt(unit, 16))
+      const units = (hex.match(/[\da-f]{4}/gi) ?? []).map((unit) => Number.parseInt(unit, 16))
       map.set(code, String.fromCharCode(...units))
     }
   }
