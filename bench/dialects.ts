@@ -9,12 +9,19 @@ import { makeMailboxes, withServer } from './server.ts'
 import type { Row } from './table.ts'
 
 const mailboxes = 1000
+const messages = 60
 const warmUps = 200
 const addsPercentMax = 15
 const password = 'correct-horse-42-battery'
 
 /** What there is to call about. */
-type Ground = { server: ChildServer; domainId: string; mailboxIds: string[] }
+type Ground = {
+  server: ChildServer
+  domainId: string
+  mailboxIds: string[]
+  /** An identity whose mailbox has `messages` in its inbox. */
+  agent: { handle: string; address: string; messageId: string }
+}
 
 type Call = { method: string; path: string; headers: Record<string, string>; body?: object }
 
@@ -47,7 +54,49 @@ const calls: readonly Comparison[] = [
         mailboxes: [{ local_part: `new${n}`, password }],
       }),
   },
+  {
+    what: 'Inkbox: get an identity',
+    native: (ground) => native(ground, 'GET', `/v1/identities/${ground.agent.handle}`),
+    dialect: (ground) => inkbox(ground, 'GET', `/identities/${ground.agent.handle}`),
+  },
+  {
+    what: 'Inkbox: create an identity',
+    native: (ground, n) =>
+      native(ground, 'POST', '/v1/identities', { handle: `agent-${n}`, address: `agent-${n}@bench.test` }),
+    dialect: (ground, n) => inkbox(ground, 'POST', '/identities', { agent_handle: `agent-${n}` }),
+  },
+  {
+    what: 'Inkbox: list 50 messages',
+    native: (ground) => native(ground, 'GET', `${nativeMessages(ground)}?limit=50`),
+    dialect: (ground) => inkbox(ground, 'GET', `${inkboxMessages(ground)}?limit=50`),
+  },
+  {
+    what: 'Inkbox: get a message',
+    native: (ground) => native(ground, 'GET', `${nativeMessages(ground)}/${ground.agent.messageId}`),
+    dialect: (ground) => inkbox(ground, 'GET', `${inkboxMessages(ground)}/${ground.agent.messageId}`),
+  },
+  {
+    what: 'Inkbox: send a message',
+    native: (ground) =>
+      native(ground, 'POST', nativeMessages(ground), { to: [receiver], subject: 'Hello', text: 'Hello.' }),
+    dialect: (ground) =>
+      inkbox(ground, 'POST', inkboxMessages(ground), {
+        recipients: { to: [receiver] },
+        subject: 'Hello',
+        body_text: 'Hello.',
+      }),
+  },
 ]
+
+const receiver = 'receiver@bench.test'
+
+function nativeMessages({ agent }: Ground): string {
+  return `/v1/mailboxes/${agent.address}/messages`
+}
+
+function inkboxMessages({ agent }: Ground): string {
+  return `/mail/mailboxes/${agent.address}/messages`
+}
 
 /** @param count calls of each kind. */
 export async function dialects(count = 2000): Promise<Row[]> {
@@ -63,7 +112,24 @@ async function makeGround(server: ChildServer): Promise<Ground> {
   await makeMailboxes(server, 'user', mailboxes)
   const domain = await callApi<{ id: string }>(server, 'GET', '/v1/domains/bench.test')
   const page = await callApi<{ data: { id: string }[] }>(server, 'GET', '/v1/mailboxes?limit=200')
-  return { server, domainId: domain.id, mailboxIds: page.data.map(({ id }) => id) }
+  const agent = await makeAgent(server)
+  return { server, domainId: domain.id, mailboxIds: page.data.map(({ id }) => id), agent }
+}
+
+async function makeAgent(server: ChildServer): Promise<Ground['agent']> {
+  const [handle, address] = ['bench-agent', 'bench-agent@bench.test']
+  await callApi(server, 'POST', '/v1/identities', { handle, address })
+  await callApi(server, 'POST', '/v1/mailboxes', { address: receiver })
+  const message = { to: [address], subject: 'A message of the bench', text: 'Some words. '.repeat(50) }
+  for (let sent = 0; sent < messages; sent++) {
+    await callApi(server, 'POST', `/v1/mailboxes/${receiver}/messages`, message)
+  }
+  const page = await callApi<{ data: { id: string }[] }>(
+    server,
+    'GET',
+    `/v1/mailboxes/${address}/messages?limit=1`,
+  )
+  return { handle, address, messageId: page.data[0]?.id ?? '' }
 }
 
 async function compare(ground: Ground, comparison: Comparison, count: number): Promise<Row[]> {
@@ -134,6 +200,11 @@ function native({ server }: Ground, method: string, path: string, body?: object)
 function scaleway({ server }: Ground, method: string, path: string, body?: object): Call {
   const headers = { 'x-auth-token': server.apiKey }
   const call = { method, path: `/scaleway/mailbox/v1alpha1${path}`, headers }
+  return body === undefined ? call : { ...call, body }
+}
+
+function inkbox({ server }: Ground, method: string, path: string, body?: object): Call {
+  const call = { method, path: `/inkbox/api/v1${path}`, headers: { 'x-api-key': server.apiKey } }
   return body === undefined ? call : { ...call, body }
 }
 
