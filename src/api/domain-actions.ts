@@ -1,4 +1,5 @@
 /** POST /v1/domains/{domain}/suspend, /resume and /restore. */
+
 import { Type } from 'typebox'
 import { restoreDomainWithMailboxes } from '../mailboxes/domain-removal.ts'
 import { resumeDomainWithMailboxes, suspendDomainWithLogins } from '../mailboxes/domain-suspension.ts'
@@ -8,6 +9,7 @@ import { DomainPath, DomainView, domainView } from './domains.ts'
 import { mutate } from './mutate.ts'
 import { postProblems } from './problem-view.ts'
 import { type Api, closed, emptyBodyIsObject } from './schemas.ts'
+import { sharedDomainRoutes } from './shared-domain.ts'
 
 const actions = [
   {
@@ -32,6 +34,7 @@ const actions = [
 ] as const
 
 export function domainActionRoutes(app: Api, platform: Platform): void {
+  sharedDomainRoutes(app, platform)
   for (const { name, run, summary, description } of actions) {
     app.post(
       `/v1/domains/:domain/${name}`,

@@ -112,7 +112,6 @@ import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
-import { sharedDomainRoutes } from './shared-domain.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
 import { testClockRoute } from './test-clock.ts'
@@ -305,7 +304,6 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   domainDnsHostRoutes(app, platform)
   zoneRecordRoutes(app, platform)
   domainSettingsRoutes(app, platform)
-  sharedDomainRoutes(app, platform)
   domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)

@@ -5,14 +5,8 @@ import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
-import {
-  announceIdentity,
-  getIdentity,
-  type Identity,
-  type IdentityMailbox,
-  lockIdentity,
-  newMailboxFor,
-} from './identities.ts'
+import { announceIdentity, getIdentity, type Identity, lockIdentity } from './identities.ts'
+import { type IdentityMailbox, newMailboxFor } from './identity-places.ts'
 import { updateMailbox } from './mailboxes.ts'
 import { renameMailbox } from './rename.ts'
 import type { Mailbox } from './tables.ts'

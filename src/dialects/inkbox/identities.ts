@@ -9,9 +9,9 @@ import {
   createIdentity,
   deleteIdentity,
   type Identity,
-  type IdentityMailbox,
   newestIdentities,
 } from '../../mailboxes/identities.ts'
+import type { IdentityMailbox } from '../../mailboxes/identity-places.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'

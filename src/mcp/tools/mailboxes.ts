@@ -2,7 +2,8 @@
 
 import * as z from 'zod'
 import { partyOf } from '../../accounts/principals.ts'
-import { createIdentity, type IdentityMailbox } from '../../mailboxes/identities.ts'
+import { createIdentity } from '../../mailboxes/identities.ts'
+import type { IdentityMailbox } from '../../mailboxes/identity-places.ts'
 import { getMailbox, listMailboxes } from '../../mailboxes/mailboxes.ts'
 import { provisionMailbox } from '../../mailboxes/provision.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
