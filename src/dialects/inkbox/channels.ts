@@ -1,4 +1,6 @@
 /** /identities/{agent_handle}/channel-status and /avatar: which channels work, and the picture of an agent. */
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Identity } from '../../mailboxes/identities.ts'
@@ -7,9 +9,9 @@ import { makePicture, pictureBounds } from '../../mailboxes/picture-image.ts'
 import { requirePictureRight, setPicture } from '../../mailboxes/pictures.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { readUploadForm } from '../../platform/http/upload-form.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf, headerOf } from '../callers.ts'
-import { readForm } from '../multipart.ts'
 import { transact } from '../transact.ts'
 import { findIdentity, IdentityPath } from './identity-path.ts'
 import { IdentityView, identityView } from './identity-view.ts'
@@ -91,7 +93,7 @@ function avatarRoute(app: Api, platform: Platform): void {
       const { id, mailbox_id } = await findIdentity(platform, scope, request.params.agent_handle)
       if (mailbox_id === null) throw new Refusal('mailbox_not_found', 'The identity has no mailbox.')
       await requirePictureRight(platform, scope, mailbox_id)
-      const sent = fileOf(headerOf(request, 'content-type') ?? '', request.body)
+      const sent = await fileOf(headerOf(request, 'content-type') ?? '', request.body)
       // Outside of the transaction: a connection is not held while the picture is made.
       const jpeg = await makePicture(sent)
       return await transact(platform, caller, async (tx) => {
@@ -102,12 +104,9 @@ function avatarRoute(app: Api, platform: Platform): void {
   )
 }
 
-/** The field `file`, or the first file whatever its field is called. @throws Refusal invalid_request. */
-function fileOf(contentType: string, body: unknown): Buffer {
-  const parts = Buffer.isBuffer(body) ? readForm(contentType, body) : []
-  const file = parts.find(({ name }) => name === 'file') ?? parts.find(({ filename }) => filename !== null)
-  if (file) return file.bytes
-  throw new Refusal('invalid_request', undefined, {
-    fields: [{ pointer: '/file', detail: 'must be a file of the form' }],
-  })
+/** The file of a form, which the route's limit of bytes bounds. @throws Refusal invalid_request. */
+async function fileOf(contentType: string, body: unknown): Promise<Buffer> {
+  const whole = Buffer.isBuffer(body) ? body : Buffer.alloc(0)
+  const { file } = await readUploadForm(Readable.from([whole]), contentType)
+  return await buffer(file)
 }

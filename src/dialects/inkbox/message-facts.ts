@@ -25,12 +25,10 @@ import {
 
 type Known = { id: string; folderId: string; envelope: StoredEnvelope }
 
+type Facts = MessageFacts & { isDraft: boolean }
+
 /** @returns by message id. */
-async function factsOf(
-  db: Db,
-  mailboxId: string,
-  messages: readonly Known[],
-): Promise<Map<string, MessageFacts>> {
+async function factsOf(db: Db, mailboxId: string, messages: readonly Known[]): Promise<Map<string, Facts>> {
   const ids = messages.map(({ id }) => id)
   const directions = await directionsOf(db, mailboxId, ids)
   const sent = messages.filter(({ id }) => directions.get(id) === 'outbound')
@@ -46,13 +44,14 @@ async function factsOf(
   )
   const imports = await importIdsOf(db, mailboxId, ids)
   const folders = await listFoldersIn(db, mailboxId)
-  const trash = new Set(folders.filter((one) => one.special_use === 'trash').map(({ id }) => id))
+  const uses = new Map(folders.map((folder) => [folder.id, folder.special_use]))
   return new Map(
     messages.map(({ id, folderId }) => [
       id,
       {
         direction: directions.get(id) ?? 'inbound',
-        isDeleted: trash.has(folderId),
+        isDeleted: uses.get(folderId) === 'trash',
+        isDraft: uses.get(folderId) === 'drafts',
         sent: statuses.get(id) ?? null,
         opens: opens.get(id) ?? null,
         importId: imports.get(id) ?? null,
@@ -106,9 +105,9 @@ export async function messageDetail(
   db: Db = platform.db,
 ): Promise<Static<typeof MessageDetailView>> {
   const { mailboxId } = subject(mailbox)
-  await requireMessage(db, mailboxId, id)
   const message = await readMessage(platform, mailboxId, id, db)
-  const facts = (await factsOf(db, mailboxId, [message])).get(message.id) ?? nothing
+  const facts = (await factsOf(db, mailboxId, [message])).get(message.id)
+  if (facts === undefined || facts.isDraft) throw new Refusal('message_not_found')
   const people = { ...peopleIn(message.envelope), listPost: null }
   const replyAll = await recipientsOfReply(platform, mailbox, people, { all: true, list: false })
   return messageDetailView(message, facts, { replyAll, bcc: await blindRecipients(db, message, facts) })

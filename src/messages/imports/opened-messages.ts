@@ -4,8 +4,8 @@ import type { Db, Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { StagedBody } from '../bodies.ts'
+import { findByMessageId } from '../find-by-message-id.ts'
 import type { MailboxOwner } from '../owner.ts'
-import { messageIdHash } from '../threads/threads.ts'
 import type { ImportKey } from './uploads.ts'
 
 /** Message-IDs of this run that are remembered: those of a batch that is not written yet are among them. */
@@ -23,7 +23,7 @@ export async function openedSorter(
   return async ({ parsed: { envelope } }, folder) => {
     const id = envelope.messageId
     if (id !== null) {
-      if (placed.has(id) || (await hasMessage(platform.db, mailboxId, id))) return null
+      if (placed.has(id) || (await findByMessageId(platform.db, mailboxId, id)) !== null) return null
       if (placed.size >= idsRememberedMax) placed.clear()
       placed.add(id)
     }
@@ -36,17 +36,6 @@ async function sentPath(db: Db, mailboxId: string): Promise<string | null> {
   const { rows } = await sql<{ path: string }>`
     select path from folders where mailbox_id = ${mailboxId}::uuid and special_use = 'sent'`.execute(db)
   return rows[0]?.path ?? null
-}
-
-/** A thread knows the ids that its messages name; whether one of them is there is looked up in it. */
-async function hasMessage(db: Db, mailboxId: string, messageId: string): Promise<boolean> {
-  const { rows } = await sql`/* prepared imported_before */
-    select from thread_message_ids as known
-      join messages on messages.mailbox_id = known.mailbox_id and messages.thread_id = known.thread_id
-      join bodies on bodies.id = messages.body_id
-    where known.mailbox_id = ${mailboxId}::uuid and known.message_id_hash = ${messageIdHash(messageId)}::uuid
-      and bodies.envelope->>'messageId' = ${messageId} limit 1`.execute(db)
-  return rows.length > 0
 }
 
 export async function rememberImported(

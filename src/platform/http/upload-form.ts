@@ -24,7 +24,7 @@ export async function readUploadForm(body: AsyncIterable<Buffer>, contentType: s
   if ((await reader.until(`--${boundary}`, headerBytesMax)) !== '')
     throw broken('it does not begin with a part')
   const fields = new Map<string, string>()
-  while (fields.size <= fieldsMax) {
+  for (let parts = 0; parts <= fieldsMax; parts++) {
     if ((await reader.until('\r\n', headerBytesMax)).startsWith('--')) throw broken('it has no file')
     const header = await reader.until('\r\n\r\n', headerBytesMax)
     const name = /^content-disposition:[^\r\n]*;\s*name="([^"]*)"/im.exec(header)?.[1]

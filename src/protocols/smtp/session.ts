@@ -172,11 +172,11 @@ async function denialOf(
   const mode = await refusedByMode(platform, login, recipient)
   if (mode !== null) return refusalFault(mode)
   const named = [...recipients.values()].some(({ address }) => address === recipient.address)
-  const unclaimed = named ? null : await refusedUnclaimed(platform, login.mailboxId, recipient.address)
-  if (unclaimed !== null) return refusalFault(unclaimed)
   const isItself = recipient.kind === 'local' && recipient.owner.mailboxId === login.mailboxId
   const blocked = isItself ? null : await refusedByLists(platform, login, recipient.address)
   if (blocked !== null) return refusalFault(blocked)
+  const unclaimed = named ? null : await refusedUnclaimed(platform, login.mailboxId, recipient.address)
+  if (unclaimed !== null) return refusalFault(unclaimed)
   if (recipient.kind !== 'remote') return extras.notBefore === null ? null : replies.heldForLocal()
   // One that the transaction has already is not counted again.
   if (named) return null
