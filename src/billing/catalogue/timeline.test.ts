@@ -3,17 +3,20 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { placeSpan, type Span, spanAt, spanToExtend } from './timeline.ts'
 
-const endless = 100
+/** Spans begin before `latest` and last `longest` at most or have no end: behind `endless` nothing begins. */
+const latest = 99
+const longest = 20
+const endless = latest + longest + 1
 
 type Action =
   | { kind: 'place'; from: number; until: number | null }
   | { kind: 'remove'; number: number }
   | { kind: 'end'; number: number; until: number }
 
-const moment = fc.integer({ min: 0, max: endless - 1 })
+const moment = fc.integer({ min: 0, max: latest })
 const action: fc.Arbitrary<Action> = fc.oneof(
   fc
-    .tuple(moment, fc.option(fc.integer({ min: 1, max: 20 })))
+    .tuple(moment, fc.option(fc.integer({ min: 1, max: longest })))
     .map(([from, lasts]) => ({ kind: 'place' as const, from, until: lasts === null ? null : from + lasts })),
   fc.nat({ max: 10 }).map((number) => ({ kind: 'remove' as const, number })),
   fc.tuple(fc.nat({ max: 10 }), moment).map(([number, until]) => ({ kind: 'end' as const, number, until })),
@@ -26,11 +29,13 @@ function applyPlace(spans: Span[], model: Model, { from, until }: Omit<Span, 'id
   const placed = placeSpan(spans, { from, until })
   const begins = spans.map((span) => span.from)
   const next = Math.min(endless, ...begins.filter((begin) => begin >= from))
-  assert.equal(placed === null, begins.includes(from) || (until !== null && until > next && next < endless))
+  assert.equal(placed === null, begins.includes(from) || (until !== null && until > next))
   if (placed === null) return spans
   for (let at = from; at < Math.min(endless, until ?? next); at++) model[at] = id
   const kept = spans.map((span) => (span.id === placed.cut?.id ? { ...span, until: placed.cut.until } : span))
-  const resumed = placed.resume === null ? [] : [{ ...placed.resume, id: `${placed.resume.id}'` }]
+  // An id of its own, also where the same price has gone on after an interruption before: as the table gives it one.
+  const resumed =
+    placed.resume === null ? [] : [{ ...placed.resume, id: `${sourceOf(placed.resume.id)} after ${id}` }]
   return [...kept, { id, from, until: placed.until }, ...resumed]
 }
 
@@ -53,7 +58,7 @@ function applyEnd(spans: Span[], model: Model, number: number, until: number): S
 }
 
 /** What goes on after an interruption is the same price. */
-const sourceOf = (id: string): string => id.replaceAll("'", '')
+const sourceOf = (id: string): string => id.replace(/ after .*/, '')
 
 test('at every moment the price holds that was asked for last, and never two', () => {
   fc.assert(
