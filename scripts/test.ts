@@ -1,0 +1,69 @@
+/**
+ * `npm test`: runs test files by `node --test`, several to a process (test-plan.ts), as the import of the program and
+ * the first start of a server cost more than most files take. Patterns name the files; options go to Node.
+ * One file by itself needs none of this: `node --test FILE`.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { repositoryRoot } from './sources.ts'
+import { planGroups } from './test-plan.ts'
+
+const patterns = process.argv.slice(2).filter((one) => !one.startsWith('-'))
+const options = process.argv.slice(2).filter((one) => one.startsWith('-'))
+
+const paths = globSync(patterns, { cwd: repositoryRoot }).map((path) => path.replaceAll(sep, '/'))
+for (const pattern of patterns) {
+  if (globSync(pattern, { cwd: repositoryRoot }).length === 0)
+    throw new Error(`no test file matches ${pattern}`)
+}
+const sources = new Map(paths.map((path) => [path, readFileSync(join(repositoryRoot, path), 'utf8')]))
+
+const scratch = mkdtempSync(join(tmpdir(), 'mailwright-tests-'))
+try {
+  const files = planGroups(sources).map((group, at) => {
+    const file = join(scratch, `${String(at).padStart(4, '0')}.mjs`) // Node starts them in the order of their names
+    writeFileSync(file, groupSource(group))
+    return file
+  })
+  process.exitCode = await runNode(files)
+} finally {
+  rmSync(scratch, { recursive: true })
+}
+
+function groupSource(group: readonly string[]): string {
+  const declare = pathToFileURL(join(import.meta.dirname, 'test-group.ts')).href
+  const absolute = group.map((path) => join(repositoryRoot, path))
+  return `import { declareFiles } from ${JSON.stringify(declare)}\ndeclareFiles(${JSON.stringify(absolute)})\n`
+}
+
+/** @returns the code to end with. */
+async function runNode(files: readonly string[]): Promise<number> {
+  const child = spawn(
+    process.execPath,
+    [
+      '--test',
+      '--test-global-setup=src/testing/global-setup.ts',
+      '--test-concurrency=3',
+      '--test-timeout=600000',
+      ...options,
+      ...files,
+    ],
+    {
+      cwd: repositoryRoot,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: join(repositoryRoot, 'node_modules/.cache/node'),
+      },
+    },
+  )
+  // Ctrl-C reaches the child as well, which ends its tests and the database server before it goes.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  await once(child, 'close')
+  return child.exitCode ?? 1
+}
