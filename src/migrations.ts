@@ -39,6 +39,7 @@ import { messagesMigrations } from './messages/schema.ts'
 import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
 import { platformMigrations } from './platform/schema.ts'
+import { sequencersMigrations } from './sequencers/schema.ts'
 import { webhooksMigrations } from './webhooks/schema.ts'
 
 export const migrations = mergeMigrations(
@@ -81,4 +82,5 @@ export const migrations = mergeMigrations(
   mailboxPaymentMigrations,
   orderPaymentMigrations,
   paymentsMigrations,
+  sequencersMigrations,
 )

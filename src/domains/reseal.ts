@@ -14,6 +14,7 @@ const tables = [
   'service_connections',
   'webhook_secrets',
   'webhook_signing_keys',
+  'sequencers',
 ] as const
 
 /** What a private key is sealed for. */
