@@ -1,22 +1,13 @@
-/** The command line. Each command opens what it needs, does its work, and closes it again. */
+/**
+ * The command line. Each command opens what it needs, does its work, and closes it again. It is imported when it is called:
+ * the whole program takes seconds to load, and help needs none of it.
+ */
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
-import { runDemo } from './cli/demo/demo.ts'
-import { doctor } from './cli/doctor/doctor.ts'
-import { apiKeyCreate } from './cli/keys.ts'
-import { migrateDatabase } from './cli/migrate.ts'
 import { addQueueCommands } from './cli/queue/commands.ts'
-import { serve } from './cli/serve.ts'
 import { addTailCommand } from './cli/tail/commands.ts'
-import {
-  copyCommand,
-  exportCommand,
-  importCommand,
-  type TransferFormat,
-  transferFormats,
-} from './cli/transfer.ts'
-import { rotateMasterKey } from './cli/vault.ts'
-import { addWalletCommands } from './cli/wallets.ts'
+import { type TransferFormat, transferFormats } from './cli/transfer-formats.ts'
+import { addWalletCommands } from './cli/wallet-commands.ts'
 import { type Config, loadConfig } from './platform/config.ts'
 import { configurationReference } from './platform/config-reference.ts'
 import { DataDirectoryInUse } from './platform/data-directory.ts'
@@ -37,17 +28,17 @@ const program = new Command('mailwright')
 program
   .command('serve')
   .description('start everything that the configuration asks for')
-  .action(() => run(serve))
+  .action(() => run(async (config) => (await import('./cli/serve.ts')).serve(config)))
 
 program
   .command('demo')
   .description('show the whole way of a message, in a directory of its own that is removed afterwards')
-  .action(() => run(runDemo))
+  .action(() => run(async () => (await import('./cli/demo/demo.ts')).runDemo()))
 
 program
   .command('migrate')
   .description('bring the database up to date without starting the server')
-  .action(() => run(migrateDatabase))
+  .action(() => run(async (config) => (await import('./cli/migrate.ts')).migrateDatabase(config)))
 
 program
   .command('keys')
@@ -55,7 +46,7 @@ program
   .command('create')
   .description('make an API key of the whole organization and print it once')
   .argument('[name]', 'what the key is for', 'Made on the command line')
-  .action((name: string) => run((config) => apiKeyCreate(config, name)))
+  .action((name: string) => run(async (config) => (await import('./cli/keys.ts')).apiKeyCreate(config, name)))
 
 const formatOption = () =>
   new Option('-f, --format <format>', 'mbox (a file for each folder), maildir or zip (of .eml)').choices(
@@ -69,7 +60,7 @@ program
   .argument('<path>', 'a new directory, or a new file for zip')
   .addOption(formatOption().default('zip'))
   .action((address: string, path: string, { format }: { format: TransferFormat }) =>
-    run((config) => exportCommand(config, address, path, format)),
+    run(async (config) => (await import('./cli/transfer.ts')).exportCommand(config, address, path, format)),
   )
 
 program
@@ -80,7 +71,7 @@ program
   .addOption(formatOption())
   .option('--folder <name>', 'where messages go whose file names no folder')
   .action((address: string, path: string, options: { format?: TransferFormat; folder?: string }) =>
-    run((config) => importCommand(config, address, path, options)),
+    run(async (config) => (await import('./cli/transfer.ts')).importCommand(config, address, path, options)),
   )
 
 program
@@ -91,7 +82,7 @@ program
   .requiredOption('--password-file <file>', "the other server's password; - reads it from standard input")
   .option('--accept-any-certificate', 'for a server whose certificate nobody signed', false)
   .action((address: string, from: string, options: { passwordFile: string; acceptAnyCertificate: boolean }) =>
-    run((config) => copyCommand(config, address, from, options)),
+    run(async (config) => (await import('./cli/transfer.ts')).copyCommand(config, address, from, options)),
   )
 
 program
@@ -99,7 +90,7 @@ program
   .description('the master key')
   .command('rotate')
   .description('make a new master key and seal everything again under it; the server must be stopped')
-  .action(() => run(rotateMasterKey))
+  .action(() => run(async (config) => (await import('./cli/vault.ts')).rotateMasterKey(config)))
 
 addQueueCommands(program, run)
 addTailCommand(program, run)
@@ -109,6 +100,7 @@ program
   .command('doctor')
   .description('look at everything that a server needs, and say what is in the way')
   .action(async () => {
+    const { doctor } = await import('./cli/doctor/doctor.ts')
     process.exitCode = await doctor(loadConfig(process.env), (text) => void process.stdout.write(text))
   })
 

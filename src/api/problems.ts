@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorCatalogue, Refusal } from '../platform/errors.ts'
-import { codeOfFastify } from '../platform/http/fastify-errors.ts'
+import { codeOfError } from '../platform/http/fastify-errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { pointerToken } from './json-body.ts'
@@ -66,7 +66,7 @@ function problemOfError(error: FastifyError, requestId: string): Problem {
       instance,
     }
   }
-  const code = codeOfFastify(error)
+  const code = codeOfError(error)
   return { ...problemOf(code, errorCatalogue[code].title), instance }
 }
 

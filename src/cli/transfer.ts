@@ -14,9 +14,7 @@ import type { OnProgress, TransferItem, TransferSummary } from '../messages/tran
 import { openPlatform } from '../open-platform.ts'
 import type { Config } from '../platform/config.ts'
 import type { Platform } from '../platform/platform.ts'
-
-export const transferFormats = ['mbox', 'maildir', 'zip'] as const
-export type TransferFormat = (typeof transferFormats)[number]
+import type { TransferFormat } from './transfer-formats.ts'
 
 const progressEveryMs = 1000
 

@@ -1,7 +1,7 @@
 /** What went wrong in a request, before a dialect puts it into its vendor's words. */
 import type { FastifyError } from 'fastify'
 import { Refusal } from '../platform/errors.ts'
-import { codeOfFastify } from '../platform/http/fastify-errors.ts'
+import { codeOfError } from '../platform/http/fastify-errors.ts'
 
 export type Fault = {
   refusal: Refusal
@@ -28,7 +28,7 @@ export function faultOf(error: FastifyError): Fault {
     const detail = `${violation.path.join('.') || 'The body'} ${violation.detail}.`
     return { refusal: new Refusal('invalid_request', detail, { cause: error }), violation }
   }
-  return { refusal: new Refusal(codeOfFastify(error), undefined, { cause: error }), violation: null }
+  return { refusal: new Refusal(codeOfError(error), undefined, { cause: error }), violation: null }
 }
 
 type ValidationError = NonNullable<FastifyError['validation']>[number]

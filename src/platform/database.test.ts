@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import { sql } from 'kysely'
 import { startTestPlatform } from '../testing/test-platform.ts'
-import { afterCommit, sqlState, type Tx, together, transaction, violatedConstraint } from './database.ts'
+import {
+  afterCommit,
+  DatabaseUnreachable,
+  openDatabase,
+  sqlState,
+  type Tx,
+  together,
+  transaction,
+  violatedConstraint,
+} from './database.ts'
+import { codeOfError } from './http/fastify-errors.ts'
 
 const t = await startTestPlatform()
 after(() => t[Symbol.asyncDispose]())
@@ -209,3 +221,30 @@ test('more transactions than connections wait for their turn', async () => {
   await Promise.all(Array.from({ length: 60 }, () => transaction(db, (tx) => add(tx, 'crowd'))))
   assert.equal(await counterOf('crowd'), 60)
 })
+
+test('where no connection is to be had, that is told as what it is', async () => {
+  const told: Error[] = []
+  const nobody = await listenAndClose()
+  const database = openDatabase({
+    connectionString: `postgres://127.0.0.1:${nobody}/nothing`,
+    connectionsMax: 1,
+    onError: (error) => told.push(error),
+  })
+  await assert.rejects(sql`select 1`.execute(database.db), DatabaseUnreachable)
+  await assert.rejects(
+    transaction(database.db, async (tx) => await sql`select 1`.execute(tx)),
+    (error) => error instanceof DatabaseUnreachable && codeOfError(error) === 'not_ready',
+  )
+  assert.equal(told.length, 2)
+  await database.close()
+})
+
+/** @returns a port of this machine where nobody listens. */
+async function listenAndClose(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

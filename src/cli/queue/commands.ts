@@ -2,16 +2,8 @@
 import { createInterface } from 'node:readline/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../../platform/config.ts'
-import {
-  type QueueFilter,
-  type QueueTarget,
-  queueAct,
-  queueActions,
-  queueList,
-  queueShow,
-  queueStates,
-  type Terminal,
-} from './queue.ts'
+import type { QueueFilter, QueueTarget, Terminal } from './queue.ts'
+import { queueActions, queueStates } from './words.ts'
 
 const summaries = {
   retry: 'try queued recipients again at once',
@@ -46,7 +38,7 @@ export function addQueueCommands(
     .option('--limit <number>', 'rows at most', positive, 100)
     .option('--json', 'one JSON object a line')
     .action((options: QueueFilter & { limit: number; json?: boolean }) =>
-      run((config) => queueList(config, options, terminal)),
+      run(async (config) => (await import('./queue.ts')).queueList(config, options, terminal)),
     )
   queue
     .command('show')
@@ -54,7 +46,7 @@ export function addQueueCommands(
     .argument('<id>', 'of the message or of a recipient')
     .option('--json', 'as JSON')
     .action((id: string, options: { json?: boolean }) =>
-      run((config) => queueShow(config, id, options, terminal)),
+      run(async (config) => (await import('./queue.ts')).queueShow(config, id, options, terminal)),
     )
   for (const action of queueActions) {
     queue
@@ -67,8 +59,13 @@ export function addQueueCommands(
       .option('--reason <text>', 'goes into the timeline')
       .option('--yes', 'do not ask')
       .action((id: string | undefined, options: QueueTarget) =>
-        run((config) =>
-          queueAct(config, action, { ...options, ...(id === undefined ? {} : { id }) }, terminal),
+        run(async (config) =>
+          (await import('./queue.ts')).queueAct(
+            config,
+            action,
+            { ...options, ...(id === undefined ? {} : { id }) },
+            terminal,
+          ),
         ),
       )
   }

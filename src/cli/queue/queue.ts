@@ -19,15 +19,7 @@ import { transaction } from '../../platform/database.ts'
 import { pageLimitMax } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { ageOf, oneLine, tableOf } from './table.ts'
-
-export const queueStates = [
-  'queued',
-  'sending',
-  'held',
-  'delivered',
-  'bounced',
-  'cancelled',
-] as const satisfies readonly OutboundState[]
+import type { QueueAction } from './words.ts'
 
 /** Where a command writes, and how it asks: for tests. */
 export type Terminal = {
@@ -166,10 +158,7 @@ const actions = {
     verb: 'Drop',
     done: 'dropped; nobody is notified',
   },
-} as const satisfies Record<string, { states: readonly OutboundState[]; [key: string]: unknown }>
-
-export type QueueAction = keyof typeof actions
-export const queueActions = ['retry', 'hold', 'release', 'drop'] as const satisfies readonly QueueAction[]
+} as const satisfies Record<QueueAction, { states: readonly OutboundState[]; [key: string]: unknown }>
 
 /** Exactly one of: an id, `domain` and/or `mailbox`, or `all`. */
 export type QueueTarget = {

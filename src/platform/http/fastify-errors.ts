@@ -1,5 +1,6 @@
-/** Fastify's own errors (its documentation, Reference/Errors) in the words of the catalogue. */
+/** Errors that are no refusals in the words of the catalogue: Fastify's own (its documentation, Reference/Errors), and no database. */
 import type { FastifyError } from 'fastify'
+import { DatabaseUnreachable } from '../database.ts'
 import type { ErrorCode } from '../errors.ts'
 
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -17,6 +18,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** `internal` for what is none of them: a defect. */
-export function codeOfFastify(error: Pick<FastifyError, 'code'>): ErrorCode {
-  return codes[error.code] ?? 'internal'
+export function codeOfError(error: Error & Partial<Pick<FastifyError, 'code'>>): ErrorCode {
+  if (error instanceof DatabaseUnreachable) return 'not_ready'
+  return codes[error.code ?? ''] ?? 'internal'
 }
