@@ -352,6 +352,20 @@ test('a mailbox is parted from one identity and linked to another, once', async 
   assert.equal((await inkbox.inkbox('linkIdentityMailbox', more)).status, 409)
 })
 
+test('in a domain that another workspace shares, the address follows the handle as well', async () => {
+  await inkbox.call('PUT', '/v1/domains/demo.test/shared')
+  const { status, json } = await create({ agent_handle: 'guest-one' }, other.key)
+  assert.deepEqual([status, at(json, 'email_address')], [201, 'guest-one@demo.test'])
+  const renamed = await inkbox.inkbox('updateIdentity', {
+    ...of('guest-one'),
+    body: { agent_handle: 'guest-two' },
+    key: other.key,
+  })
+  assert.deepEqual([renamed.status, at(renamed.json, 'email_address')], [200, 'guest-two@demo.test'])
+  assert.equal((await inkbox.inkbox('getIdentity', of('guest-two'))).status, 404)
+  await inkbox.call('DELETE', '/v1/domains/demo.test/shared')
+})
+
 test('every documented status was met, or cannot be', () => {
   assert.deepEqual(unmet(inkbox.contract, 'identities'), [])
 })
