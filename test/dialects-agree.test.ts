@@ -363,3 +363,24 @@ test('gone for good: no face knows it, and its address is free for the next', as
   const next = await faces.facts(salesDesk)
   assert.deepEqual([next.identity?.handle, next.bytesUsed], ['sales-desk', 0])
 })
+
+test('one address that all ask for at the same moment: one gets it, and the others a conflict', async () => {
+  const { domainId } = await faces.facts(ann)
+  const address = 'raced@agree.test'
+  const replies = await Promise.all([
+    faces.native('POST', '/mailboxes', { address }),
+    faces.native('POST', '/identities', { handle: 'raced', address }),
+    faces.inkbox('POST', '/identities', { agent_handle: 'raced' }),
+    faces.inkbox('POST', '/identities', { agent_handle: 'raced' }),
+    faces.scaleway('POST', `${scalewayPath}/batch-create-mailboxes`, {
+      domain_id: domainId,
+      subscription_period: 'monthly',
+      mailboxes: [{ local_part: 'raced', password }],
+    }),
+  ])
+  const told = replies.map(({ status, text }) => `${status} ${text.slice(0, 200)}`).join('\n')
+  assert.equal(replies.filter(({ status }) => status < 300).length, 1, told)
+  assert.equal(replies.filter(({ status }) => status === 409).length, replies.length - 1, told)
+  faces.known.add(address)
+  await faces.facts(address)
+})
