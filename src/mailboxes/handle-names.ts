@@ -33,6 +33,29 @@ export async function requireFreeName(
   }
 }
 
+/**
+ * The same, and then makes the address. Who takes it at the same moment is met by its unique key, and by then it can be
+ * said what stands in the way.
+ * @throws Refusal handle_taken, and whatever `work` refuses with.
+ */
+export async function takeName<T>(
+  tx: Tx,
+  workspaceId: string,
+  name: string,
+  owner: NameOwner,
+  work: () => Promise<T>,
+): Promise<T> {
+  await requireFreeName(tx, workspaceId, name, owner)
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'address_taken') {
+      await requireFreeName(tx, workspaceId, name, owner)
+    }
+    throw error
+  }
+}
+
 /** Whether a name is the handle of an identity, and not of this owner. */
 export async function isHandleOfOther(tx: Tx, name: string, { identityId }: NameOwner): Promise<boolean> {
   const found = await tx

@@ -13,6 +13,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { followHandle } from './follow-handle.ts'
 import { parseHandle, requireHandle } from './handles.ts'
 import { type IdentityMailbox, newMailboxFor } from './identity-places.ts'
 import type { IdentitiesTable } from './identity-tables.ts'
@@ -171,16 +172,23 @@ export async function newestIdentities(db: Db, scope: Scope, max: number): Promi
 
 export type IdentityChanges = {
   handle?: string
+  /**
+   * Handle and address are one name in the domain of handles: a new handle must be free there, and the address follows it
+   * where it was the old one.
+   */
+  addressFollows?: boolean
   displayName?: string | null
   description?: string | null
   owner?: string
 }
 
 /**
- * Changes an identity. A handle that it gives up is free at once. A key that is bound to its mailbox may change the
+ * Changes an identity. A handle that it gives up is free at once; in a domain that another workspace shares the address
+ * follows it, and elsewhere if that is asked for. A key that is bound to its mailbox may change the
  * display name and the description only.
  * @param versions those that the caller may have seen (If-Match), or null to change whatever is there.
- * @throws Refusal identity_not_found, edit_conflict, handle_invalid, handle_taken, invalid_request, forbidden.
+ * @throws Refusal identity_not_found, edit_conflict, handle_invalid, handle_taken, invalid_request, forbidden, and where
+ * the address follows whatever keeps the mailbox from being renamed.
  */
 export async function updateIdentity(
   platform: Platform,
@@ -192,15 +200,19 @@ export async function updateIdentity(
 ): Promise<Identity> {
   const { mailbox, identity } = await lockIdentity(platform, tx, scope, ref)
   if (versions !== null && !versions.includes(identity.version)) throw new Refusal('edit_conflict')
-  const { handle, displayName, description, owner } = changes
+  const { displayName, description, owner } = changes
+  const handle = changes.handle === undefined ? undefined : requireHandle(changes.handle)
   if (handle !== undefined || owner !== undefined) requireWorkspace(scope)
   if (owner !== undefined) await requireOwner(platform, tx, scope, owner)
   if (displayName !== undefined && mailbox !== null)
     await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
+  if (handle !== undefined) {
+    await followHandle(platform, tx, scope, identity, handle, changes.addressFollows === true)
+  }
   await tx
     .updateTable('identities')
     .set({
-      ...(handle === undefined ? {} : { handle: requireHandle(handle) }),
+      ...(handle === undefined ? {} : { handle }),
       ...(displayName === undefined || mailbox !== null ? {} : { display_name: displayName }),
       ...(description === undefined ? {} : { description }),
       ...(owner === undefined ? {} : { owner }),

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { revokeMailboxKeys } from '../../accounts/api-keys.ts'
 import { partyOf } from '../../accounts/principals.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
-import { nobody, requireFreeName } from '../../mailboxes/handle-names.ts'
+import { nobody, takeName } from '../../mailboxes/handle-names.ts'
 import {
   createIdentity,
   deleteIdentity,
@@ -111,17 +111,18 @@ async function create(
   const { principal, scope } = callerOf(request)
   const handle = requireHandleLength(body.agent_handle)
   const isOld = isOldClient(request)
-  await requireFreeName(tx, scope.workspaceId, handle, nobody)
-  const mailbox =
-    isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld })
-  const name = body.display_name ?? body.mailbox?.display_name ?? null
-  return await createIdentity(platform, tx, scope, {
-    handle,
-    displayName: name ?? (mailbox === 'none' ? null : handle),
-    description: body.description ?? null,
-    owner: partyOf(principal),
-    mailbox,
-    isImplicit: !body.mailbox,
+  return await takeName(tx, scope.workspaceId, handle, nobody, async () => {
+    const mailbox =
+      isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld })
+    const name = body.display_name ?? body.mailbox?.display_name ?? null
+    return await createIdentity(platform, tx, scope, {
+      handle,
+      displayName: name ?? (mailbox === 'none' ? null : handle),
+      description: body.description ?? null,
+      owner: partyOf(principal),
+      mailbox,
+      isImplicit: !body.mailbox,
+    })
   })
 }
 
