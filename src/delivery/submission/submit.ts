@@ -229,13 +229,13 @@ export async function submitPrepared(
     ? writeSent(platform, tx, mailbox, delivery)
     : writeTracked(platform, tx, mailbox, delivery, tracked))
   if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
-  const statusOf = (address: string): SubmittedRecipient['status'] =>
-    schedule !== null ? 'scheduled' : recipients.leaving.has(address) ? 'queued' : 'delivered'
+  const statusOf = (isHere: boolean): SubmittedRecipient['status'] =>
+    schedule !== null ? 'scheduled' : isHere ? 'delivered' : 'queued'
   return {
     status: 'accepted',
     sent,
     messageId,
-    recipients: recipients.asked.map(({ address }) => ({ address, status: statusOf(address) })),
+    recipients: recipients.asked.map(({ address, isHere }) => ({ address, status: statusOf(isHere) })),
     scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }

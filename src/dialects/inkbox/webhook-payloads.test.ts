@@ -119,6 +119,25 @@ async function cancelFirstQueued(mailboxId: string): Promise<void> {
   }
 }
 
+test('a recipient on this server is told as delivered, also the sender itself', async () => {
+  const [ian, joy] = [await inkbox.sender('ian'), await inkbox.sender('joy')]
+  await using endpoint = await startEndpoint()
+  const event_types = ['message.sent', 'message.delivered']
+  await subscribe({ mailbox_id: ian.mailboxId, url: endpoint.url, event_types })
+  const sentId = await inkbox.send(ian.mailboxId, { to: [joy.address, ian.address], subject: 'x', text: 'x' })
+  await endpoint.count(3)
+  assert.deepEqual(endpoint.received.map(typeOf).toSorted(), [
+    'message.delivered',
+    'message.delivered',
+    'message.sent',
+  ])
+  for (const request of endpoint.received) {
+    const message = at(payloadIn(request), 'data', 'message')
+    assert.deepEqual([at(message, 'id'), at(message, 'direction')], [sentId, 'outbound'])
+    assert.equal(at(message, 'status'), typeOf(request) === 'message.sent' ? 'sent' : 'delivered')
+  }
+})
+
 test('tried again under the same id, replayed to where it leads now, and rotated at once', async () => {
   const [cara, dan] = [await inkbox.sender('cara'), await inkbox.sender('dan')]
   const reply = (_: Received, index: number): EndpointReply => ({

@@ -10,12 +10,13 @@ import { holdsAll, refusedByMode } from '../../delivery/approvals/sending-mode.t
 import type { Arrival, AskedRecipient } from '../../delivery/inbound/arrival.ts'
 import { admitRecipient } from '../../delivery/limits/admit.ts'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
-import type {
-  LocalRecipient,
-  Recipient,
-  RecipientResolver,
-  RemoteRecipient,
-  ReportRecipient,
+import {
+  isForHere,
+  type LocalRecipient,
+  type Recipient,
+  type RecipientResolver,
+  type RemoteRecipient,
+  type ReportRecipient,
 } from '../../delivery/recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
@@ -229,7 +230,10 @@ export function recipientsOf(
   const reports = new Map<string, ReportRecipient>()
   for (const named of session.envelope.rcptTo) {
     const recipient = conversation.recipients.get(named.address)
-    if (recipient) asked.set(recipient.address, { address: recipient.address, ...noticesOf(named) })
+    if (recipient) {
+      const isHere = isForHere(recipient)
+      asked.set(recipient.address, { address: recipient.address, ...noticesOf(named), isHere })
+    }
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
     else if (recipient?.kind === 'forward') {
       for (const one of recipient.local)
