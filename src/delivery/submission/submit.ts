@@ -198,10 +198,16 @@ export async function planSubmission(
   }
 }
 
-/** The same, said to follow from another message. */
+/** The same, said to follow from another message, whenever it goes. */
 export function answering(prepared: PreparedSubmission, answers: Answer | null): PreparedSubmission {
-  if (answers === null || prepared.kind !== 'send') return prepared
-  return { ...prepared, delivery: { ...prepared.delivery, answers } }
+  if (answers === null) return prepared
+  if (prepared.kind === 'hold') return { ...prepared, held: { ...prepared.held, answers } }
+  const { delivery, schedule } = prepared
+  return {
+    ...prepared,
+    delivery: { ...delivery, answers },
+    schedule: schedule && { ...schedule, envelope: { ...schedule.envelope, answers } },
+  }
 }
 
 /**
