@@ -30,6 +30,7 @@ import {
   type MailboxLogin,
   whyLoginsEnd,
 } from '../../mailboxes/login.ts'
+import { followExpiry } from '../../mailboxes/login-expiry.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { smtpLimits } from './limits.ts'
@@ -89,9 +90,17 @@ export async function authenticate(
 function followLogin(platform: Platform, conversation: Conversation, login: MailboxLogin): void {
   endLogin(conversation)
   conversation.login = login
-  conversation.forgetLogin = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
-    if (whyLoginsEnd(event, login) !== null) conversation.isLoginOver = true
+  const end = (): void => {
+    conversation.isLoginOver = true
+  }
+  const unsubscribe = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
+    if (whyLoginsEnd(event, login) !== null) end()
   })
+  const forgetExpiry = followExpiry(platform, login, end)
+  conversation.forgetLogin = () => {
+    unsubscribe()
+    forgetExpiry()
+  }
 }
 
 /** Nobody is logged in any more. */
