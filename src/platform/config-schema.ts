@@ -295,6 +295,16 @@ export const configSchema = {
     { default: 1024 ** 3, min: 64 * 1024, max: 100 * 1024 ** 3 },
     'Larger files are refused by POST /v1/mailboxes/{mailbox}/imports, in bytes. They wait in the database.',
   ),
+  importMessagesMax: setting.integer(
+    'MAILWRIGHT_IMPORT_MESSAGES_MAX',
+    { default: 100_000, min: 1, max: 100_000_000 },
+    'Messages of one such file. With more of them the import ends, and those before are in.',
+  ),
+  importEntriesMax: setting.integer(
+    'MAILWRIGHT_IMPORT_ENTRIES_MAX',
+    { default: 65_000, min: 1, max: 100_000_000 },
+    'Entries of a ZIP archive. One with more is not begun.',
+  ),
   quotaBytes: setting.limit(
     'MAILWRIGHT_QUOTA_BYTES',
     { default: 10 * 1024 ** 3, min: 0, max: 2 ** 50 },

@@ -99,6 +99,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     tlsKeyFile: read(configSchema.tlsKeyFile),
     messageBytesMax: read(configSchema.messageBytesMax),
     importBytesMax: read(configSchema.importBytesMax),
+    importMessagesMax: read(configSchema.importMessagesMax),
+    importEntriesMax: read(configSchema.importEntriesMax),
     quotaBytes: read(configSchema.quotaBytes),
     quotaMessages: read(configSchema.quotaMessages),
     trashDays: read(configSchema.trashDays),

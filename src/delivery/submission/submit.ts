@@ -198,10 +198,16 @@ export async function planSubmission(
   }
 }
 
-/** The same, said to follow from another message. */
+/** The same, said to follow from another message, whenever it goes. */
 export function answering(prepared: PreparedSubmission, answers: Answer | null): PreparedSubmission {
-  if (answers === null || prepared.kind !== 'send') return prepared
-  return { ...prepared, delivery: { ...prepared.delivery, answers } }
+  if (answers === null) return prepared
+  if (prepared.kind === 'hold') return { ...prepared, held: { ...prepared.held, answers } }
+  const { delivery, schedule } = prepared
+  return {
+    ...prepared,
+    delivery: { ...delivery, answers },
+    schedule: schedule && { ...schedule, envelope: { ...schedule.envelope, answers } },
+  }
 }
 
 /**
@@ -229,13 +235,13 @@ export async function submitPrepared(
     ? writeSent(platform, tx, mailbox, delivery)
     : writeTracked(platform, tx, mailbox, delivery, tracked))
   if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
-  const statusOf = (address: string): SubmittedRecipient['status'] =>
-    schedule !== null ? 'scheduled' : recipients.leaving.has(address) ? 'queued' : 'delivered'
+  const statusOf = (isHere: boolean): SubmittedRecipient['status'] =>
+    schedule !== null ? 'scheduled' : isHere ? 'delivered' : 'queued'
   return {
     status: 'accepted',
     sent,
     messageId,
-    recipients: recipients.asked.map(({ address }) => ({ address, status: statusOf(address) })),
+    recipients: recipients.asked.map(({ address, isHere }) => ({ address, status: statusOf(isHere) })),
     scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }
