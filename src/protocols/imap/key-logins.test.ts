@@ -33,7 +33,7 @@ async function idling(expiresAt: Date | null): Promise<RawClient> {
 test('at the end of the key’s time; a key without an end stays, until it is revoked', async () => {
   const { platform } = imap.test
   const lasting = await idling(null)
-  const client = await idling(new Date(Date.now() + 3_000))
+  const client = await idling(new Date(Date.now() + 6_000))
   assert.match(await client.line(), /^\* BYE The time of the API key is over/)
   await client.ended
   lasting.send('DONE\r\n')
