@@ -1,5 +1,6 @@
 /** PATCH /identities/{agent_handle}. */
 import type { FastifyRequest } from 'fastify'
+import { addressDomainsOf } from '../../domains/handle-domain.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { requireFreeName } from '../../mailboxes/handle-names.ts'
 import { type Identity, type IdentityChanges, updateIdentity } from '../../mailboxes/identities.ts'
@@ -98,9 +99,10 @@ async function changeName(
   handle: string,
 ): Promise<void> {
   const { id, mailbox_id, address } = identity
-  await requireFreeName(tx, scope.workspaceId, handle, { identityId: id, mailboxId: mailbox_id })
+  const domains = await addressDomainsOf(tx, scope.workspaceId)
+  await requireFreeName(tx, domains.handles, handle, { identityId: id, mailboxId: mailbox_id })
   if (mailbox_id === null) return
-  const domain = await sendingDomain(platform, tx, scope, null)
+  const domain = await sendingDomain(platform, tx, scope, null, domains)
   if (address !== `${identity.handle}@${domain.name}`) return
   await renameMailbox(platform, tx, scope, mailbox_id, { address: `${handle}@${domain.name}` })
 }
