@@ -5,6 +5,7 @@ import { isServed } from '../../mailboxes/lifecycle.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import { storageOf } from '../../messages/quotas.ts'
 import { type Db, onOneConnection } from '../../platform/database.ts'
+import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import {
   FilterMode,
@@ -17,7 +18,7 @@ import { Moment, orNull, Uuid } from './schemas.ts'
 import { signatureFields, signatureView } from './signatures.ts'
 import { webhookUrlsOf } from './webhook-url.ts'
 
-export const ActivityStatus = Type.Union([Type.Literal('active'), Type.Literal('paused')])
+export const ActivityStatus = OneOf(['active', 'paused'])
 
 export const MailboxView = Type.Object(
   {
