@@ -120,9 +120,9 @@ export async function messageDetail(
       readWhole(platform, message, one),
       factsOf(one, mailbox.id, [message], directions),
       recipientsOfReply(platform, mailbox, people, { all: true, list: false }, one),
-      directions.get(id) === 'outbound' ? blindRecipients(one, message) : [],
+      directions.get(message.id) === 'outbound' ? blindRecipients(one, message) : [],
     ])
-    return messageDetailView(whole, facts.get(id) ?? nothing, { replyAll, bcc })
+    return messageDetailView(whole, facts.get(message.id) ?? nothing, { replyAll, bcc })
   })
 }
 
