@@ -29,7 +29,7 @@ export async function followHandle(
   const followed = domain !== null && identity.address === `${identity.handle}@${domain.name}` ? domain : null
   if (!isAsked && (followed === null || isOwn(followed, scope))) return
   const owner = { identityId: identity.id, mailboxId: identity.mailbox_id }
-  await takeName(tx, scope.workspaceId, handle, owner, async () => {
+  await takeName(tx, domain, handle, owner, async () => {
     if (followed === null || identity.mailbox_id === null) return
     const sharedDomain = isOwn(followed, scope) ? null : await lockSharedDomain(tx, followed.name)
     const address = `${handle}@${followed.name}`

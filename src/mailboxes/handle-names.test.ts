@@ -1,6 +1,7 @@
 /** Handles and local parts as one namespace: whose name is free for whom, and who takes one at the same moment. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { handleDomain } from '../domains/handle-domain.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { startTestPlatform, type TestPlatform } from '../testing/test-platform.ts'
@@ -66,7 +67,9 @@ test('a name is free where neither a handle nor an address of the domain of hand
   ]
   for (const [name, owner, blocking] of rows) {
     const { db } = world.platform
-    const look = transaction(db, (tx) => requireFreeName(tx, world.scope.workspaceId, name, owner))
+    const look = transaction(db, async (tx) =>
+      requireFreeName(tx, await handleDomain(tx, world.scope.workspaceId), name, owner),
+    )
     assert.equal(await blockedBy(look), blocking, name)
     const isOther = await within((tx) => isHandleOfOther(tx, name, owner))
     assert.equal(isOther, blocking === 'identities', name)
@@ -74,16 +77,15 @@ test('a name is free where neither a handle nor an address of the domain of hand
 })
 
 test('where there is no domain, only handles count', async () => {
-  const workspaceId = '00000000-0000-7000-8000-000000000000'
-  const look = (name: string) => within((tx) => requireFreeName(tx, workspaceId, name, nobody))
+  const look = (name: string) => within((tx) => requireFreeName(tx, null, name, nobody))
   assert.equal(await blockedBy(look('plain')), null)
   assert.equal(await blockedBy(look('desk')), 'identities')
 })
 
 test('what takes it after the look is named, too; other refusals stay as they are', async () => {
-  const { workspaceId } = world.scope
+  const domain = await handleDomain(world.platform.db, world.scope.workspaceId)
   const take = (name: string, work: (tx: Tx) => Promise<unknown>): Promise<unknown> =>
-    within((tx) => takeName(tx, workspaceId, name, nobody, () => work(tx)))
+    within((tx) => takeName(tx, domain, name, nobody, () => work(tx)))
   const beaten = take('beaten', async (tx) => {
     await world.createMailbox('beaten@demo.test')
     return await make(tx, 'beaten')

@@ -96,18 +96,18 @@ export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
 
 /**
  * Judges and composes, before the transaction: what is asked here asks the database on its own.
- * @param ref the mailbox's id or address.
+ * @param ref the mailbox's id or address, or the mailbox that the scope has just found.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limit_reached, invalid_request,
  *   sending_not_allowed, payload_too_large, agent_unclaimed, forbidden.
  */
 export async function prepareSubmission(
   platform: Platform,
   scope: Scope,
-  ref: string,
+  ref: string | Mailbox,
   submission: Submission,
 ): Promise<PreparedSubmission> {
   requireWrite(scope)
-  const mailbox = await getMailbox(platform, scope, ref)
+  const mailbox = typeof ref === 'string' ? await getMailbox(platform, scope, ref) : ref
   await requireServed(platform.db, mailbox)
   requireSound(platform, submission)
   const recipients = await resolveRecipients(platform, mailbox, namedIn(submission))
@@ -372,7 +372,7 @@ export async function stageRaw(platform: Platform, raw: Buffer): Promise<StagedB
 
 /** The folder for sent mail, or INBOX where someone deleted it. */
 async function sentPlacement(tx: Tx, owner: MailboxOwner): Promise<Placement> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await sql<{ id: string }>`/* prepared sent_folder */
     select id from folders where mailbox_id = ${owner.mailboxId}::uuid and special_use in ('sent', 'inbox')
     order by special_use = 'sent' desc limit 1`.execute(tx)
   const [folder] = rows

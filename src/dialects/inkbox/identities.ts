@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { revokeMailboxKeys } from '../../accounts/api-keys.ts'
 import { partyOf } from '../../accounts/principals.ts'
+import { type AddressDomains, addressDomainsOf } from '../../domains/handle-domain.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { nobody, takeName } from '../../mailboxes/handle-names.ts'
 import {
@@ -111,9 +112,10 @@ async function create(
   const { principal, scope } = callerOf(request)
   const handle = requireHandleLength(body.agent_handle)
   const isOld = isOldClient(request)
-  return await takeName(tx, scope.workspaceId, handle, nobody, async () => {
+  const domains = await addressDomainsOf(tx, scope.workspaceId)
+  return await takeName(tx, domains.handles, handle, nobody, async () => {
     const mailbox =
-      isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld })
+      isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld, domains })
     const name = body.display_name ?? body.mailbox?.display_name ?? null
     return await createIdentity(platform, tx, scope, {
       handle,
@@ -126,15 +128,17 @@ async function create(
   })
 }
 
+type Placed = { handle: string; body: NewIdentityRequest; isOld: boolean; domains: AddressDomains }
+
 /** On the platform's domain the local part is the handle, but for clients of before that rule. */
 async function placeOf(
   platform: Platform,
   tx: Tx,
   scope: Caller['scope'],
-  { handle, body, isOld }: { handle: string; body: NewIdentityRequest; isOld: boolean },
+  { handle, body, isOld, domains }: Placed,
 ): Promise<IdentityMailbox> {
   const localPart = body.mailbox?.email_local_part ?? handle
-  const domain = await sendingDomain(platform, tx, scope, body.mailbox?.sending_domain)
+  const domain = await sendingDomain(platform, tx, scope, body.mailbox?.sending_domain, domains)
   if (domain.isPlatform && !isOld && localPart.toLowerCase() !== handle) {
     throw new Refusal('invalid_request', undefined, {
       fields: [

@@ -63,11 +63,9 @@ export async function importIdsOf(
   mailboxId: string,
   messageIds: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const rows = await db
-    .selectFrom('imported_messages')
-    .select(['message_id', 'import_id'])
-    .where('mailbox_id', '=', mailboxId)
-    .where(sql<boolean>`message_id = any(${uuidArray(messageIds)})`)
-    .execute()
+  if (messageIds.length === 0) return new Map()
+  const { rows } = await sql<{ message_id: string; import_id: string }>`/* prepared imports_of */
+    select message_id, import_id from imported_messages
+    where mailbox_id = ${mailboxId}::uuid and message_id = any(${uuidArray(messageIds)})`.execute(db)
   return new Map(rows.map((row) => [row.message_id, row.import_id]))
 }
