@@ -24,10 +24,12 @@ export function openEmailBison({ call, key }: DriverOptions): SequencerDriver {
 
   async function list(cursor: string | null): Promise<AccountPage> {
     const page = numberIn(cursor, 1)
-    const { json } = await ask({ method: 'GET', path: `${root}?page=${page}` })
+    const request = { method: 'GET', path: `${root}?page=${page}` } as const
+    const { json } = await ask(request)
     const accounts = accountsIn(tool, member(json, 'data'), readAccount)
-    const isLast = page >= numberOf(member(json, 'meta'), 'last_page', page)
-    return { accounts, next: isLast ? null : String(page + 1) }
+    const pages = numberOf(member(json, 'meta'), 'last_page', 0)
+    if (pages === 0) throw notUnderstood({ tool, call: request }) // whether it is all is not known
+    return { accounts, next: page >= pages ? null : String(page + 1) }
   }
 
   async function addOne(account: MailboxAccount): Promise<AddOutcome> {
@@ -66,7 +68,9 @@ export function openEmailBison({ call, key }: DriverOptions): SequencerDriver {
     add,
     poll: nothingToPoll,
     async find(address) {
-      const reply = await unlessGone(ask({ method: 'GET', path: pathOf(address) }, { ofAccount: true }))
+      const reply = await unlessGone(
+        ask({ method: 'GET', path: pathOf(address.toLowerCase()) }, { ofAccount: true }),
+      )
       if (reply === null) return null
       const found = readAccount(member(reply.json, 'data'))
       if (found === null) throw notUnderstood({ tool, call: { method: 'GET', path: root } })

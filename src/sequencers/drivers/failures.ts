@@ -1,5 +1,5 @@
 /** What an answer that is no success means, in the words of driver.ts. */
-import { member } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../domains/dns-hosts/json.ts'
 import { SequencerError, type SequencerErrorKind } from '../driver.ts'
 import { mayChange, type SequencerCall, type SequencerReply } from './calls.ts'
 import { saidIn, withoutSecrets } from './reading.ts'
@@ -21,7 +21,7 @@ export function saysError(json: unknown): boolean {
     [json, member(json, 'data')].some(
       (one) => member(one, 'ok') === false || member(one, 'success') === false,
     ) ||
-    /^(?:error|fail|failed|failure)$/i.test(String(member(json, 'status'))) ||
+    /^(?:error|fail|failed|failure)$/i.test(textOf(json, 'status')) ||
     (typeof code === 'number' && code >= 400) ||
     error === true ||
     (typeof error === 'string' && error !== '') ||

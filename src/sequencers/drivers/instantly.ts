@@ -69,7 +69,9 @@ export function openInstantly({ call, key }: DriverOptions): SequencerDriver {
     add,
     poll: nothingToPoll,
     async find(address) {
-      const reply = await unlessGone(ask({ method: 'GET', path: pathOf(address) }, { ofAccount: true }))
+      const reply = await unlessGone(
+        ask({ method: 'GET', path: pathOf(address.toLowerCase()) }, { ofAccount: true }),
+      )
       if (reply === null) return null
       const found = readAccount(reply.json)
       if (found === null) throw notUnderstood({ tool, call: { method: 'GET', path: root } })

@@ -40,16 +40,17 @@ export function openLemlist({ call, key }: DriverOptions): SequencerDriver {
     return { name: textOf(json, 'name'), userIds: userIds.filter(Boolean).slice(0, usersMax) }
   }
 
+  let userIds: string[] | null = null
+
   /** A page is what one user has. */
   async function list(cursor: string | null): Promise<AccountPage> {
-    const { userIds } = await readTeam()
+    if (userIds === null || cursor === null) userIds = (await readTeam()).userIds
     const at = numberIn(cursor, 0)
     const userId = userIds[at]
     if (userId === undefined) return { accounts: [], next: null }
     const request = ask({ method: 'GET', path: `/users/${encodeURIComponent(userId)}` }, { ofAccount: true })
     const reply = await unlessGone(request)
-    const mailboxes = reply === null ? [] : (member(reply.json, 'mailboxes') ?? [])
-    const accounts = accountsIn(tool, mailboxes, readAccount)
+    const accounts = reply === null ? [] : accountsIn(tool, mailboxesOf(reply.json), readAccount)
     return { accounts, next: at + 1 < userIds.length ? String(at + 1) : null }
   }
 
@@ -97,6 +98,11 @@ function bodyOf({ address, displayName, password, smtp, imap }: MailboxAccount):
     imap_password: password,
     imap_secure: imap.security === 'tls',
   }
+}
+
+/** A user may be without any; what is no user is not. */
+function mailboxesOf(user: unknown): unknown {
+  return member(user, 'mailboxes') ?? (idOf(user, '_id') === '' ? undefined : [])
 }
 
 function readAccount(json: unknown): RemoteAccount | null {

@@ -62,7 +62,8 @@ export function openPlusVibe({ call, key, settings }: DriverOptions): SequencerD
     },
     add,
     poll: nothingToPoll,
-    find: (address) => findIn((cursor) => page(cursor, `&email=${encodeURIComponent(address)}`), address),
+    find: (address) =>
+      findIn((cursor) => page(cursor, `&email=${encodeURIComponent(address.toLowerCase())}`), address),
     list: (cursor) => page(cursor, ''),
     update: byAddingAnew({ add, remove }),
     remove,

@@ -34,7 +34,7 @@ export function openSaleshandy({ call, key }: DriverOptions): SequencerDriver {
     return { accounts, next: isFull ? String(number + 1) : null }
   }
   const find = (address: string): Promise<RemoteAccount | null> =>
-    findIn((cursor) => page(cursor, { search: address }), address)
+    findIn((cursor) => page(cursor, { search: address.toLowerCase() }), address)
 
   async function addOne(account: MailboxAccount): Promise<AddOutcome> {
     const path = `${root}/smtp-imap/connect`

@@ -36,7 +36,7 @@ export function openSmartlead({ call, key }: DriverOptions): SequencerDriver {
     return { accounts, next: isFull ? String(offset + pageSize) : null }
   }
   const find = (address: string): Promise<RemoteAccount | null> =>
-    findIn((cursor) => page(cursor, `&username=${encodeURIComponent(address)}`), address)
+    findIn((cursor) => page(cursor, `&username=${encodeURIComponent(address.toLowerCase())}`), address)
 
   /** @param id null: a new account. */
   async function save(account: MailboxAccount, id: number | null, warmup: boolean): Promise<AddOutcome> {
