@@ -1,27 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressOf } from '../../testing/child-server.ts'
-import { startAccountServer } from '../../testing/mail-programs.ts'
 import { overNetwork } from '../../testing/sequencers/mail-login.ts'
+import { startTestMailServer } from '../../testing/sequencers/mail-server.ts'
 import { openOn, testMailbox } from '../../testing/sequencers/open.ts'
 import { startSmartleadStandIn } from '../../testing/sequencers/smartlead.ts'
 import type { RemoteStatus } from '../driver.ts'
 
 test('credentials that are told work: it logs in to the server over SMTP and IMAP before it takes them', async () => {
-  await using stack = new AsyncDisposableStack()
-  const { server, newAccount } = await startAccountServer(stack, 'ours.example')
-  const standIn = stack.use(await startSmartleadStandIn({ logins: overNetwork }))
+  await using server = await startTestMailServer()
+  await using standIn = await startSmartleadStandIn({ logins: overNetwork })
   const driver = openOn('smartlead', standIn)
-  const { address, password } = await newAccount()
-  const mailbox = testMailbox(address, {
-    password,
-    smtp: { ...addressOf(server.endpoints.submission), security: 'starttls' },
-    imap: { ...addressOf(server.endpoints.imap), security: 'starttls' },
-  })
+  const { address, password } = await server.t.createMailbox()
+  const mailbox = testMailbox(address, { password, smtp: server.smtp, imap: server.imap })
   const [outcome] = await driver.add([mailbox])
   assert.ok(outcome?.kind === 'added', JSON.stringify(outcome))
   assert.equal(outcome.account.status, 'connected')
-  const [refused] = await driver.add([{ ...mailbox, address: 'nobody@ours.example' }])
+  const other = await server.t.createMailbox()
+  const [refused] = await driver.add([{ ...mailbox, address: other.address, password: 'not-it' }])
   assert.ok(refused?.kind === 'failed')
   assert.equal(refused.error.kind, 'connect_failed', refused.error.message)
   assert.equal(standIn.accounts.size, 1)
