@@ -66,6 +66,6 @@ test('how it says that it stands with an account', async () => {
   standIn.answerNext.push({ status: 200, body: { accounts } })
   assert.deepEqual(
     (await driver.list(null)).accounts.map(({ status }) => status),
-    ['connected', 'paused', 'paused', 'auth_error', 'unknown', 'unknown'],
+    ['connected', 'auth_error', 'paused', 'auth_error', 'unknown', 'unknown'],
   )
 })

@@ -92,17 +92,19 @@ function bodyOf(account: MailboxAccount): Record<string, unknown> {
 function readAccount(json: unknown): RemoteAccount | null {
   const [id, address] = [idOf(json, 'id') || idOf(json, '_id'), addressOf(json, 'email')]
   if (id === '' || address === '') return null
-  return { id, address, status: statusOf(textOf(json, 'status')), words: null }
+  const word = textOf(json, 'status')
+  const words = /^inactive$/i.test(word) ? 'PlusVibe has it as inactive.' : null
+  return { id, address, status: statusOf(word), words }
 }
 
 function statusOf(word: string): RemoteStatus {
   switch (word.toUpperCase()) {
     case 'ACTIVE':
       return 'connected'
-    case 'INACTIVE':
     case 'PAUSED':
       return 'paused'
     default:
-      return /error|fail|disconnect/i.test(word) ? 'auth_error' : 'unknown'
+      // It does not say why; what it does not use must not be taken for working.
+      return /inactive|error|fail|disconnect/i.test(word) ? 'auth_error' : 'unknown'
   }
 }

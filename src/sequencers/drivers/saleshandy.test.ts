@@ -26,7 +26,9 @@ test('what it is told; a mailbox that it cannot log in to is kept, and said to b
   assert.ok(outcome?.kind === 'added')
   assert.equal(outcome.account.status, 'auth_error')
   assert.equal(outcome.account.words, '535 Authentication failed; Invalid credentials')
-  assert.equal((await driver.find(mailbox.address))?.status, 'paused')
+  const found = await driver.find(mailbox.address)
+  assert.equal(found?.status, 'auth_error')
+  assert.match(found.words ?? '', /inactive/)
   assert.deepEqual(standIn.complaints, [])
 })
 

@@ -95,20 +95,22 @@ function connectionOf(answer: unknown): { status: RemoteStatus; words: string } 
   const words = [smtp, imap].filter((one) => one !== '').join('; ')
   if (smtp !== '') return { status: imap === '' ? 'smtp_error' : 'auth_error', words }
   if (imap !== '') return { status: 'imap_error', words }
-  return { status: statusOf(member(answer, 'status'), 'auth_error'), words }
+  return { status: statusOf(member(answer, 'status')), words }
 }
 
 function readAccount(json: unknown): RemoteAccount | null {
   const [id, address] = [idOf(json, 'id'), addressOf(json, 'fromEmail')]
   if (id === '' || address === '') return null
-  return { id, address, status: statusOf(member(json, 'status'), 'paused'), words: null }
+  const isInactive = member(json, 'status') === 0
+  const words = isInactive ? 'Saleshandy has it as inactive: it was not verified, or was switched off.' : null
+  return { id, address, status: statusOf(member(json, 'status')), words }
 }
 
-/** @param ofZero not verified where a mailbox is added, inactive in the list. */
-function statusOf(status: unknown, ofZero: RemoteStatus): RemoteStatus {
+/** An account that is not verified and one that is inactive have the same number, and neither is used. */
+function statusOf(status: unknown): RemoteStatus {
   switch (status) {
     case 0:
-      return ofZero
+      return 'auth_error'
     case 1:
       return 'connected'
     case 2:
