@@ -242,8 +242,8 @@ function answers(secrets: readonly string[]): fc.Arbitrary<{ status: number; jso
     ),
   }))
   const status = fc.constantFrom(200, 200, 200, 201, 400, 401, 402, 403, 404, 409, 422, 429, 500)
-  const any = fc.oneof({ weight: 4, arbitrary: json }, fc.jsonValue(), fc.constant(undefined))
-  return fc.array(fc.record({ status, json: any }), { minLength: 1, maxLength: 4 })
+  const body = fc.oneof({ weight: 4, arbitrary: json }, fc.jsonValue(), fc.constant(undefined))
+  return fc.array(fc.record({ status, json: body }), { minLength: 1, maxLength: 4 })
 }
 
 async function addedAfter(
