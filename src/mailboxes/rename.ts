@@ -59,7 +59,7 @@ export async function renameMailbox(
   const domain = await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
   if (domain.id !== before.domain_id) {
-    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before.service)
+    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before)
     if (refusal) throw refusal
   }
   const days =
