@@ -22,14 +22,15 @@ type Row = {
 /** Answers what was refused or went wrong. @returns the body. */
 export function answer({ refusal }: Fault, request: FastifyRequest, reply: FastifyReply): ErrorBody {
   const { status, text } = rowOf(errorTable, refusal.code)
-  void reply.code(typeof status === 'number' ? status : status(refusal, request))
-  return { success: false, error: text ?? refusal.detail }
+  const code = typeof status === 'number' ? status : status(refusal, request)
+  void reply.code(code)
+  return { success: false, error: code === 404 ? 'Not found' : (text ?? refusal.detail) }
 }
 
 const malformed: Row = { status: 400 }
 const ruled: Row = { status: 422 }
 const denied: Row = { status: 403 }
-const missing: Row = { status: 404, text: 'Not found' }
+const missing: Row = { status: 404 }
 
 /** A row for each refusal that a call of this API can meet (errors.test.ts). */
 export const errorTable: ErrorTable<Row> = {
