@@ -37,7 +37,6 @@ const httpClients = [
   'src/domains/registrars/',
   'src/domains/dns-hosts/',
   'src/domains/certificates/',
-  'src/sequencers/drivers/',
   'src/webhooks/',
 ]
 const httpModules = new Set(['http', 'https', 'http2', 'node:http', 'node:https', 'node:http2'])

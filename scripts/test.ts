@@ -48,7 +48,7 @@ async function runNode(files: readonly string[]): Promise<number> {
       '--test',
       '--test-global-setup=src/testing/global-setup.ts',
       '--test-concurrency=3',
-      '--test-timeout=600000',
+      '--test-timeout=900000',
       ...options,
       ...files,
     ],

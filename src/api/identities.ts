@@ -170,7 +170,15 @@ function editRoute(app: Api, platform: Platform): void {
         body: IdentityChangesBody,
         response: {
           200: OrPreview(IdentityView),
-          ...writeProblems('identity_not_found', 'handle_invalid', 'handle_taken', 'edit_conflict'),
+          ...writeProblems(
+            'identity_not_found',
+            'handle_invalid',
+            'handle_taken',
+            'edit_conflict',
+            'mailbox_state_conflict',
+            'address_invalid',
+            'address_limit_reached',
+          ),
         },
       },
       config: {
@@ -184,8 +192,10 @@ function editRoute(app: Api, platform: Platform): void {
       const versions = versionsOfIfMatch(request.headers['if-match'])
       if (request.body.preview === true) {
         return preview(platform, reply, async (tx) => {
+          const before = await getIdentity(platform, scope, ref, tx)
           const identity = await updateIdentity(platform, tx, scope, ref, changes, versions)
-          return { objects: touched(identity, 'update', changes.displayName !== undefined) }
+          const isMailbox = changes.displayName !== undefined || identity.address !== before.address
+          return { objects: touched(identity, 'update', isMailbox) }
         })
       }
       return mutate(platform, request, reply, async (tx) =>

@@ -94,6 +94,13 @@ export const GivenMailboxBody = Type.Object(
 export const IdentityChangesBody = Type.Object(
   {
     handle: Type.Optional(HandleField),
+    address_follows: Type.Optional(
+      Type.Boolean({
+        description:
+          'A new handle must be free as an address, too, and an address that was the old handle in the domain of handles ' +
+          'follows it. In a domain that another workspace shares it always does. Default: false.',
+      }),
+    ),
     display_name: Type.Optional(DisplayName),
     description: Type.Optional(Description),
     owner: Type.Optional(
@@ -147,6 +154,7 @@ function toPlace({ address, domain, mailbox }: Places): IdentityMailbox | null {
 export function toIdentityChanges(body: Static<typeof IdentityChangesBody>): IdentityChanges {
   return {
     ...(body.handle === undefined ? {} : { handle: body.handle }),
+    ...(body.address_follows === undefined ? {} : { addressFollows: body.address_follows }),
     ...(body.display_name === undefined ? {} : { displayName: body.display_name }),
     ...(body.description === undefined ? {} : { description: body.description }),
     ...(body.owner === undefined ? {} : { owner: body.owner }),

@@ -29,6 +29,8 @@ before(async () => {
     environment: {
       MAILWRIGHT_IMPORT_BYTES_MAX: String(4 * 1024 * 1024),
       MAILWRIGHT_MESSAGE_BYTES_MAX: '65536',
+      MAILWRIGHT_IMPORT_MESSAGES_MAX: '1000',
+      MAILWRIGHT_IMPORT_ENTRIES_MAX: '301',
     },
   })
 })
@@ -212,6 +214,24 @@ test('what is of another format fails with a clear reason', async () => {
     assert.equal(at(done, 'failure', 'code'), 'import_unreadable')
     assert.equal(await chunks(box), 0)
     assert.equal((await eventTypes(box)).at(-1), 'import.failed')
+  }
+})
+
+test('more messages or entries than an import may have end it, and it says which', async () => {
+  const cases = [
+    ['application/mbox', mbox(1003), 1000, 'It has more than 1000 messages, as many as an import may have.'],
+    ['application/zip', await zipOf(302), 0, 'The archive has 302 entries, and an import may have 301.'],
+  ] as const
+  for (const [type, body, imported, detail] of cases) {
+    const box = await api.createMailbox()
+    const reply = await upload(box, type, body)
+    await runJobs(api.platform)
+    const done = await show(box, reply)
+    assert.deepEqual(
+      [at(done, 'state'), at(done, 'failure'), at(done, 'messages_imported'), (await rows(box)).length],
+      ['failed', { code: 'import_too_large', detail }, imported, imported],
+    )
+    assert.deepEqual([await chunks(box), (await eventTypes(box)).at(-1)], [0, 'import.failed'])
   }
 })
 

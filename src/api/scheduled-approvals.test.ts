@@ -6,7 +6,7 @@ import { sendDue } from '../delivery/scheduled/send-due.ts'
 import { readBodyBytes } from '../messages/bodies.ts'
 import { at, listAt, refusal, textAt } from '../testing/test-api.ts'
 import { startTestApprovals, type TestApprovals } from '../testing/test-approvals.ts'
-import { folderIdOf, messagesIn } from '../testing/test-mail.ts'
+import { eventsOf, folderIdOf, messagesIn } from '../testing/test-mail.ts'
 import type { TestMailbox } from '../testing/test-platform.ts'
 import { sendMessage } from '../testing/test-smtp.ts'
 
@@ -90,6 +90,37 @@ test('approved after its time: it goes at once', async () => {
   assert.equal(reply.status, 200, reply.text)
   assert.deepEqual(await api.queued(box), ['blind@example.net', 'far@example.net'])
 })
+
+for (const sendAfterMinutes of [null, 60]) {
+  test(`a forward that was approved is told as one when it goes${sendAfterMinutes === null ? '' : ', at its time'}`, async () => {
+    const [box, { platform }] = [await api.t.createSender(), api.t]
+    const path = `/v1/mailboxes/${box.mailboxId}/messages`
+    await api.call('POST', path, { body: { to: [box.address], subject: 'First', text: 'x' } })
+    await mode(box, 'approve')
+    const [original] = await messagesIn(
+      platform,
+      box.mailboxId,
+      await folderIdOf(platform, box.mailboxId, 'INBOX'),
+    )
+    const now = platform.clock.now().getTime()
+    const sendAt =
+      sendAfterMinutes === null ? null : new Date(now + sendAfterMinutes * 60 * 1000).toISOString()
+    const body = { to: ['far@example.net'], text: 'x', ...(sendAt === null ? {} : { send_at: sendAt }) }
+    const held = await api.call('POST', `${path}/${original?.id}/forward`, { body })
+    const approve = `/v1/approvals/${textAt(held.json, 'approval_id')}/approve`
+    const reply = await api.call('POST', approve, { body: { edit: { subject: 'Other' } }, key: api.approver })
+    assert.equal(reply.status, 200, reply.text)
+    if (sendAt !== null) await anHourLater()
+    const told = (await eventsOf(platform, box.mailboxId)).filter(({ type }) => type === 'message.sent')
+    assert.deepEqual(
+      told.map(({ data }) => [at(data, 'subject'), at(data, 'answers')]),
+      [
+        ['First', undefined],
+        ['Other', { message_id: original?.id, kind: 'forward' }],
+      ],
+    )
+  })
+}
 
 test('held for later by a mail program: approved, it waits in the queue with what the program said of it', async () => {
   const [box, other] = [await api.t.createSender(), await api.t.createMailbox()]

@@ -229,6 +229,32 @@ test('what can be sent to nobody any more becomes a draft, and what may not be s
   assert.deepEqual(await queuedOf(ann), ['first@x.example', 'y@x.example'])
 })
 
+for (const kind of ['reply', 'forward'] as const) {
+  test(`a ${kind} is told as one when it goes, also after it was a draft again`, async () => {
+    const ann = await newBox()
+    const first = { to: [ann.address], subject: 'First', text: 'x' }
+    await api.call('POST', `/v1/mailboxes/${bob.mailboxId}/messages`, { body: first })
+    const original = at((await api.folder(ann, 'INBOX'))[0], 'id')
+    const path = `/v1/mailboxes/${ann.mailboxId}/messages/${String(original)}/${kind}`
+    const body = { to: ['far@x.example'], text: 'x', send_at: inHours(2) }
+    const later = async () => textAt((await api.call('POST', path, { body })).json, 'scheduled_id')
+    await later()
+    const back = await api.call('DELETE', pathOf(ann, `/${await later()}`))
+    assert.equal(back.status, 200, back.text)
+    assert.deepEqual(await sentEventsOf(ann), [])
+    await advance('PT3H')
+    await sendDue(api.platform)
+    const draft = `/v1/mailboxes/${ann.mailboxId}/drafts/${textAt(back.json, 'draft_id')}/send`
+    const sent = await api.call('POST', draft)
+    assert.equal(sent.status, 202, sent.text)
+    const answers = { message_id: original, kind }
+    assert.deepEqual(
+      (await sentEventsOf(ann)).map((data) => at(data, 'answers')),
+      [answers, answers],
+    )
+  })
+}
+
 test('an address that is not the mailbox’s any more speaks for nobody', async () => {
   const ann = await newBox()
   await schedule(ann, { subject: 'Renamed', to: [bob.address], bcc: [] })

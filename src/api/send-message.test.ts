@@ -112,8 +112,15 @@ test('the sender is told that it was sent, the recipient here that it came, each
   const told = await of(ann)
   assert.deepEqual(
     told.map(({ type }) => type),
-    ['message.appended', 'message.queued', 'message.sent'],
+    ['message.appended', 'message.queued', 'message.sent', 'message.delivered'],
   )
+  assert.deepEqual(told[3]?.data, {
+    message_id: textAt(reply.json, 'id'),
+    outbound_message_id: at(told[1]?.data, 'outbound_message_id'),
+    outbound_recipient_id: null,
+    rcpt_to: bob.address,
+    reply: null,
+  })
   assert.deepEqual(told[2]?.data, {
     message_id: textAt(reply.json, 'id'),
     thread_id: textAt(reply.json, 'thread_id'),
@@ -125,6 +132,29 @@ test('the sender is told that it was sent, the recipient here that it came, each
   assert.equal(received?.type, 'message.received')
   assert.equal(at(received.data, 'folder'), 'INBOX')
   assert.deepEqual({ ...Object(received.data), ...about }, received.data)
+})
+
+test('each address whose mailboxes are here is told as delivered, by the name that was asked for', async () => {
+  const [ann, bob, eve] = [await newBox(), await newBox(), await newBox()]
+  const forwards: [address: string, targets: string[]][] = [
+    ['here@sender.example', [bob.address, eve.address]],
+    ['both@sender.example', [bob.address, 'away@far.example']],
+  ]
+  for (const [address, targets] of forwards) {
+    const made = await api.call('POST', '/v1/domains/sender.example/forwards', { body: { address, targets } })
+    assert.equal(made.status, 201, made.text)
+  }
+  const detailed = bob.address.replace('@', '+news@')
+  const to = [ann.address, detailed, 'here@sender.example', 'both@sender.example', 'far@far.example']
+  const reply = await api.call('POST', `/v1/mailboxes/${ann.address}/messages`, { body: { to, text: 'x' } })
+  assert.equal(reply.status, 202, reply.text)
+  const told = (await eventsOf(api.platform, ann.mailboxId)).filter(
+    ({ type }) => type === 'message.delivered',
+  )
+  assert.deepEqual(
+    told.map(({ data }) => at(data, 'rcpt_to')),
+    [ann.address, detailed, 'here@sender.example'],
+  )
 })
 
 test('where a forward leads is not told to who writes to it', async () => {

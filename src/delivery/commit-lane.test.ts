@@ -6,6 +6,7 @@ import { localEngine } from '../messages/local-engine.ts'
 import { summaryOf } from '../messages/message-summary.ts'
 import { transaction } from '../platform/database.ts'
 import { newId } from '../platform/ids.ts'
+import { countStatements } from '../testing/count-statements.ts'
 import { append, assertCounters, eventsOf, mail, messagesIn, stage } from '../testing/test-mail.ts'
 import { outboundMessage } from '../testing/test-outbound.ts'
 import { startTestPlatform, type TestMailbox, type TestPlatform } from '../testing/test-platform.ts'
@@ -192,6 +193,28 @@ for (const [what, withLocal] of [
     )
   })
 }
+
+test('who has it already is told of each, and costs no more statements when they are many', async () => {
+  const box = await newBox()
+  const lane = startCommitLane(t.platform)
+  const counts: number[] = []
+  for (const many of [1, 300]) {
+    const delivered = Array.from({ length: many }, (_, n) => `${n}@x.example`)
+    const sentBy = { ...box.owner, recipients: ['0@x.example'], addressedCount: many, delivered }
+    const delivery = { ...(await deliveryTo([box])), sentBy }
+    counts.push(await countStatements(() => lane.deliver(delivery)))
+    const told = (await eventsOf(t.platform, box.mailboxId)).slice(-many)
+    assert.deepEqual(
+      told.map(({ type, data }) => [type, data]),
+      delivered.map((rcpt_to) => [
+        'message.delivered',
+        { message_id: null, outbound_message_id: null, outbound_recipient_id: null, rcpt_to, reply: null },
+      ]),
+    )
+  }
+  assert.equal(counts[0], counts[1])
+  await lane.stop()
+})
 
 test('stop waits for what was given before it', async () => {
   const box = await newBox()

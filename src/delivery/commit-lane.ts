@@ -48,6 +48,8 @@ export type Delivery = {
     recipients: readonly string[]
     /** Addresses that were asked for: of a forward its own, and not where it leads. */
     addressedCount: number
+    /** Of these, those who have it when it is committed. */
+    delivered: readonly string[]
   }
   /** The sender's copy, where it has been stored before; null is gone. */
   sentCopy?: Pick<StoredMessage, 'id' | 'threadId'> | null
@@ -280,28 +282,35 @@ function storedEvent({ body }: Delivery, { owner, isSentCopy }: Placement, messa
   }
 }
 
-/** Of what a mailbox sends, also to mailboxes here alone. */
+/** Of what a mailbox sends, also to mailboxes here alone: that it went, and who has it already. */
 function sentEvents(
   { body, sentBy, sentCopy, placements, answers }: Delivery,
   messages: readonly StoredMessage[],
   queued: readonly QueuedMessage[],
 ): NewEvent[] {
   if (sentBy === undefined) return []
-  const { recipients: _, addressedCount, ...owner } = sentBy
+  const { recipients: _, addressedCount, delivered, ...owner } = sentBy
   const copy = messages[placements.findIndex(({ isSentCopy }) => isSentCopy === true)] ?? sentCopy
+  const ids = {
+    message_id: copy?.id ?? null,
+    outbound_message_id: queued.find(({ isOwn }) => isOwn)?.id ?? null,
+  }
   return [
     {
       type: 'message.sent',
       ...owner,
       data: {
-        message_id: copy?.id ?? null,
+        ...ids,
         thread_id: copy?.threadId ?? null,
-        outbound_message_id: queued.find(({ isOwn }) => isOwn)?.id ?? null,
         recipients: addressedCount,
         ...summaryOf(body.parsed),
         ...(answers === undefined ? {} : { answers: { message_id: answers.messageId, kind: answers.kind } }),
       },
     },
+    ...delivered.map((rcpt_to): NewEvent => {
+      const data = { ...ids, outbound_recipient_id: null, rcpt_to, reply: null }
+      return { type: 'message.delivered', ...owner, data }
+    }),
   ]
 }
 

@@ -9,7 +9,13 @@ import type { Platform } from '../platform/platform.ts'
 import type { LocalRecipient, RemoteRecipient, ReportRecipient } from './recipient-kinds.ts'
 import { reportLocalParts } from './reports/report-names.ts'
 import { type RoomKeeper, startRoomKeeper } from './room.ts'
-import { expandForward, type Forwarding, type ForwardRecipient, type Found } from './routing/expand.ts'
+import {
+  expandForward,
+  type Forwarding,
+  type ForwardRecipient,
+  type ForwardTarget,
+  type Found,
+} from './routing/expand.ts'
 import { looksRewritten, originalSender, srsKeyOf } from './routing/srs.ts'
 
 export type { LocalRecipient, RemoteRecipient, ReportRecipient }
@@ -112,6 +118,11 @@ const routingEvents = new Set([
 // Creations are not among them: they change nothing that is remembered.
 function changesRouting(type: string): boolean {
   return routingEvents.has(type)
+}
+
+/** Whether an address leads to mailboxes here alone. Where a forward of ours leads else is nobody's to see. */
+export function isForHere({ kind, targets }: { kind: string; targets?: readonly ForwardTarget[] }): boolean {
+  return kind === 'local' || (kind === 'forward' && targets?.length === 0)
 }
 
 /** What one address is. */

@@ -1,4 +1,5 @@
 /** The domain that a workspace prefers for new addresses; while it has none, the one of handle-domain.ts is. */
+import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -27,15 +28,11 @@ export async function chosenDomainOf(
   db: Db,
   workspaceId: string,
 ): Promise<{ id: string; name: string } | null> {
-  const domain = await db
-    .selectFrom('default_domains')
-    .innerJoin('domains', 'domains.id', 'default_domains.domain_id')
-    .select(['domains.id', 'domains.name'])
-    .where('default_domains.workspace_id', '=', workspaceId)
-    .where('domains.workspace_id', '=', workspaceId)
-    .where('domains.state', '=', 'active')
-    .executeTakeFirst()
-  return domain ?? null
+  const { rows } = await sql<{ id: string; name: string }>`/* prepared chosen_domain */
+    select domains.id, name from default_domains join domains on domains.id = domain_id
+    where default_domains.workspace_id = ${workspaceId}::uuid and domains.workspace_id = ${workspaceId}::uuid
+      and state = 'active'`.execute(db)
+  return rows[0] ?? null
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The domain in which identities get an address that is their handle, unless they are given another. */
-import type { Db } from '../platform/database.ts'
+import { sql } from 'kysely'
+import { type Db, onOneConnection } from '../platform/database.ts'
 import { chosenDomainOf } from './default-domain.ts'
 import './tables.ts'
 
@@ -10,16 +11,25 @@ export type HandleDomain = { id: string; name: string; workspace_id: string }
  * neither.
  */
 export async function handleDomain(db: Db, workspaceId: string): Promise<HandleDomain | null> {
-  const domain = await db
-    .selectFrom('domains')
-    .select(['id', 'name', 'workspace_id'])
-    .where((where) => where.or([where('workspace_id', '=', workspaceId), where('is_shared', '=', true)]))
-    .where('state', '=', 'active')
-    .orderBy('is_shared', 'desc')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst()
-  return domain ?? null
+  const { rows } = await sql<HandleDomain>`/* prepared handle_domain */
+    select id, name, workspace_id from domains
+    where (workspace_id = ${workspaceId}::uuid or is_shared) and state = 'active'
+    order by is_shared desc, id limit 1`.execute(db)
+  return rows[0] ?? null
+}
+
+export type AddressDomains = {
+  handles: HandleDomain | null
+  /** That of new addresses where none is named; null when the workspace has no domain to use. */
+  preferred: { id: string; name: string } | null
+}
+
+/** Where new addresses may be, read at the same moment. */
+export async function addressDomainsOf(db: Db, workspaceId: string): Promise<AddressDomains> {
+  const [handles, chosen] = await onOneConnection(db, (one) =>
+    Promise.all([handleDomain(one, workspaceId), chosenDomainOf(one, workspaceId)]),
+  )
+  return { handles, preferred: chosen ?? handles }
 }
 
 /** The domain of new addresses where none is named. @returns null when the workspace has no domain to use. */
@@ -27,5 +37,5 @@ export async function defaultDomainOf(
   db: Db,
   workspaceId: string,
 ): Promise<{ id: string; name: string } | null> {
-  return (await chosenDomainOf(db, workspaceId)) ?? (await handleDomain(db, workspaceId))
+  return (await addressDomainsOf(db, workspaceId)).preferred
 }

@@ -4,7 +4,7 @@
  * mailbox is there until it is deleted, which is at once (decision 0038).
  */
 
-import { type Selectable, sql } from 'kysely'
+import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { isPartyOf } from '../accounts/parties.ts'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
@@ -13,6 +13,8 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { followHandle } from './follow-handle.ts'
+import { idOfHandle } from './handle-names.ts'
 import { parseHandle, requireHandle } from './handles.ts'
 import { type IdentityMailbox, newMailboxFor } from './identity-places.ts'
 import type { IdentitiesTable } from './identity-tables.ts'
@@ -87,8 +89,7 @@ export async function createIdentity(
 
 /** Looked at before a mailbox is made; who takes it at the same moment is met by the unique key. */
 async function requireFreeHandle(tx: Tx, handle: string): Promise<void> {
-  const taken = await tx.selectFrom('identities').select('id').where('handle', '=', handle).executeTakeFirst()
-  if (taken) throw handleTaken(handle)
+  if ((await idOfHandle(tx, handle)) !== null) throw handleTaken(handle)
 }
 
 function handleTaken(handle: string, cause?: unknown): Refusal {
@@ -127,10 +128,13 @@ export async function getIdentity(
   db: Db = platform.db,
 ): Promise<Identity> {
   const handle = parseHandle(ref)
-  const identities = identitiesOf(db, scope)
-  const found = isId(ref)
-    ? await identities.where('identities.id', '=', ref).executeTakeFirst()
-    : handle && (await identities.where('handle', '=', handle).executeTakeFirst())
+  if (handle === null && !isId(ref)) throw new Refusal('identity_not_found')
+  const statement =
+    handle === null
+      ? sql<Identity>`/* prepared get_identity */ ${identitiesOf(scope)} and identities.id = ${ref}::uuid`
+      : sql<Identity>`/* prepared get_identity_by_handle */ ${identitiesOf(scope)} and handle = ${handle}::text`
+  const { rows } = await statement.execute(db)
+  const [found] = rows
   if (!found) throw new Refusal('identity_not_found')
   return found
 }
@@ -148,39 +152,42 @@ export async function listIdentities(
   { owner, search }: IdentityFilter,
   page: PageRequest,
 ): Promise<Page<Identity>> {
-  const rows = await identitiesOf(platform.db, scope)
-    .$if(owner !== null, (query) => query.where(sql<boolean>`owner = ${owner}`))
-    .$if(search !== null, (query) =>
-      query.where(sql<boolean>`position(${search?.toLowerCase()} in handle) > 0`),
-    )
-    .$if(page.after !== null, (query) => query.where(sql<boolean>`identities.id > ${page.after}::uuid`))
-    .orderBy('identities.id')
-    .limit(page.limit + 1)
-    .execute()
+  const { rows } = await sql<Identity>`${identitiesOf(scope)}
+    ${owner === null ? nothing : sql`and owner = ${owner}`}
+    ${search === null ? nothing : sql`and position(${search.toLowerCase()} in handle) > 0`}
+    ${page.after === null ? nothing : sql`and identities.id > ${page.after}::uuid`}
+    order by identities.id limit ${page.limit + 1}`.execute(platform.db)
   return toPage(rows, page)
 }
 
 /** The newest first, without those that are deleted and can be restored. @param max how many at the most. */
 export async function newestIdentities(db: Db, scope: Scope, max: number): Promise<Identity[]> {
-  return await identitiesOf(db, scope)
-    .where(stateOf, '<>', 'deletion_scheduled')
-    .orderBy('identities.id', 'desc')
-    .limit(max)
-    .execute()
+  const { rows } = await sql<Identity>`
+    ${identitiesOf(scope)} and ${stateOf} <> 'deletion_scheduled' order by identities.id desc limit ${max}`.execute(
+    db,
+  )
+  return rows
 }
 
 export type IdentityChanges = {
   handle?: string
+  /**
+   * Handle and address are one name in the domain of handles: a new handle must be free there, and the address follows it
+   * where it was the old one.
+   */
+  addressFollows?: boolean
   displayName?: string | null
   description?: string | null
   owner?: string
 }
 
 /**
- * Changes an identity. A handle that it gives up is free at once. A key that is bound to its mailbox may change the
+ * Changes an identity. A handle that it gives up is free at once; in a domain that another workspace shares the address
+ * follows it, and elsewhere if that is asked for. A key that is bound to its mailbox may change the
  * display name and the description only.
  * @param versions those that the caller may have seen (If-Match), or null to change whatever is there.
- * @throws Refusal identity_not_found, edit_conflict, handle_invalid, handle_taken, invalid_request, forbidden.
+ * @throws Refusal identity_not_found, edit_conflict, handle_invalid, handle_taken, invalid_request, forbidden, and where
+ * the address follows whatever keeps the mailbox from being renamed.
  */
 export async function updateIdentity(
   platform: Platform,
@@ -192,15 +199,19 @@ export async function updateIdentity(
 ): Promise<Identity> {
   const { mailbox, identity } = await lockIdentity(platform, tx, scope, ref)
   if (versions !== null && !versions.includes(identity.version)) throw new Refusal('edit_conflict')
-  const { handle, displayName, description, owner } = changes
+  const { displayName, description, owner } = changes
+  const handle = changes.handle === undefined ? undefined : requireHandle(changes.handle)
   if (handle !== undefined || owner !== undefined) requireWorkspace(scope)
   if (owner !== undefined) await requireOwner(platform, tx, scope, owner)
   if (displayName !== undefined && mailbox !== null)
     await updateMailbox(platform, tx, scope, mailbox.id, { displayName }, null)
+  if (handle !== undefined) {
+    await followHandle(platform, tx, scope, identity, handle, changes.addressFollows === true)
+  }
   await tx
     .updateTable('identities')
     .set({
-      ...(handle === undefined ? {} : { handle: requireHandle(handle) }),
+      ...(handle === undefined ? {} : { handle }),
       ...(displayName === undefined || mailbox !== null ? {} : { display_name: displayName }),
       ...(description === undefined ? {} : { description }),
       ...(owner === undefined ? {} : { owner }),
@@ -315,24 +326,17 @@ export async function announceIdentity(
 }
 
 const stateOf = sql<MailboxState>`coalesce(state, 'active')`
+const nothing = sql``
 
-function identitiesOf(db: Db, scope: Scope) {
-  return (
-    db
-      .selectFrom('identities')
-      .leftJoin('mailboxes', 'mailboxes.id', 'identities.mailbox_id')
-      .selectAll('identities')
-      .select(['address', 'purge_at'])
-      .select(
-        sql<string | null>`case when mailbox_id is null then identities.display_name
-          else mailboxes.display_name end`.as('display_name'),
-      )
-      .select(stateOf.as('state'))
-      // What is shown is of both, and either may change.
-      .select(sql<number>`identities.version + coalesce(mailboxes.version, 1) - 1`.as('version'))
-      .select(sql<Date>`greatest(identities.updated_at, mailboxes.updated_at)`.as('updated_at'))
-      .where('identities.workspace_id', '=', scope.workspaceId)
-      .where(stateOf, '<>', 'deleted')
-      .$if(scope.mailboxId !== null, (query) => query.where('mailbox_id', '=', scope.mailboxId ?? ''))
-  )
+/** Those that the scope reaches; further conditions are added with `and`. What is shown is of both, and either may change. */
+function identitiesOf({ workspaceId, mailboxId }: Scope): RawBuilder<Identity> {
+  return sql<Identity>`
+    select identities.id, identities.organization_id, identities.workspace_id, handle, description, owner, mailbox_id,
+      mailbox_is_implicit, identities.created_at, address, purge_at, ${stateOf} as state,
+      case when mailbox_id is null then identities.display_name else mailboxes.display_name end as display_name,
+      identities.version + coalesce(mailboxes.version, 1) - 1 as version,
+      greatest(identities.updated_at, mailboxes.updated_at) as updated_at
+    from identities left join mailboxes on mailboxes.id = mailbox_id
+    where identities.workspace_id = ${workspaceId}::uuid and ${stateOf} <> 'deleted'
+      and (${mailboxId}::uuid is null or mailbox_id = ${mailboxId}::uuid)`
 }

@@ -124,10 +124,8 @@ export async function identityIdsOf(
   db: Db,
   mailboxIds: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const rows = await db
-    .selectFrom('identities')
-    .select(['id', 'mailbox_id'])
-    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
-    .execute()
-  return new Map(rows.flatMap(({ id, mailbox_id }) => (mailbox_id === null ? [] : [[mailbox_id, id]])))
+  if (mailboxIds.length === 0) return new Map()
+  const { rows } = await sql<{ id: string; mailbox_id: string }>`/* prepared identities_of_mailboxes */
+    select id, mailbox_id from identities where mailbox_id = any(${uuidArray(mailboxIds)})`.execute(db)
+  return new Map(rows.map(({ id, mailbox_id }) => [mailbox_id, id]))
 }

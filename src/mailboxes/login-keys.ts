@@ -5,26 +5,29 @@ import { tokenDigest } from '../accounts/tokens.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { AppPasswordScope } from './tables.ts'
 
+/** `expiresAt`: null where it has no end. */
+export type MailboxKey = { id: string; expiresAt: Date | null }
+
 /**
  * @param mailboxId null where there is nobody to log in: it takes as long.
- * @returns the id of the key, or null when it is none, is revoked or over, or is not of this mailbox alone.
+ * @returns the key, or null when it is none, is revoked or over, or is not of this mailbox alone.
  */
 export async function findMailboxKey(
   platform: Platform,
   { protocol }: { protocol: AppPasswordScope },
   mailboxId: string | null,
   password: string,
-): Promise<string | null> {
+): Promise<MailboxKey | null> {
   if (protocol === 'api' || !looksLikeKey(password)) return null // the API takes it as a bearer token
   const now = platform.clock.now()
-  const { rows } = await sql<{ id: string }>`/* prepared find_mailbox_key */
-    select id from api_keys where token_sha256 = ${tokenDigest(password)} and mailbox_id = ${mailboxId}::uuid
+  const { rows } = await sql<MailboxKey>`/* prepared find_mailbox_key */
+    select id, expires_at as "expiresAt" from api_keys where token_sha256 = ${tokenDigest(password)} and mailbox_id = ${mailboxId}::uuid
       and access = 'write' and revoked_at is null and (expires_at is null or expires_at > ${now})`.execute(
     platform.db,
   )
-  const id = rows[0]?.id ?? null
-  if (id !== null) await noteKeyUse(platform, id, now)
-  return id
+  const key = rows[0] ?? null
+  if (key !== null) await noteKeyUse(platform, key.id, now)
+  return key
 }
 
 const useIntervalMs = 60_000

@@ -22,6 +22,7 @@ test('the right password logs in, whatever the spelling of the address', async (
       workspaceId: scope.workspaceId,
       appPasswordId: null,
       apiKeyId: null,
+      expiresAt: null,
     })
   }
 })

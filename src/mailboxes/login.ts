@@ -15,7 +15,7 @@ import { parseAddress } from './address.ts'
 import { appPasswordAsShown } from './app-password-text.ts'
 import { noteUse } from './last-uses.ts'
 import { isServed, type MailboxState, mailboxStates } from './lifecycle.ts'
-import { findMailboxKey } from './login-keys.ts'
+import { findMailboxKey, type MailboxKey } from './login-keys.ts'
 import { verifyMailboxPassword } from './passwords.ts'
 import type { AppPasswordScope, MailboxPasswordsTable } from './tables.ts'
 
@@ -28,6 +28,8 @@ export type MailboxLogin = {
   appPasswordId: string | null
   /** The API key that it was, of this mailbox alone; null for a password. The login ends with it. */
   apiKeyId: string | null
+  /** When it ends by itself (login-expiry.ts); null where it does not. */
+  expiresAt: Date | null
 }
 
 export type LoginProtocol = AppPasswordScope
@@ -75,9 +77,9 @@ export async function logIn(
           candidate !== null && verifyMailboxPassword(platform.vault, stored.mailbox_id, stored, candidate)
         )
       })
-      if (found !== undefined) return { password: found, apiKeyId: null }
-      const apiKeyId = await findMailboxKey(platform, source, mailboxId, password)
-      return apiKeyId === null ? null : { password: { id: null }, apiKeyId }
+      if (found !== undefined) return { password: found, apiKey: null }
+      const apiKey = await findMailboxKey(platform, source, mailboxId, password)
+      return apiKey === null ? null : { password: { id: null }, apiKey }
     },
   })
   return outcome.kind === 'accepted' ? { kind: 'accepted', login: outcome.login.login } : outcome
@@ -95,7 +97,7 @@ export type LoginProof<Proof> = {
 }
 
 /** What it was: a password, or an API key in place of the primary one. */
-type Proven = { password: Pick<MailboxPassword, 'id'>; apiKeyId?: string | null }
+type Proven = { password: Pick<MailboxPassword, 'id'>; apiKey?: MailboxKey | null }
 
 /** The same for any kind of proof. */
 export async function logInBy<Proof extends Proven>(
@@ -114,8 +116,13 @@ export async function logInBy<Proof extends Proven>(
       const candidate = candidateOf(platform, source, rows)
       const proof = await prove(candidate?.passwords ?? [], candidate?.mailbox.mailboxId ?? null)
       if (candidate === null || proof === null) return null
-      const { password, apiKeyId = null } = proof
-      return { login: { ...candidate.mailbox, appPasswordId: password.id, apiKeyId }, proof }
+      const { password, apiKey = null } = proof
+      const credential = {
+        appPasswordId: password.id,
+        apiKeyId: apiKey?.id ?? null,
+        expiresAt: apiKey?.expiresAt ?? null,
+      }
+      return { login: { ...candidate.mailbox, ...credential }, proof }
     },
     locked: (tx, rows, lock) => announceLock(platform, tx, rows, lock),
   })
@@ -128,7 +135,7 @@ export async function logInBy<Proof extends Proven>(
 }
 
 export type LoginCandidate = {
-  mailbox: Omit<MailboxLogin, 'appPasswordId' | 'apiKeyId'>
+  mailbox: Omit<MailboxLogin, 'appPasswordId' | 'apiKeyId' | 'expiresAt'>
   /** Those that count for this client. */
   passwords: readonly MailboxPassword[]
 }

@@ -17,6 +17,7 @@ import { editOf, type MailboxChanges } from './edits.ts'
 import { restorableDays, restoredState, tellEngines } from './engines.ts'
 import { removeIdentityOf } from './identity-removal.ts'
 import { type MailboxState, mayMoveMailbox } from './lifecycle.ts'
+import { mailboxColumns } from './mailbox-columns.ts'
 import { payChanged } from './payment/first-periods.ts'
 import { payRestored } from './payment/restores.ts'
 import { beginPeriods, changedPeriod } from './period-changes.ts'
@@ -61,20 +62,25 @@ export async function getAnyMailbox(platform: Platform, address: string): Promis
   return found
 }
 
-async function findMailbox(db: Db, scope: Scope, ref: string): Promise<Mailbox | undefined> {
+async function findMailbox(
+  db: Db,
+  { workspaceId, mailboxId }: Scope,
+  ref: string,
+  how: 'find' | 'lock' = 'find',
+): Promise<Mailbox | undefined> {
   const address = ref.includes('@') ? parseAddress(ref) : null
-  const rows = livingMailboxes(db, scope)
-  if (address?.ok) {
-    return await rows
-      .where('id', '=', (query) =>
-        query
-          .selectFrom('addresses')
-          .select(sql<string>`mailbox_id`.as('id'))
-          .where('addresses.address', '=', address.value.address),
-      )
-      .executeTakeFirst()
-  }
-  return isId(ref) ? await rows.where('id', '=', ref).executeTakeFirst() : undefined
+  const isAddress = address?.ok === true
+  if (!isAddress && !isId(ref)) return undefined
+  const id = isAddress
+    ? sql`(select mailbox_id from addresses where address = ${address.value.address}::text)`
+    : sql`${ref}::uuid`
+  const name = sql.raw(`${how}_mailbox${isAddress ? '_by_address' : ''}`)
+  const { rows } = await sql<Mailbox>`/* prepared ${name} */
+    select ${mailboxColumns} from mailboxes
+    where id = ${id} and workspace_id = ${workspaceId}::uuid and state <> 'deleted'
+      and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
+    ${sql.raw(how === 'lock' ? 'for update' : '')}`.execute(db)
+  return rows[0]
 }
 
 export type MailboxFilter = {
@@ -347,16 +353,9 @@ async function writeMove(
 }
 
 /** The mailbox, locked against other changes until the transaction ends. */
-export async function lockMailbox(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
+export async function lockMailbox(_platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
   requireWrite(scope)
-  const { id } = await getMailbox(platform, scope, ref, tx)
-  const locked = await tx
-    .selectFrom('mailboxes')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '<>', 'deleted')
-    .forUpdate()
-    .executeTakeFirst()
+  const locked = await findMailbox(tx, scope, ref, 'lock')
   if (!locked) throw new Refusal('mailbox_not_found')
   return locked
 }

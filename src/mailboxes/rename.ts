@@ -27,6 +27,8 @@ export type Rename = {
   address: string
   /** Days that the old address stays as an alias. Null: for ever; 0: not at all; left out: as the workspace says. */
   aliasDays?: number | null
+  /** The shared domain, where the address is an identity's handle in it (follow-handle.ts). */
+  sharedDomain?: Domain | null
 }
 
 /** `alias`: what became of the old address; null when it went at once, or nothing was renamed. */
@@ -43,7 +45,7 @@ export async function renameMailbox(
   tx: Tx,
   scope: Scope,
   ref: string,
-  { address: text, aliasDays }: Rename,
+  { address: text, aliasDays, sharedDomain = null }: Rename,
 ): Promise<Renamed> {
   requireWorkspace(scope)
   const before = await lockMailbox(platform, tx, scope, ref)
@@ -56,7 +58,7 @@ export async function renameMailbox(
   }
   if (before.state === 'failed') await requireOwnAddress(tx, before)
   requireRenamingService(platform, before)
-  const domain = await lockAddressDomain(tx, scope, name)
+  const domain = sharedDomain?.name === name ? sharedDomain : await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
   if (domain.id !== before.domain_id) {
     const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before)

@@ -71,9 +71,13 @@ export async function routeAddress(
   return { kind: 'found', route: domain.state === 'active' ? meant : { ...meant, domainState: domain.state } }
 }
 
-/** @returns what an address leads to, or null when it is none of ours. */
-export async function findRoute(platform: Platform, address: Address): Promise<Route | null> {
-  const routing = await routeAddress(platform, address)
+/** @returns what an address leads to, or null when it is none of ours. @param db the transaction, inside one. */
+export async function findRoute(
+  platform: Platform,
+  address: Address,
+  db: Db = platform.db,
+): Promise<Route | null> {
+  const routing = await routeAddress(platform, address, db)
   return routing.kind === 'found' ? routing.route : null
 }
 

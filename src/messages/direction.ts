@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Db } from '../platform/database.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import type { Folder } from './folders.ts'
+import type { SpecialUse } from './tables.ts'
 
 export type Direction = 'inbound' | 'outbound'
 
@@ -10,7 +11,10 @@ export type Direction = 'inbound' | 'outbound'
 export const blockedFolderPath = 'Blocked'
 
 /** A folder that holds only messages of one direction; null: it may hold both. */
-export function directionOfFolder({ special_use: use, path }: Folder): Direction | null {
+export function directionOfFolder({
+  special_use: use,
+  path,
+}: Pick<Folder, 'special_use' | 'path'>): Direction | null {
   if (use === 'sent') return 'outbound'
   return use === 'inbox' || use === 'junk' || path === blockedFolderPath ? 'inbound' : null
 }
@@ -42,4 +46,21 @@ export async function directionsOf(
       join bodies on bodies.id = m.body_id
     where m.mailbox_id = ${mailboxId}::uuid and m.id = any(${uuidArray(ids)})`.execute(db)
   return new Map(rows.map(({ id, is_sent: isSent }) => [id, isSent ? 'outbound' : 'inbound']))
+}
+
+/** The same of messages whose folders are known, which are rarely asked for. */
+export async function directionsOfPlaced(
+  db: Db,
+  mailboxId: string,
+  messages: readonly { id: string; folderPath: string; specialUse: SpecialUse | null }[],
+): Promise<Map<string, Direction>> {
+  const directions = new Map<string, Direction>()
+  const unsure: string[] = []
+  for (const { id, folderPath: path, specialUse } of messages) {
+    const direction = directionOfFolder({ path, special_use: specialUse })
+    if (direction === null) unsure.push(id)
+    else directions.set(id, direction)
+  }
+  for (const [id, direction] of await directionsOf(db, mailboxId, unsure)) directions.set(id, direction)
+  return directions
 }

@@ -43,11 +43,13 @@ test('a message by its id, in any case', async () => {
     mailboxId: box.mailboxId,
     folderId: inboxId,
     folderPath: 'INBOX',
+    specialUse: 'inbox',
     uid,
     flags: flagBits.flagged,
     keywords: ['Work'],
     internalDate: new Date('2026-01-02T03:04:05Z'),
     sizeBytes: raw.length,
+    preview: null,
     trust: null,
   })
   assert.match(`${bodyId} ${threadId}`, /^[0-9a-f-]{36} [0-9a-f-]{36}$/)

@@ -5,6 +5,7 @@ import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
 import type { StoredEnvelope } from './message-fields.ts'
 import type { MimePart } from './mime/structure.ts'
+import type { SpecialUse } from './tables.ts'
 import type { Trust } from './trust.ts'
 
 /** A message with what was parsed of it when it arrived. */
@@ -13,6 +14,8 @@ export type MessageDetails = {
   mailboxId: string
   folderId: string
   folderPath: string
+  /** Of its folder. */
+  specialUse: SpecialUse | null
   uid: number
   modseq: number
   flags: number
@@ -24,6 +27,8 @@ export type MessageDetails = {
   threadId: string
   envelope: StoredEnvelope
   structure: MimePart
+  /** Null until someone has asked for it (previews.ts). */
+  preview: string | null
   /** Null for what did not come from outside. */
   trust: Trust | null
 }
@@ -41,9 +46,9 @@ export async function getMessage(db: Db | Tx, mailboxId: string, id: string): Pr
 
 function messageQuery(mailboxId: string, id: string): RawBuilder<MessageDetails> {
   return sql<MessageDetails>`/* prepared get_message */
-    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath", uid, modseq,
-      flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
-      thread_id as "threadId", envelope, structure, trust
+    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath",
+      special_use as "specialUse", uid, modseq, flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
+      thread_id as "threadId", envelope, structure, preview, trust
     from messages
       join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
       join bodies on bodies.id = messages.body_id

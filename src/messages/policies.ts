@@ -127,22 +127,26 @@ function cacheOf(platform: Platform): Cache<MailPolicy> {
 
 /** The same as `policyOf`, past what is remembered. */
 export async function readPolicy(platform: Platform, owner: PolicySubject, db: Db): Promise<MailPolicy> {
-  const rows = await db
-    .selectFrom('mail_policies')
-    .selectAll()
-    .where('workspace_id', '=', owner.workspaceId)
-    .where((eb) => eb.or([eb('mailbox_id', '=', owner.mailboxId), eb('mailbox_id', 'is', null)]))
-    .execute()
+  const { rows } = await sql<Stored & { mailbox_id: string | null }>`/* prepared read_policy */
+    select mailbox_id, quota_bytes, quota_messages, trash_days, junk_days, restore_days, pop3_keep_days
+    from mail_policies
+    where workspace_id = ${owner.workspaceId}::uuid
+      and (mailbox_id = ${owner.mailboxId}::uuid or mailbox_id is null)`.execute(db)
   const levels = rows.toSorted((a, b) => Number(a.mailbox_id === null) - Number(b.mailbox_id === null))
   return resolve([...levels.map(toSettings), defaultsOf(platform.config)])
 }
 
-/** The policies of many mailboxes, by their ids, past what is remembered. */
+/** The policies of many mailboxes, by their ids; of more than one, past what is remembered. */
 export async function policiesOf(
   platform: Platform,
   db: Db,
   mailboxes: readonly { id: string; workspace_id: string }[],
 ): Promise<ReadonlyMap<string, MailPolicy>> {
+  const [first, ...others] = mailboxes
+  if (first !== undefined && others.length === 0) {
+    const owner = { workspaceId: first.workspace_id, mailboxId: first.id }
+    return new Map([[first.id, await policyOf(platform, owner, db)]])
+  }
   const ids = mailboxes.map(({ id }) => id)
   const workspaceIds = [...new Set(mailboxes.map(({ workspace_id }) => workspace_id))]
   const rows = await db

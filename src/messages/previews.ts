@@ -47,7 +47,7 @@ type KeptRow = { id: string; preview: string | null; structure: MimePart | null 
 
 async function readKept(db: Db, messages: readonly Previewed[], lazy: boolean): Promise<KeptRow[]> {
   const ids = [...new Set(messages.map(({ body_id }) => body_id))]
-  const { rows } = await sql<KeptRow>`
+  const { rows } = await sql<KeptRow>`/* prepared kept_previews */
     select id, preview, case when preview is null and not ${lazy}::boolean then structure end as structure
     from bodies where id = any(${uuidArray(ids)})`.execute(db)
   return rows
@@ -70,6 +70,18 @@ async function makePreviews(
   return made
 }
 
+/** Of a body that is being read already and has none kept yet. */
+export async function firstPreview(
+  platform: Pick<Platform, 'db' | 'log'>,
+  bodyId: string,
+  body: BodyReader,
+  structure: MimePart,
+): Promise<string> {
+  const preview = await makePreview(body, structure)
+  await keepPreviews(platform, new Map([[bodyId, preview]]))
+  return preview
+}
+
 /** A reader is answered also when it cannot be kept: the next one makes it again. */
 async function keepPreviews(
   platform: Pick<Platform, 'db' | 'log'>,
@@ -77,7 +89,7 @@ async function keepPreviews(
 ): Promise<void> {
   const [ids, texts] = [[...made.keys()], [...made.values()]]
   try {
-    await sql`
+    await sql`/* prepared keep_previews */
       update bodies set preview = new.preview
       from unnest(${uuidArray(ids)}, ${texts}::text[]) as new (id, preview)
       where bodies.id = new.id and bodies.preview is null`.execute(platform.db)

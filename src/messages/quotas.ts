@@ -57,9 +57,11 @@ export async function storageOf(
   mailboxes: readonly { id: string; workspace_id: string }[],
 ): Promise<ReadonlyMap<string, { bytes: number; limitBytes: number | null }>> {
   if (mailboxes.length === 0) return new Map()
-  const { rows } = await usageStatement(mailboxes.map(({ id }) => id)).execute(db)
+  const [{ rows }, policies] = await Promise.all([
+    usageStatement(mailboxes.map(({ id }) => id)).execute(db),
+    policiesOf(platform, db, mailboxes),
+  ])
   const used = new Map(rows.map(({ mailbox_id, bytes }) => [mailbox_id, bytes]))
-  const policies = await policiesOf(platform, db, mailboxes)
   return new Map(
     mailboxes.map(({ id }) => [
       id,

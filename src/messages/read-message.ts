@@ -20,7 +20,8 @@ import type { StoredEnvelope } from './message-fields.ts'
 import { decodeHeaderText } from './mime/encoded-words.ts'
 import { parseHeaderFields } from './mime/header-fields.ts'
 import type { MimePart } from './mime/structure.ts'
-import { readPreviews } from './previews.ts'
+import { firstPreview, readPreviews } from './previews.ts'
+import type { SpecialUse } from './tables.ts'
 
 /** A message as it stands in a list. */
 export type MessageSummary = {
@@ -28,6 +29,8 @@ export type MessageSummary = {
   mailboxId: string
   folderId: string
   folderPath: string
+  /** Of its folder. */
+  specialUse: SpecialUse | null
   uid: number
   modseq: number
   flags: number
@@ -48,7 +51,7 @@ export type MessageSummary = {
 export type SizedAttachment = Attachment & { sizeBytes: number }
 
 /** A message with everything that can be read of it. */
-export type FullMessage = MessageDetails &
+export type FullMessage = Omit<MessageDetails, 'preview'> &
   Pick<MessageSummary, 'hasAttachments' | 'preview'> & {
     content: MessageContent
     /** What its author wrote new, without quotes and signature. */
@@ -77,20 +80,27 @@ export async function readMessage(
   id: string,
   db: Db = platform.db,
 ): Promise<FullMessage> {
-  const message = await getMessage(db, mailboxId, id)
-  const { bodyId, sizeBytes, structure } = message
+  return await readWhole(platform, await getMessage(db, mailboxId, id), db)
+}
+
+/** The same of one that is found already. @param db the transaction, inside one. */
+export async function readWhole(
+  { log }: Pick<Platform, 'log'>,
+  message: MessageDetails,
+  db: Db,
+): Promise<FullMessage> {
+  const { bodyId, structure } = message
   const body = await requireBody(db, bodyId)
   const attachments: SizedAttachment[] = []
   for (const attachment of attachmentsOf(structure)) {
     attachments.push({ ...attachment, sizeBytes: await countPartBytes(body, bodyId, attachment.part) })
   }
-  const previewed = [{ body_id: bodyId, size_bytes: sizeBytes }]
-  const previews = await readPreviews({ db, log: platform.log }, previewed, { lazy: false })
+  const preview = message.preview ?? (await firstPreview({ db, log }, bodyId, body, structure))
   const content = await contentOf(body, structure)
   return {
     ...message,
     hasAttachments: hasAttachments(structure),
-    preview: previews.get(bodyId) ?? '',
+    preview,
     content,
     reply: replyOf(content),
     attachments,
@@ -153,8 +163,8 @@ export async function readSummaries(
 
 async function readRows(db: Db, mailboxId: string, ids: readonly string[]): Promise<SummaryRow[]> {
   const { rows } = await sql<SummaryRow>`/* prepared message_summaries */
-    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath", uid, modseq,
-      flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
+    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath",
+      special_use as "specialUse", uid, modseq, flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
       thread_id as "threadId", envelope, structure, preview
     from messages
       join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id

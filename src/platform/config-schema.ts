@@ -94,6 +94,10 @@ export const configSchema = {
     'MAILWRIGHT_DNS_HOST_NETWORKS',
     'Private networks in which DNS hosts that workspaces connect (PowerDNS) may be; with MAILWRIGHT_OUTBOUND_NETWORKS=any all are allowed.',
   ),
+  sequencerNetworks: setting.networks(
+    'MAILWRIGHT_SEQUENCER_NETWORKS',
+    'Private networks in which sequencers that workspaces connect by an address of their own may be; with MAILWRIGHT_OUTBOUND_NETWORKS=any all are allowed.',
+  ),
   cloudflareApiUrl: setting.url(
     'MAILWRIGHT_CLOUDFLARE_API_URL',
     ['http:', 'https:'],
@@ -294,6 +298,16 @@ export const configSchema = {
     'MAILWRIGHT_IMPORT_BYTES_MAX',
     { default: 1024 ** 3, min: 64 * 1024, max: 100 * 1024 ** 3 },
     'Larger files are refused by POST /v1/mailboxes/{mailbox}/imports, in bytes. They wait in the database.',
+  ),
+  importMessagesMax: setting.integer(
+    'MAILWRIGHT_IMPORT_MESSAGES_MAX',
+    { default: 100_000, min: 1, max: 100_000_000 },
+    'Messages of one such file. With more of them the import ends, and those before are in.',
+  ),
+  importEntriesMax: setting.integer(
+    'MAILWRIGHT_IMPORT_ENTRIES_MAX',
+    { default: 65_000, min: 1, max: 100_000_000 },
+    'Entries of a ZIP archive. One with more is not begun.',
   ),
   quotaBytes: setting.limit(
     'MAILWRIGHT_QUOTA_BYTES',

@@ -7,6 +7,8 @@ import { startTestPlatform } from '../testing/test-platform.ts'
 import {
   afterCommit,
   DatabaseUnreachable,
+  type Db,
+  onOneConnection,
   openDatabase,
   sqlState,
   type Tx,
@@ -108,6 +110,74 @@ test('when one of them fails, all have ended, the first failure is told and none
   )
   const { rows } = await sql`select name from counters where name like 'travels%'`.execute(db)
   assert.deepEqual(rows, [])
+})
+
+async function pidOf(on: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(on)
+  return rows[0]?.pid
+}
+
+test('what is read on one connection is of one, and inside a transaction sees what that wrote', async () => {
+  const pids = await onOneConnection(db, (one) =>
+    Promise.all([pidOf(one), pidOf(one), onOneConnection(one, pidOf)]),
+  )
+  assert.equal(new Set(pids).size, 1)
+  await transaction(db, async (tx) => {
+    const outside = await pidOf(tx)
+    await insert(tx, 'read on one', 7)
+    const [pid, built, { rows }] = await onOneConnection(tx, (one) =>
+      Promise.all([
+        pidOf(one),
+        one.selectNoFrom(sql<number>`pg_backend_pid()`.as('pid')).executeTakeFirst(),
+        sql<{ value: number }>`select value from counters where name = 'read on one'`.execute(one),
+      ]),
+    )
+    assert.equal(built?.pid, outside)
+    assert.equal(pid, outside)
+    assert.equal(rows[0]?.value, 7)
+    await add(tx, 'read on one')
+  })
+  assert.equal(await counterOf('read on one'), 8)
+})
+
+test('statements on one connection are all sent before the first is answered', async () => {
+  const sent: string[] = []
+  const answered: string[] = []
+  const ask = async (one: Db, name: string): Promise<void> => {
+    sent.push(name)
+    await sql`select ${name}::text`.execute(one)
+    answered.push(`${name} after ${sent.length}`)
+  }
+  await onOneConnection(db, (one) => Promise.all(['a', 'b', 'c'].map((name) => ask(one, name))))
+  assert.deepEqual(answered, ['a after 3', 'b after 3', 'c after 3'])
+})
+
+test('when one of them fails, the connection goes back after all have ended, and nothing more is sent on it', async () => {
+  const ended: string[] = []
+  const late = Promise.withResolvers<void>()
+  await assert.rejects(
+    onOneConnection(db, async (one) => {
+      const failing = sql`select 1 / 0`.execute(one)
+      const slow = sql`select pg_sleep(0.05)`.execute(one).then(async () => {
+        ended.push('slow')
+        await insert(one, 'after the failure')
+      })
+      slow.then(late.resolve, late.reject)
+      await Promise.all([failing, slow])
+    }),
+    (error) => sqlState(error) === '22012',
+  )
+  assert.deepEqual(ended, ['slow'])
+  await assert.rejects(late.promise, /is over/)
+  assert.equal(await counterOf('after the failure'), undefined)
+})
+
+test('no transaction begins on a connection that others read on', async () => {
+  await assert.rejects(
+    onOneConnection(db, (one) => transaction(one, (tx) => insert(tx, 'in between'))),
+    /begins with the database itself/,
+  )
+  assert.equal(await counterOf('in between'), undefined)
 })
 
 test('a statement of a transaction that is over does not run', async () => {

@@ -5,6 +5,8 @@
 
 import type { Duplex } from 'node:stream'
 import {
+  type ConnectionProvider,
+  DummyDriver,
   Kysely,
   PostgresDialect,
   type PostgresPool,
@@ -188,6 +190,50 @@ export async function together(
     if (one.status === 'rejected') throw one.reason
     return one.value
   })
+}
+
+/**
+ * Reads at the same moment: `work` gets a database of one connection, which is the transaction's inside one and else one of
+ * the pool, and what it starts together (`Promise.all`) travels together: one way to the server and back for all of it.
+ * Whoever is inside asks that database alone: the transaction itself would be waited for for ever, and the pool may have
+ * no second connection. Nothing that was started is left behind when `work` fails.
+ * @param db the transaction, inside one.
+ */
+export async function onOneConnection<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
+  const executor = db.getExecutor()
+  return await executor.provideConnection(async (connection) => {
+    const running = new Set<Promise<unknown>>()
+    let over = false
+    const connectionProvider: ConnectionProvider = {
+      async provideConnection(consumer) {
+        if (over) throw new Error('the work that had this connection is over')
+        const run = consumer(connection)
+        running.add(run)
+        return await run.finally(() => running.delete(run))
+      },
+    }
+    try {
+      const own = { ...readersProps, executor: executor.withConnectionProvider(connectionProvider) }
+      return await work(new Kysely<Tables>(own))
+    } finally {
+      over = true
+      await Promise.allSettled(running)
+    }
+  })
+}
+
+/** It begins no transactions: statements that others started meanwhile would be part of them. */
+class ReadersDriver extends DummyDriver {
+  override async beginTransaction(): Promise<void> {
+    throw new Error('a transaction begins with the database itself')
+  }
+}
+
+const readersDialect = new PostgresDialect({ pool: () => Promise.reject(new Error('this has no pool')) })
+const readersProps = {
+  config: { dialect: readersDialect },
+  dialect: readersDialect,
+  driver: new ReadersDriver(),
 }
 
 /** Registers something to run after this transaction's commit, in order. It must not throw. */

@@ -22,7 +22,7 @@ export async function readMailboxUrls(
   mailboxIds: readonly string[],
 ): Promise<Map<string, string>> {
   if (mailboxIds.length === 0) return new Map()
-  const { rows } = await sql<{ mailbox_id: string; url: string }>`
+  const { rows } = await sql<{ mailbox_id: string; url: string }>`/* prepared mailbox_urls */
     select mailbox_ids[1] as mailbox_id, url from webhooks
     where format = ${format} and deleted_at is null and format <> 'mailwright'
       and mailbox_ids && ${uuidArray(mailboxIds)}`.execute(db)

@@ -6,8 +6,7 @@ import { sql } from 'kysely'
 import { requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
-import { endOfEventLog } from '../platform/event-log.ts'
-import { isId, newId } from '../platform/ids.ts'
+import { isId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { requireFormat } from './formats.ts'
@@ -22,7 +21,7 @@ import { webhookPolicy } from './policy.ts'
 import { putHeaders } from './secrets.ts'
 import { addFirstSigningKey } from './signing-keys.ts'
 import { requireUrl, type SubjectColumns } from './webhook-input.ts'
-import { addSettling, healthy, tell, type Webhook } from './webhooks.ts'
+import { addSettling, healthy, insertWebhook, tell, type Webhook } from './webhooks.ts'
 
 export type OwnedWebhook = Webhook & {
   /** Behind whichever owner it has. */
@@ -172,37 +171,16 @@ export async function insertOwned(
   },
 ): Promise<string> {
   const { identityId: _, ...subject } = wanted.columns
-  const headers = bearerHeaders(wanted.authToken)
-  const place = await endOfEventLog(tx)
-  const now = platform.clock.now()
-  const [id, owner] = [newId(), { organization_id: scope.organizationId, workspace_id: scope.workspaceId }]
-  await tx
-    .insertInto('webhooks')
-    .values({
-      id,
-      ...owner,
-      ...subject,
-      format: wanted.format,
-      settings: JSON.stringify(wanted.settings),
-      url: wanted.url,
-      description: null,
-      event_types: wanted.eventTypes,
-      header_names: Object.keys(headers),
-      state: 'enabled',
-      paused_reason: null,
-      paused_at: null,
-      failing_since: null,
-      blocked_until: null,
-      last_error: null,
-      start_xid: place.xid,
-      start_id: place.id,
-      created_at: now,
-      updated_at: now,
-      deleted_at: null,
-    })
-    .execute()
-  await putHeaders(platform, tx, id, headers)
-  await tell(platform, tx, owner, { type: 'webhook.created', data: { webhook_id: id, url: wanted.url } })
+  const { id } = await insertWebhook(platform, tx, scope, {
+    format: wanted.format,
+    settings: wanted.settings,
+    url: wanted.url,
+    description: null,
+    event_types: wanted.eventTypes,
+    subject,
+    headers: bearerHeaders(wanted.authToken),
+    state: 'enabled',
+  })
   return id
 }
 

@@ -29,12 +29,10 @@ export type SigningKey = {
 /** When the keys of these identities were made; of one without a key there is nothing. */
 export async function signingKeyTimes(db: Db, identityIds: readonly string[]): Promise<Map<string, Date>> {
   if (identityIds.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('webhook_signing_keys')
-    .select(['identity_id', 'created_at'])
-    .where(sql<boolean>`identity_id = any(${uuidArray(identityIds)})`)
-    .execute()
-  return new Map(rows.flatMap(({ identity_id: id, created_at: at }) => (id === null ? [] : [[id, at]])))
+  const { rows } = await sql<{ identity_id: string; created_at: Date }>`/* prepared signing_key_times */
+    select identity_id, created_at from webhook_signing_keys
+    where identity_id = any(${uuidArray(identityIds)})`.execute(db)
+  return new Map(rows.map(({ identity_id: id, created_at: at }) => [id, at]))
 }
 
 /** When the newest key of the scope was made: of all its identities and the workspace itself. Null: there is none. */

@@ -30,6 +30,7 @@ import {
   requireHeaders,
   requireUrl,
   type Subject,
+  type SubjectColumns,
   subjectColumns,
 } from './webhook-input.ts'
 
@@ -117,6 +118,34 @@ export async function createWebhook(
   const url = requireUrl(platform, wanted.url)
   const headers = requireHeaders(wanted.headers)
   await requireRoom(platform, tx, scope)
+  const webhook = await insertWebhook(platform, tx, scope, {
+    format: nativeFormat,
+    settings: null,
+    url,
+    description: wanted.description,
+    event_types: requireEventTypes(wanted.eventTypes),
+    subject: await subjectColumns(tx, scope, wanted.subject),
+    headers,
+    state: wanted.enabled ? 'enabled' : 'disabled',
+  })
+  return { webhook, secret: await addSigningSecret(platform, tx, webhook.id) }
+}
+
+export type CheckedWebhook = Pick<Webhook, 'format' | 'url' | 'description' | 'event_types'> & {
+  subject: SubjectColumns
+  headers: Readonly<Record<string, string>>
+  /** Null: its format keeps nothing with it. */
+  settings: object | null
+  state: 'enabled' | 'disabled'
+}
+
+/** Writes one of any format, whose fields are checked, and its event. It hears of what commits from here on. */
+export async function insertWebhook(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  { subject, headers, settings, ...fields }: CheckedWebhook,
+): Promise<Webhook> {
   const place = await endOfEventLog(tx)
   const now = platform.clock.now()
   const webhook = await tx
@@ -125,12 +154,10 @@ export async function createWebhook(
       id: newId(),
       organization_id: scope.organizationId,
       workspace_id: scope.workspaceId,
-      url,
-      description: wanted.description,
-      event_types: requireEventTypes(wanted.eventTypes),
-      ...(await subjectColumns(tx, scope, wanted.subject)),
+      ...fields,
+      ...subject,
+      ...(settings === null ? {} : { settings: JSON.stringify(settings) }),
       header_names: Object.keys(headers),
-      state: wanted.enabled ? 'enabled' : 'disabled',
       paused_reason: null,
       paused_at: null,
       failing_since: null,
@@ -145,9 +172,9 @@ export async function createWebhook(
     .returningAll()
     .executeTakeFirstOrThrow()
   await putHeaders(platform, tx, webhook.id, headers)
-  const secret = await addSigningSecret(platform, tx, webhook.id)
-  await tell(platform, tx, webhook, { type: 'webhook.created', data: { webhook_id: webhook.id, url } })
-  return { webhook, secret }
+  const data = { webhook_id: webhook.id, url: webhook.url }
+  await tell(platform, tx, webhook, { type: 'webhook.created', data })
+  return webhook
 }
 
 /** Its workspace's row is held, so that two at the same moment are counted one after the other. */

@@ -12,6 +12,7 @@ import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Arrival } from '../inbound/arrival.ts'
 import { storableText } from '../storable-text.ts'
+import type { Answer } from '../submission/mark-answered.ts'
 import { askedOf, type SendingVerdict, sendingPolicyOf } from './sending-mode.ts'
 import type { ApprovalSource, HeldEnvelope } from './tables.ts'
 
@@ -28,6 +29,7 @@ export type NewHeld = {
   >
   body: StagedBody
   skipBytes: number
+  answers?: Answer
 }
 
 const subjectCharsMax = 500
@@ -45,7 +47,7 @@ export async function holdMessage(platform: Platform, tx: Tx, held: NewHeld): Pr
   const now = platform.clock.now()
   const expiresAt = new Date(now.getTime() + policy.approval_days * dayMs)
   const id = newId()
-  const envelope = envelopeOf(arrival)
+  const envelope = envelopeOf(arrival, held.answers)
   await insertBodies(tx, [body], now)
   await holdBodies([{ bodyId: body.id, holderId: id }]).execute(tx)
   await tx
@@ -116,7 +118,7 @@ async function requirePlace(tx: Tx, { mailboxId }: MailboxOwner, max: number): P
   )
 }
 
-function envelopeOf(arrival: NewHeld['arrival']): HeldEnvelope {
+function envelopeOf(arrival: NewHeld['arrival'], answers: Answer | undefined): HeldEnvelope {
   const said = new Map(arrival.asked?.map((one) => [one.address, one]))
   return {
     ret: arrival.ret,
@@ -128,6 +130,7 @@ function envelopeOf(arrival: NewHeld['arrival']): HeldEnvelope {
       notify: said.get(address)?.notify ?? null,
       orcpt: said.get(address)?.orcpt ?? null,
     })),
+    ...(answers === undefined ? {} : { answers }),
   }
 }
 

@@ -73,6 +73,7 @@ export async function prepareRelease(
     ...planned,
     holders: [...planned.holders, approval.id],
     sentBy: sentBy(arrival, owner),
+    ...answersOf(approval),
   }
   return { delivery, schedule: null }
 }
@@ -103,16 +104,23 @@ async function putOff(
     id: newId(),
     bodyId: body.id,
     headerMessageId: messageId?.replace(/^<|>$/g, '') ?? '',
-    envelope: addresseesOf(
-      envelope,
-      asked.map(({ address }) => address),
-    ),
+    envelope: {
+      ...addresseesOf(
+        envelope,
+        asked.map(({ address }) => address),
+      ),
+      ...answersOf(approval),
+    },
     subject: decodeHeaderText(envelope.subject ?? ''),
     sendAt,
     isApproved: true,
   }
   const delivery = scheduledDelivery(body, platform.clock.now(), schedule)
   return { delivery: { ...delivery, holders: [...delivery.holders, approval.id] }, schedule }
+}
+
+function answersOf({ envelope: { answers } }: Approval): Pick<Delivery, 'answers'> {
+  return answers === undefined ? {} : { answers }
 }
 
 /** With what the sender asked to be told of (RFC 3461). */

@@ -1,5 +1,6 @@
 /** The tables of approvals: messages that wait until somebody else lets them go. */
 import type { ColumnType } from 'kysely'
+import type { Answer } from '../submission/mark-answered.ts'
 
 /** `cancelled`: its mailbox was suspended or deleted. Only `pending` can change. */
 export const approvalStates = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const
@@ -24,6 +25,8 @@ export type HeldEnvelope = {
   /** ISO 8601; null is at once. */
   notBefore: string | null
   recipients: HeldRecipient[]
+  /** What it answers or passes on; left out: nothing. */
+  answers?: Answer
   /** Those that it was sent to, where an approver has changed them. */
   recipientsBefore?: string[]
 }

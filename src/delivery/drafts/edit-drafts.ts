@@ -11,6 +11,7 @@ import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
+import type { Answer } from '../submission/mark-answered.ts'
 import { haveDraftsFolder } from './drafts-folder.ts'
 import type { Draft, DraftInfo } from './find-drafts.ts'
 
@@ -97,6 +98,18 @@ async function takeDraft(platform: Platform, tx: Tx, owner: MailboxOwner, draft:
   const { uids } = await expungeMessages(platform, tx, owner, folderId, [uid])
   if (uids.length === 0) throw new Refusal('edit_conflict')
   await tx.deleteFrom('drafts').where('mailbox_id', '=', owner.mailboxId).where('id', '=', draft.id).execute()
+}
+
+/** Notes what a message that has become a draft again answers or passes on. */
+export async function noteAnswers(
+  platform: Platform,
+  tx: Tx,
+  owner: MailboxOwner,
+  draftId: string,
+  answers: Answer,
+): Promise<void> {
+  const info = { id: draftId, sendAt: null, answers, trackOpens: false, forward: null, version: 1 }
+  await writeRow(platform, tx, owner, info, draftId)
 }
 
 async function writeRow(

@@ -23,7 +23,10 @@ export type SpooledMessage = AsyncDisposable & {
 }
 
 /** A recipient by the address that the sender gave, before it is followed. */
-export type AskedRecipient = Pick<OutboundRecipient, 'address' | 'notify' | 'orcpt'>
+export type AskedRecipient = Pick<OutboundRecipient, 'address' | 'notify' | 'orcpt'> & {
+  /** It leads to mailboxes here alone, which have the message when it is accepted. */
+  isHere: boolean
+}
 
 export type Arrival = {
   /** Names the reception in the log, the trace and the reply. */

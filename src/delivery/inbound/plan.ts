@@ -52,8 +52,15 @@ export function sentBy(
 ): NonNullable<Delivery['sentBy']> {
   const reached = [...local, ...remote].map(({ address }) => address)
   const addressed = asked?.map(({ address }) => address) ?? reached
-  const recipients = [...new Set([...reached, ...addressed])]
-  return { organizationId, workspaceId, mailboxId, recipients, addressedCount: addressed.length }
+  const here = asked?.filter(({ isHere }) => isHere) ?? local
+  return {
+    organizationId,
+    workspaceId,
+    mailboxId,
+    recipients: [...new Set([...reached, ...addressed])],
+    addressedCount: addressed.length,
+    delivered: here.map(({ address }) => address),
+  }
 }
 
 /** What leaves of a message that a mailbox sends; nothing when it is for mailboxes here alone. */

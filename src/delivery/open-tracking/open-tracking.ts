@@ -78,6 +78,7 @@ export async function opensOf(
 ): Promise<Map<string, Opens>> {
   if (messageIds.length === 0) return new Map()
   const { rows } = await sql<{ message_id: string; first_opened_at: Date | null; open_count: number }>`
+    /* prepared opens_of */
     select message_id, first_opened_at, open_count from open_trackings
     where mailbox_id = ${mailboxId}::uuid and message_id = any(${uuidArray(messageIds)})`.execute(db)
   return new Map(

@@ -175,7 +175,8 @@ function eventOf({ message, recipient, state, reply, class: kind, until }: Outco
     rcpt_to: recipient.rcptTo,
     reply,
   }
-  if (state === 'delivered') return { type: 'message.delivered', ...owner, data: about }
+  if (state === 'delivered')
+    return { type: 'message.delivered', ...owner, data: { message_id: null, ...about } }
   const refused = { ...about, class: kind ?? 'other' }
   if (state === 'bounced') return { type: 'message.bounced', ...owner, data: refused }
   return {

@@ -1,6 +1,6 @@
 /** What has become of messages that a mailbox sent, over all their recipients: one word for each. */
 import { sql } from 'kysely'
-import type { Db } from '../../platform/database.ts'
+import { type Db, onOneConnection } from '../../platform/database.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 
 /**
@@ -20,15 +20,10 @@ export async function statusesOfSent(
   messages: readonly { id: string; messageId: string | null }[],
 ): Promise<Map<string, SentStatus>> {
   if (messages.length === 0) return new Map()
-  const byHeader = await statusesByHeader(
-    db,
-    mailboxId,
-    messages.flatMap(({ messageId }) => messageId ?? []),
-  )
-  const waiting = await scheduledOf(
-    db,
-    mailboxId,
-    messages.map(({ id }) => id),
+  const headers = messages.flatMap(({ messageId }) => messageId ?? [])
+  const ids = messages.map(({ id }) => id)
+  const [byHeader, waiting] = await onOneConnection(db, (one) =>
+    Promise.all([statusesByHeader(one, mailboxId, headers), scheduledOf(one, mailboxId, ids)]),
   )
   return new Map(
     messages.map(({ id, messageId }) => [
@@ -59,7 +54,7 @@ async function statusesByHeader(
 }
 
 async function scheduledOf(db: Db, mailboxId: string, ids: readonly string[]): Promise<Set<string>> {
-  const { rows } = await sql<{ message_id: string }>`
+  const { rows } = await sql<{ message_id: string }>`/* prepared scheduled_of */
     select message_id from scheduled_messages
     where mailbox_id = ${mailboxId}::uuid and message_id = any(${uuidArray(ids)})`.execute(db)
   return new Set(rows.map((row) => row.message_id))
@@ -67,7 +62,7 @@ async function scheduledOf(db: Db, mailboxId: string, ids: readonly string[]): P
 
 /** Whom a message of the mailbox left the platform for, as far as the queue still knows. */
 export async function queuedRecipientsOf(db: Db, mailboxId: string, messageId: string): Promise<string[]> {
-  const { rows } = await sql<{ rcpt_to: string }>`
+  const { rows } = await sql<{ rcpt_to: string }>`/* prepared queued_recipients */
     select distinct rcpt_to from outbound_messages m join outbound_recipients r on r.outbound_message_id = m.id
     where m.message_id = ${messageId}::text and m.mailbox_id = ${mailboxId}::uuid and m.kind = 'submission'
     order by rcpt_to limit 1000`.execute(db)

@@ -182,7 +182,18 @@ type RecipientEvent = { outbound_message_id: string; outbound_recipient_id: stri
 declare module '../../platform/events.ts' {
   interface EventTypes {
     'message.queued': { outbound_message_id: string; recipients: number }
-    'message.delivered': RecipientEvent & { reply: string }
+    /**
+     * A recipient has it. Of one here: `message_id` is the sender's copy, `outbound_message_id` is what leaves for the
+     * others, and nobody replied.
+     */
+    'message.delivered': {
+      message_id: string | null
+      outbound_message_id: string | null
+      /** Null of a recipient here. */
+      outbound_recipient_id: string | null
+      rcpt_to: string
+      reply: string | null
+    }
     'message.deferred': RecipientEvent & { reply: string; class: string; until: string; attempts: number }
     'message.bounced': RecipientEvent & { reply: string; class: string }
     'message.held': RecipientEvent & { reason: string }

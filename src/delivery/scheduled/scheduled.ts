@@ -15,7 +15,7 @@ import { addJobs } from '../../platform/jobs.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { haveDraftsFolder } from '../drafts/drafts-folder.ts'
-import { draftFlags } from '../drafts/edit-drafts.ts'
+import { draftFlags, noteAnswers } from '../drafts/edit-drafts.ts'
 import { requireSoon, stageRaw } from '../submission/submit.ts'
 import { asDraft, withDate } from './rewrite.ts'
 import { sendingAt } from './schedule.ts'
@@ -94,6 +94,8 @@ export async function becomeDraft(
       ? (await appendMessages(platform, tx, owner, folderId, [message]))[0]
       : await replaceMessage(platform, tx, owner, { ...copy, toFolderId: folderId, message })
   if (!stored) throw new Error('a draft that was stored did not come back')
+  const { answers } = row.envelope
+  if (answers !== undefined) await noteAnswers(platform, tx, owner, stored.id, answers)
   await releaseBodies([row.id], platform.clock.now()).execute(tx)
   const data = { scheduled_message_id: row.id, message_id: stored.id }
   await appendEvents(platform, tx, [

@@ -76,7 +76,9 @@ async function sendOne(platform: Platform, row: ScheduledMessage): Promise<void>
   const whole = await readBodyBytes(platform.db, row.body_id)
   await requireAuthors(platform, mailbox, recipients, whole)
   await admitRecipients(platform, mailbox, recipients)
-  const delivery = await planSubmission(platform, mailbox, whole, recipients)
+  const { answers } = row.envelope
+  const planned = await planSubmission(platform, mailbox, whole, recipients)
+  const delivery = answers === undefined ? planned : { ...planned, answers }
   await transaction(platform.db, async (tx) => {
     await requireServed(tx, await lockedMailbox(tx, row))
     await removeRow(tx, row)

@@ -1,9 +1,16 @@
 /** Messages that wait for their time, and the events that tell of them. */
 import type { ColumnType } from 'kysely'
 import type { Person } from '../submission/compose.ts'
+import type { Answer } from '../submission/mark-answered.ts'
 
 /** As the message names them, blind copies included: who they are here is found out when it is sent. */
-export type ScheduledEnvelope = { to: readonly Person[]; cc: readonly Person[]; bcc: readonly Person[] }
+export type ScheduledEnvelope = {
+  to: readonly Person[]
+  cc: readonly Person[]
+  bcc: readonly Person[]
+  /** What it answers or passes on; left out: nothing. */
+  answers?: Answer
+}
 
 /** The row goes when the message is sent or taken back: whoever removes it has won. */
 export type ScheduledMessagesTable = {

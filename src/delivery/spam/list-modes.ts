@@ -17,16 +17,17 @@ export type ListModes = {
 
 const open: ListModes = { inbound: 'open', outbound: 'open' }
 
+type ModesRow = { mailbox_id: string; mode: SenderListMode; outbound_mode: SenderListMode }
+
 /** The modes of each of the mailboxes, read in one go. @param db the transaction, inside one. */
 export async function listModesOf(
   db: Db,
   mailboxIds: readonly string[],
 ): Promise<ReadonlyMap<string, ListModes>> {
-  const rows = await db
-    .selectFrom('sender_list_modes')
-    .select(['mailbox_id', 'mode', 'outbound_mode'])
-    .where(sql<boolean>`mailbox_id = any(${uuidArray(mailboxIds)})`)
-    .execute()
+  if (mailboxIds.length === 0) return new Map()
+  const { rows } = await sql<ModesRow>`/* prepared list_modes */
+    select mailbox_id, mode, outbound_mode from sender_list_modes
+    where mailbox_id = any(${uuidArray(mailboxIds)})`.execute(db)
   const set = new Map(rows.map((row) => [row.mailbox_id, { inbound: row.mode, outbound: row.outbound_mode }]))
   return new Map(mailboxIds.map((id) => [id, set.get(id) ?? open]))
 }

@@ -8,7 +8,7 @@ import type { Platform } from '../../platform/platform.ts'
 import type { AskedRecipient } from '../inbound/arrival.ts'
 import { admitRecipient } from '../limits/admit.ts'
 import type { OutboundRecipient } from '../outbound/queue.ts'
-import { type LocalRecipient, resolveRecipient } from '../recipients.ts'
+import { isForHere, type LocalRecipient, resolveRecipient } from '../recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../routing/expand.ts'
 import { sandboxRefusal } from '../senders.ts'
 import { requireNotBlocked } from '../spam/recipient-lists.ts'
@@ -23,8 +23,6 @@ export type Recipients = {
   asked: AskedRecipient[]
   /** Of those elsewhere, by their address. */
   pointers: ReadonlyMap<string, string>
-  /** Those asked for whose message leaves the platform: where a forward of ours leads is nobody's to see. */
-  leaving: ReadonlySet<string>
 }
 
 /**
@@ -41,7 +39,6 @@ export async function resolveRecipients(
   const forwards = new Map<string, ForwardTarget>()
   const asked = new Map<string, AskedRecipient>()
   const pointers = new Map<string, string>()
-  const leaving = new Set<string>()
   const problems: FieldProblem[] = []
   const others: string[] = []
   for (const { text, pointer } of named) {
@@ -51,9 +48,8 @@ export async function resolveRecipients(
       problems.push({ pointer, detail: judged.detail })
       continue
     }
-    asked.set(judged.address, { address: judged.address, notify: null, orcpt: null })
-    const isLeaving = judged.kind === 'remote' || (judged.kind === 'forward' && judged.targets.length > 0)
-    if (isLeaving) leaving.add(judged.address)
+    const isHere = isForHere(judged)
+    asked.set(judged.address, { address: judged.address, notify: null, orcpt: null, isHere })
     if (judged.kind === 'local') local.set(judged.owner.mailboxId, judged)
     else if (judged.kind === 'forward') {
       for (const one of judged.local) local.set(one.owner.mailboxId, one)
@@ -71,7 +67,6 @@ export async function resolveRecipients(
     forwards: [...forwards.values()],
     asked: [...asked.values()],
     pointers,
-    leaving,
   }
 }
 

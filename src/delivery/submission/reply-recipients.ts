@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { parseAddress } from '../../mailboxes/address.ts'
 import { findRoute } from '../../mailboxes/routing.ts'
+import { type Db, onOneConnection } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Person } from './compose.ts'
 import type { Original } from './original.ts'
@@ -42,46 +43,63 @@ export function replyRecipients(
   return { to, cc: without(cc, to) }
 }
 
-/** The same of what a mailbox answers, whatever addresses it is reached by. */
+/** The same of what a mailbox answers, whatever addresses it is reached by. @param db the transaction, inside one. */
 export async function recipientsOfReply(
   platform: Platform,
   mailbox: { id: string; address: string },
   original: Addressed,
   audience: ReplyAudience,
+  db: Db = platform.db,
 ): Promise<ReplyRecipients> {
   const everyone = [...original.from, ...original.replyTo, ...original.to, ...original.cc]
-  const own = await ownAddresses(platform, mailbox.id, everyone)
+  const others = everyone.filter(({ address }) => address !== mailbox.address)
+  const own = await ownAddresses(platform, mailbox.id, others, db)
   return replyRecipients(original, (address) => address === mailbox.address || own.has(address), audience)
 }
 
 /** No message goes to more; each address may be a look-up of its own, and a stranger can name very many. */
 const lookedUpMax = submissionLimits.recipientsMax
+/** Look-ups that are sent at once. */
+const lookedUpTogether = 50
 
-/** The addresses of these that reach the mailbox: its own, its aliases, with details, in domain aliases, by a catch-all. */
+/**
+ * The addresses of these that reach the mailbox: its own, its aliases, with details, in domain aliases, by a catch-all.
+ * @param db the transaction, inside one.
+ */
 export async function ownAddresses(
   platform: Platform,
   mailboxId: string,
   people: readonly Person[],
+  db: Db = platform.db,
 ): Promise<Set<string>> {
   const own = new Set<string>()
-  const domains = await ownDomains(platform, mailboxId)
-  for (const { address } of uniquePeople(people).slice(0, lookedUpMax)) {
-    const parsed = parseAddress(address)
-    if (!parsed.ok || !domains.has(parsed.value.domain)) continue
-    const route = await findRoute(platform, parsed.value)
+  if (people.length === 0) return own
+  const domains = await ownDomains(db, mailboxId)
+  const possible = uniquePeople(people)
+    .slice(0, lookedUpMax)
+    .flatMap(({ address }) => {
+      const parsed = parseAddress(address)
+      return parsed.ok && domains.has(parsed.value.domain) ? [{ address, parsed: parsed.value }] : []
+    })
+  const lookUp = async (one: Db, { address, parsed }: (typeof possible)[number]): Promise<void> => {
+    const route = await findRoute(platform, parsed, one)
     if (route?.mailboxId === mailboxId) own.add(address)
+  }
+  for (let from = 0; from < possible.length; from += lookedUpTogether) {
+    const some = possible.slice(from, from + lookedUpTogether)
+    await onOneConnection(db, (one) => Promise.all(some.map((each) => lookUp(one, each))))
   }
   return own
 }
 
 /** Only what is in one of these has to be looked up. */
-async function ownDomains(platform: Platform, mailboxId: string): Promise<Set<string>> {
-  const { rows } = await sql<{ name: string }>`
+async function ownDomains(db: Db, mailboxId: string): Promise<Set<string>> {
+  const { rows } = await sql<{ name: string }>`/* prepared own_domains */
     with own as (select distinct domain_id from addresses where mailbox_id = ${mailboxId}::uuid)
     select name from domains where id in (
       select domain_id from own
       union select domain_aliases.domain_id from domain_aliases join own on own.domain_id = of_domain_id
-    )`.execute(platform.db)
+    )`.execute(db)
   return new Set(rows.map(({ name }) => name))
 }
 

@@ -96,18 +96,18 @@ export type PreparedSubmission = { mailbox: Mailbox; messageId: string } & (
 
 /**
  * Judges and composes, before the transaction: what is asked here asks the database on its own.
- * @param ref the mailbox's id or address.
+ * @param ref the mailbox's id or address, or the mailbox that the scope has just found.
  * @throws Refusal mailbox_not_found, mailbox_state_conflict, recipient_refused, sending_limit_reached, invalid_request,
  *   sending_not_allowed, payload_too_large, agent_unclaimed, forbidden.
  */
 export async function prepareSubmission(
   platform: Platform,
   scope: Scope,
-  ref: string,
+  ref: string | Mailbox,
   submission: Submission,
 ): Promise<PreparedSubmission> {
   requireWrite(scope)
-  const mailbox = await getMailbox(platform, scope, ref)
+  const mailbox = typeof ref === 'string' ? await getMailbox(platform, scope, ref) : ref
   await requireServed(platform.db, mailbox)
   requireSound(platform, submission)
   const recipients = await resolveRecipients(platform, mailbox, namedIn(submission))
@@ -198,10 +198,16 @@ export async function planSubmission(
   }
 }
 
-/** The same, said to follow from another message. */
+/** The same, said to follow from another message, whenever it goes. */
 export function answering(prepared: PreparedSubmission, answers: Answer | null): PreparedSubmission {
-  if (answers === null || prepared.kind !== 'send') return prepared
-  return { ...prepared, delivery: { ...prepared.delivery, answers } }
+  if (answers === null) return prepared
+  if (prepared.kind === 'hold') return { ...prepared, held: { ...prepared.held, answers } }
+  const { delivery, schedule } = prepared
+  return {
+    ...prepared,
+    delivery: { ...delivery, answers },
+    schedule: schedule && { ...schedule, envelope: { ...schedule.envelope, answers } },
+  }
 }
 
 /**
@@ -229,13 +235,13 @@ export async function submitPrepared(
     ? writeSent(platform, tx, mailbox, delivery)
     : writeTracked(platform, tx, mailbox, delivery, tracked))
   if (schedule !== null) await insertScheduled(platform, tx, subject(mailbox), schedule, sent)
-  const statusOf = (address: string): SubmittedRecipient['status'] =>
-    schedule !== null ? 'scheduled' : recipients.leaving.has(address) ? 'queued' : 'delivered'
+  const statusOf = (isHere: boolean): SubmittedRecipient['status'] =>
+    schedule !== null ? 'scheduled' : isHere ? 'delivered' : 'queued'
   return {
     status: 'accepted',
     sent,
     messageId,
-    recipients: recipients.asked.map(({ address }) => ({ address, status: statusOf(address) })),
+    recipients: recipients.asked.map(({ address, isHere }) => ({ address, status: statusOf(isHere) })),
     scheduled: schedule === null ? null : { id: schedule.id, sendAt: schedule.sendAt },
   }
 }
@@ -366,7 +372,7 @@ export async function stageRaw(platform: Platform, raw: Buffer): Promise<StagedB
 
 /** The folder for sent mail, or INBOX where someone deleted it. */
 async function sentPlacement(tx: Tx, owner: MailboxOwner): Promise<Placement> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await sql<{ id: string }>`/* prepared sent_folder */
     select id from folders where mailbox_id = ${owner.mailboxId}::uuid and special_use in ('sent', 'inbox')
     order by special_use = 'sent' desc limit 1`.execute(tx)
   const [folder] = rows

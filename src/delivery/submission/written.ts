@@ -82,25 +82,25 @@ export type PreparedWritten = { prepared: PreparedSubmission; answers: Answer | 
 
 /**
  * Judges and composes, before the transaction.
- * @param ref the mailbox's id or address.
+ * @param ref the mailbox's id or address, or the mailbox that the scope has just found.
  * @throws Refusal as partsOfWritten and prepareSubmission.
  */
 export async function prepareWritten(
   platform: Platform,
   scope: Scope,
-  ref: string,
+  ref: string | Mailbox,
   written: WrittenMessage,
   purpose: Purpose,
 ): Promise<PreparedWritten> {
   requireWrite(scope)
-  const mailbox = await getMailbox(platform, scope, ref)
+  const mailbox = typeof ref === 'string' ? await getMailbox(platform, scope, ref) : ref
   const { parts, answers } = await partsOfWritten(platform, mailbox, written, purpose)
   if (parts.to.length + parts.cc.length + parts.bcc.length === 0) {
     const fields = [{ pointer: '/to', detail: 'is needed: the message names nobody to write to' }]
     throw new Refusal('invalid_request', 'The message has no recipient.', { fields })
   }
   const submission = { ...parts, sendAt: written.sendAt, trackOpens: written.trackOpens === true }
-  return { prepared: await prepareSubmission(platform, scope, mailbox.id, submission), answers }
+  return { prepared: await prepareSubmission(platform, scope, mailbox, submission), answers }
 }
 
 /** Writes what was prepared, and notes the answer at what it answers. @throws Refusal as submitPrepared. */

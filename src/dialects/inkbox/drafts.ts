@@ -11,7 +11,7 @@ import { oneLine, partsOfWritten, type WrittenMessage } from '../../delivery/sub
 import { lockMailbox, subject } from '../../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import { readSummaries } from '../../messages/read-message.ts'
-import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
+import { storedOwnerOf } from '../../messages/stored-mailbox.ts'
 import type { FieldProblem } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -97,7 +97,7 @@ function listRoute(app: Api, platform: Platform): void {
     async (request) => {
       const { scope } = callerOf(request)
       const mailbox = await findMailbox(platform, scope, request.params.email_address)
-      const { mailboxId } = await getStoredMailbox(platform, scope, mailbox.id)
+      const { mailboxId } = storedOwnerOf(mailbox)
       const { rows, nextCursor } = await listDrafts(platform, mailboxId, pageRequest(request.query))
       const ids = rows.map(({ messageId }) => messageId)
       const previews = new Map(

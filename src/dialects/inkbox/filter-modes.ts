@@ -5,10 +5,11 @@ import { type ListModes, listModesOf, setListModes } from '../../delivery/spam/l
 import { countEntries } from '../../delivery/spam/sender-list-changes.ts'
 import type { SenderListMode } from '../../delivery/spam/tables.ts'
 import type { Db, Tx } from '../../platform/database.ts'
+import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { orNull } from './schemas.ts'
 
-export const FilterMode = Type.Union([Type.Literal('blacklist'), Type.Literal('whitelist')])
+export const FilterMode = OneOf(['blacklist', 'whitelist'])
 export type FilterMode = 'blacklist' | 'whitelist'
 export type FilterModes = { inbound: FilterMode; outbound: FilterMode }
 

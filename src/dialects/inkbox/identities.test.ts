@@ -352,6 +352,44 @@ test('a mailbox is parted from one identity and linked to another, once', async 
   assert.equal((await inkbox.inkbox('linkIdentityMailbox', more)).status, 409)
 })
 
+test('in a domain that another workspace shares, the address follows the handle as well', async () => {
+  await inkbox.call('PUT', '/v1/domains/demo.test/shared')
+  const { status, json } = await create({ agent_handle: 'guest-one' }, other.key)
+  assert.deepEqual([status, at(json, 'email_address')], [201, 'guest-one@demo.test'])
+  const renamed = await inkbox.inkbox('updateIdentity', {
+    ...of('guest-one'),
+    body: { agent_handle: 'guest-two' },
+    key: other.key,
+  })
+  assert.deepEqual([renamed.status, at(renamed.json, 'email_address')], [200, 'guest-two@demo.test'])
+  assert.equal((await inkbox.inkbox('getIdentity', of('guest-two'))).status, 404)
+  await inkbox.call('DELETE', '/v1/domains/demo.test/shared')
+})
+
+test('two that ask for one handle at the same moment: one gets it, and the other hears what has it', async () => {
+  for (const [index, mailbox] of [null, { sending_domain: 'mail.example.org' }].entries()) {
+    const agent_handle = `raced-${index}`
+    const replies = await Promise.all([1, 2, 3].map(() => create({ agent_handle, mailbox })))
+    assert.deepEqual(replies.map(({ status }) => status).sort(), [201, 409, 409])
+    for (const reply of replies.filter((one) => one.status === 409)) {
+      assert.equal(at(reply.json, 'detail', 'code'), 'agent_handle_unavailable', reply.text)
+      assert.equal(at(reply.json, 'detail', 'blocking_namespace'), 'identities')
+    }
+  }
+  const both = await Promise.all([
+    create({ agent_handle: 'raced-by-mail' }),
+    inkbox.call('POST', '/v1/mailboxes', { body: { address: 'raced-by-mail@demo.test' } }),
+    inkbox.call('POST', '/v1/identities', {
+      body: { handle: 'raced-by-mail', address: 'raced-by-mail@demo.test' },
+    }),
+  ])
+  assert.deepEqual(
+    both.map(({ status }) => status).sort(),
+    [201, 409, 409],
+    both.map(({ text }) => text).join(),
+  )
+})
+
 test('every documented status was met, or cannot be', () => {
   assert.deepEqual(unmet(inkbox.contract, 'identities'), [])
 })

@@ -3,8 +3,9 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { revokeMailboxKeys } from '../../accounts/api-keys.ts'
 import { partyOf } from '../../accounts/principals.ts'
+import { type AddressDomains, addressDomainsOf } from '../../domains/handle-domain.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
-import { nobody, requireFreeName } from '../../mailboxes/handle-names.ts'
+import { nobody, takeName } from '../../mailboxes/handle-names.ts'
 import {
   createIdentity,
   deleteIdentity,
@@ -111,29 +112,33 @@ async function create(
   const { principal, scope } = callerOf(request)
   const handle = requireHandleLength(body.agent_handle)
   const isOld = isOldClient(request)
-  await requireFreeName(tx, scope.workspaceId, handle, nobody)
-  const mailbox =
-    isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld })
-  const name = body.display_name ?? body.mailbox?.display_name ?? null
-  return await createIdentity(platform, tx, scope, {
-    handle,
-    displayName: name ?? (mailbox === 'none' ? null : handle),
-    description: body.description ?? null,
-    owner: partyOf(principal),
-    mailbox,
-    isImplicit: !body.mailbox,
+  const domains = await addressDomainsOf(tx, scope.workspaceId)
+  return await takeName(tx, domains.handles, handle, nobody, async () => {
+    const mailbox =
+      isOld && !body.mailbox ? 'none' : await placeOf(platform, tx, scope, { handle, body, isOld, domains })
+    const name = body.display_name ?? body.mailbox?.display_name ?? null
+    return await createIdentity(platform, tx, scope, {
+      handle,
+      displayName: name ?? (mailbox === 'none' ? null : handle),
+      description: body.description ?? null,
+      owner: partyOf(principal),
+      mailbox,
+      isImplicit: !body.mailbox,
+    })
   })
 }
+
+type Placed = { handle: string; body: NewIdentityRequest; isOld: boolean; domains: AddressDomains }
 
 /** On the platform's domain the local part is the handle, but for clients of before that rule. */
 async function placeOf(
   platform: Platform,
   tx: Tx,
   scope: Caller['scope'],
-  { handle, body, isOld }: { handle: string; body: NewIdentityRequest; isOld: boolean },
+  { handle, body, isOld, domains }: Placed,
 ): Promise<IdentityMailbox> {
   const localPart = body.mailbox?.email_local_part ?? handle
-  const domain = await sendingDomain(platform, tx, scope, body.mailbox?.sending_domain)
+  const domain = await sendingDomain(platform, tx, scope, body.mailbox?.sending_domain, domains)
   if (domain.isPlatform && !isOld && localPart.toLowerCase() !== handle) {
     throw new Refusal('invalid_request', undefined, {
       fields: [

@@ -1,10 +1,8 @@
 /** PATCH /identities/{agent_handle}. */
 import type { FastifyRequest } from 'fastify'
 import type { Caller } from '../../mailboxes/callers.ts'
-import { requireFreeName } from '../../mailboxes/handle-names.ts'
 import { type Identity, type IdentityChanges, updateIdentity } from '../../mailboxes/identities.ts'
 import { resumeMailbox, suspendMailbox } from '../../mailboxes/mailboxes.ts'
-import { renameMailbox } from '../../mailboxes/rename.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -24,7 +22,6 @@ import {
 import { findIdentity, IdentityPath } from './identity-path.ts'
 import { type IdentityBody, IdentityView, identityView } from './identity-view.ts'
 import { errors } from './schemas.ts'
-import { sendingDomain } from './sending-domains.ts'
 
 export function identityChangesRoute(app: Api, platform: Platform): void {
   app.patch(
@@ -73,9 +70,8 @@ async function change(
   const modes = mailModesOf(body)
   const before = await findIdentity(platform, scope, ref, tx)
   const handle = body.agent_handle === undefined ? before.handle : requireHandleLength(body.agent_handle)
-  if (handle !== before.handle) await changeName(platform, tx, scope, before, handle)
   const changes: IdentityChanges = {
-    ...(handle === before.handle ? {} : { handle }),
+    ...(handle === before.handle ? {} : { handle, addressFollows: true }),
     ...(body.display_name === undefined ? {} : { displayName: body.display_name }),
     ...(body.description === undefined ? {} : { description: body.description }),
   }
@@ -87,22 +83,6 @@ async function change(
     await changeFilterModes(platform, tx, scope, requireMailbox(before), modes)
   }
   return await identityView(platform, tx, await findIdentity(platform, scope, before.id, tx))
-}
-
-/** A new handle has to be free as an address, too, and the address that was the old one follows. */
-async function changeName(
-  platform: Platform,
-  tx: Tx,
-  scope: Caller['scope'],
-  identity: Identity,
-  handle: string,
-): Promise<void> {
-  const { id, mailbox_id, address } = identity
-  await requireFreeName(tx, scope.workspaceId, handle, { identityId: id, mailboxId: mailbox_id })
-  if (mailbox_id === null) return
-  const domain = await sendingDomain(platform, tx, scope, null)
-  if (address !== `${identity.handle}@${domain.name}`) return
-  await renameMailbox(platform, tx, scope, mailbox_id, { address: `${handle}@${domain.name}` })
 }
 
 async function changeStatus(

@@ -5,11 +5,11 @@ import { handleDomain } from '../../domains/handle-domain.ts'
 import type { Identity } from '../../mailboxes/identities.ts'
 import { isServed } from '../../mailboxes/lifecycle.ts'
 import { mailboxesById } from '../../mailboxes/mailbox-sets.ts'
-import type { Db } from '../../platform/database.ts'
+import { type Db, onOneConnection } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { FilterMode } from './filter-modes.ts'
 import { prefixedId } from './ids.ts'
-import { ActivityStatus, type MailboxBody, MailboxView, mailboxViews } from './mailbox-view.ts'
+import { ActivityStatus, type MailboxBody, MailboxView, mailboxBody, mailboxFacts } from './mailbox-view.ts'
 import { Moment, momentOrNull, orNull, Uuid } from './schemas.ts'
 import { signingKeyMomentsOf } from './signing-key-state.ts'
 
@@ -83,14 +83,17 @@ export async function identityViews(
 ): Promise<IdentityBody[]> {
   const [first] = identities
   if (!first) return []
-  const ids = identities.flatMap(({ mailbox_id }) => mailbox_id ?? [])
-  const mailboxes = await mailboxViews(platform, db, await mailboxesById(db, ids))
-  const byId = new Map(mailboxes.map((mailbox) => [mailbox.id, mailbox]))
-  const keys = await signingKeyMomentsOf(
-    db,
-    identities.map(({ id }) => id),
+  const [byId, keys, domain] = await onOneConnection(db, (one) =>
+    Promise.all([
+      mailboxesOf(platform, one, identities),
+      signingKeyMomentsOf(
+        one,
+        identities.map(({ id }) => id),
+      ),
+      handleDomain(one, first.workspace_id),
+    ]),
   )
-  const zone = (await handleDomain(db, first.workspace_id))?.name ?? platform.config.hostname
+  const zone = domain?.name ?? platform.config.hostname
   return identities.map((identity) =>
     viewOf(identity, {
       mailbox: byId.get(identity.mailbox_id ?? '') ?? null,
@@ -98,6 +101,26 @@ export async function identityViews(
       zone,
     }),
   )
+}
+
+/** By mailbox id. @param db of one connection. */
+async function mailboxesOf(
+  platform: Platform,
+  db: Db,
+  identities: readonly Identity[],
+): Promise<ReadonlyMap<string, MailboxBody>> {
+  const having = identities.flatMap(({ id, mailbox_id, workspace_id }) =>
+    mailbox_id === null ? [] : [{ id: mailbox_id, workspace_id, identityId: id }],
+  )
+  const known = new Map(having.map(({ id, identityId }) => [id, identityId]))
+  const [mailboxes, facts] = await Promise.all([
+    mailboxesById(
+      db,
+      having.map(({ id }) => id),
+    ),
+    mailboxFacts(platform, db, having, known),
+  ])
+  return new Map(mailboxes.map((mailbox) => [mailbox.id, mailboxBody(mailbox, facts)]))
 }
 
 export async function identityView(platform: Platform, db: Db, identity: Identity): Promise<IdentityBody> {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { importIdsOf } from '../../messages/imports/opened-messages.ts'
+import { runImport } from '../../messages/imports/run.ts'
+import { countStatements } from '../../testing/count-statements.ts'
 import { unmet } from '../../testing/inkbox-operations.ts'
 import { at, listAt, type Reply, type Tenant, textAt } from '../../testing/test-api.ts'
 import { startInkbox, type TestAgent, type TestInkbox } from '../../testing/test-inkbox.ts'
@@ -86,6 +88,23 @@ test('a file says itself what it is; what is there already does not come again',
   await runJobs(inkbox.platform)
   const done = (await on('getMailImport', id)).json
   assert.deepEqual([at(done, 'messages_imported'), at(done, 'messages_skipped_duplicate')], [0, 1])
+})
+
+test('what is there already is looked for in one statement for many messages', async () => {
+  const many = Array.from({ length: 150 }, (_, n) => message(`many${n}`, 'dana@example.org'))
+  const counts: number[] = []
+  for (const file of [mbox(...many.slice(0, 1)), mbox(...many), mbox(...many)]) {
+    const opened = await open()
+    assert.equal(await upload(at(opened.json, 'upload'), file), 204)
+    const id = textAt(opened.json, 'job', 'id')
+    await on('startMailImport', id)
+    const box = String(desk.identity.mailbox_id)
+    counts.push(await countStatements(() => runImport(inkbox.platform, box)))
+    const done = (await on('getMailImport', id)).json
+    assert.equal(at(done, 'status'), 'completed')
+  }
+  const [one = 0, , again = 0] = counts
+  assert.ok(again <= one, counts.join())
 })
 
 test('one is cancelled before it starts, one is overdue after a day', async () => {

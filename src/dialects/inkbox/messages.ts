@@ -7,7 +7,7 @@ import { changeByIds, type WantedChange } from '../../messages/change-by-id.ts'
 import { flagBits } from '../../messages/flags.ts'
 import { listMessages } from '../../messages/message-list.ts'
 import { readSummaries } from '../../messages/read-message.ts'
-import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
+import { storedOwnerOf } from '../../messages/stored-mailbox.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -78,7 +78,7 @@ function listRoute(app: Api, platform: Platform): void {
       const { query } = request
       const { scope } = callerOf(request)
       const mailbox = await findMailbox(platform, scope, request.params.email_address)
-      const { mailboxId } = await getStoredMailbox(platform, scope, mailbox.id)
+      const { mailboxId } = storedOwnerOf(mailbox)
       const filter = {
         folder: null,
         unread: null,
@@ -120,7 +120,7 @@ function readRoute(app: Api, platform: Platform): void {
         kindOf(request) !== 'jwt' &&
         scope.access === 'write'
       if (!isMarking) return before
-      const owner = await getStoredMailbox(platform, scope, mailbox.id)
+      const owner = storedOwnerOf(mailbox)
       await transact(platform, callerOf(request), (tx) =>
         changeByIds(platform, tx, owner, [id], { kind: 'edit', edit: { seen: true } }),
       )
@@ -169,7 +169,7 @@ async function change(
   const caller = callerOf(request)
   requireWrite(caller.scope)
   const mailbox = await findMailbox(platform, caller.scope, ref)
-  const owner = await getStoredMailbox(platform, caller.scope, mailbox.id)
+  const owner = storedOwnerOf(mailbox)
   await transact(platform, caller, async (tx) => {
     const { flags } = await requireMessage(tx, mailbox.id, id)
     const isNothing = wanted.kind === 'edit' && isDone(flags, wanted.edit)

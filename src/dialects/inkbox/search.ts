@@ -4,7 +4,7 @@ import { readSummaries } from '../../messages/read-message.ts'
 import { type MessageQuery, parseMessageQuery } from '../../messages/search/message-query.ts'
 import { searchMailbox } from '../../messages/search/message-search.ts'
 import { searchWorkspace } from '../../messages/search/workspace-search.ts'
-import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
+import { storedOwnerOf } from '../../messages/stored-mailbox.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -40,7 +40,7 @@ export function searchRoutes(app: Api, platform: Platform): void {
       const { scope } = callerOf(request)
       const query = queryOf(request.query.q)
       const mailbox = await findMailbox(platform, scope, request.params.email_address)
-      const { mailboxId } = await getStoredMailbox(platform, scope, mailbox.id)
+      const { mailboxId } = storedOwnerOf(mailbox)
       const { rows } = await searchMailbox(platform, mailboxId, query, pageRequest(request.query))
       const ids = rows.map(({ id }) => id)
       const items = await messageViews(platform.db, await readSummaries(platform, mailboxId, ids))

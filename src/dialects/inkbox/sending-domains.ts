@@ -1,7 +1,7 @@
 /** The domain of a new mailbox: the one that is named, the organization's default, or the platform's. */
 import type { Scope } from '../../accounts/principals.ts'
 import { getDomain } from '../../domains/domains.ts'
-import { defaultDomainOf, handleDomain } from '../../domains/handle-domain.ts'
+import { type AddressDomains, addressDomainsOf } from '../../domains/handle-domain.ts'
 import { mailboxesOn } from '../../domains/lifecycle.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -17,6 +17,7 @@ export type SendingDomain = {
 
 /**
  * @param wanted its name or id; undefined: the default; null: the platform's.
+ * @param domains those of the workspace where they are known already.
  * @throws Refusal domain_not_found, domain_not_usable.
  */
 export async function sendingDomain(
@@ -24,14 +25,15 @@ export async function sendingDomain(
   tx: Tx,
   scope: Scope,
   wanted: string | null | undefined,
+  domains?: AddressDomains,
 ): Promise<SendingDomain> {
-  const own = await handleDomain(tx, scope.workspaceId)
+  const { handles: own, preferred } = domains ?? (await addressDomainsOf(tx, scope.workspaceId))
   if (typeof wanted === 'string' && wanted.toLowerCase() !== own?.name && wanted !== own?.id) {
     const domain = await getDomain(platform, scope, wanted, tx)
     if (mailboxesOn(domain.state) === 'served') return { name: domain.name, isPlatform: false }
     throw new Refusal('domain_not_usable', `${domain.name} is not verified.`)
   }
-  const chosen = wanted === undefined ? await defaultDomainOf(tx, scope.workspaceId) : own
+  const chosen = wanted === undefined ? preferred : own
   if (chosen === null) throw new Refusal('domain_not_usable', 'There is no domain for mailboxes yet.')
   return { name: chosen.name, isPlatform: chosen.id === own?.id }
 }

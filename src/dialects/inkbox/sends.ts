@@ -173,7 +173,7 @@ async function send(
       const { written, purpose } = await sendingOf(mailbox)
       if (purpose !== null) await requireMessage(platform.db, mailbox.id, purpose.messageId)
       const signed = { ...written, ...withSignature(mailbox, written) }
-      return await prepareWritten(platform, scope, mailbox.id, signed, purpose)
+      return await prepareWritten(platform, scope, mailbox, signed, purpose)
     },
     async (tx, prepared) => {
       const sent = notHeld(await submitWritten(platform, tx, scope, prepared))

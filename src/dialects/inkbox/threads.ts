@@ -6,7 +6,7 @@ import { type Folder, listFoldersIn } from '../../messages/folders.ts'
 import { decodeHeaderText } from '../../messages/mime/encoded-words.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
 import { readSummaries } from '../../messages/read-message.ts'
-import { getStoredMailbox } from '../../messages/stored-mailbox.ts'
+import { storedOwnerOf } from '../../messages/stored-mailbox.ts'
 import {
   getThread,
   listThreads,
@@ -193,7 +193,7 @@ async function placesOf(
   { email_address: ref }: { email_address: string },
 ): Promise<{ owner: MailboxOwner; mailboxId: string; places: Places }> {
   const mailbox = await findMailbox(platform, scope, ref)
-  const owner = await getStoredMailbox(platform, scope, mailbox.id)
+  const owner = storedOwnerOf(mailbox)
   const folders = await listFoldersIn(platform.db, mailbox.id)
   const isUnlisted = ({ special_use: use }: Folder): boolean => use === 'trash' || use === 'drafts'
   const listed = new Map(folders.filter((one) => !isUnlisted(one)).map((one) => [one.id, placeOf(one)]))

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { cancelOutbound } from '../../delivery/outbound/control.ts'
+import { sendDue } from '../../delivery/scheduled/send-due.ts'
 import { transaction } from '../../platform/database.ts'
 import { unmetElsewhere } from '../../testing/inkbox-operations.ts'
 import {
@@ -118,6 +119,64 @@ async function cancelFirstQueued(mailboxId: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
+
+test('a recipient on this server is told as delivered, also the sender itself', async () => {
+  const [ian, joy] = [await inkbox.sender('ian'), await inkbox.sender('joy')]
+  await using endpoint = await startEndpoint()
+  const event_types = ['message.sent', 'message.delivered']
+  await subscribe({ mailbox_id: ian.mailboxId, url: endpoint.url, event_types })
+  const sentId = await inkbox.send(ian.mailboxId, { to: [joy.address, ian.address], subject: 'x', text: 'x' })
+  await endpoint.count(3)
+  assert.deepEqual(endpoint.received.map(typeOf).toSorted(), [
+    'message.delivered',
+    'message.delivered',
+    'message.sent',
+  ])
+  for (const request of endpoint.received) {
+    const message = at(payloadIn(request), 'data', 'message')
+    assert.deepEqual([at(message, 'id'), at(message, 'direction')], [sentId, 'outbound'])
+    assert.equal(at(message, 'status'), typeOf(request) === 'message.sent' ? 'sent' : 'delivered')
+  }
+})
+
+test('a forward is told as one also where it waited for its time, or for an approval', async () => {
+  const { platform, scope } = inkbox
+  const [kim, lee] = [await inkbox.sender('kim'), await inkbox.sender('lee')]
+  await using endpoint = await startEndpoint()
+  const event_types = ['message.received', 'message.sent', 'message.forwarded']
+  await subscribe({ mailbox_id: kim.mailboxId, url: endpoint.url, event_types })
+  await inkbox.send(lee.mailboxId, { to: [kim.address], subject: 'First', text: 'x' })
+  await endpoint.count(1)
+  const original = textAt(JSON.parse(endpoint.received[0]?.body ?? ''), 'data', 'message', 'id')
+  const base = `/v1/mailboxes/${kim.mailboxId}`
+  const forward = async (more: object = {}): Promise<unknown> => {
+    const body = { to: ['partner@remote.example'], ...more }
+    const reply = await inkbox.call('POST', `${base}/messages/${original}/forward`, { body })
+    assert.equal(reply.status, 202, reply.text)
+    return reply.json
+  }
+  await forward({
+    subject: 'Timed',
+    send_at: new Date(platform.clock.now().getTime() + 60_000).toISOString(),
+  })
+  platform.clock.advance?.('PT2M')
+  await sendDue(platform)
+  await endpoint.count(2)
+  const policy = { body: { sending_mode: 'approve' } }
+  assert.equal((await inkbox.call('PUT', `${base}/delivery-policy`, policy)).status, 200)
+  const approval = textAt(await forward({ subject: 'Approved' }), 'approval_id')
+  const key = await inkbox.key({ workspaceId: scope.workspaceId })
+  const approved = await inkbox.call('POST', `/v1/approvals/${approval}/approve`, { body: {}, key })
+  assert.equal(approved.status, 200, approved.text)
+  await endpoint.count(3)
+  assert.deepEqual(
+    endpoint.received.slice(1).map((one) => [typeOf(one), at(payloadIn(one), 'data', 'message', 'subject')]),
+    [
+      ['message.forwarded', 'Timed'],
+      ['message.forwarded', 'Approved'],
+    ],
+  )
+})
 
 test('tried again under the same id, replayed to where it leads now, and rotated at once', async () => {
   const [cara, dan] = [await inkbox.sender('cara'), await inkbox.sender('dan')]

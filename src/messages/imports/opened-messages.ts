@@ -3,32 +3,38 @@ import { sql } from 'kysely'
 import type { Db, Tx } from '../../platform/database.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
-import type { StagedBody } from '../bodies.ts'
-import { findByMessageId } from '../find-by-message-id.ts'
+import { knownMessageIds } from '../find-by-message-id.ts'
 import type { MailboxOwner } from '../owner.ts'
+import type { Sorted } from '../transfer/import.ts'
 import type { ImportKey } from './uploads.ts'
 
 /** Message-IDs of this run that are remembered: those of a batch that is not written yet are among them. */
 const idsRememberedMax = 10_000
 
-/** @returns where a message goes; null for one whose Message-ID a message of the mailbox has. */
+/** @returns what says of messages where each goes; null for one whose Message-ID a message of the mailbox has. */
 export async function openedSorter(
   platform: Platform,
   { mailboxId }: MailboxOwner,
   ownAddresses: readonly string[],
-): Promise<(body: StagedBody, folder: string) => Promise<string | null>> {
+): Promise<(messages: readonly Sorted[]) => Promise<(string | null)[]>> {
   const own = new Set(ownAddresses.map((address) => address.toLowerCase()))
   const sent = own.size === 0 ? null : await sentPath(platform.db, mailboxId)
   const placed = new Set<string>()
-  return async ({ parsed: { envelope } }, folder) => {
-    const id = envelope.messageId
-    if (id !== null) {
-      if (placed.has(id) || (await findByMessageId(platform.db, mailboxId, id)) !== null) return null
-      if (placed.size >= idsRememberedMax) placed.clear()
-      placed.add(id)
-    }
-    const isOwn = envelope.from.some(({ mailbox, host }) => own.has(`${mailbox}@${host}`.toLowerCase()))
+  const placeOf = ({ body, folder }: Sorted): string => {
+    const { from } = body.parsed.envelope
+    const isOwn = from.some(({ mailbox, host }) => own.has(`${mailbox}@${host}`.toLowerCase()))
     return isOwn && sent !== null ? sent : folder
+  }
+  return async (messages) => {
+    const ids = messages.flatMap(({ body }) => body.parsed.envelope.messageId ?? [])
+    const known = await knownMessageIds(platform.db, mailboxId, ids)
+    if (placed.size + ids.length > idsRememberedMax) placed.clear()
+    return messages.map((one) => {
+      const id = one.body.parsed.envelope.messageId
+      if (id !== null && (placed.has(id) || known.has(id))) return null
+      if (id !== null) placed.add(id)
+      return placeOf(one)
+    })
   }
 }
 
@@ -57,11 +63,9 @@ export async function importIdsOf(
   mailboxId: string,
   messageIds: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const rows = await db
-    .selectFrom('imported_messages')
-    .select(['message_id', 'import_id'])
-    .where('mailbox_id', '=', mailboxId)
-    .where(sql<boolean>`message_id = any(${uuidArray(messageIds)})`)
-    .execute()
+  if (messageIds.length === 0) return new Map()
+  const { rows } = await sql<{ message_id: string; import_id: string }>`/* prepared imports_of */
+    select message_id, import_id from imported_messages
+    where mailbox_id = ${mailboxId}::uuid and message_id = any(${uuidArray(messageIds)})`.execute(db)
   return new Map(rows.map((row) => [row.message_id, row.import_id]))
 }

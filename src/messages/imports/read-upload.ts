@@ -5,7 +5,12 @@ import type { Db } from '../../platform/database.ts'
 import { flagBits } from '../flags.ts'
 import { readEmlZipFrom } from '../transfer/eml-zip.ts'
 import { readMboxPieces } from '../transfer/mbox-reader.ts'
-import { type TransferItem, type TransferMessage, UnreadableMessage } from '../transfer/transfer-item.ts'
+import {
+  TooMuch,
+  type TransferItem,
+  type TransferMessage,
+  UnreadableMessage,
+} from '../transfer/transfer-item.ts'
 import type { ImportFormat } from './tables.ts'
 import { chunkBytes, type ImportKey, readChunk } from './uploads.ts'
 
@@ -30,14 +35,19 @@ export type StoredUpload = ImportKey & {
 
 /**
  * The folders and messages of an upload, in the same order every time.
- * @throws UnreadableUpload, or what the database throws.
+ * @param entriesMax of an archive.
+ * @throws UnreadableUpload, TooMuch, or what the database throws.
  */
-export async function* readUpload(db: Db, upload: StoredUpload): AsyncGenerator<TransferItem, void> {
+export async function* readUpload(
+  db: Db,
+  upload: StoredUpload,
+  entriesMax: number,
+): AsyncGenerator<TransferItem, void> {
   const chunks = createChunkReader(db, upload)
   let expandedBytes = 0
   try {
     const format = upload.format === 'auto' ? await formatOf(chunks, upload.bytes) : upload.format
-    for await (const item of itemsOf(chunks, { ...upload, format })) {
+    for await (const item of itemsOf(chunks, { ...upload, format }, entriesMax)) {
       if (item.kind === 'message') {
         expandedBytes += item.place?.sizeBytes ?? 0
         if (expandedBytes > upload.bytes * expansionMax) throw new UnreadableUpload('It expands to too much.')
@@ -46,13 +56,18 @@ export async function* readUpload(db: Db, upload: StoredUpload): AsyncGenerator<
     }
   } catch (error) {
     if (chunks.failure !== null) throw chunks.failure.error
-    throw error instanceof UnreadableUpload ? error : new UnreadableUpload(messageOf(error), { cause: error })
+    if (error instanceof UnreadableUpload || error instanceof TooMuch) throw error
+    throw new UnreadableUpload(messageOf(error), { cause: error })
   }
 }
 
-function itemsOf(chunks: ChunkReader, { format, folder, bytes }: StoredUpload): AsyncIterable<TransferItem> {
+function itemsOf(
+  chunks: ChunkReader,
+  { format, folder, bytes }: StoredUpload,
+  entriesMax: number,
+): AsyncIterable<TransferItem> {
   if (format === 'mbox') return readMboxPieces(chunks.read(0, bytes), 'the upload', folder)
-  if (format === 'zip') return readEmlZipFrom(new ChunkedArchive(chunks), bytes, folder)
+  if (format === 'zip') return readEmlZipFrom(new ChunkedArchive(chunks), bytes, folder, entriesMax)
   return single({
     kind: 'message',
     folder,

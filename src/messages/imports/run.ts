@@ -10,6 +10,7 @@ import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { MailboxOwner } from '../owner.ts'
 import { type ImportPosition, importItems } from '../transfer/import.ts'
+import { TooMuch } from '../transfer/transfer-item.ts'
 import { addImportJob, progressOf } from './imports.ts'
 import { openedSorter, rememberImported } from './opened-messages.ts'
 import { readUpload, type StoredUpload, UnreadableUpload } from './read-upload.ts'
@@ -70,6 +71,7 @@ export async function runImport(platform: Platform, mailboxId: string): Promise<
 /** null for what may work the next time. */
 function failureOf(error: unknown): ImportFailure | null {
   if (error instanceof UnreadableUpload) return { code: 'import_unreadable', detail: error.message }
+  if (error instanceof TooMuch) return { code: 'import_too_large', detail: error.message }
   // A folder that was deleted under the run is made again by the next one, which also finds one that was made.
   if (error instanceof Refusal && error.code !== 'folder_not_found' && error.code !== 'folder_exists') {
     return { code: error.code, detail: error.detail }
@@ -144,9 +146,11 @@ async function claim(platform: Platform, mailboxId: string): Promise<Run | null>
 
 async function carryOut(platform: Platform, run: Run, signal: AbortSignal): Promise<void> {
   let told = partOf(run, run.from.offset)
-  await importItems(platform, run.owner, readUpload(platform.db, run), {
+  const { importEntriesMax, importMessagesMax: messagesMax } = platform.config
+  await importItems(platform, run.owner, readUpload(platform.db, run, importEntriesMax), {
     from: run.from,
     signal,
+    messagesMax,
     ...(run.isFlat ? { sort: await openedSorter(platform, run.owner, run.ownAddresses) } : {}),
     record: async (tx, position, messages) => {
       if (run.isFlat) await rememberImported(tx, run, messages)

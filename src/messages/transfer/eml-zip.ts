@@ -11,6 +11,7 @@ import {
   type MessageMarks,
   newSummary,
   type OnProgress,
+  TooMuch,
   type TransferItem,
   type TransferMessage,
   type TransferSummary,
@@ -85,13 +86,19 @@ export async function* readEmlZip(file: string, folder: string): AsyncGenerator<
   yield* readEntries(await openPromise(file, zipOptions), folder)
 }
 
-/** The same of an archive that is no file. @param sizeBytes its length. */
+/** The same of an archive that is no file. @param sizeBytes its length. @throws TooMuch, before anything is read. */
 export async function* readEmlZipFrom(
   reader: RandomAccessReader,
   sizeBytes: number,
   folder: string,
+  entriesMax: number,
 ): AsyncGenerator<TransferItem, void> {
-  yield* readEntries(await fromRandomAccessReaderPromise(reader, sizeBytes, zipOptions), folder)
+  const zip = await fromRandomAccessReaderPromise(reader, sizeBytes, zipOptions)
+  if (zip.entryCount > entriesMax) {
+    zip.close()
+    throw new TooMuch(`The archive has ${zip.entryCount} entries, and an import may have ${entriesMax}.`)
+  }
+  yield* readEntries(zip, folder)
 }
 
 async function* readEntries(zip: Zip, folder: string): AsyncGenerator<TransferItem, void> {

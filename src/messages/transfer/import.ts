@@ -6,23 +6,21 @@ import { type Tx, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type AppendedMessage, appendMessages } from '../append.ts'
-import { type BodyWriter, createBodyWriter, type StagedBody } from '../bodies.ts'
-import { requireKeywords, uniqueKeywords } from '../flags.ts'
+import type { StagedBody } from '../bodies.ts'
 import { createFolder, findFolder } from '../folders.ts'
 import type { MailboxOwner } from '../owner.ts'
 import type { StoredMessage } from '../store.ts'
-import { withCrlf } from './lines.ts'
+import { type Staged, stageMessage } from './stage-message.ts'
 import {
   newSummary,
   noteSkipped,
   type OnProgress,
+  TooMuch,
   type TransferItem,
-  type TransferMessage,
   type TransferSummary,
-  UnreadableMessage,
 } from './transfer-item.ts'
 
-/** Messages that are written together; the bodies of small ones are held until then. */
+/** Messages that are read, sorted and written together; the bodies of small ones are held until then. */
 const batchMessagesMax = 200
 const batchBytesMax = 8 * 1024 * 1024
 /** An archive may name millions that no mailbox takes. */
@@ -39,19 +37,29 @@ export type ImportPosition = {
   summary: TransferSummary
 }
 
+/** A message that is read, and the folder that the file names. */
+export type Sorted = { body: StagedBody; folder: string }
+
 export type ImportOptions = {
   onProgress?: OnProgress
   /** Goes on behind what another run has done: the same messages have to come in the same order. */
   from?: ImportPosition
   /** Called with each batch, in its transaction: what it writes stands or falls with the messages. */
   record?: (tx: Tx, position: ImportPosition, messages: readonly StoredMessage[]) => Promise<void>
-  /** Says of each message where it goes instead of where the file says; null where it should not come at all. */
-  sort?: (body: StagedBody, folder: string) => Promise<string | null>
+  /**
+   * Says of messages, before any of them is placed, where each goes instead of where the file says; null where it should
+   * not come at all.
+   */
+  sort?: (messages: readonly Sorted[]) => Promise<(string | null)[]>
+  /** It ends with TooMuch at the next one, when so many are done with. */
+  messagesMax?: number
   /** Ends it between two messages. */
   signal?: AbortSignal
 }
 
-/** @throws Refusal quota_exceeded, folder_limit_reached, mailbox_not_found; what was placed before stays. */
+/**
+ * @throws Refusal quota_exceeded, folder_limit_reached, mailbox_not_found; TooMuch. What was placed before stays.
+ */
 export async function importItems(
   platform: Platform,
   owner: MailboxOwner,
@@ -61,10 +69,130 @@ export async function importItems(
   const summary = structuredClone(options.from?.summary ?? newSummary())
   const duplicates = options.from?.duplicates ?? 0
   const position: ImportPosition = { messagesRead: 0, offset: 0, duplicates, summary }
-  let recorded = options.from?.messagesRead ?? 0
-  const folderIds = new Map<string, string | null>()
+  const { messagesMax = Number.POSITIVE_INFINITY } = options
+  const done = options.from?.messagesRead ?? 0
+  const folderAt = rememberFolders(platform, owner, summary)
+  let read: ReadMessage[] = []
+  const settle = async (): Promise<void> => {
+    const full = read
+    read = []
+    await placeMessages(platform, owner, full, position, folderAt, options)
+  }
+  try {
+    for await (const item of items) {
+      options.signal?.throwIfAborted()
+      if (item.kind === 'folder') {
+        await folderAt(item.path)
+        continue
+      }
+      if (position.messagesRead + read.length >= messagesMax) {
+        await settle()
+        throw new TooMuch(`It has more than ${messagesMax} messages, as many as an import may have.`)
+      }
+      if (position.messagesRead < done) {
+        position.messagesRead += 1
+        continue
+      }
+      const { folder } = item
+      const name = `message ${summary.messages + read.filter(isStaged).length + 1} (${folder})`
+      read.push({ name, folder, offset: item.place?.offset ?? null, ...(await stageMessage(platform, item)) })
+      if (isFull(read)) await settle()
+    }
+    await settle()
+  } finally {
+    await discard(read)
+  }
+  return summary
+}
+
+/** A message that is read and not placed: its body is written, unless it cannot be taken. */
+type ReadMessage = { name: string; folder: string; offset: number | null } & (Staged | { reason: string })
+
+function isStaged(one: ReadMessage): one is ReadMessage & Staged {
+  return 'writer' in one
+}
+
+function isFull(read: readonly ReadMessage[]): boolean {
+  if (read.length >= batchMessagesMax) return true
+  const sizeBytes = read.reduce((sum, one) => sum + (isStaged(one) ? one.message.body.sizeBytes : 0), 0)
+  return sizeBytes >= batchBytesMax
+}
+
+/** The sweep takes what stays. */
+async function discard(read: readonly ReadMessage[]): Promise<void> {
+  for (const one of read) if (isStaged(one)) await one.writer.discard().catch(() => undefined)
+}
+
+/** Places messages in their order, those of a folder that follow each other in one transaction. */
+async function placeMessages(
+  platform: Platform,
+  owner: MailboxOwner,
+  read: readonly ReadMessage[],
+  position: ImportPosition,
+  folderAt: (path: string) => Promise<string | null>,
+  options: ImportOptions,
+): Promise<void> {
+  const { summary } = position
   let batch = newBatch('')
-  const folderAt = async (path: string): Promise<string | null> => {
+  let placed = 0
+  const flush = async (until: number): Promise<void> => {
+    if (until === placed) return
+    await placeBatch(platform, owner, batch, position, options)
+    batch = newBatch('')
+    placed = until
+    options.onProgress?.(summary)
+  }
+  try {
+    const staged = read.filter(isStaged)
+    const paths = new Map(await pathsOf(staged, options))
+    for (const [at, one] of read.entries()) {
+      const path = paths.get(one) ?? null
+      const folderId = path === null ? null : await folderAt(path)
+      if (isStaged(one) && folderId !== null) {
+        if (batch.folderId !== folderId) await flush(at)
+        batch.folderId = folderId
+        batch.messages.push(one.message)
+        batch.sizeBytes += one.message.body.sizeBytes
+      } else {
+        if (!isStaged(one)) noteSkipped(summary, one.name, one.reason, one.offset)
+        else if (path === null) position.duplicates += 1
+        else noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made', one.offset)
+        await discard([one])
+      }
+      position.messagesRead += 1
+      position.offset = one.offset ?? 0
+    }
+    await flush(read.length)
+  } catch (error) {
+    await discard(read.slice(placed))
+    throw error
+  }
+}
+
+/** Of each message the path of the folder; null where it is there already. */
+async function pathsOf(
+  staged: readonly (ReadMessage & Staged)[],
+  { sort }: ImportOptions,
+): Promise<[ReadMessage, string | null][]> {
+  const wanted = staged.map(({ message: { body }, folder }) => ({ body, folder }))
+  const paths = sort === undefined ? wanted.map(({ folder }) => folder) : await sort(wanted)
+  return staged.map((one, at) => [one, paths[at] ?? null])
+}
+
+type Batch = { folderId: string; messages: AppendedMessage[]; sizeBytes: number }
+
+function newBatch(folderId: string): Batch {
+  return { folderId, messages: [], sizeBytes: 0 }
+}
+
+/** @returns what gives the id of a folder by its path; null for a name that no folder may have. */
+function rememberFolders(
+  platform: Platform,
+  owner: MailboxOwner,
+  summary: TransferSummary,
+): (path: string) => Promise<string | null> {
+  const folderIds = new Map<string, string | null>()
+  return async (path) => {
     const known = folderIds.get(path)
     if (known !== undefined) return known
     const folderId = await folderFor(platform, owner, path, summary)
@@ -72,72 +200,6 @@ export async function importItems(
     folderIds.set(path, folderId)
     return folderId
   }
-  const flush = async (): Promise<void> => {
-    const full = batch
-    batch = newBatch('')
-    if (full.messages.length === 0 && position.messagesRead <= recorded) return
-    await placeBatch(platform, owner, full, position, options)
-    recorded = position.messagesRead
-    options.onProgress?.(summary)
-  }
-  try {
-    for await (const item of items) {
-      options.signal?.throwIfAborted()
-      if (item.kind === 'message' && position.messagesRead < recorded) {
-        position.messagesRead += 1
-        continue
-      }
-      if (item.kind === 'folder') {
-        await folderAt(item.path)
-        continue
-      }
-      const staged = await stage(platform, item, summary, batch.messages.length)
-      const path = staged === null ? null : await placeOf(staged, item.folder, position, options)
-      const folderId = path === null ? null : await folderAt(path)
-      if (staged !== null && folderId !== null) {
-        if (batch.folderId !== folderId) await flush()
-        batch.folderId = folderId
-        addTo(batch, staged)
-      } else {
-        if (path !== null)
-          noteSkipped(summary, `a message in ${path}`, 'its folder cannot be made', item.place?.offset)
-        await staged?.writer.discard()
-      }
-      position.messagesRead += 1
-      position.offset = item.place?.offset ?? 0
-      if (batch.messages.length >= batchMessagesMax || batch.sizeBytes >= batchBytesMax) await flush()
-    }
-    await flush()
-  } finally {
-    for (const writer of batch.writers) await writer.discard().catch(() => undefined) // the sweep takes what stays
-  }
-  return summary
-}
-
-type Batch = { folderId: string; messages: AppendedMessage[]; writers: BodyWriter[]; sizeBytes: number }
-
-function newBatch(folderId: string): Batch {
-  return { folderId, messages: [], writers: [], sizeBytes: 0 }
-}
-
-type Staged = { message: AppendedMessage; writer: BodyWriter }
-
-function addTo(batch: Batch, { message, writer }: Staged): void {
-  batch.messages.push(message)
-  batch.writers.push(writer)
-  batch.sizeBytes += message.body.sizeBytes
-}
-
-/** @returns the path of the folder; null for a message that is there already. */
-async function placeOf(
-  { message }: Staged,
-  folder: string,
-  position: ImportPosition,
-  { sort }: ImportOptions,
-): Promise<string | null> {
-  const path = sort === undefined ? folder : await sort(message.body, folder)
-  if (path === null) position.duplicates += 1
-  return path
 }
 
 /** The folder's id; it is made when it is missing. null for a name that no folder may have. */
@@ -160,61 +222,6 @@ async function folderFor(
   }
 }
 
-/** Writes the body. @param waiting messages that are read and not written. @returns null for one that is left out. */
-async function stage(
-  platform: Platform,
-  item: TransferMessage,
-  summary: TransferSummary,
-  waiting: number,
-): Promise<Staged | null> {
-  const writer = createBodyWriter(platform)
-  const keywords = uniqueKeywords(item.keywords)
-  const reason = (await reasonAgainstContent(platform, item, writer)) ?? reasonAgainst(keywords)
-  if (reason !== null) {
-    await writer.discard()
-    const what = `message ${summary.messages + waiting + 1} (${item.folder})`
-    noteSkipped(summary, what, reason, item.place?.offset)
-    return null
-  }
-  const body = await writer.finish()
-  const internalDate = item.internalDate ?? platform.clock.now()
-  return { message: { body, flags: item.flags, keywords, internalDate }, writer }
-}
-
-/** Writes the content. @returns why it cannot be taken, or null. */
-async function reasonAgainstContent(
-  platform: Platform,
-  item: TransferMessage,
-  writer: BodyWriter,
-): Promise<string | null> {
-  const { messageBytesMax } = platform.config
-  const tooLarge = `it is larger than ${messageBytesMax} bytes`
-  if ((item.place?.sizeBytes ?? 0) > messageBytesMax) return tooLarge
-  let reason: string | null = null
-  try {
-    for await (const piece of withCrlf(item.content)) {
-      if (reason !== null) continue // to the end, so that the next message begins where it should
-      if (piece.includes(0)) reason = 'it has NUL octets'
-      else if (writer.sizeBytes + piece.length > messageBytesMax) reason = tooLarge
-      else await writer.write(piece)
-    }
-  } catch (error) {
-    if (!(error instanceof UnreadableMessage)) throw error
-    return error.message
-  }
-  return reason ?? (writer.sizeBytes === 0 ? 'it is empty' : null)
-}
-
-function reasonAgainst(keywords: readonly string[]): string | null {
-  try {
-    requireKeywords(keywords)
-    return null
-  } catch (error) {
-    if (error instanceof Refusal) return error.detail
-    throw error
-  }
-}
-
 async function placeBatch(
   platform: Platform,
   owner: MailboxOwner,
@@ -225,18 +232,13 @@ async function placeBatch(
   const { summary } = position
   const messages = summary.messages + batch.messages.length
   const sizeBytes = summary.sizeBytes + batch.sizeBytes
-  try {
-    await transaction(platform.db, async (tx) => {
-      const stored =
-        batch.messages.length > 0
-          ? await appendMessages(platform, tx, owner, batch.folderId, batch.messages)
-          : []
-      await record?.(tx, { ...position, summary: { ...summary, messages, sizeBytes } }, stored)
-    })
-  } catch (error) {
-    for (const writer of batch.writers) await writer.discard().catch(() => undefined) // the sweep takes what stays
-    throw error
-  }
+  await transaction(platform.db, async (tx) => {
+    const stored =
+      batch.messages.length > 0
+        ? await appendMessages(platform, tx, owner, batch.folderId, batch.messages)
+        : []
+    await record?.(tx, { ...position, summary: { ...summary, messages, sizeBytes } }, stored)
+  })
   summary.messages = messages
   summary.sizeBytes = sizeBytes
 }

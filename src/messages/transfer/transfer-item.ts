@@ -21,6 +21,9 @@ export type TransferMessage = MessageMarks & {
 /** The content of one message cannot be read, but those after it can. */
 export class UnreadableMessage extends Error {}
 
+/** The file has more of something than may be imported; the message says of what. */
+export class TooMuch extends Error {}
+
 export type TransferItem = { kind: 'folder'; path: string } | TransferMessage
 
 /** Something that was left out, and why; the name helps a person to find it. */

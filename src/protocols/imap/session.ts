@@ -2,7 +2,9 @@
  * The session of one connection, RFC 9051 §3:
  *   not-authenticated -> authenticated <-> selected, and from each of them -> logout.
  */
+
 import { type MailboxLogin, whyLoginsEnd } from '../../mailboxes/login.ts'
+import { followExpiry } from '../../mailboxes/login-expiry.ts'
 import type { SaslTls } from '../../mailboxes/sasl.ts'
 import { fieldOf } from '../../messages/folder-event-fields.ts'
 import type { MailboxOwner } from '../../messages/owner.ts'
@@ -109,7 +111,12 @@ export function enterMailbox(session: Session, login: MailboxLogin): void {
     }
     if (concerns || session.notify !== null) session.transport.input.wake()
   }
-  session.release = session.platform.bus.subscribeMailbox(owner.mailboxId, listener)
+  const unsubscribe = session.platform.bus.subscribeMailbox(owner.mailboxId, listener)
+  const forgetExpiry = followExpiry(session.platform, login, (farewell) => session.transport.end(farewell))
+  session.release = () => {
+    unsubscribe()
+    forgetExpiry()
+  }
   session.transport.loggedIn()
 }
 

@@ -4,6 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import { type MailboxLogin, whyLoginsEnd } from '../../mailboxes/login.ts'
+import { followExpiry } from '../../mailboxes/login-expiry.ts'
 import type { Maildrop } from '../../messages/maildrop/maildrop.ts'
 import type { MaildropLocks } from '../../messages/maildrop/maildrop-locks.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -80,8 +81,10 @@ export function enterTransaction(session: Session, login: MailboxLogin, maildrop
     const farewell = whyLoginsEnd(event, login)
     if (farewell !== null) transport.end(err(farewell, 'AUTH'))
   })
+  const forgetExpiry = followExpiry(platform, login, (farewell) => transport.end(err(farewell, 'AUTH')))
   session.release = async () => {
     unsubscribe()
+    forgetExpiry()
     await maildrop.leave()
   }
   enter(session, { name: 'transaction', maildrop })

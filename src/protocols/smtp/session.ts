@@ -10,12 +10,13 @@ import { holdsAll, refusedByMode } from '../../delivery/approvals/sending-mode.t
 import type { Arrival, AskedRecipient } from '../../delivery/inbound/arrival.ts'
 import { admitRecipient } from '../../delivery/limits/admit.ts'
 import type { OutboundRecipient } from '../../delivery/outbound/queue.ts'
-import type {
-  LocalRecipient,
-  Recipient,
-  RecipientResolver,
-  RemoteRecipient,
-  ReportRecipient,
+import {
+  isForHere,
+  type LocalRecipient,
+  type Recipient,
+  type RecipientResolver,
+  type RemoteRecipient,
+  type ReportRecipient,
 } from '../../delivery/recipients.ts'
 import type { ForwardRecipient, ForwardTarget } from '../../delivery/routing/expand.ts'
 import { ownsSender, sandboxRefusal } from '../../delivery/senders.ts'
@@ -29,6 +30,7 @@ import {
   type MailboxLogin,
   whyLoginsEnd,
 } from '../../mailboxes/login.ts'
+import { followExpiry } from '../../mailboxes/login-expiry.ts'
 import { isLoopback } from '../../platform/network.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { smtpLimits } from './limits.ts'
@@ -88,9 +90,17 @@ export async function authenticate(
 function followLogin(platform: Platform, conversation: Conversation, login: MailboxLogin): void {
   endLogin(conversation)
   conversation.login = login
-  conversation.forgetLogin = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
-    if (whyLoginsEnd(event, login) !== null) conversation.isLoginOver = true
+  const end = (): void => {
+    conversation.isLoginOver = true
+  }
+  const unsubscribe = platform.bus.subscribeMailbox(login.mailboxId, (event) => {
+    if (whyLoginsEnd(event, login) !== null) end()
   })
+  const forgetExpiry = followExpiry(platform, login, end)
+  conversation.forgetLogin = () => {
+    unsubscribe()
+    forgetExpiry()
+  }
 }
 
 /** Nobody is logged in any more. */
@@ -229,7 +239,10 @@ export function recipientsOf(
   const reports = new Map<string, ReportRecipient>()
   for (const named of session.envelope.rcptTo) {
     const recipient = conversation.recipients.get(named.address)
-    if (recipient) asked.set(recipient.address, { address: recipient.address, ...noticesOf(named) })
+    if (recipient) {
+      const isHere = isForHere(recipient)
+      asked.set(recipient.address, { address: recipient.address, ...noticesOf(named), isHere })
+    }
     if (recipient?.kind === 'local') local.set(recipient.owner.mailboxId, recipient)
     else if (recipient?.kind === 'forward') {
       for (const one of recipient.local)

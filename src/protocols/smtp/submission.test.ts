@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { readBodyBytes } from '../../messages/bodies.ts'
+import { eventsOf } from '../../testing/test-mail.ts'
 import type { TestMailbox } from '../../testing/test-platform.ts'
 import {
   plainToken,
@@ -118,6 +119,11 @@ test('what is missing is added, what is private is taken out, what leaves is one
     /^Return-Path: <sender\d+@mail\.example>\r\nAuthentication-Results: localhost; auth=pass\r\n/,
   )
   assert.equal(row.signing_domain, 'mail.example')
+  const told = (await eventsOf(smtp.t.platform, box.mailboxId)).flatMap(({ type, data }) =>
+    type === 'message.delivered' ? [data] : [],
+  )
+  const about = { message_id: null, outbound_recipient_id: null, rcpt_to: bob.address, reply: null }
+  assert.deepEqual(told, [{ ...about, outbound_message_id: row.id }])
 })
 
 test('the author’s domain signs, whatever the envelope says', async () => {
