@@ -111,7 +111,6 @@ import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
-import { serviceMappingRoutes } from './service-mapping.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
@@ -327,7 +326,6 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   filterRoutes(app, platform)
   mailPolicyRoutes(app, platform)
   mailboxSettingsRoutes(app, platform)
-  serviceMappingRoutes(app, platform)
   senderListRoutes(app, platform)
   folderRoutes(app, platform)
   sendMessageRoute(app, platform)
