@@ -31,6 +31,7 @@ import { enginesMigrations } from './mailboxes/engines/schema.ts'
 import { identitiesMigrations } from './mailboxes/identities-schema.ts'
 import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
 import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
+import { productsMigrations } from './mailboxes/products-schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { signupsMigrations } from './mailboxes/signups/schema.ts'
@@ -83,4 +84,5 @@ export const migrations = mergeMigrations(
   orderPaymentMigrations,
   paymentsMigrations,
   sequencersMigrations,
+  productsMigrations,
 )

@@ -1,12 +1,13 @@
 /** What programs call beside the native API, on the same listener: MCP and the dialects. */
 import type { ApiOptions } from './api/server.ts'
 import { type Dialect, dialectFaces } from './dialects/dialect.ts'
+import { inboxedup } from './dialects/inboxedup/inboxedup.ts'
 import { inkbox } from './dialects/inkbox/inkbox.ts'
 import { scaleway } from './dialects/scaleway/scaleway.ts'
 import { mcpFace } from './mcp/face.ts'
 import type { Platform } from './platform/platform.ts'
 
-const dialects: readonly Dialect[] = [inkbox, scaleway]
+const dialects: readonly Dialect[] = [inboxedup, inkbox, scaleway]
 
 export function otherFaces(platform: Platform): Pick<ApiOptions, 'faces' | 'pathOf' | 'answerUnrouted'> {
   const { face, pathOf, answerUnrouted } = dialectFaces(platform, dialects)

@@ -19,6 +19,7 @@ import {
   requireAdmin,
   requireCredentialsRight,
   requireWrite,
+  type Scope,
   workspacesOf,
 } from './principals.ts'
 import type { ApiKeysTable } from './tables.ts'
@@ -282,4 +283,20 @@ function manageable(db: Db, principal: Principal) {
     .$if(principal.mailboxId !== null, (query) =>
       query.where(sql<boolean>`mailbox_id = ${principal.mailboxId}::uuid`),
     )
+}
+
+/** How many keys reach a workspace now. */
+export async function countKeysOf(
+  platform: Platform,
+  { organizationId, workspaceId }: Pick<Scope, 'organizationId' | 'workspaceId'>,
+): Promise<number> {
+  const { count } = await platform.db
+    .selectFrom('api_keys')
+    .select(sql<number>`count(*)::integer`.as('count'))
+    .where('organization_id', '=', organizationId)
+    .where(sql<boolean>`(workspace_id is null or workspace_id = ${workspaceId}::uuid)`)
+    .where('revoked_at', 'is', null)
+    .where(sql<boolean>`(expires_at is null or expires_at > ${platform.clock.now()})`)
+    .executeTakeFirstOrThrow()
+  return count
 }

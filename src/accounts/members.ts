@@ -189,3 +189,15 @@ function membersOf(db: Db, principal: Principal) {
     .select(sql<string>`members.user_id`.as('id'))
     .where('organization_id', '=', principal.organizationId)
 }
+
+/** The owner who has been one for longest; null where keys are all that an organization has. */
+export async function findOwner(platform: Platform, principal: Principal): Promise<Member | null> {
+  requireUnbound(principal)
+  const owner = await membersOf(platform.db, principal)
+    .where('role', '=', 'owner')
+    .orderBy('members.created_at')
+    .orderBy('user_id')
+    .limit(1)
+    .executeTakeFirst()
+  return owner ?? null
+}

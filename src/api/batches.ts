@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { type Batch, type BatchItem, getBatch, listBatches, listBatchItems } from '../mailboxes/batches.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
+import { products } from '../mailboxes/products.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { ProblemRef, problemOf, readProblems } from './problem-view.ts'
@@ -25,6 +26,8 @@ const BatchView = Type.Object(
     id: Id,
     workspace_id: Id,
     requested: Type.Integer(),
+    product: OneOfOrNull(products, 'What all of them were asked for as by a dialect.'),
+    domain_id: Nullable(Id, 'Where all of them are. Null: in several domains.'),
     created: Type.Integer({ description: 'Active or suspended.' }),
     pending: Type.Integer({
       description: 'Made, and waiting for a payment, a domain, a service or a person.',
@@ -99,11 +102,13 @@ export function batchRoutes(app: Api, platform: Platform): void {
 }
 
 function batchView(batch: Batch): Static<typeof BatchView> {
-  const { id, workspace_id, requested, created, pending, failed, deleted } = batch
+  const { id, workspace_id, requested, product, domain_id, created, pending, failed, deleted } = batch
   return {
     id,
     workspace_id,
     requested,
+    product,
+    domain_id,
     created,
     pending,
     failed,

@@ -1,6 +1,7 @@
 /** /v1/mailbox-limits: how many mailboxes a domain or a workspace may have. */
 import { type Static, Type } from 'typebox'
 import { deleteLimit, listLimits, type MailboxLimit, putLimit } from '../mailboxes/limits.ts'
+import { products } from '../mailboxes/products.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { mailboxServices } from './mailbox-view.ts'
@@ -30,6 +31,7 @@ const LimitView = Type.Object(
     workspace_id: Nullable(Id, 'Null: every workspace of the organization, each by itself.'),
     domain_id: Nullable(Id, 'Null: every domain, each by itself.'),
     service: OneOfOrNull(mailboxServices, 'Null: mailboxes of all services together.'),
+    product: OneOfOrNull(products, 'Null: whatever they were asked for as.'),
     per: OneOf(pers, forWhat),
     set_by: OneOf(['operator', 'organization']),
     mailboxes_max: Type.Integer(),
@@ -45,6 +47,7 @@ const LimitBody = Type.Object(
     workspace_id: Type.Optional(Nullable(Id, 'Default: every workspace.')),
     domain_id: Type.Optional(Nullable(Id, 'Default: every domain. It names no workspace beside it.')),
     service: Type.Optional(OneOfOrNull(mailboxServices, 'Default: all services together.')),
+    product: Type.Optional(OneOfOrNull(products, 'Default: whatever they were asked for as.')),
     per: OneOf(pers, forWhat),
     mailboxes_max: Type.Integer({ minimum: 0, maximum: 10_000_000 }),
   },
@@ -106,6 +109,7 @@ export function mailboxLimitRoutes(app: Api, platform: Platform): void {
           workspaceId: body.workspace_id ?? null,
           domainId: body.domain_id ?? null,
           service: body.service ?? null,
+          product: body.product ?? null,
           per: body.per,
           mailboxesMax: body.mailboxes_max,
         })

@@ -13,6 +13,7 @@ import { callerOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { readProblems, writeProblems } from './problem-view.ts'
 import { type Api, closed, Nullable } from './schemas.ts'
+import { serviceMappingRoutes } from './service-mapping.ts'
 
 const { renameAliasDays, restoreDays } = mailboxSettingsBounds
 
@@ -47,6 +48,7 @@ const WorkspacePath = Type.Object({ workspace: Type.String({ description: 'Its i
 const tags = ['account']
 
 export function mailboxSettingsRoutes(app: Api, platform: Platform): void {
+  serviceMappingRoutes(app, platform)
   app.get(
     '/v1/workspaces/:workspace/mailbox-settings',
     {

@@ -5,6 +5,7 @@ import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import type { MailboxFilter } from '../mailboxes/mailboxes.ts'
 import type { NewMailbox } from '../mailboxes/new-mailbox.ts'
+import { products } from '../mailboxes/products.ts'
 import { batchItemsMax } from '../mailboxes/provision.ts'
 import type { Mailbox } from '../mailboxes/tables.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -17,7 +18,7 @@ import {
   toDetailChanges,
 } from './mailbox-details-view.ts'
 import { ProblemRef } from './problem-view.ts'
-import { closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+import { closed, Id, Moment, momentOrNull, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
 
 export const mailboxServices = ['local', 'google', 'microsoft'] as const
 
@@ -30,6 +31,7 @@ export const MailboxView = Type.Object(
     workspace_id: Id,
     state: OneOf(mailboxStates),
     service: OneOf(mailboxServices, 'Who runs it.'),
+    product: OneOfOrNull(products, 'What it was asked for as by a dialect.'),
     display_name: Nullable(Type.String()),
     first_name: Nullable(Type.String()),
     last_name: Nullable(Type.String()),
@@ -211,6 +213,7 @@ export function mailboxView(mailbox: Mailbox): Static<typeof MailboxView> {
     workspace_id: mailbox.workspace_id,
     state: mailbox.state,
     service: mailbox.service,
+    product: mailbox.product,
     display_name: mailbox.display_name,
     first_name: mailbox.first_name,
     last_name: mailbox.last_name,

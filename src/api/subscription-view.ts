@@ -40,6 +40,7 @@ export const SubscriptionView = Type.Object(
     ),
     unpaid_since: Nullable(Moment, 'The end of the last period that is paid, where the next one is not.'),
     deletion_at: Nullable(Moment, 'When it is over unless it is paid, once that is announced.'),
+    notes: Nullable(Type.String(), 'Of a plan: what whoever pays has noted.'),
     created_at: Moment,
     ended_at: Nullable(Moment),
   },
@@ -66,6 +67,7 @@ export function subscriptionView(thing: PaidThing): Static<typeof SubscriptionVi
     next_charge: nextCharge === null ? null : { ...nextCharge, at: nextCharge.at.toISOString() },
     unpaid_since: momentOrNull(rest.unpaidSince),
     deletion_at: momentOrNull(rest.deletionAt),
+    notes: rest.notes,
     created_at: rest.createdAt.toISOString(),
     ended_at: momentOrNull(rest.endedAt),
   }

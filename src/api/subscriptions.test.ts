@@ -116,6 +116,7 @@ test('a plan is taken, paid and shown', async () => {
       next_charge: { at: addDuration(time, 'P1M').toISOString(), amount: 1547, currency: 'USD' },
       unpaid_since: null,
       deletion_at: null,
+      notes: null,
       created_at: null,
       ended_at: null,
     },

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { periods } from '../billing/periods.ts'
 import { cancelSubscription, keepSubscription } from '../billing/subscriptions/cancellation.ts'
 import { changeSubscription } from '../billing/subscriptions/changes.ts'
+import { notesLengthMax, setNotes } from '../billing/subscriptions/notes.ts'
 import type { Subscription } from '../billing/subscriptions/rows.ts'
 import { subscribe } from '../billing/subscriptions/subscribe.ts'
 import { getPaidThing, listPaidThings, paidThingOf } from '../mailboxes/payment/paid-things.ts'
@@ -20,6 +21,7 @@ import {
   type Api,
   closed,
   emptyBodyIsObject,
+  Nullable,
   OneOf,
   PageOf,
   pageQuery,
@@ -44,7 +46,16 @@ const NewBody = Type.Object(
   { ...fields, extra_slots: Type.Optional(fields.extra_slots), preview: Preview },
   closed,
 )
-const ChangesBody = Type.Object({ ...Type.Partial(Type.Object(fields)).properties, preview: Preview }, closed)
+const ChangesBody = Type.Object(
+  {
+    ...Type.Partial(Type.Object(fields)).properties,
+    notes: Type.Optional(
+      Nullable(Type.String({ maxLength: notesLengthMax }), 'For yourself. Null or empty: none.'),
+    ),
+    preview: Preview,
+  },
+  closed,
+)
 const CancelBody = Type.Object(
   {
     at: Type.Optional(
@@ -158,15 +169,22 @@ function changeRoute(app: Api, platform: Platform): void {
       config: { documented: { ...config.documented, headers: EditHeaders } },
     },
     async (request, reply) => {
-      const { plan, period, extra_slots: extraSlots } = request.body
+      const { plan, period, extra_slots: extraSlots, notes } = request.body
       const wish = {
         ...(plan === undefined ? {} : { plan }),
         ...(period === undefined ? {} : { period }),
         ...(extraSlots === undefined ? {} : { extraSlots }),
       }
-      const options = { countUsed: usedSlots, versions: versionsOfIfMatch(request.headers['if-match']) }
+      const versions = versionsOfIfMatch(request.headers['if-match'])
       const { subscription: id } = request.params
-      const work = (tx: Tx) => changeSubscription(platform, tx, scopeOf(request), id, wish, options)
+      const work = async (tx: Tx): Promise<Subscription> => {
+        const scope = scopeOf(request)
+        const noted =
+          notes === undefined ? null : await setNotes(platform, tx, scope, id, { notes, versions })
+        if (noted !== null && Object.keys(wish).length === 0) return noted
+        const options = { countUsed: usedSlots, versions: noted === null ? versions : [noted.version] }
+        return await changeSubscription(platform, tx, scope, id, wish, options)
+      }
       return await changing(platform, request, reply, 'update', work)
     },
   )

@@ -76,6 +76,7 @@ const holdingForEach = [
   'GET /v1/workspaces/{workspace}',
   'GET /v1/workspaces/{workspace}/mailbox-settings',
   'GET /v1/workspaces/{workspace}/policy',
+  'GET /v1/workspaces/{workspace}/service-mapping',
 ]
 
 let api: TestApi

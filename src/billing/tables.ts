@@ -321,6 +321,8 @@ export type SubscriptionsTable = {
   deletion_at: Generated<Date | null>
   /** Of the present period: the smallest number of days before its end that was announced. */
   noticed_days: number | null
+  /** Of whoever pays, for themselves. */
+  notes: Generated<string | null>
   version: number
   created_at: Date
   updated_at: Date

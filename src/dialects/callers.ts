@@ -34,6 +34,11 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller
 }
 
+/** The token of a bearer (RFC 6750 §2.1). */
+export function bearerOf(request: FastifyRequest): string | undefined {
+  return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
 /** A header that came once. */
 export function headerOf(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name]

@@ -9,8 +9,12 @@ export type Reference = {
   description: string
   tags: readonly { name: string; description: string }[]
   /** How a call says who calls, by name, as OpenAPI's Security Scheme Objects; one of them is enough. */
-  security: Readonly<Record<string, { type: 'apiKey'; name: string; in: 'header'; description: string }>>
+  security: Readonly<Record<string, SecurityScheme>>
 }
+
+type SecurityScheme =
+  | { type: 'apiKey'; name: string; in: 'header'; description: string }
+  | { type: 'http'; scheme: 'bearer'; description: string }
 
 const path = '/openapi.json'
 

@@ -99,6 +99,30 @@ export async function getDomain(
   return found
 }
 
+/** Those of the workspace with these ids, also what is gone. */
+export async function domainsById(
+  db: Db,
+  scope: Scope,
+  ids: readonly string[],
+): Promise<Map<string, Domain>> {
+  const rows = await db
+    .selectFrom('domains')
+    .selectAll()
+    .where('workspace_id', '=', scope.workspaceId)
+    .where(sql<boolean>`id = any(${ids}::uuid[])`)
+    .execute()
+  return new Map(rows.map((domain) => [domain.id, domain]))
+}
+
+/** How many domains the workspace has in each state. @throws Refusal forbidden. */
+export async function countDomains(db: Db, scope: Scope): Promise<Map<DomainState, number>> {
+  requireWorkspace(scope)
+  const { rows } = await sql<{ state: DomainState; count: number }>`
+    select state, count(*)::int as count from domains
+    where workspace_id = ${scope.workspaceId}::uuid and state <> 'deleted' group by state`.execute(db)
+  return new Map(rows.map(({ state, count }) => [state, count]))
+}
+
 /**
  * Removes a domain that has no mailboxes. `isEmpty` is asked inside the transaction, with the row locked,
  * because mailboxes stand on the floor above.

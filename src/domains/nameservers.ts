@@ -21,6 +21,11 @@ export function wantedNameservers(
   return wantedDnsMode(domain) === 'served' ? nameserversOf(config, domain.workspace_id) : []
 }
 
+/** Who answers for a domain of the workspace whose owner has not said who should: this platform, where it has name servers. */
+export function usualDnsMode({ config }: Pick<Platform, 'config'>, workspaceId: string): 'served' | 'manual' {
+  return nameserversOf(config, workspaceId).length > 0 ? 'served' : 'manual'
+}
+
 /** @throws Refusal nameservers_unavailable when the platform has no name servers. */
 export function requireNameservers(
   { config }: Pick<Platform, 'config'>,

@@ -54,6 +54,7 @@ export async function createBatch(
     id,
     organization_id: scope.organizationId,
     workspace_id: scope.workspaceId,
+    ...commonTo(items, results),
     completed_at: counts.pending === 0 ? now : null,
     created_at: now,
   }
@@ -74,6 +75,20 @@ export async function createBatch(
     await appendEvents(platform, tx, [{ type: 'batch.completed', organizationId, workspaceId, data }])
   }
   return { batch: { ...row, ...counts }, results }
+}
+
+/** What all mailboxes of a call have in common. */
+function commonTo(
+  items: readonly (NewMailbox | UnreadableItem)[],
+  results: readonly ProvisionResult[],
+): Pick<Batch, 'product' | 'domain_id'> {
+  const asked = new Set(items.map((item) => ('refusal' in item ? null : (item.product ?? null))))
+  const domains = new Set(
+    results.flatMap((result) => (result.status === 'failed' ? [] : [result.mailbox.domain_id])),
+  )
+  const [product = null] = asked
+  const [domainId = null] = domains
+  return { product: asked.size === 1 ? product : null, domain_id: domains.size === 1 ? domainId : null }
 }
 
 async function provisionReadable(
@@ -138,11 +153,19 @@ export async function listBatches(platform: Platform, scope: Scope, page: PageRe
   return { rows: await counted(platform.db, kept), nextCursor }
 }
 
+const batchColumns = [
+  'id',
+  'organization_id',
+  'workspace_id',
+  'requested',
+  'product',
+  'domain_id',
+  'completed_at',
+  'created_at',
+] as const
+
 function batchRows(db: Db, scope: Scope) {
-  return db
-    .selectFrom('mailbox_batches')
-    .select(['id', 'organization_id', 'workspace_id', 'requested', 'completed_at', 'created_at'])
-    .where('workspace_id', '=', scope.workspaceId)
+  return db.selectFrom('mailbox_batches').select(batchColumns).where('workspace_id', '=', scope.workspaceId)
 }
 
 type BatchRow = Omit<Selectable<MailboxBatchesTable>, 'mailbox_ids' | 'failures'>

@@ -12,6 +12,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import type { Product } from './products.ts'
 import type { Service } from './tables.ts'
 
 export type MailboxLimitsTable = {
@@ -23,6 +24,8 @@ export type MailboxLimitsTable = {
   domain_id: string | null
   /** Null: mailboxes of all services together. */
   service: Service | null
+  /** Null: mailboxes that were asked for as any product, or as none. */
+  product: Product | null
   per: LimitPer
   set_by: 'operator' | 'organization'
   mailboxes_max: number
@@ -46,6 +49,7 @@ type LimitEvent = {
   workspace_id: string | null
   domain_id: string | null
   service: Service | null
+  product: Product | null
   per: LimitPer
   mailboxes_max: number
 }
@@ -63,6 +67,7 @@ export type WantedLimit = {
   workspaceId: string | null
   domainId: string | null
   service: Service | null
+  product: Product | null
   per: LimitPer
   mailboxesMax: number
 }
@@ -120,6 +125,7 @@ export async function putLimit(
       workspace_id: wanted.workspaceId,
       domain_id: wanted.domainId,
       service: wanted.service,
+      product: wanted.product,
       per: wanted.per,
       set_by: setBy,
       mailboxes_max: wanted.mailboxesMax,
@@ -128,7 +134,7 @@ export async function putLimit(
     })
     .onConflict((conflict) =>
       conflict
-        .columns(['organization_id', 'workspace_id', 'domain_id', 'service', 'per', 'set_by'])
+        .columns(['organization_id', 'workspace_id', 'domain_id', 'service', 'product', 'per', 'set_by'])
         .doUpdateSet({ mailboxes_max: wanted.mailboxesMax, updated_at: now }),
     )
     .returningAll()
@@ -165,12 +171,14 @@ async function requireLimitRoom(
   tx: Tx,
   organizationId: string,
   setBy: MailboxLimit['set_by'],
-  { workspaceId, domainId, service, per }: WantedLimit,
+  { workspaceId, domainId, service, product, per }: WantedLimit,
 ): Promise<void> {
   const { rows } = await sql<{ count: number }>`select count(*)::int as count from mailbox_limits
     where organization_id = ${organizationId}::uuid and set_by = ${setBy}
-      and (workspace_id, domain_id, service, per) is distinct from
-        (${workspaceId}::uuid, ${domainId}::uuid, ${service}::text, ${per}::text)`.execute(tx)
+      and (workspace_id, domain_id, service, product, per) is distinct from
+        (${workspaceId}::uuid, ${domainId}::uuid, ${service}::text, ${product}::text, ${per}::text)`.execute(
+    tx,
+  )
   if ((rows[0]?.count ?? 0) >= limitsMax) throw new Refusal('too_many_mailbox_limits')
 }
 
@@ -214,8 +222,8 @@ async function tell(
   limit: MailboxLimit,
   type: 'mailbox_limit.changed' | 'mailbox_limit.deleted',
 ): Promise<void> {
-  const { workspace_id, domain_id, service, per, mailboxes_max } = limit
-  const data = { mailbox_limit_id: limit.id, workspace_id, domain_id, service, per, mailboxes_max }
+  const { workspace_id, domain_id, service, product, per, mailboxes_max } = limit
+  const data = { mailbox_limit_id: limit.id, workspace_id, domain_id, service, product, per, mailboxes_max }
   await appendEvents(platform, tx, [
     { type, organizationId: limit.organization_id, workspaceId: workspace_id, data },
   ])

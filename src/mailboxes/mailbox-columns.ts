@@ -10,6 +10,7 @@ const columns = {
   address: true,
   state: true,
   service: true,
+  product: true,
   display_name: true,
   first_name: true,
   last_name: true,

@@ -35,6 +35,7 @@ export function mailboxRow(
     address: address.address,
     state,
     service: item.service,
+    product: item.product ?? null,
     ...people,
     tags: [...new Set(item.tags)],
     search_text: searchTextOf({ address: address.address, ...people, ...details }),
@@ -100,6 +101,7 @@ export function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown
     address: row.address,
     state: row.state,
     service: row.service,
+    product: row.product ?? undefined,
     display_name: row.display_name,
     first_name: row.first_name,
     last_name: row.last_name,
@@ -120,17 +122,17 @@ export function mailboxesStatement(rows: readonly Mailbox[]): RawBuilder<unknown
   }))
   const at = rows[0]?.created_at
   return sql`/* prepared insert_mailboxes */
-    insert into mailboxes (id, organization_id, workspace_id, domain_id, address, state, service, display_name,
+    insert into mailboxes (id, organization_id, workspace_id, domain_id, address, state, service, product, display_name,
       first_name, last_name, tags, search_text, batch_id, version, created_at, updated_at, state_changed_at,
       period, period_anchor_at, period_ends_at, in_slot, notes, signature_text, signature_html, custom_fields,
       recovery_email, recovery_phone)
-    select id, organization_id, workspace_id, domain_id, address, state, service, display_name,
+    select id, organization_id, workspace_id, domain_id, address, state, service, product, display_name,
       first_name, last_name, tags, search_text, batch_id, version, ${at}, ${at}, ${at},
       period, period_anchor_at, period_ends_at, in_slot, notes, signature_text, signature_html, custom_fields,
       recovery_email, recovery_phone
     from json_to_recordset(${JSON.stringify(columns)}::json) as new (id uuid, organization_id uuid,
-      workspace_id uuid, domain_id uuid, address text, state text, service text, display_name text,
-      first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer,
+      workspace_id uuid, domain_id uuid, address text, state text, service text, product text,
+      display_name text, first_name text, last_name text, tags text[], search_text text, batch_id uuid, version integer,
       period text, period_anchor_at timestamptz, period_ends_at timestamptz, in_slot boolean, notes text, signature_text text,
       signature_html text, custom_fields jsonb, recovery_email text, recovery_phone text)`
 }

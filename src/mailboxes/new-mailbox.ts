@@ -4,6 +4,7 @@ import type { Domain } from '../domains/domains.ts'
 import type { ErrorCode, FieldProblem, Quota } from '../platform/errors.ts'
 import type { DetailChanges, Details } from './details.ts'
 import type { NewAddress, RandomAddress } from './new-address.ts'
+import type { Product } from './products.ts'
 import type { Mailbox, Service } from './tables.ts'
 
 export type NewMailbox = {
@@ -16,6 +17,8 @@ export type NewMailbox = {
   password: string | null
   tags: readonly string[]
   service: Service
+  /** What it is asked for as. Default: no product. */
+  product?: Product
   details?: DetailChanges
   /** Default: monthly. */
   period?: Period

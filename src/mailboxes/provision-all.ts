@@ -3,7 +3,7 @@ import type { Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { Making, NewMailbox } from './new-mailbox.ts'
+import type { Making, NewMailbox, ProvisionResult } from './new-mailbox.ts'
 import { provisionMailboxes, requireMade } from './provision.ts'
 import type { Mailbox } from './tables.ts'
 
@@ -31,11 +31,17 @@ export async function provisionAll(
   making: Partial<Making> = {},
 ): Promise<Mailbox[]> {
   const results = await provisionMailboxes(platform, tx, scope, items, making)
-  return results.map((result, index) => {
-    try {
-      return requireMade(result)
-    } catch (error) {
-      throw error instanceof Refusal ? new ItemRefusal(error, index) : error
-    }
-  })
+  requireNoneFailed(results)
+  return results.map(requireMade)
+}
+
+type Failed = Extract<ProvisionResult, { status: 'failed' }>
+
+/** @throws ItemRefusal of the first item that cannot be had. */
+export function requireNoneFailed(results: readonly (Failed | { status: 'created' | 'pending' })[]): void {
+  for (const [index, result] of results.entries()) {
+    if (result.status !== 'failed') continue
+    const { code, detail, fields = [], quota } = result
+    throw new ItemRefusal(new Refusal(code, detail, { fields, ...(quota ? { quota } : {}) }), index)
+  }
 }

@@ -61,7 +61,7 @@ export async function renameMailbox(
   const domain = sharedDomain?.name === name ? sharedDomain : await lockAddressDomain(tx, scope, name)
   requireFitting(before, domain)
   if (domain.id !== before.domain_id) {
-    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before.service)
+    const refusal = (await mailboxRoom(platform, tx, scope, [domain.id]))?.takeOver(domain, before)
     if (refusal) throw refusal
   }
   const days =

@@ -135,7 +135,7 @@ async function takeUpAgain(platform: Platform, tx: Tx, scope: Scope, mailbox: Ma
     throw new Refusal('domain_not_usable', `${domain.name} is ${domain.state}.`)
   }
   const room = await mailboxRoom(platform, tx, scope, [domain.id])
-  const refusal = room?.take(domain, mailbox.service) ?? null
+  const refusal = room?.take(domain, mailbox) ?? null
   if (refusal) throw refusal
   const { numInsertedOrUpdatedRows } = await tx
     .insertInto('addresses')

@@ -11,21 +11,26 @@ import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { LimitPer } from './limits.ts'
-import type { Service } from './tables.ts'
+import type { Product } from './products.ts'
+import type { Mailbox, Service } from './tables.ts'
 
 type Place = { id: string; name: string }
 
+/** What limits tell mailboxes apart by. */
+type Kind = Pick<Mailbox, 'service' | 'product'>
+
 export type MailboxRoom = {
   /** Takes the place of one more mailbox. @returns why there is none. */
-  take(domain: Place, service: Service): Refusal | null
+  take(domain: Place, kind: Kind): Refusal | null
   /** The same for one of another domain that comes here: the workspace has no more than before. */
-  takeOver(domain: Place, service: Service): Refusal | null
+  takeOver(domain: Place, kind: Kind): Refusal | null
 }
 
-type AppliedLimit = {
+export type AppliedLimit = {
   per: LimitPer
   domain_id: string | null
   service: Service | null
+  product: Product | null
   mailboxes_max: number
 }
 
@@ -48,30 +53,30 @@ export async function mailboxRoom(
   const used = new Map<string, number>()
   const add = (key: string, count: number): void => void used.set(key, (used.get(key) ?? 0) + count)
   const applied = new Map<string, readonly AppliedLimit[]>()
-  for (const { place, service, count } of await countHeld(tx, scope, domainIds, limits)) {
-    for (const key of keysOf(place, service)) add(key, count)
+  for (const { place, count, ...kind } of await countHeld(tx, scope, domainIds, limits)) {
+    for (const key of keysOf(place, kind)) add(key, count)
   }
-  const limitsOf = (domainId: string, service: Service): readonly AppliedLimit[] => {
-    const key = `${domainId} ${service}`
-    const known = applied.get(key) ?? limits.filter((limit) => appliesTo(limit, domainId, service))
+  const limitsOf = (domainId: string, kind: Kind): readonly AppliedLimit[] => {
+    const key = `${domainId} ${kind.service} ${kind.product}`
+    const known = applied.get(key) ?? limits.filter((limit) => appliesTo(limit, domainId, kind))
     applied.set(key, known)
     return known
   }
-  const takeIn = (domain: Place, service: Service, isMove: boolean): Refusal | null => {
-    for (const limit of limitsOf(domain.id, service)) {
+  const takeIn = (domain: Place, kind: Kind, isMove: boolean): Refusal | null => {
+    for (const limit of limitsOf(domain.id, kind)) {
       if (isMove && limit.per === 'workspace') continue
       const place = limit.per === 'domain' ? domain.id : workspacePlace
-      const count = used.get(`${place} ${limit.service ?? '*'}`) ?? 0
+      const count = used.get(keyOf(place, limit)) ?? 0
       if (count >= limit.mailboxes_max) return limitReached(limit, domain.name, count)
     }
     for (const place of isMove ? [domain.id] : [domain.id, workspacePlace]) {
-      for (const key of keysOf(place, service)) add(key, 1)
+      for (const key of keysOf(place, kind)) add(key, 1)
     }
     return null
   }
   return {
-    take: (domain, service) => takeIn(domain, service, false),
-    takeOver: (domain, service) => takeIn(domain, service, true),
+    take: (domain, kind) => takeIn(domain, kind, false),
+    takeOver: (domain, kind) => takeIn(domain, kind, true),
   }
 }
 
@@ -81,7 +86,7 @@ type Wanted = {
   /** Null where the address was asked for by name. */
   redraw: unknown
   domain: Place
-  item: { service: Service }
+  item: { service: Service; product?: Product }
 }
 
 /** Those of a call that no limit stands against, in their order. Where one does, what is taken already uses no room of it. */
@@ -104,7 +109,7 @@ export async function withRoom<T extends Wanted>(
     const refusal =
       redraw === null && taken.has(address.address)
         ? addressTaken(address.address)
-        : room.take(domain, item.service)
+        : room.take(domain, { service: item.service, product: item.product ?? null })
     if (refusal) fail(index, refusal)
     return refusal === null
   })
@@ -116,35 +121,45 @@ export function addressTaken(address: string): Refusal {
 
 const workspacePlace = 'workspace'
 
-/** A mailbox counts among those of its service, and among all. */
-function keysOf(place: string, service: Service): string[] {
-  return [`${place} ${service}`, `${place} *`]
+/** A mailbox counts among those of its service and its product, of either alone, and among all. */
+function keysOf(place: string, { service, product }: Kind): string[] {
+  const products = product === null ? [null] : [product, null]
+  return products.flatMap((one) =>
+    [service, null].map((other) => keyOf(place, { service: other, product: one })),
+  )
 }
 
-function appliesTo(limit: AppliedLimit, domainId: string, service: Service): boolean {
+function keyOf(place: string, { service, product }: Pick<AppliedLimit, 'service' | 'product'>): string {
+  return `${place} ${service ?? '*'} ${product ?? '*'}`
+}
+
+function appliesTo(limit: AppliedLimit, domainId: string, { service, product }: Kind): boolean {
   return (
     (limit.domain_id === null || limit.domain_id === domainId) &&
-    (limit.service === null || limit.service === service)
+    (limit.service === null || limit.service === service) &&
+    (limit.product === null || limit.product === product)
   )
 }
 
 /**
  * Everything that limits the mailboxes of these domains, the smallest first. The one place that they come from: rows, and
- * the configuration where the operator has set none for all services.
+ * the configuration where the operator has set none for all mailboxes.
  */
-async function limitsThatApply(
+export async function limitsThatApply(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   domainIds: readonly string[],
 ): Promise<AppliedLimit[]> {
   const { rows } = await sql<AppliedLimit & { set_by: 'operator' | 'organization' }>`
-    select per, domain_id, service, mailboxes_max, set_by from mailbox_limits
+    select per, domain_id, service, product, mailboxes_max, set_by from mailbox_limits
     where organization_id = ${scope.organizationId}::uuid
       and (workspace_id is null or workspace_id = ${scope.workspaceId}::uuid)
       and (domain_id is null or domain_id = any(${domainIds}::uuid[]))`.execute(tx)
   const { mailboxesPerDomain, mailboxesPerWorkspace } = platform.config
-  const general = rows.filter((row) => row.set_by === 'operator' && row.service === null)
+  const general = rows.filter(
+    (row) => row.set_by === 'operator' && row.service === null && row.product === null,
+  )
   const defaults: AppliedLimit[] = []
   if (mailboxesPerWorkspace !== null && !general.some(({ per }) => per === 'workspace')) {
     defaults.push(defaultLimit('workspace', null, mailboxesPerWorkspace))
@@ -158,12 +173,13 @@ async function limitsThatApply(
 }
 
 function defaultLimit(per: LimitPer, domainId: string | null, max: number): AppliedLimit {
-  return { per, domain_id: domainId, service: null, mailboxes_max: max }
+  return { per, domain_id: domainId, service: null, product: null, mailboxes_max: max }
 }
 
-type Held = { place: string; service: Service; count: number }
+/** How many of a kind a domain or the workspace has. */
+export type Held = Kind & { place: string; count: number }
 
-async function countHeld(
+export async function countHeld(
   tx: Tx,
   scope: Scope,
   domainIds: readonly string[],
@@ -172,14 +188,18 @@ async function countHeld(
   const held: Held[] = []
   if (limits.some(({ per }) => per === 'domain')) {
     const { rows } = await sql<Held>`
-      select domain_id as place, service, count(*)::int as count from mailboxes
-      where domain_id = any(${domainIds}::uuid[]) and ${holdsAddress} group by domain_id, service`.execute(tx)
+      select domain_id as place, service, product, count(*)::int as count from mailboxes
+      where domain_id = any(${domainIds}::uuid[]) and ${holdsAddress} group by domain_id, service, product`.execute(
+      tx,
+    )
     held.push(...rows)
   }
   if (limits.some(({ per }) => per === 'workspace')) {
     const { rows } = await sql<Held>`
-      select ${workspacePlace} as place, service, count(*)::int as count from mailboxes
-      where workspace_id = ${scope.workspaceId}::uuid and ${holdsAddress} group by service`.execute(tx)
+      select ${workspacePlace} as place, service, product, count(*)::int as count from mailboxes
+      where workspace_id = ${scope.workspaceId}::uuid and ${holdsAddress} group by service, product`.execute(
+      tx,
+    )
     held.push(...rows)
   }
   return held
@@ -192,9 +212,10 @@ const holdsAddress = sql`state <> 'deleted' and (state not in ('failed', 'deleti
 function limitReached(limit: AppliedLimit, domainName: string, count: number): Refusal {
   const what = limit.per === 'domain' ? domainName : 'The workspace'
   const service = limit.service === null ? '' : ` of the service ${limit.service}`
+  const product = limit.product === null ? '' : ` of the product ${limit.product}`
   return new Refusal(
     'mailbox_limit_reached',
-    `${what} may have ${limit.mailboxes_max} mailboxes${service}, and has ${count}; what can be restored counts.`,
-    { quota: { max: limit.mailboxes_max, used: count } },
+    `${what} may have ${limit.mailboxes_max} mailboxes${service}${product}, and has ${count}; what can be restored counts.`,
+    { quota: { max: limit.mailboxes_max, used: count, per: limit.per } },
   )
 }

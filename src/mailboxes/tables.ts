@@ -3,6 +3,7 @@ import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { Period } from '../billing/tables.ts'
 import type { ErrorCode } from '../platform/errors.ts'
 import type { MailboxState } from './lifecycle.ts'
+import type { Product } from './products.ts'
 
 /** Who runs a mailbox: this platform, or a tenant elsewhere. */
 export type Service = 'local' | 'google' | 'microsoft'
@@ -15,6 +16,8 @@ export type MailboxesTable = {
   address: string
   state: MailboxState
   service: Service
+  /** What it was asked for as; null: as no product. */
+  product: Generated<Product | null>
   display_name: string | null
   first_name: string | null
   last_name: string | null
@@ -155,6 +158,10 @@ export type MailboxBatchesTable = {
   organization_id: string
   workspace_id: string
   requested: number
+  /** What all of them were asked for as; null: as no product, or not all as the same. */
+  product: Generated<Product | null>
+  /** The domain that all of them are in; null: there are more, or none was made. */
+  domain_id: Generated<string | null>
   /** A mailbox for each item, in their order; null where none was made. */
   mailbox_ids: (string | null)[]
   /** Of the items that could not be made; as JSON when it is written. */

@@ -133,7 +133,7 @@ const bad: [variable: string, value: string, sentence: RegExp][] = [
   ['MAILWRIGHT_PUBLIC_PORTS', 'https=443', /of imaps, imap, pop3s/],
   ['MAILWRIGHT_PUBLIC_PORTS', 'imaps:993', /comma list as in imaps=993/],
   ['MAILWRIGHT_DIALECT_HOSTS', 'api.example.com', /comma list as in api\.example\.com=scaleway/],
-  ['MAILWRIGHT_DIALECT_HOSTS', 'api.example.com=other', /of scaleway, inkbox/],
+  ['MAILWRIGHT_DIALECT_HOSTS', 'api.example.com=other', /of scaleway, inkbox, inboxedup/],
   ['MAILWRIGHT_DIALECT_HOSTS', 'api.example.com:80=scaleway', /comma list/],
   ['MAILWRIGHT_DIALECT_HOSTS', 'a.example=scaleway,A.example=inkbox', /comma list/],
   ['MAILWRIGHT_OUTBOUND_PORT', '0', /whole number from 1 to 65535/],

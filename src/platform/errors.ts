@@ -261,8 +261,8 @@ export type ErrorCode = keyof typeof errorCatalogue
 export type FieldProblem = { pointer: string; detail: string }
 
 export type RefusalFacts = Readonly<Record<string, string | number | null>>
-/** How many there may be, and how many there are; of a rate, in its minute. */
-export type Quota = { max: number; used: number }
+/** How many there may be, and how many there are; of a rate, in its minute. `per`: what has so many, where it could be either. */
+export type Quota = { max: number; used: number; per?: 'domain' | 'workspace' }
 
 /**
  * An expected refusal of the core. It is thrown, because what it interrupts is a transaction that

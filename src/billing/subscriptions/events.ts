@@ -26,6 +26,7 @@ declare module '../../platform/events.ts' {
       next_extra_slots: number | null
     }
     /** `periods` began behind each other since `began_at`: more than one only after a long stand-still. */
+    'billing.subscription_notes_changed': SubscriptionData
     'billing.subscription_renewed': SubscriptionData & { periods: number; began_at: string }
     /** `amount`: what the next period costs with tax, at the prices known now, in minor units. */
     'billing.subscription_renewal_due': SubscriptionData & { days: number; amount: number; currency: string }

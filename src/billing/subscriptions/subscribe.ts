@@ -79,6 +79,7 @@ export async function subscribe(
     next_payment_at: null,
     deletion_at: null,
     noticed_days: null,
+    notes: null,
     version: 1,
     created_at: now,
     updated_at: now,

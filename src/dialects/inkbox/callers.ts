@@ -4,7 +4,7 @@ import { type Callers, rateFields } from '../../mailboxes/callers.ts'
 import { isUnclaimed } from '../../mailboxes/signups/unclaimed.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { admitToken, callerOf, headerOf } from '../callers.ts'
+import { admitToken, bearerOf, callerOf, headerOf } from '../callers.ts'
 
 /** In the contract's words: `admin_key` acts for a whole workspace, `agent_key` for one identity, `jwt` is a session. */
 export type CallerKind = 'admin_key' | 'agent_key' | 'jwt'
@@ -36,11 +36,6 @@ export function requireCaller(app: FastifyInstance, platform: Platform, callers:
 /** Newer clients, those until 0.2.9, and the console. */
 function tokenOf(request: FastifyRequest): string | undefined {
   return headerOf(request, 'x-api-key') ?? headerOf(request, 'x-service-token') ?? bearerOf(request)
-}
-
-// RFC 6750 §2.1.
-function bearerOf(request: FastifyRequest): string | undefined {
-  return /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
 }
 
 /** Clients until 0.2.9, which made identities and mailboxes each by itself. */

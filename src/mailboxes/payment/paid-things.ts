@@ -9,6 +9,7 @@ import { slotsOf } from '../../billing/slots.ts'
 import { type NextCharge, nextChargeOf } from '../../billing/subscriptions/charges.ts'
 import {
   getSubscription,
+  livingSubscription,
   type Plan,
   type Plans,
   planOf,
@@ -43,6 +44,8 @@ export type PaidThing = {
   nextCharge: NextCharge | null
   unpaidSince: Date | null
   deletionAt: Date | null
+  /** Of a plan: what whoever pays has noted. */
+  notes: string | null
   createdAt: Date
   endedAt: Date | null
 }
@@ -74,6 +77,13 @@ export async function listPaidThings(
   const byId = new Map(things.map((thing) => [thing.id, thing]))
   // What has gone since is left out.
   return { rows: ids.flatMap((id) => byId.get(id) ?? []), nextCursor }
+}
+
+/** Its plans that are not over: one at most. @throws Refusal forbidden. */
+export async function listPaidPlans(platform: Platform, scope: Scope): Promise<PaidThing[]> {
+  requireWorkspace(scope)
+  const living = await livingSubscription(platform.db, scope.workspaceId)
+  return living === null ? [] : await thingsOf(platform, scope, [living.id])
 }
 
 /** A plan's subscription, also one that is over, or a mailbox. @throws Refusal subscription_not_found, forbidden. */
@@ -157,6 +167,7 @@ function planThing(payer: Payer | null, row: Subscription, plans: Plans, used: n
     nextCharge: payer === null ? null : nextChargeOf(payer, row, plans),
     unpaidSince: row.unpaid_since,
     deletionAt: row.deletion_at,
+    notes: row.notes,
     createdAt: row.created_at,
     endedAt: row.ended_at,
   }
@@ -182,6 +193,7 @@ function mailboxThing(row: PaidMailbox, nextCharge: NextCharge | null): PaidThin
     nextCharge,
     unpaidSince: row.unpaid_since,
     deletionAt: row.deletion_announced_for,
+    notes: null,
     createdAt: row.created_at,
     endedAt: null,
   }
