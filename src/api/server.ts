@@ -59,6 +59,7 @@ import { eventStreamRoute } from './event-stream.ts'
 import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
 import { eventWebSocketRoute } from './event-websocket.ts'
 import { eventRoutes } from './events.ts'
+import { exportRoutes } from './exports.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
@@ -110,6 +111,8 @@ import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
+import { sequencerMailboxRoutes } from './sequencer-mailboxes.ts'
+import { sequencerRoutes } from './sequencers.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
@@ -315,6 +318,9 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   mailboxRenameRoute(app, platform)
   mailboxRemoteRoutes(app, platform)
   serviceConnectionRoutes(app, platform)
+  sequencerRoutes(app, platform)
+  sequencerMailboxRoutes(app, platform)
+  exportRoutes(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)
   appPasswordRoutes(app, platform)
