@@ -94,6 +94,10 @@ export const configSchema = {
     'MAILWRIGHT_DNS_HOST_NETWORKS',
     'Private networks in which DNS hosts that workspaces connect (PowerDNS) may be; with MAILWRIGHT_OUTBOUND_NETWORKS=any all are allowed.',
   ),
+  sequencerNetworks: setting.networks(
+    'MAILWRIGHT_SEQUENCER_NETWORKS',
+    'Private networks in which sequencers that workspaces connect by an address of their own may be; with MAILWRIGHT_OUTBOUND_NETWORKS=any all are allowed.',
+  ),
   cloudflareApiUrl: setting.url(
     'MAILWRIGHT_CLOUDFLARE_API_URL',
     ['http:', 'https:'],

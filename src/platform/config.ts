@@ -54,6 +54,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     publicPorts: read(configSchema.publicPorts),
     authorityPort: read(configSchema.authorityPort),
     dnsHostNetworks: read(configSchema.dnsHostNetworks),
+    sequencerNetworks: read(configSchema.sequencerNetworks),
     cloudflareApiUrl: read(configSchema.cloudflareApiUrl),
     googleApiUrl: read(configSchema.googleApiUrl),
     microsoftGraphUrl: read(configSchema.microsoftGraphUrl),

@@ -41,7 +41,10 @@ export type RemoteAccount = {
   words: string | null
 }
 
-/** What became of one mailbox of a call. */
+/**
+ * What became of one mailbox of a call. The error of a failed one may pass by itself, when the call came so far and no
+ * further.
+ */
 export type AddOutcome =
   | { kind: 'added'; account: RemoteAccount }
   /** It will be seen later: `ref` is what to ask by (poll), null where only the list will tell. */
@@ -56,7 +59,7 @@ export type CallLimits = {
   perMinute: number
   /** At least so long between the starts of two calls. */
   spacingMs: number
-  /** At least so long between two calls that add; for tools that stumble over it. */
+  /** At least so long from the end of a call that adds to the start of the next such; for tools that stumble over it. */
   addSpacingMs: number
 }
 
@@ -69,7 +72,10 @@ export type SequencerDriver = {
    * @throws SequencerError for what concerns all of them; with `maybeDone` they may have been added nevertheless.
    */
   add(accounts: readonly MailboxAccount[]): Promise<AddOutcome[]>
-  /** What has become of a call that was pending; addresses that it says nothing of yet are left out. */
+  /**
+   * What has become of a call that was pending; addresses that it says nothing of yet are left out. There may be addresses
+   * of other calls among them.
+   */
   poll(ref: string): Promise<{ address: string; outcome: AddOutcome }[]>
   /** The account of this address, or null. */
   find(address: string): Promise<RemoteAccount | null>
@@ -117,7 +123,7 @@ export class SequencerError extends Error {
     words: string,
     more: { retryAfterMs?: number | null; maybeDone?: boolean; cause?: unknown } = {},
   ) {
-    super(cleaned(words), { cause: more.cause })
+    super(cleanWords(words), { cause: more.cause })
     this.name = 'SequencerError'
     this.kind = kind
     this.retryAfterMs = more.retryAfterMs ?? null
@@ -130,7 +136,8 @@ export function isPassing({ kind }: SequencerError): boolean {
   return kind === 'rate_limited' || kind === 'upstream' || kind === 'unreachable'
 }
 
-function cleaned(words: string): string {
+/** Words of others as they may be kept and shown: without control characters, and cut. */
+export function cleanWords(words: string): string {
   return words
     .replace(/\p{Cc}+/gu, ' ')
     .trim()

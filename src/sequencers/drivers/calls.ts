@@ -9,6 +9,8 @@ export type SequencerCall = {
   body?: unknown
   /** It adds mailboxes: a longer pause is kept between such calls. */
   adds?: boolean
+  /** It changes nothing, though it is no GET. */
+  reads?: boolean
 }
 
 export type SequencerReply = {
@@ -22,6 +24,11 @@ export type SequencerReply = {
 
 /**
  * Waits for its turn, then calls.
- * @throws SequencerError unreachable; with `maybeDone` unless the call only reads (GET).
+ * @throws SequencerError unreachable; with `maybeDone` if the call changes something and was on its way.
  */
 export type CallSequencer = (call: SequencerCall) => Promise<SequencerReply>
+
+/** Whether a call may have changed something. */
+export function mayChange({ method, reads }: SequencerCall): boolean {
+  return method !== 'GET' && reads !== true
+}
