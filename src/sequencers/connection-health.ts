@@ -88,7 +88,7 @@ export async function checkSequencer(platform: Platform, row: Sequencer): Promis
   if (key === null) return row
   try {
     const opening = { platform: row.platform, settings: row.settings, key, nextCallAt: null }
-    await openSequencer(platform, { ...opening, onTurn: () => undefined }).check()
+    await openSequencer(platform, opening).driver.check()
     await noteWorking(platform, row.id)
     await transaction(platform.db, (tx) => wakeSequencers(tx, [row.id]))
   } catch (error) {

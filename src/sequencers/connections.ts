@@ -106,9 +106,8 @@ export async function tryNewSequencer(
       fields: [{ pointer: '/key', detail: 'must be printable ASCII without spaces' }],
     })
   }
-  const opening = { platform: name, settings: checked, key, nextCallAt: null, onTurn: () => undefined }
   try {
-    await openSequencer(platform, opening).check()
+    await openSequencer(platform, { platform: name, settings: checked, key, nextCallAt: null }).driver.check()
   } catch (error) {
     if (!(error instanceof SequencerError)) throw error
     const isRefused = error.kind === 'bad_key' || error.kind === 'no_plan'

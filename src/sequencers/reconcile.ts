@@ -49,16 +49,8 @@ async function work(
   key: string,
   isLost: () => boolean,
 ): Promise<void> {
-  let nextCallAt = sequencer.next_call_at
-  const driver = openSequencer(platform, {
-    platform: sequencer.platform,
-    settings: sequencer.settings,
-    key,
-    nextCallAt,
-    onTurn: (at) => {
-      nextCallAt = at
-    },
-  })
+  const { platform: name, settings, next_call_at: nextCallAt } = sequencer
+  const { driver, ...opened } = openSequencer(platform, { platform: name, settings, key, nextCallAt })
   const end = performance.now() + sequencerPolicy.sliceMs
   const run: Run = {
     platform,
@@ -77,7 +69,7 @@ async function work(
   } finally {
     await platform.db
       .updateTable('sequencers')
-      .set({ next_call_at: nextCallAt })
+      .set({ next_call_at: opened.nextCallAt() })
       .where('id', '=', sequencer.id)
       .execute()
   }

@@ -16,6 +16,7 @@ type Host = {
   /** Whether the locks may have been lost. */
   isLost: boolean
   isFull: boolean
+  lose(): void
 }
 
 type Node = { host: Promise<Host> | null; running: Map<string, { isAsked: boolean }> }
@@ -50,10 +51,16 @@ export async function reconcileSequencer(platform: Platform, id: string): Promis
 
 async function openHost({ pool }: Platform): Promise<Host> {
   const client = await pool.connect()
-  const host: Host = { client, slices: new Set(), isLost: false, isFull: false }
-  client.once('error', () => {
-    host.isLost = true
-  })
+  const host: Host = {
+    client,
+    slices: new Set(),
+    isLost: false,
+    isFull: false,
+    lose: () => {
+      host.isLost = true
+    },
+  }
+  client.once('error', host.lose)
   return host
 }
 
@@ -69,6 +76,7 @@ async function serve(node: Node, host: Host): Promise<void> {
   } finally {
     clearTimeout(timer)
     leave()
+    host.client.off('error', host.lose)
     host.client.release(host.isLost)
   }
 }

@@ -37,7 +37,7 @@ export async function wantedMailboxes(
     select mailboxes.id, address, mailboxes.state, service, display_name, first_name, last_name,
       domains.state as domain_state, sealed_password, mailbox_totp.enabled_at is not null as has_second_factor
     from mailboxes join domains on domains.id = domain_id
-      left join mailbox_passwords on mailbox_passwords.mailbox_id = mailboxes.id and name = 'primary'
+      left join mailbox_passwords on mailbox_passwords.mailbox_id = mailboxes.id and mailbox_passwords.name = 'primary'
       left join mailbox_totp on mailbox_totp.mailbox_id = mailboxes.id
     where mailboxes.id = any(${uuidArray(mailboxIds)})`.execute(db)
   return new Map(rows.map((row) => [row.id, wantedMailbox(platform, row, settings)]))
