@@ -3,14 +3,7 @@ import type { Begun } from './additions.ts'
 import { type AddOutcome, isPassing, type RemoteAccount, SequencerError } from './driver.ts'
 import type { SequencerMailbox } from './rows.ts'
 import { change, type Run } from './run.ts'
-import {
-  afterDoubt,
-  afterFailure,
-  afterPending,
-  afterSeen,
-  asSequencerError,
-  concernsConnection,
-} from './transitions.ts'
+import { afterDoubt, afterFailure, afterPending, afterSeen, concernsConnection } from './transitions.ts'
 import { digestOf } from './wanted.ts'
 
 /** @param outcomes one for each of those that were begun, in their order. */
@@ -54,7 +47,8 @@ async function lookedFor(run: Run, address: string, outcome: AddOutcome): Promis
     const account: RemoteAccount | null = await run.driver.find(address)
     return account === null ? outcome : { kind: 'added', account }
   } catch (error) {
-    const { kind, message } = asSequencerError(error)
+    if (!(error instanceof SequencerError)) throw error
+    const { kind, message } = error
     return { kind: 'failed', error: new SequencerError(kind, message, { maybeDone: true, cause: error }) }
   }
 }

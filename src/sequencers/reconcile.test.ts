@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { changePassword } from '../mailboxes/credentials.ts'
-import { deleteMailbox, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
-import { renameMailbox } from '../mailboxes/rename.ts'
+import { deleteMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import { randomNumbers } from '../testing/random-numbers.ts'
 import { at } from '../testing/test-api.ts'
@@ -12,10 +11,13 @@ import {
   accountLike,
   connectTool,
   createTool,
+  exportedOne,
   exportTo,
   lookForChanges,
   makeMailboxes,
   publicPorts,
+  rowAt,
+  rowsAt,
   startSequencerPlatform,
   type Tool,
   useTool,
@@ -24,6 +26,7 @@ import {
 import { updateSequencer } from './connections.ts'
 import { SequencerError } from './driver.ts'
 import { getExport, listExportItems } from './export-pages.ts'
+import type { SequencerSettings } from './platforms.ts'
 import { deleteSequencer, removeFromSequencer } from './removal.ts'
 import type { SequencerMailbox } from './rows.ts'
 import { reconcileSequencer } from './runner.ts'
@@ -46,36 +49,16 @@ const there = (): string[] => tool.accounts.map(({ account }) => account.address
 
 const callsOf = (name: string): number => tool.calls.filter((call) => call.name === name).length
 
-async function rows(id: string): Promise<SequencerMailbox[]> {
-  return await house.platform.db
-    .selectFrom('sequencer_mailboxes')
-    .selectAll()
-    .where('sequencer_id', '=', id)
-    .orderBy('mailbox_id')
-    .execute()
-}
-
-async function row(id: string): Promise<SequencerMailbox> {
-  const [found] = await rows(id)
-  assert.ok(found)
-  return found
-}
-
 async function eventsOf(id: string): Promise<string[]> {
   const events = await house.platform.db.selectFrom('events').select(['type', 'data']).orderBy('id').execute()
   return events.filter(({ data }) => at(data, 'sequencer_id') === id).map(({ type }) => type)
 }
 
-/** A connection with one mailbox that is there. */
-async function oneThere(settings = {}): Promise<{ id: string; address: string; mailboxId: string }> {
-  const [mailbox] = await makeMailboxes(house, 1)
-  assert.ok(mailbox)
-  const { id } = await connectTool(house, tool, { settings })
-  await exportTo(house, id, [mailbox.id])
-  await workOff(house.platform, id)
-  assert.deepEqual(there(), [mailbox.address])
-  return { id, address: mailbox.address, mailboxId: mailbox.id }
-}
+const oneThere = (settings?: SequencerSettings) => exportedOne(house, tool, settings)
+
+const rows = (id: string): Promise<SequencerMailbox[]> => rowsAt(house, id)
+
+const row = (id: string): Promise<SequencerMailbox> => rowAt(house, id)
 
 for (const [name, mailboxes, seeds] of [
   ['thirty', 30, [1, 2, 3]],
@@ -188,68 +171,6 @@ test('a second export passes over what is there just so', async () => {
   assert.equal((await getExport(house.platform, house.scope, again.id)).skipped, 1)
   await workOff(house.platform, id)
   assert.equal(callsOf('add'), 1)
-})
-
-test('a new password is told there by itself', async () => {
-  const { id, mailboxId } = await oneThere()
-  await change((tx) =>
-    changePassword(house.platform, tx, house.scope, mailboxId, 'another long enough secret'),
-  )
-  await lookForChanges(house.platform, id)
-  assert.deepEqual(
-    tool.accounts.map(({ account }) => account.password),
-    ['another long enough secret'],
-  )
-  const calls = tool.calls.length
-  await lookForChanges(house.platform, id)
-  await lookForChanges(house.platform, id)
-  assert.equal(tool.calls.length, calls, 'nothing is told twice')
-})
-
-test('a renamed mailbox leaves no account under its old address', async () => {
-  const { id, mailboxId } = await oneThere()
-  const address = `renamed-${Date.now()}@demo.test`
-  await change((tx) =>
-    renameMailbox(house.platform, tx, house.scope, mailboxId, { address, aliasDays: null }),
-  )
-  await lookForChanges(house.platform, id)
-  assert.deepEqual(there(), [address])
-  assert.equal((await row(id)).address, address)
-})
-
-test('a suspended mailbox is left there and marked, and told again when it is resumed', async () => {
-  const { id, mailboxId } = await oneThere()
-  await change((tx) => suspendMailbox(house.platform, tx, house.scope, mailboxId))
-  await lookForChanges(house.platform, id)
-  const suspended = await row(id)
-  assert.deepEqual([suspended.state, suspended.error_kind, there().length], ['inactive', 'not_active', 1])
-  await change((tx) => resumeMailbox(house.platform, tx, house.scope, mailboxId))
-  await lookForChanges(house.platform, id)
-  assert.equal((await row(id)).state, 'connected')
-  assert.equal(callsOf('update'), 1)
-})
-
-test('it is taken away where the connection says so, and added when it is resumed', async () => {
-  const { id, mailboxId, address } = await oneThere({ remove_inactive: true })
-  await change((tx) => suspendMailbox(house.platform, tx, house.scope, mailboxId))
-  await lookForChanges(house.platform, id)
-  assert.deepEqual([(await row(id)).state, there()], ['inactive', []])
-  await change((tx) => resumeMailbox(house.platform, tx, house.scope, mailboxId))
-  await lookForChanges(house.platform, id)
-  assert.deepEqual([(await row(id)).state, there()], ['connected', [address]])
-})
-
-test('other limits of a connection are told of all mailboxes', async () => {
-  const { id } = await oneThere()
-  await lookForChanges(house.platform, id)
-  await change((tx) =>
-    updateSequencer(house.platform, tx, house.scope, id, { settings: { daily_limit: 25 } }),
-  )
-  await lookForChanges(house.platform, id)
-  assert.deepEqual(
-    tool.accounts.map(({ account }) => account.dailyLimit),
-    [25],
-  )
 })
 
 test('a key that is refused stops the connection, and another one goes on at once', async () => {

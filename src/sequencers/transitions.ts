@@ -1,5 +1,5 @@
 /** How the row of a mailbox at a sequencer becomes another: what the sequencer said, what failed, what is wanted anew. */
-import { isPassing, type RemoteAccount, type RemoteStatus, SequencerError } from './driver.ts'
+import { isPassing, type RemoteAccount, type RemoteStatus, type SequencerError } from './driver.ts'
 import { type PlatformName, sequencerPlatforms } from './platforms.ts'
 import { sequencerPolicy } from './policy.ts'
 import type { SequencerMailbox } from './rows.ts'
@@ -138,10 +138,4 @@ export function afterMissing(row: SequencerMailbox, reconnects: boolean, now: Da
 export function afterRemoved(row: SequencerMailbox): SequencerMailbox | null {
   if (!row.wanted) return null
   return { ...row, ...nothingThere, uncertain: false, attempts: 0, next_attempt_at: null, state: 'inactive' }
-}
-
-/** A failure that is no SequencerError is our own defect; its words are not for the workspace. */
-export function asSequencerError(error: unknown): SequencerError {
-  if (error instanceof SequencerError) return error
-  throw error
 }

@@ -16,7 +16,8 @@ import {
 } from '../sequencers/driver.ts'
 import { createExport, type ExportRow } from '../sequencers/exports.ts'
 import { setSequencerDrivers } from '../sequencers/opening.ts'
-import type { Sequencer } from '../sequencers/rows.ts'
+import type { SequencerSettings } from '../sequencers/platforms.ts'
+import type { Sequencer, SequencerMailbox } from '../sequencers/rows.ts'
 import { reconcileSequencer } from '../sequencers/runner.ts'
 import { startTestPlatform, type TestPlatform } from './test-platform.ts'
 
@@ -203,4 +204,37 @@ export async function lookForChanges(platform: Platform, id: string): Promise<vo
   platform.clock.advance?.('PT1M')
   await findChanges(platform)
   await workOff(platform, id)
+}
+
+/** A connection with one mailbox that is there. */
+export async function exportedOne(
+  house: Pick<TestPlatform, 'platform' | 'scope'>,
+  tool: Tool,
+  settings: SequencerSettings = {},
+): Promise<{ id: string; address: string; mailboxId: string }> {
+  const [mailbox] = await makeMailboxes(house, 1)
+  if (!mailbox) throw new Error('no mailbox was made')
+  const { id } = await connectTool(house, tool, { settings })
+  await exportTo(house, id, [mailbox.id])
+  await workOff(house.platform, id)
+  return { id, address: mailbox.address, mailboxId: mailbox.id }
+}
+
+export async function rowsAt(
+  { platform }: Pick<TestPlatform, 'platform'>,
+  id: string,
+): Promise<SequencerMailbox[]> {
+  return await platform.db
+    .selectFrom('sequencer_mailboxes')
+    .selectAll()
+    .where('sequencer_id', '=', id)
+    .orderBy('mailbox_id')
+    .execute()
+}
+
+/** The same of a connection that has one. */
+export async function rowAt(house: Pick<TestPlatform, 'platform'>, id: string): Promise<SequencerMailbox> {
+  const [found] = await rowsAt(house, id)
+  if (!found) throw new Error('the connection has no mailbox')
+  return found
 }
