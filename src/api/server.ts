@@ -54,12 +54,12 @@ import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
+import { elsewhereRoutes } from './elsewhere-routes.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { eventStreamRoute } from './event-stream.ts'
 import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
 import { eventWebSocketRoute } from './event-websocket.ts'
 import { eventRoutes } from './events.ts'
-import { exportRoutes } from './exports.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
@@ -111,9 +111,6 @@ import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
-import { sequencerMailboxRoutes } from './sequencer-mailboxes.ts'
-import { sequencerRoutes } from './sequencers.ts'
-import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
@@ -317,10 +314,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   pictureRoutes(app, platform)
   mailboxRenameRoute(app, platform)
   mailboxRemoteRoutes(app, platform)
-  serviceConnectionRoutes(app, platform)
-  sequencerRoutes(app, platform)
-  sequencerMailboxRoutes(app, platform)
-  exportRoutes(app, platform)
+  elsewhereRoutes(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)
   appPasswordRoutes(app, platform)

@@ -155,7 +155,6 @@ async function propertiesOf(
     ids: ofPath('/v1/mailboxes/{mailbox}/deleted-messages/{message}'),
     mailbox: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_id: ofPath('/v1/mailboxes/{mailbox}'),
-    mailboxes: ofPath('/v1/mailboxes/{mailbox}'),
     mailbox_ids: ofPath('/v1/mailboxes/{mailbox}'),
     message_id: ofPath('/v1/mailboxes/{mailbox}/messages/{message}'),
     organization_id: api.scope.organizationId,
