@@ -1,13 +1,13 @@
 /** Adds what is to be added. Each is noted as begun before the call, so that nothing is ever added twice. */
 import { transaction } from '../platform/database.ts'
-import { type AddOutcome, type MailboxAccount, SequencerError } from './driver.ts'
+import { type AddOutcome, SequencerError } from './driver.ts'
 import { due, dueRows } from './due.ts'
 import { keepChanges, type RowChange } from './keeping.ts'
 import { keepOutcomes } from './outcomes.ts'
 import { sequencerPlatforms } from './platforms.ts'
 import { sequencerPolicy } from './policy.ts'
 import type { SequencerMailbox } from './rows.ts'
-import { lockUnchanged, noteFailed, noteSucceeded, type Run } from './run.ts'
+import { type Begun, lockUnchanged, noteFailed, noteSucceeded, type Run } from './run.ts'
 import { afterUnpushable } from './transitions.ts'
 import { digestOf, goneMailbox, wantedMailboxes } from './wanted.ts'
 
@@ -26,8 +26,6 @@ async function addInTurn(run: Run): Promise<void> {
     if (begun.length > 0) await add(run, begun)
   }
 }
-
-export type Begun = { id: string; account: MailboxAccount }
 
 /** @returns what is to be added now; null when nothing is due. */
 async function begin(run: Run): Promise<Begun[] | null> {

@@ -1,8 +1,7 @@
 /** Keeps what a sequencer said of mailboxes that it was told of. */
-import type { Begun } from './additions.ts'
 import { type AddOutcome, isPassing, type RemoteAccount, SequencerError } from './driver.ts'
 import type { SequencerMailbox } from './rows.ts'
-import { change, type Run } from './run.ts'
+import { type Begun, change, type Run } from './run.ts'
 import { afterDoubt, afterFailure, afterPending, afterSeen, concernsConnection } from './transitions.ts'
 import { digestOf } from './wanted.ts'
 

@@ -1,7 +1,13 @@
 /** A run of work with one connection: what its steps share. */
 import { type Tx, transaction } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
-import { isPassing, type RemoteAccount, type SequencerDriver, type SequencerError } from './driver.ts'
+import {
+  isPassing,
+  type MailboxAccount,
+  type RemoteAccount,
+  type SequencerDriver,
+  type SequencerError,
+} from './driver.ts'
 import { keepChanges, type RowChange } from './keeping.ts'
 import { sequencerPlatforms } from './platforms.ts'
 import { sequencerPolicy } from './policy.ts'
@@ -21,6 +27,9 @@ export type Run = {
   failuresInRow: number
   hasSucceeded: boolean
 }
+
+/** A mailbox that the sequencer is being told of, by its id. */
+export type Begun = { id: string; account: MailboxAccount }
 
 /** The connection was deleted, or has another key or other settings: what was begun is of another time. */
 export class RunEnded extends Error {}

@@ -1,12 +1,21 @@
 /** Tells sequencers of accounts that have changed. One whose address is another is taken away, and added anew. */
 import { transaction } from '../platform/database.ts'
-import { type Begun, begunOf } from './additions.ts'
+import { begunOf } from './additions.ts'
 import { type AddOutcome, SequencerError } from './driver.ts'
 import { due, dueRows } from './due.ts'
 import { keepChanges } from './keeping.ts'
 import { keepOutcomes } from './outcomes.ts'
 import type { SequencerMailbox } from './rows.ts'
-import { accountOf, change, hasRemote, lockUnchanged, noteFailed, noteSucceeded, type Run } from './run.ts'
+import {
+  accountOf,
+  type Begun,
+  change,
+  hasRemote,
+  lockUnchanged,
+  noteFailed,
+  noteSucceeded,
+  type Run,
+} from './run.ts'
 import { afterDoubt, afterFailure, nothingThere } from './transitions.ts'
 
 /** One after the other: a changed account loses its place in campaigns at most sequencers, and nothing is gained by haste. */
