@@ -52,10 +52,10 @@ function openByApi({ config, clock }: Platform, { platform, settings, key, nextC
   return { driver: open({ call: calls.call, key, settings }), nextCallAt: calls.nextCallAt }
 }
 
-/** A plan with more calls a minute lets them follow each other sooner, too. */
+/** A plan with more calls a minute lets them follow each other sooner in the same measure. */
 function limitsOf(usual: CallLimits, { calls_per_minute: perMinute }: SequencerSettings): CallLimits {
   if (perMinute === undefined) return usual
-  const spacingMs = Math.min(usual.spacingMs, Math.floor(60_000 / perMinute))
+  const spacingMs = usual.spacingMs * Math.min(1, usual.perMinute / perMinute)
   const addSpacingMs = usual.addSpacingMs > usual.spacingMs ? usual.addSpacingMs : spacingMs
   return { perMinute, spacingMs, addSpacingMs }
 }
