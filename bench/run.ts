@@ -8,6 +8,7 @@ import { dialects } from './dialects.ts'
 import { dns } from './dns.ts'
 import { domainChecks } from './domain-checks.ts'
 import { events } from './events.ts'
+import { exports } from './exports.ts'
 import { idle } from './idle.ts'
 import { imap } from './imap.ts'
 import { inbound } from './inbound.ts'
@@ -44,6 +45,7 @@ const benchmarks: Readonly<Record<string, (count?: number) => Promise<Row[]>>> =
   webhooks,
   billing,
   dialects,
+  exports,
 }
 
 const counts = new Map(

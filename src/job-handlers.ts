@@ -86,6 +86,8 @@ import { deleteOldAudit, deleteOldEvents } from './platform/events.ts'
 import { deleteOldIdempotencyKeys } from './platform/idempotency.ts'
 import type { JobHandlers, JobSchedule } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
+import { deleteOldExports, findChanges } from './sequencers/changes.ts'
+import { reconcileSequencer } from './sequencers/runner.ts'
 import { cleanUpWebhooks, forgetDeliveries, settleQueue } from './webhooks/clean-up.ts'
 import { runReplay } from './webhooks/replay.ts'
 
@@ -170,6 +172,9 @@ export const jobHandlers: JobHandlers = {
   'engines.reconcile_due': (platform) => reconcileDue(platform),
   'engines.observe': (platform, { connection_id: id }) =>
     id === undefined ? observeAll(platform) : observeConnection(platform, id),
+  'sequencers.reconcile': (platform, payload) => reconcileSequencer(platform, payload.sequencer_id),
+  'sequencers.find_changes': (platform) => findChanges(platform),
+  'sequencers.clean_up': (platform) => repeat(deleteOldExports, platform),
   'imports.run': (platform, payload) => runImport(platform, payload.mailbox_id),
   'imports.resume': (platform) => resumeImports(platform),
   'bodies.sweep': (platform) => repeat(sweepBodies, platform),
@@ -253,6 +258,8 @@ export const jobSchedule: JobSchedule = {
   'mailbox.expire_aliases': '*/10 * * * *',
   'engines.reconcile_due': '* * * * *',
   'engines.observe': '43 4 * * *',
+  'sequencers.find_changes': '* * * * *',
+  'sequencers.clean_up': '47 3 * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',
   'orders.clean_up': '53 * * * *',

@@ -47,6 +47,8 @@ test('lists have nothing of another’s', async () => {
       '/v1/identities',
       '/v1/dns-hosts',
       '/v1/service-connections',
+      '/v1/sequencers',
+      '/v1/exports',
       '/v1/contacts',
       '/v1/domain-orders',
       '/v1/invoices',

@@ -35,6 +35,8 @@ const PreviewObject = Type.Object({
     'purge',
     'move',
     'redeem',
+    'export',
+    'remove',
   ]),
   id: Nullable(
     Type.String({ format: 'uuid' }),

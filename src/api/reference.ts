@@ -28,6 +28,7 @@ export async function collectReference(app: FastifyInstance): Promise<void> {
         { name: 'mailboxes', description: 'Addresses, logins and rules' },
         { name: 'identities', description: 'Agents’ handles, with their mailboxes' },
         { name: 'services', description: 'Who runs mailboxes, and tenants elsewhere that we are let into' },
+        { name: 'sequencers', description: 'Tools that send from mailboxes: connections and exports' },
         { name: 'messages', description: 'What is in a mailbox, and sending' },
         { name: 'events', description: 'What happens, in one log' },
         {

@@ -54,6 +54,7 @@ import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
+import { elsewhereRoutes } from './elsewhere-routes.ts'
 import { errorPageRoutes } from './error-pages.ts'
 import { eventStreamRoute } from './event-stream.ts'
 import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
@@ -110,7 +111,6 @@ import type { Api } from './schemas.ts'
 import { sendMessageRoute } from './send-message.ts'
 import { senderListRoutes } from './sender-lists.ts'
 import { sendingRoutes } from './sending.ts'
-import { serviceConnectionRoutes } from './service-connections.ts'
 import { loginRoute, logoutRoute } from './sessions.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { suppressionRoutes } from './suppressions.ts'
@@ -314,7 +314,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   pictureRoutes(app, platform)
   mailboxRenameRoute(app, platform)
   mailboxRemoteRoutes(app, platform)
-  serviceConnectionRoutes(app, platform)
+  elsewhereRoutes(app, platform)
   credentialRoutes(app, platform)
   totpRoutes(app, platform)
   appPasswordRoutes(app, platform)

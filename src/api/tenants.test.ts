@@ -53,7 +53,7 @@ const looking = [
 ]
 
 /** They ask a vendor with the credentials given, for whoever may have a connection of their own. */
-const askingVendors = ['POST /v1/dns-hosts', 'POST /v1/service-connections']
+const askingVendors = ['POST /v1/dns-hosts', 'POST /v1/service-connections', 'POST /v1/sequencers']
 
 /** It has no end that a call could wait for: events.test.ts calls it as everybody who must not. */
 const endless = 'GET /v1/events/stream'

@@ -100,11 +100,12 @@ export async function listMailboxes(
   scope: Scope,
   filter: MailboxFilter,
   page: PageRequest,
+  db: Db = platform.db,
 ): Promise<Page<Mailbox>> {
-  const domain = filter.domain === null ? null : await getDomain(platform, scope, filter.domain)
+  const domain = filter.domain === null ? null : await getDomain(platform, scope, filter.domain, db)
   const { state, search, tag, customField = null } = filter
   const fields = customField === null ? '' : JSON.stringify({ [customField.name]: customField.value })
-  const rows = await livingMailboxes(platform.db, scope)
+  const rows = await livingMailboxes(db, scope)
     .$if(domain !== null, (query) => query.where(sql<boolean>`domain_id = ${domain?.id}::uuid`))
     .$if(state !== null, (query) => query.where(sql<boolean>`state = ${state}`))
     .$if(tag !== null, (query) => query.where(sql<boolean>`tags @> array[${tag}]::text[]`))

@@ -9,7 +9,8 @@ import { stringify } from 'csv-stringify/sync'
 const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
 const guardedFormula = /^'+[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/
 
-function withGuard(value: string): string {
+/** A value that no spreadsheet takes for a formula. */
+export function guarded(value: string): string {
   return formula.test(value) ? `'${value}` : value
 }
 
@@ -26,7 +27,7 @@ export function csvText(lines: readonly CsvLine[], raw: boolean): string {
   const cells = lines.map((line) =>
     line.map((value) => {
       const text = value === null ? '' : String(value)
-      return raw || typeof value === 'number' ? text : withGuard(text)
+      return raw || typeof value === 'number' ? text : guarded(text)
     }),
   )
   // RFC 4180 §2.1 for the ends of lines; other programs take a CR or LF alone for one too, so that it is quoted.

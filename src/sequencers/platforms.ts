@@ -38,6 +38,8 @@ export type SequencerSettings = {
   warmup?: boolean
   /** Whether what is taken away there, or cannot be used there any more, is pushed again by itself. Default: no. */
   auto_reconnect?: boolean
+  /** Whether the account of a mailbox that is suspended or deleted here is taken away there. Default: it is left. */
+  remove_inactive?: boolean
 }
 
 export type SequencerPlatform = {
@@ -54,6 +56,10 @@ export type SequencerPlatform = {
   addMax: number
   /** An account that does not show itself after so long is not confirmed. */
   confirmMsMax: number
+  /** Calls that add which may be under way at the same time; 4, as each of them tries to log in to the mailbox. */
+  addsAtOnce?: number
+  /** How long an account that was added may take to be found; 30 s. Until then it is not added again. */
+  appearsMsMax?: number
 }
 
 const minute = 60_000
@@ -95,6 +101,7 @@ export const sequencerPlatforms: Readonly<Record<PlatformName, SequencerPlatform
     limits: { perMinute: 120, spacingMs: 0, addSpacingMs: 1500 },
     addMax: 1,
     confirmMsMax: 30 * minute,
+    addsAtOnce: 1, // it stumbles over two at a time
   },
   plusvibe: {
     title: 'PlusVibe',
@@ -104,6 +111,7 @@ export const sequencerPlatforms: Readonly<Record<PlatformName, SequencerPlatform
     limits: { perMinute: 300, spacingMs: 200, addSpacingMs: 200 },
     addMax: 50,
     confirmMsMax: 60 * minute,
+    appearsMsMax: 10 * minute,
   },
   woodpecker: {
     title: 'Woodpecker',
@@ -113,6 +121,7 @@ export const sequencerPlatforms: Readonly<Record<PlatformName, SequencerPlatform
     limits: { perMinute: 100, spacingMs: 0, addSpacingMs: 0 },
     addMax: 200,
     confirmMsMax: 60 * minute,
+    appearsMsMax: 10 * minute,
   },
   saleshandy: {
     title: 'Saleshandy',

@@ -19,6 +19,9 @@ export const sequencersMigrations: Migrations = {
       retry_at timestamptz,
       next_call_at timestamptz,
       observed_at timestamptz,
+      failures integer not null default 0,
+      told_digest bytea,
+      delete_when_empty boolean not null default false,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       check ((sealed_private_key is null) = (key_id is null))
@@ -30,9 +33,12 @@ export const sequencersMigrations: Migrations = {
       mailbox_id uuid not null,
       workspace_id uuid not null references workspaces on delete cascade,
       state text not null
-        check (state in ('queued', 'confirming', 'connected', 'disconnected', 'failed', 'missing', 'removing')),
+        check (state in
+          ('queued', 'confirming', 'connected', 'disconnected', 'failed', 'missing', 'inactive', 'removing')),
+      wanted boolean not null default true,
       address text not null,
       pushed_digest bytea,
+      pushed_key_id text,
       remote_id text,
       remote_status text,
       pending_ref text,
@@ -43,6 +49,7 @@ export const sequencersMigrations: Migrations = {
       last_error text,
       pushed_at timestamptz,
       observed_at timestamptz,
+      compared_at timestamptz,
       created_at timestamptz not null,
       updated_at timestamptz not null,
       primary key (sequencer_id, mailbox_id)
@@ -77,6 +84,6 @@ export const sequencersMigrations: Migrations = {
       primary key (export_id, mailbox_id)
     )`,
     'create index export_items_position on export_items (export_id, position)',
-    "create index export_items_waiting on export_items (mailbox_id) where state = 'waiting'",
+    "create index export_items_waiting on export_items (export_id, mailbox_id) where state = 'waiting'",
   ),
 }

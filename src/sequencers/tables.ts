@@ -1,5 +1,5 @@
 /** The tables of sequencers: connections, the mailboxes that are to be there, and the exports that asked for them. */
-import type { ColumnType } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 import type { RemoteStatus, SequencerErrorKind } from './driver.ts'
 import type { PlatformName, SequencerSettings } from './platforms.ts'
 
@@ -28,6 +28,12 @@ export type SequencersTable = {
   next_call_at: Date | null
   /** When its list of accounts was last read whole. */
   observed_at: Date | null
+  /** Runs in a row that ended with a failure which concerns all its mailboxes. */
+  failures: Generated<number>
+  /** SHA-256 of what all its mailboxes are told alike (servers, limits), as they were last compared with it. */
+  told_digest: Generated<Buffer | null>
+  /** It is to go as soon as no mailbox is left there. */
+  delete_when_empty: Generated<boolean>
   created_at: Date
   updated_at: Date
 }
@@ -44,8 +50,25 @@ export type SequencerMailboxState =
   | 'failed'
   /** It was there and is not any more, without us. */
   | 'missing'
-  /** To be taken away there; the row goes when it is. */
+  /** Its mailbox is suspended or deleted here: it is pushed again when that is taken back. */
+  | 'inactive'
+  /** To be taken away there; the row goes when it is, unless it is still wanted. */
   | 'removing'
+
+/**
+ * Why a mailbox cannot be pushed. not_active: suspended or deleted here. not_local: another service runs it.
+ * no_password: none is kept. second_factor: its password alone does not log in. no_servers: this platform has no IMAP or
+ * no submission.
+ */
+export type UnpushableKind = 'not_active' | 'not_local' | 'no_password' | 'second_factor' | 'no_servers'
+
+/** removed: its workspace takes it away. missing: the sequencer has it no longer. */
+export type SequencerMailboxErrorKind =
+  | SequencerErrorKind
+  | UnpushableKind
+  | 'not_confirmed'
+  | 'missing'
+  | 'removed'
 
 /** A mailbox that is to be at a sequencer, with what is known of it there. */
 export type SequencerMailboxesTable = {
@@ -53,10 +76,14 @@ export type SequencerMailboxesTable = {
   mailbox_id: string
   workspace_id: string
   state: SequencerMailboxState
+  /** Whether its workspace wants it there. What is taken away because its mailbox is suspended is wanted still. */
+  wanted: Generated<boolean>
   /** As it was last pushed, by which it is found there after a rename. */
   address: string
   /** HMAC of all that was last pushed; another one now means that it is to be pushed again. */
   pushed_digest: Buffer | null
+  /** The vault's key that the digest was made under. */
+  pushed_key_id: string | null
   remote_id: string | null
   remote_status: RemoteStatus | null
   /** Of a push whose outcome comes later. */
@@ -65,10 +92,12 @@ export type SequencerMailboxesTable = {
   uncertain: boolean
   attempts: number
   next_attempt_at: Date | null
-  error_kind: SequencerErrorKind | 'no_password' | 'not_confirmed' | null
+  error_kind: SequencerMailboxErrorKind | null
   last_error: string | null
   pushed_at: Date | null
   observed_at: Date | null
+  /** Up to when changes of the mailbox were looked at; null: it is to be looked at anew. */
+  compared_at: Date | null
   created_at: Date
   updated_at: Date
 }
@@ -100,7 +129,7 @@ export type ExportItemsTable = {
   address: string
   /** skipped: it was there already, just so. */
   state: ExportItemState
-  error_kind: string | null
+  error_kind: SequencerMailboxErrorKind | null
   error: string | null
   updated_at: Date
 }

@@ -6,6 +6,7 @@ import { createConnection } from '../mailboxes/engines/connections.ts'
 import { changeFlags, expungeDeleted } from '../messages/changes.ts'
 import { flagBits } from '../messages/flags.ts'
 import { transaction } from '../platform/database.ts'
+import { createSequencer } from '../sequencers/connections.ts'
 import { billingOf } from './tenant-billing.ts'
 import { made, type Name, type Named } from './tenant-made.ts'
 import { listAt, type TestApi, textAt } from './test-api.ts'
@@ -118,6 +119,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   named('/v1/relays/{relay}', textAt(await made(api, 'POST', '/v1/relays', relay), 'id'))
 
   await elsewhere(api, secrets, named)
+  await exported(api, secrets, named, mailboxId)
   await registered(api, named)
   await operated(api, secrets, named, called)
   await billingOf(api, named)
@@ -156,6 +158,7 @@ async function propertiesOf(
     mailbox_ids: ofPath('/v1/mailboxes/{mailbox}'),
     message_id: ofPath('/v1/mailboxes/{mailbox}/messages/{message}'),
     organization_id: api.scope.organizationId,
+    sequencer_id: ofPath('/v1/sequencers/{sequencer}'),
     quote_id: textAt(search, 'data', 0, 'quote_id'),
     thread: ofPath('/v1/mailboxes/{mailbox}/threads/{thread}'),
     tsig_key: ofPath('/v1/tsig-keys/{tsig_key}'),
@@ -197,6 +200,18 @@ async function elsewhere(api: TestApi, secrets: string[], named: Name): Promise<
   ])
   named('/v1/dns-hosts/{dns_host}', textAt(dnsHost, 'id'))
   named('/v1/service-connections/{service_connection}', textAt(service, 'id'))
+}
+
+/** A connection to a sequencer, made past the API, which would ask it, and a file. */
+async function exported(api: TestApi, secrets: string[], named: Name, mailboxId: string): Promise<void> {
+  const { platform, scope } = api
+  const key = 'key of a sequencer'
+  secrets.push(key)
+  const wanted = { name: 'own', platform: 'smartlead' as const, settings: {}, key }
+  const { id } = await transaction(platform.db, (tx) => createSequencer(platform, tx, scope, wanted))
+  named('/v1/sequencers/{sequencer}', id)
+  const file = await made(api, 'POST', '/v1/exports', { platform: 'manual', mailboxes: [mailboxId] })
+  named('/v1/exports/{export}', textAt(file, 'id'))
 }
 
 /** What it has at registrars. */
