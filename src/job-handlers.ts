@@ -172,7 +172,8 @@ export const jobHandlers: JobHandlers = {
   'engines.reconcile_due': (platform) => reconcileDue(platform),
   'engines.observe': (platform, { connection_id: id }) =>
     id === undefined ? observeAll(platform) : observeConnection(platform, id),
-  'sequencers.reconcile': (platform, payload) => reconcileSequencer(platform, payload.sequencer_id),
+  'sequencers.reconcile': (platform, payload, stopping) =>
+    reconcileSequencer(platform, payload.sequencer_id, stopping),
   'sequencers.find_changes': (platform) => findChanges(platform),
   'sequencers.clean_up': (platform) => repeat(deleteOldExports, platform),
   'imports.run': (platform, payload) => runImport(platform, payload.mailbox_id),

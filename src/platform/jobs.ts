@@ -10,7 +10,13 @@ export interface JobTypes {}
 
 export type JobName = keyof JobTypes
 
-export type JobHandlers = { [N in JobName]: (platform: Platform, payload: JobTypes[N]) => Promise<void> }
+/** `stopping` is aborted when the node stops and a job has not ended for some seconds: a long one should listen. */
+export type JobHandlers = {
+  [N in JobName]: (platform: Platform, payload: JobTypes[N], stopping?: AbortSignal) => Promise<void>
+}
+
+/** A handler for a payload that is what addJob was given, through JSON. */
+export type AnyJobHandler = (platform: Platform, payload: unknown, stopping: AbortSignal) => Promise<void>
 
 /** When a job runs by itself: five fields of cron, in UTC. */
 export type JobSchedule = Partial<Record<JobName, string>>
@@ -74,10 +80,9 @@ export async function startJobs(
 ): Promise<Jobs> {
   const taskList: Record<string, Task> = {}
   for (const [name, handler] of Object.entries(handlers)) {
-    taskList[name] = async (payload) => {
+    taskList[name] = async (payload, { abortSignal }) => {
       try {
-        // The payload is what addJob was given, through JSON.
-        await (handler as (platform: Platform, payload: unknown) => Promise<void>)(platform, payload)
+        await (handler as AnyJobHandler)(platform, payload, abortSignal)
         platform.metrics.jobs.inc({ task: name, result: 'done' })
       } catch (error) {
         platform.metrics.jobs.inc({ task: name, result: 'failed' })

@@ -32,6 +32,8 @@ export type OutsideBounds = {
   replyBytesMax: number
   /** What a service asks for is believed up to this. */
   retryAfterMsMax: number
+  /** It ends the request. */
+  signal?: AbortSignal | undefined
 }
 
 /** Which addresses a request may go to. */
@@ -112,7 +114,7 @@ async function send(
       method,
       agent: false, // each connection is made to an address that this request may go to
       lookup: guardedLookup(mayAsk),
-      signal: AbortSignal.timeout(bounds.requestMsMax),
+      signal: endOf(bounds),
       headers: {
         accept: 'application/json',
         'user-agent': 'Mailwright',
@@ -173,9 +175,15 @@ async function readText(response: IncomingMessage, { replyBytesMax }: OutsideBou
   return Buffer.concat(pieces).toString()
 }
 
-function failureOf(error: unknown, { requestMsMax }: OutsideBounds, isSent: boolean): OutsideError {
+function endOf({ requestMsMax, signal }: OutsideBounds): AbortSignal {
+  const late = AbortSignal.timeout(requestMsMax)
+  return signal === undefined ? late : AbortSignal.any([late, signal])
+}
+
+function failureOf(error: unknown, { requestMsMax, signal }: OutsideBounds, isSent: boolean): OutsideError {
   if (error instanceof OutsideError) return error
   if (error instanceof ForbiddenAddress) return new OutsideError({ reason: 'forbidden_address' }, false)
+  if (signal?.aborted) return new OutsideError({ reason: 'no_answer', code: 'stopped' }, isSent, error)
   const isLate = error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')
   if (isLate) return new OutsideError({ reason: 'late', requestMsMax }, isSent)
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined

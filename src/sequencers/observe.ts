@@ -83,7 +83,8 @@ function afterListed(
   switch (row.state) {
     case 'connected':
     case 'disconnected': {
-      if (account.status === 'pending') return seen
+      // A list may say nothing of how an account stands.
+      if (account.status === 'pending' || account.status === 'unknown') return seen
       const after = afterSeen(row, account, now)
       const isLost = row.state === 'connected' && after.state === 'disconnected'
       return isLost && settings.auto_reconnect === true ? queuedAnew(after, now) : after

@@ -14,6 +14,8 @@ export type Opening = {
   key: string
   /** When the first call may start; null: at once. */
   nextCallAt: Date | null
+  /** What waits for its turn ends with it, and so does a call: it may have been done. */
+  signal?: AbortSignal
 }
 
 export type Opened = {
@@ -36,7 +38,8 @@ export function openSequencer(platform: Platform, opening: Opening): Opened {
   return (others.get(platform) ?? openByApi)(platform, opening)
 }
 
-function openByApi({ config, clock }: Platform, { platform, settings, key, nextCallAt }: Opening): Opened {
+function openByApi({ config, clock }: Platform, opening: Opening): Opened {
+  const { platform, settings, key, nextCallAt, signal } = opening
   const open = openers[platform]
   const { baseUrl: usual, limits } = sequencerPlatforms[platform]
   const baseUrl = settings.base_url ?? usual
@@ -48,6 +51,7 @@ function openByApi({ config, clock }: Platform, { platform, settings, key, nextC
       settings.base_url === undefined ? anyAddress : tenantAddressRule(config, config.sequencerNetworks),
     nextCallAt,
     wallNow: () => clock.now().getTime(),
+    ...(signal === undefined ? {} : { signal }),
   })
   return { driver: open({ call: calls.call, key, settings }), nextCallAt: calls.nextCallAt }
 }

@@ -24,9 +24,9 @@ import { updateDue } from './updates.ts'
 /**
  * Works with a connection for a while; the job comes again for what is left. What the sequencer does wrong is in the
  * database, not thrown.
- * @param isLost whether another node may be at it by now.
+ * @param gone aborted when another node may be at it by now, or this one stops: nothing more is begun.
  */
-export async function reconcileSlice(platform: Platform, id: string, isLost: () => boolean): Promise<void> {
+export async function reconcileSlice(platform: Platform, id: string, gone: AbortSignal): Promise<void> {
   const sequencer = await platform.db
     .selectFrom('sequencers')
     .selectAll()
@@ -34,7 +34,7 @@ export async function reconcileSlice(platform: Platform, id: string, isLost: () 
     .executeTakeFirst()
   if (!sequencer) return
   const key = keyOf(platform, sequencer)
-  if (key !== null && !isPaused(platform, sequencer)) await work(platform, sequencer, key, isLost)
+  if (key !== null && !isPaused(platform, sequencer)) await work(platform, sequencer, key, gone)
   if (sequencer.delete_when_empty && (await dropIfEmpty(platform, id))) return
   await scheduleNext(platform, id)
 }
@@ -43,20 +43,21 @@ function isPaused({ clock }: Platform, { retry_at: at }: Sequencer): boolean {
   return at !== null && at > clock.now()
 }
 
-async function work(
-  platform: Platform,
-  sequencer: Sequencer,
-  key: string,
-  isLost: () => boolean,
-): Promise<void> {
+async function work(platform: Platform, sequencer: Sequencer, key: string, gone: AbortSignal): Promise<void> {
   const { platform: name, settings, next_call_at: nextCallAt } = sequencer
-  const { driver, ...opened } = openSequencer(platform, { platform: name, settings, key, nextCallAt })
+  const { driver, ...opened } = openSequencer(platform, {
+    platform: name,
+    settings,
+    key,
+    nextCallAt,
+    signal: gone,
+  })
   const end = performance.now() + sequencerPolicy.sliceMs
   const run: Run = {
     platform,
     sequencer,
     driver,
-    isOver: () => run.stopped !== null || isLost() || performance.now() >= end,
+    isOver: () => run.stopped !== null || gone.aborted || performance.now() >= end,
     stopped: null,
     failuresInRow: 0,
     hasSucceeded: false,

@@ -13,8 +13,8 @@ import { reconcileSlice } from './reconcile.ts'
 type Host = {
   client: pg.PoolClient
   slices: Set<Promise<void>>
-  /** Whether the locks may have been lost. */
-  isLost: boolean
+  /** Aborted when the locks may have been lost, or the node stops: nothing more is begun. */
+  gone: AbortSignal
   isFull: boolean
   lose(): void
 }
@@ -23,8 +23,15 @@ type Node = { host: Promise<Host> | null; running: Map<string, { isAsked: boolea
 
 const nodes = new WeakMap<Platform, Node>()
 
-/** The job: works with a connection for a while, unless it is worked with already. */
-export async function reconcileSequencer(platform: Platform, id: string): Promise<void> {
+/**
+ * The job: works with a connection for a while, unless it is worked with already.
+ * @param stopping of the job: what a host has begun with others ends with it, too.
+ */
+export async function reconcileSequencer(
+  platform: Platform,
+  id: string,
+  stopping?: AbortSignal,
+): Promise<void> {
   const node = nodes.get(platform) ?? { host: null, running: new Map() }
   nodes.set(platform, node)
   const running = node.running.get(id)
@@ -42,7 +49,7 @@ export async function reconcileSequencer(platform: Platform, id: string): Promis
     node.host = openHost(platform)
     const host = await node.host
     begin(platform, node, host, id)
-    await serve(node, host)
+    await serve(node, host, stopping)
   } catch (error) {
     if (node.running.delete(id)) node.host = null
     throw error
@@ -51,33 +58,35 @@ export async function reconcileSequencer(platform: Platform, id: string): Promis
 
 async function openHost({ pool }: Platform): Promise<Host> {
   const client = await pool.connect()
+  const gone = new AbortController()
   const host: Host = {
     client,
     slices: new Set(),
-    isLost: false,
+    gone: gone.signal,
     isFull: false,
-    lose: () => {
-      host.isLost = true
-    },
+    lose: () => gone.abort(),
   }
   client.once('error', host.lose)
   return host
 }
 
 /** Until none is left; after a while those that come find another host. */
-async function serve(node: Node, host: Host): Promise<void> {
+async function serve(node: Node, host: Host, stopping: AbortSignal | undefined): Promise<void> {
   const leave = (): void => {
     if (!host.isFull) node.host = null
     host.isFull = true
   }
   const timer = setTimeout(leave, sequencerPolicy.hostMs)
+  stopping?.addEventListener('abort', host.lose)
+  if (stopping?.aborted) host.lose()
   try {
     while (host.slices.size > 0) await Promise.race(host.slices)
   } finally {
     clearTimeout(timer)
+    stopping?.removeEventListener('abort', host.lose)
     leave()
     host.client.off('error', host.lose)
-    host.client.release(host.isLost)
+    host.client.release(host.gone.aborted)
   }
 }
 
@@ -106,8 +115,8 @@ async function runLocked(platform: Platform, node: Node, host: Host, id: string)
   try {
     do {
       if (asked) asked.isAsked = false
-      await reconcileSlice(platform, id, () => host.isLost)
-    } while (asked?.isAsked === true && !host.isLost && !host.isFull)
+      await reconcileSlice(platform, id, host.gone)
+    } while (asked?.isAsked === true && !host.gone.aborted && !host.isFull)
   } finally {
     await host.client.query('select pg_advisory_unlock($1::int, hashtext($2))', lock)
   }

@@ -1,8 +1,8 @@
 /** For tests of background jobs: the program's own handlers, and a way to run at once what is due. */
-import { runOnce, Logger as WorkerLogger } from 'graphile-worker'
+import { runOnce, type Task, Logger as WorkerLogger } from 'graphile-worker'
 import { sql } from 'kysely'
 import { jobHandlers } from '../job-handlers.ts'
-import type { JobHandlers } from '../platform/jobs.ts'
+import type { AnyJobHandler, JobHandlers } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /** The program's handlers, some of them replaced. */
@@ -30,11 +30,9 @@ async function runDue(platform: Platform, handlers: JobHandlers): Promise<void> 
     logger: new WorkerLogger(() => () => undefined),
     noHandleSignals: true,
     taskList: Object.fromEntries(
-      Object.entries(handlers).map(([name, handler]) => [
+      Object.entries(handlers).map(([name, handler]): [string, Task] => [
         name,
-        // The payload is what addJob was given, through JSON.
-        (payload: unknown) =>
-          (handler as (platform: Platform, payload: unknown) => Promise<void>)(platform, payload),
+        (payload, { abortSignal }) => (handler as AnyJobHandler)(platform, payload, abortSignal),
       ]),
     ),
   })

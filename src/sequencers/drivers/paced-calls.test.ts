@@ -138,3 +138,25 @@ test('waiting for a turn ends with the signal', async () => {
   const error = await waiting
   assert.deepEqual([error.kind, error.maybeDone, server.requests.length], ['unreachable', false, 1])
 })
+
+test('a call that has begun ends with the signal, and may have been done', async () => {
+  const asked = Promise.withResolvers<void>()
+  const never = new Promise<{ status: number; body: object }>(() => undefined)
+  await using server = await startJsonServer(() => {
+    asked.resolve()
+    return never
+  })
+  const stop = new AbortController()
+  const { call } = paceCalls({
+    baseUrl: server.url,
+    limits,
+    mayAsk: anyAddress,
+    nextCallAt: null,
+    signal: stop.signal,
+  })
+  const running = failureOf(call({ method: 'POST', path: '/', body: {} }))
+  await asked.promise
+  stop.abort()
+  const error = await running
+  assert.deepEqual([error.kind, error.maybeDone], ['unreachable', true])
+})

@@ -18,7 +18,7 @@ export type PacedCallsOptions = {
   mayAsk: AddressRule
   /** When the next call may start, as the last run left it. */
   nextCallAt: Date | null
-  /** Waiting for a turn ends with it. A call that has begun is awaited. */
+  /** Waiting for a turn ends with it, and so does a call that has begun: it may have been done. */
   signal?: AbortSignal
   /** The time that nextCallAt is in. */
   wallNow?: () => number
@@ -53,7 +53,7 @@ export function paceCalls(options: PacedCallsOptions): PacedCalls {
     if (signal?.aborted) throw new SequencerError('unreachable', 'It was stopped before its turn.')
     pace.started(now())
     try {
-      return await ask(baseUrl, call, mayAsk)
+      return await ask(baseUrl, call, mayAsk, signal)
     } finally {
       pace.ended(now(), adds)
     }
@@ -68,11 +68,19 @@ export function paceCalls(options: PacedCallsOptions): PacedCalls {
   }
 }
 
-async function ask(baseUrl: string, call: SequencerCall, mayAsk: AddressRule): Promise<SequencerReply> {
+async function ask(
+  baseUrl: string,
+  call: SequencerCall,
+  mayAsk: AddressRule,
+  signal: AbortSignal | undefined,
+): Promise<SequencerReply> {
   const { method, path, headers = {}, body } = call
   const request = { method, url: `${baseUrl.replace(/\/+$/, '')}${path}`, headers }
   try {
-    return await askOutside(body === undefined ? request : { ...request, body }, mayAsk, bounds)
+    return await askOutside(body === undefined ? request : { ...request, body }, mayAsk, {
+      ...bounds,
+      signal,
+    })
   } catch (error) {
     if (!(error instanceof OutsideError)) throw error
     const maybeDone = error.isSent && mayChange(call)
