@@ -73,7 +73,7 @@ const rows: [file: string, imported: string, want: string | null][] = [
   ['src/domains/registrars/a.ts', 'node:https', null],
   ['src/domains/dns-hosts/a.ts', 'node:https', null],
   ['src/billing/payments/stripe/a.ts', 'node:http', null],
-  ['src/sequencers/drivers/a.ts', 'node:http', null],
+  ['src/webhooks/a.ts', 'node:http', null],
   ['src/webhooks/a.ts', 'node:http', null],
   ['src/platform/a.ts', 'node:http', null],
   ['src/api/a.ts', 'fastify', null],
