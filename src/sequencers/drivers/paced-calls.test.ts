@@ -37,13 +37,14 @@ async function failureOf(promise: Promise<unknown>): Promise<SequencerError> {
   return error
 }
 
-test('calls go one at a time, in order, and keep their distances', async () => {
-  let running = 0
-  await using server = await startJsonServer(async () => {
-    running += 1
-    assert.equal(running, 1)
+test('calls start in order and keep their distances; one that adds waits for the end of the one before', async () => {
+  let adding = 0
+  await using server = await startJsonServer(async ({ path }) => {
+    if (path !== '/base/add') return { status: 200, body: {} }
+    adding += 1
+    assert.equal(adding, 1)
     await new Promise((resolve) => setImmediate(resolve))
-    running -= 1
+    adding -= 1
     return { status: 200, body: {} }
   })
   const { call, slept } = openOn(server)
@@ -53,11 +54,31 @@ test('calls go one at a time, in order, and keep their distances', async () => {
     replies.map(({ status }) => status),
     [200, 200, 200, 200, 200],
   )
-  assert.deepEqual(
-    server.requests.map(({ path }) => path),
-    ['/base/a', '/base/a', '/base/add', '/base/add', '/base/a'],
-  )
+  assert.deepEqual(server.requests.map(({ path }) => path).sort(), [
+    ...['/base/a', '/base/a', '/base/a'],
+    ...['/base/add', '/base/add'],
+  ])
   assert.deepEqual(slept, [200, 200, 1500, 200])
+})
+
+test('answers that take long are not waited for before the next call, up to a number of them', async () => {
+  const release = Promise.withResolvers<void>()
+  let [running, most] = [0, 0]
+  const full = Promise.withResolvers<void>()
+  await using server = await startJsonServer(async () => {
+    running += 1
+    most = Math.max(most, running)
+    if (running === 8) full.resolve()
+    await release.promise
+    running -= 1
+    return { status: 200, body: {} }
+  })
+  const { call } = openOn(server, { limits: { perMinute: 600, spacingMs: 0, addSpacingMs: 0 } })
+  const calls = Array.from({ length: 20 }, () => call(get))
+  await full.promise
+  release.resolve()
+  await Promise.all(calls)
+  assert.deepEqual([most, server.requests.length], [8, 20])
 })
 
 test('a limit outlives a run: the next begins where the last one ended', async () => {

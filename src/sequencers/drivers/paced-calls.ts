@@ -1,4 +1,4 @@
-/** Calls to one account at a sequencer: one at a time, within its limits, with bounds. */
+/** Calls to one account at a sequencer: started one behind the other, within its limits, with bounds. */
 import { setTimeout as sleepMs } from 'node:timers/promises'
 import { type AddressRule, askOutside, OutsideError } from '../../platform/outside-http.ts'
 import { type CallLimits, SequencerError } from '../driver.ts'
@@ -10,6 +10,9 @@ const bounds = {
   replyBytesMax: 16 * 1024 ** 2,
   retryAfterMsMax: 3_600_000,
 } as const
+
+/** A tool that takes seconds to answer would else leave most of its limit unused. */
+const runningMax = 8
 
 export type PacedCallsOptions = {
   /** Where its API is; what stands behind its host stays in front of each path. */
@@ -41,10 +44,15 @@ export function paceCalls(options: PacedCallsOptions): PacedCalls {
   const startedAt = now()
   const next = nextCallAt === null ? null : startedAt + nextCallAt.getTime() - wallNow()
   const pace = createPace(limits, startedAt, next)
-  let last: Promise<unknown> = Promise.resolve()
+  const running = new Set<Promise<unknown>>()
+  // Where more is kept between two calls that add than between others, it is kept from the end of the one before.
+  const addsAlone = limits.addSpacingMs > limits.spacingMs
+  let lastTurn: Promise<unknown> = Promise.resolve()
+  let lastAdd: Promise<unknown> = Promise.resolve()
 
-  const turn = async (call: SequencerCall): Promise<SequencerReply> => {
-    const adds = call.adds === true
+  const awaitTurn = async (adds: boolean): Promise<void> => {
+    if (adds && addsAlone) await lastAdd
+    while (running.size >= runningMax) await Promise.race(running)
     for (let waitMs = pace.nextAt(adds) - now(); waitMs > 0; waitMs = pace.nextAt(adds) - now()) {
       await sleep(Math.ceil(waitMs), signal).catch((cause: unknown) => {
         throw new SequencerError('unreachable', 'It was stopped before its turn.', { cause })
@@ -52,6 +60,8 @@ export function paceCalls(options: PacedCallsOptions): PacedCalls {
     }
     if (signal?.aborted) throw new SequencerError('unreachable', 'It was stopped before its turn.')
     pace.started(now())
+  }
+  const run = async (call: SequencerCall, adds: boolean): Promise<SequencerReply> => {
     try {
       return await ask(baseUrl, call, mayAsk, signal)
     } finally {
@@ -59,10 +69,18 @@ export function paceCalls(options: PacedCallsOptions): PacedCalls {
     }
   }
   return {
-    call(call) {
-      const reply = last.then(() => turn(call))
-      last = reply.catch(() => undefined)
-      return reply
+    async call(call) {
+      const adds = call.adds === true
+      const turn = lastTurn.then(async () => {
+        await awaitTurn(adds)
+        const reply = run(call, adds)
+        const ended = reply.catch(() => undefined).then(() => void running.delete(ended))
+        running.add(ended)
+        if (adds) lastAdd = ended
+        return { reply } // not the promise itself: the next turn does not wait for the answer
+      })
+      lastTurn = turn.catch(() => undefined)
+      return await (await turn).reply
     },
     nextCallAt: () => new Date(Math.ceil(wallNow() + pace.nextOfAllAt() - now())),
   }
