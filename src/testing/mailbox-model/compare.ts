@@ -75,6 +75,7 @@ function mailboxView(world: World, mailbox: ModelMailbox) {
     tags: [],
     notes: null,
     signature: null,
+    product: null,
     custom_fields: {},
     recovery: null,
     picture: null,
