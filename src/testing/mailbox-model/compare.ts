@@ -144,6 +144,8 @@ function batchView(world: World, batch: ModelBatch) {
     id: batch.id,
     workspace_id: world.workspaceId,
     requested: statuses.length,
+    product: null,
+    domain_id: batch.domainId,
     created: count('created'),
     pending: count('pending'),
     failed: count('failed'),

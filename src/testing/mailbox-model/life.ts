@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { at, listAt, textAt } from '../test-api.ts'
 import { anyItem, judgeItems, madeFrom } from './items.ts'
-import { aliasesOf, domainOf, type ModelMailbox, type Period, placesInDomain, type World } from './model.ts'
+import {
+  aliasesOf,
+  domainOf,
+  type ModelMailbox,
+  onlyDomain,
+  type Period,
+  placesInDomain,
+  type World,
+} from './model.ts'
 import { make, move, purge, remove, rename, restore, touch } from './moves.ts'
 import {
   anyAddress,
@@ -55,6 +63,7 @@ export const createBatch: Plan = (world, dice) => {
       })
       world.batches.set(id, {
         id,
+        domainId: onlyDomain(world, made),
         items: made.map((mailboxId, index) => ({ mailboxId, code: problems[index] ?? null })),
         completedAt: null,
         createdAt: world.now,

@@ -70,6 +70,8 @@ export type ModelDomain = {
 export type ModelBatch = {
   id: string
   items: readonly { mailboxId: string | null; code: string | null }[]
+  /** That of all that were made; null: they were in several. */
+  domainId: string | null
   completedAt: Date | null
   createdAt: Date
 }
@@ -124,6 +126,15 @@ export function mailboxOf(world: World, id: string): ModelMailbox {
   const mailbox = world.mailboxes.get(id)
   if (!mailbox) throw new Error(`the model has no mailbox ${id}`)
   return mailbox
+}
+
+/** The domain of mailboxes that are in one. */
+export function onlyDomain(world: World, ids: readonly (string | null)[]): string | null {
+  const domains = ids.flatMap((id) =>
+    id === null ? [] : [domainOf(world, mailboxOf(world, id).address)?.id],
+  )
+  const [first = null, ...others] = new Set(domains)
+  return others.length === 0 ? first : null
 }
 
 export function living(world: World): ModelMailbox[] {

@@ -10,6 +10,7 @@ import {
   type ModelDomain,
   type ModelRequest,
   mailboxOf,
+  onlyDomain,
   places,
   type RequestState,
   type World,
@@ -179,7 +180,17 @@ const askFor: Plan = (world, dice) => {
         world.requests.set(id, { id, mailboxId, batchId, state: 'pending', note })
         return { mailboxId, code: null }
       })
-      world.batches.set(batchId, { id: batchId, items: made, completedAt: null, createdAt: world.now })
+      const domainId = onlyDomain(
+        world,
+        made.map((one) => one.mailboxId),
+      )
+      world.batches.set(batchId, {
+        id: batchId,
+        items: made,
+        domainId,
+        completedAt: null,
+        createdAt: world.now,
+      })
     },
   }
 }
