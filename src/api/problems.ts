@@ -29,7 +29,7 @@ export function answerError(
   reply: FastifyReply,
 ): void {
   const problem = problemOfError(error, request.id)
-  if (problem.status >= 500 && problem.code === 'internal') {
+  if (problem.status >= 500 && !(error instanceof Refusal)) {
     platform.log.error({
       event: 'http.failed',
       request_id: request.id,

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Callers } from '../mailboxes/callers.ts'
+import { DatabaseUnreachable } from '../platform/database.ts'
 import type { DialectName } from '../platform/dialect-names.ts'
 import { type ErrorCode, Refusal } from '../platform/errors.ts'
 import type { Api } from '../platform/http/app.ts'
@@ -84,7 +85,7 @@ function answerFault(
   reply: FastifyReply,
 ): void {
   const { refusal } = fault
-  if (refusal.code === 'internal') {
+  if (refusal.code === 'internal' || refusal.cause instanceof DatabaseUnreachable) {
     platform.log.error({
       event: 'http.failed',
       request_id: request.id,

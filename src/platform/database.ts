@@ -35,7 +35,7 @@ pg.types.setTypeParser(pg.types.builtins.INT8, (text) => {
 /** No connection to the database was to be had. `cause` is why. Nothing of the work was begun. */
 export class DatabaseUnreachable extends Error {
   constructor(cause: unknown) {
-    super('The database gives no connection', { cause })
+    super('the database gives no connection', { cause })
     this.name = 'DatabaseUnreachable'
   }
 }
@@ -67,7 +67,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // A connection tells by itself when it breaks, in use or idle; the pool, which tells again, replaces it.
   pool.on('connect', (client) => client.on('error', options.onError))
   pool.on('error', () => undefined)
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool, options.onError) }) })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
   return { db, pool, close: () => db.destroy() }
 }
 
@@ -84,13 +84,12 @@ const preparedMark = /^\s*\/\* prepared (\w+) \*\//
  * were started at the same moment, some still wait their turn when one fails; sent behind the ROLLBACK, each would
  * be a transaction of its own and stay.
  */
-function preparing(pool: pg.Pool, onError: DatabaseOptions['onError']): PostgresPool {
+function preparing(pool: pg.Pool): PostgresPool {
   return {
     end: () => pool.end(),
     async connect() {
-      const client = await pool.connect().catch((error: Error) => {
-        onError(error)
-        throw new DatabaseUnreachable(error)
+      const client = await pool.connect().catch((cause: unknown) => {
+        throw new DatabaseUnreachable(cause)
       })
       const send = (text: string, values?: unknown[]): Promise<pg.QueryResult> => {
         const name = preparedMark.exec(text)?.[1]

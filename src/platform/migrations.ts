@@ -1,7 +1,7 @@
 /** Applies the migrations that the folders of the core bring, in the order of their numbered names. */
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
 import type { Pool } from 'pg'
-import type { Db } from './database.ts'
+import { DatabaseUnreachable, type Db } from './database.ts'
 
 /** Migrations by name, `NNNN_what`. Numbers are unique over all folders. */
 export type Migrations = Readonly<Record<string, Migration>>
@@ -71,7 +71,8 @@ export async function requireServerVersion(db: Db): Promise<void> {
     select current_setting('server_version_num')::int as version`
     .execute(db)
     .catch((cause: unknown) => {
-      throw new Error('the database cannot be reached', { cause })
+      const why = cause instanceof DatabaseUnreachable ? cause.cause : cause
+      throw new Error('the database cannot be reached', { cause: why })
     })
   const version = rows[0]?.version ?? 0
   if (version < oldestServerVersion) {
