@@ -273,5 +273,8 @@ test('a refusal for want of room says how many there may be', async () => {
       from workspaces where id = ${other.workspaceId}::uuid`.execute(tx),
   )
   const making = transaction(db, (tx) => provisionAll(platform, tx, other, [item('n@other.test')]))
-  await assert.rejects(making, { code: 'mailbox_limit_reached', quota: { max: 1, used: 1, per: 'workspace' } })
+  await assert.rejects(making, {
+    code: 'mailbox_limit_reached',
+    quota: { max: 1, used: 1, per: 'workspace' },
+  })
 })
