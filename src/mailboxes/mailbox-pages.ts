@@ -6,6 +6,7 @@ import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
 import { type Numbered, type NumberedPage, offsetOf } from '../platform/numbered-pages.ts'
 import type { MailboxState } from './lifecycle.ts'
+import { mailboxColumns } from './mailbox-columns.ts'
 import { likePattern } from './search-text.ts'
 import type { Mailbox } from './tables.ts'
 
@@ -78,17 +79,26 @@ export async function pageMailboxes(
 }
 
 /** @throws Refusal mailbox_not_found. */
-export async function findMailboxWithin(db: Db, reach: Reach, id: string): Promise<Mailbox> {
+export async function findMailboxWithin(
+  db: Db,
+  { organizationId, workspaceIds, mailboxId }: Reach,
+  id: string,
+): Promise<Mailbox> {
+  // One text for every reach, so that it is planned once.
   const { rows } = isId(id)
-    ? await sql<Mailbox>`select * from mailboxes where id = ${id}::uuid
-        and workspace_id in (${workspacesWithin(reach)}) and ${conditions(reach, noFilter)}`.execute(db)
+    ? await sql<Mailbox>`/* prepared mailbox_within */
+        select ${mailboxColumns} from mailboxes
+        where id = ${id}::uuid and state <> 'deleted' and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
+          and exists (select from workspaces
+            where workspaces.id = workspace_id and workspaces.organization_id = ${organizationId}::uuid and deleted_at is null
+              and (${workspaceIds}::uuid[] is null or workspaces.id = any(${workspaceIds}::uuid[])))`.execute(
+        db,
+      )
     : { rows: [] }
   const [found] = rows
   if (!found) throw new Refusal('mailbox_not_found')
   return found
 }
-
-const noFilter: MailboxPageFilter = { domainId: null, states: null, search: null }
 
 function conditions(
   { mailboxId }: Reach,
