@@ -219,12 +219,13 @@ function paid({ look, before, after, lines }: Case, { anchor, from }: Run): read
     return unitAmounts.every((amount) => amount === null || amount === 0n)
   }
   for (const line of lines) {
-    assert.ok(!after.in_slot, 'a slot pays for it')
     while (line.start !== start && start <= now && isFree()) goOn()
     checkLine(look, line, periodOf(look, after, start, next()))
     look.paid.push({ ...turnOf(look, before, round), total: lineTotal(line) })
     goOn()
   }
+  // A slot that has become free pays for what was left unpaid behind those lines, and for nothing that has a line.
+  if (lines.length > 0) assert.ok(!after.in_slot || start <= now, 'a slot pays for it')
   while (start <= now && (after.in_slot || isFree())) goOn()
   assert.equal(after.end, start, 'a period is left out, or is not paid')
   assert.equal(after.unpaid_since, start > now ? null : start, 'since when it is unpaid')
