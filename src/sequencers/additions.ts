@@ -85,7 +85,6 @@ async function add(run: Run, begun: readonly Begun[]): Promise<void> {
     await keepOutcomes(run, begun, outcomes)
   } catch (error) {
     if (!(error instanceof SequencerError)) throw error
-    if (begun.length > 1 && isOfOne(error)) return await addHalves(run, begun)
     noteFailed(run, error)
     await keepOutcomes(
       run,
@@ -93,15 +92,4 @@ async function add(run: Run, begun: readonly Begun[]): Promise<void> {
       begun.map((): AddOutcome => ({ kind: 'failed', error })),
     )
   }
-}
-
-/** One of many was not taken, and with it none: which one it is shows when they are fewer. */
-function isOfOne({ kind, maybeDone }: SequencerError): boolean {
-  return !maybeDone && (kind === 'validation' || kind === 'connect_failed' || kind === 'duplicate')
-}
-
-async function addHalves(run: Run, begun: readonly Begun[]): Promise<void> {
-  const half = Math.ceil(begun.length / 2)
-  await add(run, begun.slice(0, half))
-  await add(run, begun.slice(half))
 }

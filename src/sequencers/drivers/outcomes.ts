@@ -14,7 +14,11 @@ const ofOne: ReadonlySet<SequencerErrorKind> = new Set([
 export function oneByOne(
   addOne: (account: MailboxAccount) => Promise<AddOutcome>,
 ): (accounts: readonly MailboxAccount[]) => Promise<AddOutcome[]> {
-  return (accounts) => inParts(accounts, 1, async ([account]) => (account ? [await addOne(account)] : []))
+  return (accounts) =>
+    inParts(
+      accounts.map((account) => [account]),
+      async ([account]) => (account ? [await addOne(account)] : []),
+    )
 }
 
 /**
@@ -24,29 +28,25 @@ export function oneByOne(
 export function inHalves(
   addAll: (accounts: readonly MailboxAccount[]) => Promise<AddOutcome[]>,
 ): (accounts: readonly MailboxAccount[]) => Promise<AddOutcome[]> {
-  return (accounts) => inParts(accounts, accounts.length, addAll)
+  return (accounts) => inParts([accounts], addAll)
 }
 
 async function inParts(
-  accounts: readonly MailboxAccount[],
-  sizeMax: number,
+  parts: readonly (readonly MailboxAccount[])[],
   addAll: (accounts: readonly MailboxAccount[]) => Promise<AddOutcome[]>,
 ): Promise<AddOutcome[]> {
   const outcomes: AddOutcome[] = []
-  let size = sizeMax
-  while (outcomes.length < accounts.length) {
-    const part = accounts.slice(outcomes.length, outcomes.length + size)
+  const waiting = [...parts].reverse()
+  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+    if (part.length === 0) continue
     try {
       outcomes.push(...(await addAll(part)))
-      size = Math.min(size * 2, sizeMax)
     } catch (error) {
       if (!(error instanceof SequencerError)) throw error
-      if (!ofOne.has(error.kind)) return stopped(outcomes, part.length, accounts.length, error)
-      if (part.length > 1) size = Math.ceil(part.length / 2)
-      else {
-        outcomes.push({ kind: 'failed', error })
-        size = Math.min(size * 2, sizeMax)
-      }
+      if (!ofOne.has(error.kind)) return stopped(outcomes, part.length, parts.flat().length, error)
+      const half = Math.ceil(part.length / 2)
+      if (part.length === 1) outcomes.push({ kind: 'failed', error })
+      else waiting.push(part.slice(half), part.slice(0, half))
     }
   }
   return outcomes
