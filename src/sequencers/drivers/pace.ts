@@ -23,7 +23,8 @@ export type Pace = {
 export function createPace(limits: CallLimits, now: number, nextAt: number | null): Pace {
   const { perMinute, spacingMs, addSpacingMs } = limits
   const extra = Math.floor(perMinute * burstShare)
-  const intervalMs = minuteMs / (perMinute - extra)
+  // Rounded up: as many intervals as there are calls must not be shorter than a minute by what a float leaves out.
+  const intervalMs = Math.ceil((minuteMs / (perMinute - extra)) * 1e6) / 1e6
   const toleranceMs = extra * intervalMs
   // A moment further away than any of these limits asks for was written by another clock.
   const waitMsMax = Math.max(intervalMs, spacingMs, addSpacingMs)
