@@ -20,15 +20,21 @@ export type AskOptions = {
   secrets?: readonly string[]
 }
 
+/** Of calls before: more than run at a time, and few enough to be looked for in words. */
+const recentSecretsMax = 256
+
 /** @throws SequencerError. */
 export type Ask = (call: SequencerCall, options?: AskOptions) => Promise<SequencerReply>
 
 export function createClient({ tool, call, headers, secrets }: ClientOptions): Ask {
+  let recent: readonly string[] = []
   return async (wanted, { ofAccount = false, secrets: more = [] } = {}) => {
+    // An answer to a later call, as to the look for what was just added, may name them, too.
+    recent = [...more, ...recent].slice(0, recentSecretsMax)
     const full = { ...wanted, headers: { ...headers, ...wanted.headers } }
     const reply = await call(full)
     if (reply.status >= 200 && reply.status < 300 && !saysError(reply.json)) return reply
-    throw failureOf({ tool, call: full, ofAccount, secrets: [...secrets, ...more] }, reply)
+    throw failureOf({ tool, call: full, ofAccount, secrets: [...secrets, ...recent] }, reply)
   }
 }
 
