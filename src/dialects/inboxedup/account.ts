@@ -77,8 +77,11 @@ function allocationView({ product, ...counts }: Allocation): Static<typeof Alloc
   return { type: typeOf[product], ...counts }
 }
 
-/** Nobody's address (RFC 2606 §2), for an organization of keys alone: clients insist on one. */
+/** Nobody's address (RFC 2606 §2), where there is none that clients take for one: they insist on it. */
 const noAddress = 'nobody@customer.invalid'
+
+/** The first login of an installation may be `admin@localhost`, which the contract's format does not have. */
+const hasWholeDomain = /@[^@\s]+\.[^@\s.]+$/
 
 async function customerView(
   platform: Platform,
@@ -90,7 +93,7 @@ async function customerView(
   const { email } = await billingDetailsOf(platform.db, workspace.id)
   return {
     id: workspace.id,
-    email: owner?.email ?? email ?? noAddress,
+    email: [owner?.email, email].find((one) => one && hasWholeDomain.test(one)) ?? noAddress,
     name: workspace.name,
     createdAt: workspace.created_at.toISOString(),
   }
