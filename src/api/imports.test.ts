@@ -1,26 +1,21 @@
-/** Imports over the API: taken in, carried out by the job, cancelled, refused, and each message once whatever breaks. */
+/** Imports over the API: taken in, carried out by the job, bounded and refused. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { deleteMailbox } from '../mailboxes/mailboxes.ts'
 import { purgeMailbox } from '../mailboxes/purge.ts'
 import { flagBits } from '../messages/flags.ts'
-import { resumeImports } from '../messages/imports/clean-up.ts'
-import { runImport } from '../messages/imports/run.ts'
 import { discardUpload, receiveUpload } from '../messages/imports/uploads.ts'
 import { putSettings } from '../messages/policies.ts'
 import { writeEmlZip } from '../messages/transfer/eml-zip.ts'
 import type { TransferItem } from '../messages/transfer/transfer-item.ts'
 import { at, listAt, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
+import { importCalls, mbox } from '../testing/test-imports.ts'
 import { runJobs } from '../testing/test-jobs.ts'
 import { inTransaction } from '../testing/test-mail.ts'
-import type { TestMailbox } from '../testing/test-platform.ts'
 
 let api: TestApi
 
@@ -36,58 +31,7 @@ before(async () => {
 })
 after(() => api[Symbol.asyncDispose]())
 
-async function upload(
-  box: TestMailbox,
-  type: string,
-  body: string | Buffer<ArrayBuffer>,
-  { query = '', headers = {}, key = api.apiKey } = {},
-): Promise<Reply> {
-  const response = await fetch(`${api.base}/v1/mailboxes/${box.address}/imports${query}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': type, ...headers },
-    body,
-  })
-  const text = await response.text()
-  return { status: response.status, headers: response.headers, text, json: JSON.parse(text) }
-}
-
-const show = async (box: TestMailbox, reply: Reply): Promise<unknown> =>
-  (await api.call('GET', `/v1/mailboxes/${box.address}/imports/${textAt(reply.json, 'id')}`)).json
-
-function mbox(count: number, text = 'hello'): string {
-  const messages = Array.from(
-    { length: count },
-    (_, n) =>
-      `From ann@far.example Thu Jan  4 10:00:${String(n % 60).padStart(2, '0')} 2024\nSubject: m${n}\nStatus: RO\n\n${text}\n\n`,
-  )
-  return messages.join('')
-}
-
-type Row = { subject: string; path: string; flags: number; internal_date: Date }
-
-async function rows(box: TestMailbox): Promise<Row[]> {
-  const found = await sql<Row>`
-    select envelope->>'subject' as subject, path, flags, internal_date from messages
-    join folders on folders.mailbox_id = messages.mailbox_id and folders.id = folder_id
-    join bodies on bodies.id = body_id
-    where messages.mailbox_id = ${box.mailboxId}::uuid order by path, uid`.execute(api.platform.db)
-  return found.rows
-}
-
-async function chunks(box: TestMailbox): Promise<number> {
-  const found = await sql<{ count: number }>`
-    select count(*)::int as count from import_chunks where mailbox_id = ${box.mailboxId}::uuid`.execute(
-    api.platform.db,
-  )
-  return found.rows[0]?.count ?? -1
-}
-
-async function eventTypes(box: TestMailbox): Promise<string[]> {
-  const found = await sql<{ type: string }>`
-    select type from events where mailbox_id = ${box.mailboxId}::uuid and type like 'import.%'
-    order by id`.execute(api.platform.db)
-  return found.rows.map(({ type }) => type)
-}
+const { upload, show, rows, chunks, eventTypes } = importCalls(() => api)
 
 test('an mbox comes in with flags and dates, and what cannot be taken is named', async () => {
   const box = await api.createMailbox()
@@ -248,101 +192,6 @@ test('a mailbox that is full ends the import; what is in stays, and the next one
   )
   assert.equal(at(await show(box, second), 'state'), 'completed')
   assert.equal((await rows(box)).length, 210)
-})
-
-test('a cancelled import stops, whether it waits or runs', async () => {
-  const box = await api.createMailbox()
-  const path = (reply: Reply) => `/v1/mailboxes/${box.address}/imports/${textAt(reply.json, 'id')}`
-  const waiting = await upload(box, 'application/mbox', mbox(5))
-  assert.equal(at((await api.call('DELETE', path(waiting))).json, 'state'), 'cancelled')
-  const running = await upload(box, 'application/mbox', mbox(1000))
-  const cancelled = new Promise<Reply>((resolve) => {
-    const stop = api.platform.bus.subscribeMailbox(box.mailboxId, ({ type }) => {
-      if (type !== 'message.appended') return
-      stop()
-      resolve(api.call('DELETE', path(running)))
-    })
-  })
-  await runJobs(api.platform)
-  assert.equal(at((await cancelled).json, 'state'), 'cancelled')
-  const done = await show(box, running)
-  assert.equal(at(done, 'state'), 'cancelled')
-  assert.equal(at(done, 'messages_imported'), (await rows(box)).length)
-  assert.ok((await rows(box)).length < 1000)
-  assert.equal(await chunks(box), 0)
-  assert.equal(refusal(await api.call('DELETE', path(running))), '409 import_ended')
-})
-
-test('a run whose import is taken from it between two batches has not failed', async () => {
-  const box = await api.createMailbox()
-  const reply = await upload(box, 'application/mbox', mbox(400, 'x'.repeat(8_000)))
-  await sql`create function take_import() returns trigger language plpgsql as $$ begin
-      delete from import_chunks where import_id = new.id;
-      new.state := 'cancelled'; new.run_id := null; new.ended_at := now(); return new; end $$`.execute(
-    api.platform.db,
-  )
-  await sql`create trigger take_import before update on imports for each row
-      when (new.messages_read > old.messages_read) execute function take_import()`.execute(api.platform.db)
-  await runImport(api.platform, box.mailboxId)
-  await sql`drop trigger take_import on imports`.execute(api.platform.db)
-  assert.equal(at(await show(box, reply), 'state'), 'cancelled')
-  assert.equal((await rows(box)).length, 200)
-})
-
-test('a run that fails anywhere goes on with each message once', async () => {
-  const box = await api.createMailbox()
-  const reply = await upload(box, 'application/mbox', mbox(1000))
-  // The batch's transaction fails as its last statement, once for each place.
-  await sql`create table broken_at (n bigint primary key)`.execute(api.platform.db)
-  await sql`insert into broken_at values (200), (600), (1000)`.execute(api.platform.db)
-  await sql`create function break_import() returns trigger language plpgsql as $$ begin
-      if new.messages_read in (select n from broken_at) and new.messages_read <> old.messages_read then
-        raise exception 'broken at %', new.messages_read; end if;
-      return new; end $$`.execute(api.platform.db)
-  await sql`create trigger break_import before update on imports for each row execute function break_import()`.execute(
-    api.platform.db,
-  )
-  for (const place of [200, 600, 1000]) {
-    await assert.rejects(runImport(api.platform, box.mailboxId), /broken at/)
-    const row = await show(box, reply)
-    assert.equal(at(row, 'state'), 'running')
-    assert.equal(at(row, 'messages_imported'), (await rows(box)).length)
-    await sql`delete from broken_at where n = ${place}`.execute(api.platform.db)
-  }
-  await sql`drop trigger break_import on imports`.execute(api.platform.db)
-  await runImport(api.platform, box.mailboxId)
-  assert.equal(at(await show(box, reply), 'state'), 'completed')
-  assert.deepEqual(
-    (await rows(box)).map(({ subject }) => subject),
-    Array.from({ length: 1000 }, (_, n) => `m${n}`),
-  )
-})
-
-test('kill -9 of the process: each message once', async () => {
-  const box = await api.createMailbox()
-  const reply = await upload(box, 'application/mbox', mbox(1000))
-  for (const batches of [1, 2, 1]) {
-    const program = fileURLToPath(new URL('../testing/import-process.ts', import.meta.url))
-    const { dataDir, databaseUrl } = api.config
-    const child = spawn(process.execPath, [program, box.mailboxId, String(batches)], {
-      env: { ...process.env, MAILWRIGHT_DATA_DIR: dataDir, DATABASE_URL: databaseUrl ?? '' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-    const [, signal] = await once(child, 'exit')
-    assert.equal(signal, 'SIGKILL')
-    await runImport(api.platform, box.mailboxId)
-    assert.equal(at(await show(box, reply), 'state'), 'running', 'it is taken for alive for a while')
-    await sql`update imports set seen_at = 'epoch' where mailbox_id = ${box.mailboxId}::uuid`.execute(
-      api.platform.db,
-    )
-  }
-  await resumeImports(api.platform)
-  await runJobs(api.platform)
-  assert.equal(at(await show(box, reply), 'state'), 'completed')
-  assert.deepEqual(
-    (await rows(box)).map(({ subject }) => subject),
-    Array.from({ length: 1000 }, (_, n) => `m${n}`),
-  )
 })
 
 test('the same request again is the same import, and leaves no upload', async () => {
