@@ -181,7 +181,7 @@ async function create(
   })
   return await mutate(platform, request, reply, async (tx) => {
     const { mailbox, answers, staged } = preparedValue(draft)
-    await lockMailbox(platform, tx, scope, mailbox.id)
+    await lockMailbox(tx, scope, mailbox.id)
     const { sendAt } = written
     const stored = await insertDraft(platform, tx, subject(mailbox), staged, { sendAt, answers })
     return await outcome(tx, mailbox.id, stored.id, 201)
@@ -286,7 +286,7 @@ async function onCurrent<P, T>(
     try {
       return await mutate(platform, request, reply, async (tx) => {
         const { place, made } = preparedValue(ready)
-        await lockMailbox(platform, tx, scope, place.mailbox.id)
+        await lockMailbox(tx, scope, place.mailbox.id)
         return await work(tx, place, made)
       })
     } catch (error) {

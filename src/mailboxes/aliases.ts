@@ -58,7 +58,7 @@ async function insertAlias(
   wanted: Omit<NewAddress, 'kind' | 'mailboxId' | 'targets'>,
 ): Promise<ExtraAddress> {
   requireWorkspace(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const address = requireAddress(wanted.address)
   const domain = await lockAddressDomain(tx, scope, address.domain)
   await requireRoomForAlias(tx, mailbox.id)
@@ -114,7 +114,7 @@ export async function updateAlias(
   changes: AliasChanges,
 ): Promise<ExtraAddress> {
   requireWorkspace(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const row = await tx
     .updateTable('addresses')
     .set(({ ref: column }) => ({
@@ -144,7 +144,7 @@ export async function removeAlias(
   text: string,
 ): Promise<ExtraAddress> {
   requireWorkspace(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const [row] = await tx.deleteFrom('addresses').where(isAliasOf(mailbox, text)).returningAll().execute()
   if (!row) throw new Refusal('address_not_found')
   await announceAddresses(platform, tx, 'address.deleted', [{ organizationId: mailbox.organization_id, row }])

@@ -79,7 +79,7 @@ export async function createAppPassword(
   wanted: NewAppPassword,
 ): Promise<{ appPassword: AppPassword; password: string }> {
   requireCredentialsRight(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   if (engineOf(platform, mailbox.service)?.capabilities.appPasswords === false) {
     throw new Refusal('app_passwords_unsupported', `Those of ${mailbox.service} are made there.`)
   }
@@ -173,7 +173,7 @@ export async function updateAppPassword(
   changes: Partial<NewAppPassword>,
 ): Promise<AppPassword> {
   requireCredentialsRight(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const before = await requireAppPassword(tx, mailbox.id, id)
   const fields = checked(
     platform,
@@ -221,7 +221,7 @@ export async function revokeAppPassword(
   id: string,
 ): Promise<AppPassword> {
   requireCredentialsRight(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const appPassword = await requireAppPassword(tx, mailbox.id, id)
   await tx
     .deleteFrom('mailbox_passwords')

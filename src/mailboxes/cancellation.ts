@@ -49,7 +49,7 @@ async function setCancellation(
   isCanceled: boolean,
 ): Promise<Mailbox & { period_ends_at: Date }> {
   requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   const { period_ends_at } = before
   if (before.state === 'deletion_scheduled')
     throw new Refusal('mailbox_state_conflict', 'It is deleted: restore it, or leave it.')

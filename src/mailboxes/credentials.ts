@@ -66,7 +66,7 @@ export async function changePassword(
   chosen: string | null,
 ): Promise<Credentials> {
   requireCredentialsRight(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const names = [mailbox.display_name, mailbox.first_name, mailbox.last_name]
   if (chosen !== null) requireStrongPassword(chosen, mailbox.address, names)
   const password = chosen ?? generatePassword()

@@ -116,7 +116,7 @@ export async function putCatchAll(
       ? {
           address,
           kind: 'catch_all' as const,
-          mailboxId: (await lockMailbox(platform, tx, scope, goal.mailbox)).id,
+          mailboxId: (await lockMailbox(tx, scope, goal.mailbox)).id,
         }
       : {
           address,

@@ -36,7 +36,7 @@ export async function putForwarding(
   ref: string,
   wanted: Forwarding,
 ): Promise<Forwarding> {
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   await requireClaimed(platform, { mailboxId: mailbox.id }, tx)
   const domain = mailbox.address.slice(mailbox.address.lastIndexOf('@') + 1)
   const from = { address: mailbox.address, domain, workspaceId: mailbox.workspace_id }

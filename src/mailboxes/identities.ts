@@ -293,7 +293,7 @@ export async function lockIdentity(
 ): Promise<{ mailbox: Mailbox | null; identity: Identity }> {
   requireWrite(scope)
   const { id, mailbox_id } = await getIdentity(platform, scope, ref, tx)
-  const mailbox = mailbox_id === null ? null : await lockMailbox(platform, tx, scope, mailbox_id)
+  const mailbox = mailbox_id === null ? null : await lockMailbox(tx, scope, mailbox_id)
   await tx.selectFrom('identities').select('id').where('id', '=', id).forUpdate().execute()
   const identity = await getIdentity(platform, scope, id, tx)
   if (identity.mailbox_id === mailbox_id) return { mailbox, identity }

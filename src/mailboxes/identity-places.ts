@@ -56,7 +56,7 @@ async function freeMailbox(
   ref: string,
   displayName: string | null,
 ): Promise<Mailbox> {
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   if (mailbox.state === 'deletion_scheduled') throw new Refusal('mailbox_state_conflict', 'It is deleted.')
   const existing = await tx
     .selectFrom('identities')

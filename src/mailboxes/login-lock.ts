@@ -25,7 +25,7 @@ export async function getLoginLocks(platform: Platform, scope: Scope, ref: strin
  */
 export async function liftLoginLocks(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<void> {
   requireCredentialsRight(scope)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const { id, address } = mailbox
   if (!(await forgetFailures(tx, { kind: 'mailbox', address }))) return
   await appendEvents(platform, tx, [

@@ -136,7 +136,7 @@ export async function updateMailbox(
   version: number | null,
 ): Promise<Mailbox> {
   if (changes.notes !== undefined || changes.period !== undefined) requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   if (version !== null && version !== before.version) throw new Refusal('edit_conflict')
   const people = {
     display_name: changes.displayName === undefined ? before.display_name : changes.displayName,
@@ -198,7 +198,7 @@ export async function deleteMailbox(
   options: { purge: boolean },
 ): Promise<Mailbox> {
   requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   if (options.purge) {
     const mailbox = await moveMailbox(platform, tx, before, 'deleted', { purge_at: platform.clock.now() })
     await freeAddresses(platform, tx, mailbox)
@@ -229,7 +229,7 @@ export async function restoreMailbox(
   ref: string,
 ): Promise<Mailbox> {
   requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   if (before.state !== 'deletion_scheduled' || before.state_before_deletion === null) {
     throw new Refusal('mailbox_state_conflict', 'It is not deleted.')
   }
@@ -283,7 +283,7 @@ async function switchState(
   to: 'active' | 'suspended',
 ): Promise<Mailbox> {
   requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   if (before.state === 'suspended' && before.payment_suspension !== null)
     return await switchUnpaid(tx, before, to)
   if (before.state === to) return before
@@ -354,7 +354,7 @@ async function writeMove(
 }
 
 /** The mailbox, locked against other changes until the transaction ends. */
-export async function lockMailbox(_platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
+export async function lockMailbox(tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
   requireWrite(scope)
   const locked = await findMailbox(tx, scope, ref, 'lock')
   if (!locked) throw new Refusal('mailbox_not_found')

@@ -63,7 +63,7 @@ export async function setPicture(
   ref: string,
   jpeg: Buffer | null,
 ): Promise<Mailbox> {
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   requireCapable(platform, before)
   if (jpeg === null && before.picture_sha256 === null) throw new Refusal('picture_not_found')
   const sha256 = jpeg === null ? null : createHash('sha256').update(jpeg).digest()

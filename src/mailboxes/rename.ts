@@ -48,7 +48,7 @@ export async function renameMailbox(
   { address: text, aliasDays, sharedDomain = null }: Rename,
 ): Promise<Renamed> {
   requireWorkspace(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   const { address, domain: name } = requireAddress(text)
   if (address === before.address) {
     return { mailbox: before, alias: null, followers: { addresses: [], mailboxes: [] } }

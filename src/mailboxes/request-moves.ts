@@ -56,7 +56,7 @@ export async function changeRequest(
     throw new Refusal('invalid_request', 'Credentials come with the state completed.')
   }
   // The mailbox is locked first, as its purge does, and then the request.
-  const mailbox = to === undefined ? null : await lockMailboxOf(platform, tx, scope, mailboxId)
+  const mailbox = to === undefined ? null : await lockMailboxOf(tx, scope, mailboxId)
   const before = await requestsOf(tx, scope).where('id', '=', id).forUpdate().executeTakeFirstOrThrow()
   const isMove = to !== undefined && to !== before.state
   if ((isMove && !mayMoveRequest(before.state, to)) || (password !== undefined && !isMove)) {
@@ -79,9 +79,9 @@ export async function changeRequest(
   return after
 }
 
-async function lockMailboxOf(platform: Platform, tx: Tx, scope: Scope, mailboxId: string): Promise<Mailbox> {
+async function lockMailboxOf(tx: Tx, scope: Scope, mailboxId: string): Promise<Mailbox> {
   try {
-    return await lockMailbox(platform, tx, scope, mailboxId)
+    return await lockMailbox(tx, scope, mailboxId)
   } catch (error) {
     if (!(error instanceof Refusal && error.code === 'mailbox_not_found')) throw error
     throw new Refusal('mailbox_state_conflict', 'Its mailbox was deleted for good.', { cause: error })

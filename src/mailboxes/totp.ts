@@ -72,7 +72,7 @@ export async function enrolTotp(
   ref: string,
   given: string | null,
 ): Promise<{ mailbox: Mailbox; enrolment: TotpEnrolment }> {
-  const mailbox = await lockToManage(platform, tx, scope, ref)
+  const mailbox = await lockToManage(tx, scope, ref)
   requireTotpService(platform, mailbox)
   const before = await lockTotp(tx, mailbox.id)
   if (before?.enabled_at) throw new Refusal('totp_state_conflict', 'It is on already: turn it off first.')
@@ -214,7 +214,7 @@ export async function renewRecoveryCodes(
   scope: Scope,
   ref: string,
 ): Promise<string[]> {
-  const mailbox = await lockToManage(platform, tx, scope, ref)
+  const mailbox = await lockToManage(tx, scope, ref)
   const totp = await lockTotp(tx, mailbox.id)
   if (!totp?.enabled_at) throw new Refusal('totp_state_conflict', 'It is not on.')
   const codes = await replaceRecoveryCodes(tx, mailbox.id, openTotpSecret(platform, totp))
@@ -230,7 +230,7 @@ export async function renewRecoveryCodes(
  * @throws Refusal mailbox_not_found, forbidden, totp_state_conflict (there is none).
  */
 export async function disableTotp(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
-  const mailbox = await lockToManage(platform, tx, scope, ref)
+  const mailbox = await lockToManage(tx, scope, ref)
   const totp = await lockTotp(tx, mailbox.id)
   if (!totp) throw new Refusal('totp_state_conflict', 'It is not on.')
   await deleteTotp(tx, mailbox.id)
@@ -250,13 +250,13 @@ export async function deleteTotp(tx: Tx, mailboxId: string): Promise<void> {
   await tx.deleteFrom('mailbox_totp').where('mailbox_id', '=', mailboxId).execute()
 }
 
-async function lockToManage(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
+async function lockToManage(tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
   requireCredentialsRight(scope)
-  return await lockMailbox(platform, tx, scope, ref)
+  return await lockMailbox(tx, scope, ref)
 }
 
 async function lockPending(platform: Platform, tx: Tx, scope: Scope, ref: string) {
-  const mailbox = await lockToManage(platform, tx, scope, ref)
+  const mailbox = await lockToManage(tx, scope, ref)
   requireTotpService(platform, mailbox)
   const totp = await lockTotp(tx, mailbox.id)
   if (!totp) throw new Refusal('totp_state_conflict', 'There is no secret yet: enrol first.')

@@ -111,7 +111,7 @@ async function undoUpdate(
 ): Promise<Undone> {
   if (before === null) throw nothingKept()
   const edit = before as Edit // as updateMailbox wrote it
-  if (!isStill(await lockMailbox(platform, tx, scope, id), edit))
+  if (!isStill(await lockMailbox(tx, scope, id), edit))
     throw changedSince('The same fields have been edited since.')
   return { mailbox: await updateMailbox(platform, tx, scope, id, takenBack(edit), null), action: 'update' }
 }
@@ -120,7 +120,7 @@ async function undoRename(
   { platform, tx, scope }: Work,
   { mailbox_id: id, from, to }: EventTypes['mailbox.renamed'],
 ): Promise<Undone> {
-  const { address } = await lockMailbox(platform, tx, scope, id)
+  const { address } = await lockMailbox(tx, scope, id)
   if (address !== to) throw changedSince(`The mailbox is ${address} now.`)
   return { renamed: await renameMailbox(platform, tx, scope, id, { address: from, aliasDays: 0 }) }
 }
@@ -164,7 +164,7 @@ async function undoMove(
   const opposite = oppositeOf({ from, to })
   if (opposite === null)
     throw new Refusal('undo_impossible', `That it went from ${from} to ${to} cannot be undone.`)
-  const { state } = await lockMailbox(work.platform, work.tx, work.scope, id)
+  const { state } = await lockMailbox(work.tx, work.scope, id)
   if (state !== to) throw changedSince(`The mailbox is ${state} now.`)
   return await moves[opposite](work, id)
 }
@@ -174,7 +174,7 @@ async function undoCancellation(
   id: string,
   wasCanceled: boolean,
 ): Promise<Undone> {
-  const now = await lockMailbox(platform, tx, scope, id)
+  const now = await lockMailbox(tx, scope, id)
   if (now.cancel_at_period_end !== wasCanceled)
     throw changedSince(`The mailbox is ${wasCanceled ? 'kept' : 'canceled'} now.`)
   const call = wasCanceled ? keepMailbox : cancelMailbox
@@ -186,7 +186,7 @@ async function undoForwarding(
   { mailbox_id: id, targets, keep_copy: keepCopy }: EventTypes['mailbox.forwarding_changed'],
 ): Promise<Undone> {
   if (before === null) throw nothingKept()
-  const mailbox = await lockMailbox(platform, tx, scope, id)
+  const mailbox = await lockMailbox(tx, scope, id)
   const now = await forwardingOf(tx, id)
   // The database sorts by its own collation.
   const isSame = isDeepStrictEqual([...now.targets].sort(), [...targets].sort())

@@ -31,7 +31,7 @@ export async function putMailboxPolicy(
   settings: PolicySettings,
 ): Promise<PolicyReport> {
   requireWorkspace(scope)
-  const owner = subject(await lockMailbox(platform, tx, scope, ref))
+  const owner = subject(await lockMailbox(tx, scope, ref))
   await putSettings(platform, tx, owner, settings)
   await replanStatement([owner.mailboxId]).execute(tx)
   return { settings, effective: await readPolicy(platform, owner, tx) }

@@ -86,7 +86,7 @@ export async function approvePrepared(
   { approval, mailbox, released, recipients, changes }: PreparedApproval,
 ): Promise<Approval> {
   // The mailbox first, as whoever suspends or purges it locks it first.
-  await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
+  await requireServed(tx, await lockMailbox(tx, scope, mailbox.id))
   const { delivery, schedule } = released
   const isChanged = changes.length > 0
   const bodyId = delivery.body.id

@@ -63,7 +63,7 @@ export async function sendDraft(
   draft: Draft,
   prepared: PreparedSubmission,
 ): Promise<Submitted> {
-  await lockForSending(platform, tx, scope, prepared, [draft.message.id, draft.answers?.messageId ?? null])
+  await lockForSending(tx, scope, prepared, [draft.message.id, draft.answers?.messageId ?? null])
   const submitted = await submitPrepared(platform, tx, scope, answering(prepared, draft.answers))
   await takeSentDraft(platform, tx, owner, draft, submitted.status === 'accepted' ? submitted.sent : null)
   if (draft.answers !== null) await markAnswered(platform, tx, owner, draft.answers)

@@ -49,7 +49,7 @@ export async function putAutoreply(
   if (enabled && text.trim() === '') refuse('/text', 'An autoreply that is on needs a text.')
   if (starts_at !== null && ends_at !== null && starts_at >= ends_at)
     refuse('/ends_at', 'It ends before it starts.')
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   await requireClaimed(platform, { mailboxId: mailbox.id }, tx)
   const row = { ...settings, mailbox_id: mailbox.id, updated_at: platform.clock.now() }
   await tx

@@ -56,7 +56,7 @@ export async function putFilter(
 ): Promise<{ filter: Filter; isNew: boolean }> {
   requireName(name)
   requireScript(script)
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   await requireClaimed(platform, { mailboxId: mailbox.id }, tx) // it may send on
   const existing = await tx
     .selectFrom('sieve_scripts')
@@ -89,7 +89,7 @@ export async function activateFilter(
   name: string,
   isActive: boolean,
 ): Promise<Filter> {
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   if (isActive) await deactivateAll(tx, mailbox)
   const filter = await tx
     .updateTable('sieve_scripts')
@@ -111,7 +111,7 @@ export async function deleteFilter(
   ref: string,
   name: string,
 ): Promise<void> {
-  const mailbox = await lockMailbox(platform, tx, scope, ref)
+  const mailbox = await lockMailbox(tx, scope, ref)
   const { numDeletedRows } = await tx
     .deleteFrom('sieve_scripts')
     .where('mailbox_id', '=', mailbox.id)

@@ -72,7 +72,7 @@ export async function cancelScheduled(
   row: ScheduledMessage,
   draft: StagedBody,
 ): Promise<string> {
-  const owner = subject(await lockMailbox(platform, tx, scope, row.mailbox_id))
+  const owner = subject(await lockMailbox(tx, scope, row.mailbox_id))
   return await becomeDraft(platform, tx, owner, row, draft, null)
 }
 
@@ -140,7 +140,7 @@ export async function moveScheduled(
   sendAt: Date,
   body: StagedBody,
 ): Promise<ScheduledMessage> {
-  const owner = subject(await lockMailbox(platform, tx, scope, row.mailbox_id))
+  const owner = subject(await lockMailbox(tx, scope, row.mailbox_id))
   const current = await getScheduled(tx, row.mailbox_id, row.id)
   if (current.body_id !== row.body_id) throw new Refusal('edit_conflict')
   const now = platform.clock.now()

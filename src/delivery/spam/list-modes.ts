@@ -51,7 +51,7 @@ export async function setListModes(
   change: Partial<ListModes>,
 ): Promise<{ before: ListModes; after: ListModes }> {
   requireWorkspace(scope)
-  const owner = subject(await lockMailbox(platform, tx, scope, ref))
+  const owner = subject(await lockMailbox(tx, scope, ref))
   const before = await listModesOfOne(tx, owner.mailboxId)
   const after = { ...before, ...change }
   const modes = { mode: after.inbound, outbound_mode: after.outbound }

@@ -3,7 +3,6 @@ import { sql } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { lockMailbox } from '../../mailboxes/mailboxes.ts'
 import type { Tx } from '../../platform/database.ts'
-import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { PreparedSubmission } from './submit.ts'
 
@@ -12,7 +11,6 @@ import type { PreparedSubmission } from './submit.ts'
  * and those of messages that change with it.
  */
 export async function lockForSending(
-  platform: Platform,
   tx: Tx,
   scope: Scope,
   prepared: PreparedSubmission,
@@ -20,7 +18,7 @@ export async function lockForSending(
 ): Promise<void> {
   const { mailbox } = prepared
   const placements = prepared.kind === 'send' ? prepared.delivery.placements : []
-  await lockMailbox(platform, tx, scope, mailbox.id)
+  await lockMailbox(tx, scope, mailbox.id)
   const owners = [mailbox.id, ...placements.map(({ owner }) => owner.mailboxId)]
   const folders = placements.map(({ folderId }) => folderId)
   const messages = messageIds.flatMap((id) => id ?? [])

@@ -222,7 +222,7 @@ export async function submitPrepared(
   prepared: PreparedSubmission,
 ): Promise<Submitted> {
   const { mailbox, messageId } = prepared
-  await requireServed(tx, await lockMailbox(platform, tx, scope, mailbox.id))
+  await requireServed(tx, await lockMailbox(tx, scope, mailbox.id))
   const asked = prepared.kind === 'hold' ? askedOf(prepared.held.arrival) : prepared.recipients.asked
   await countUnclaimedSends(platform, tx, mailbox.id, asked.length)
   if (prepared.kind === 'hold') {

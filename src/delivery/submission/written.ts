@@ -111,7 +111,7 @@ export async function submitWritten(
   { prepared, answers }: PreparedWritten,
 ): Promise<Submitted> {
   if (answers === null) return await submitPrepared(platform, tx, scope, prepared)
-  await lockForSending(platform, tx, scope, prepared, [answers.messageId])
+  await lockForSending(tx, scope, prepared, [answers.messageId])
   const submitted = await submitPrepared(platform, tx, scope, answering(prepared, answers))
   await markAnswered(platform, tx, subject(prepared.mailbox), answers)
   return submitted

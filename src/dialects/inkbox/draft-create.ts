@@ -80,7 +80,7 @@ export function createDraft(app: Api, platform: Platform): void {
           return { forward, answers, staged: await stageDraft(platform, mailbox, parts) }
         },
         async (tx, { forward, answers, staged }) => {
-          await lockMailbox(platform, tx, scope, mailbox.id)
+          await lockMailbox(tx, scope, mailbox.id)
           const info = { sendAt: null, answers, forward, trackOpens: written.trackOpens === true }
           const { id } = await insertDraft(platform, tx, subject(mailbox), staged, info)
           return await draftDetailView(tx, mailbox, await getDraft(tx, mailbox.id, id))
@@ -149,7 +149,7 @@ export function copyDraft(app: Api, platform: Platform): void {
       const staged = await stageDraft(platform, mailbox, { ...text, attachments })
       const copy = await withUpgrade(platform, () =>
         transact(platform, caller, async (tx) => {
-          await lockMailbox(platform, tx, caller.scope, mailbox.id)
+          await lockMailbox(tx, caller.scope, mailbox.id)
           const { id } = await insertDraft(platform, tx, subject(mailbox), staged, { ...draft, sendAt: null })
           return await draftDetailView(tx, mailbox, await getDraft(tx, mailbox.id, id))
         }),

@@ -249,7 +249,7 @@ function sendRoute(app: Api, platform: Platform): void {
       )
       const sent = await withUpgrade(platform, () =>
         transact(platform, caller, async (tx) => {
-          await lockMailbox(platform, tx, caller.scope, mailbox.id)
+          await lockMailbox(tx, caller.scope, mailbox.id)
           const owner = subject(mailbox)
           const { id } = notHeld(await sendDraft(platform, tx, caller.scope, owner, draft, prepared))
           return await messageDetail(platform, mailbox, id, tx)

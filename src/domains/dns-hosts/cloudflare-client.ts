@@ -1,7 +1,8 @@
 /** Cloudflare's envelope: every reply says whether it is a success, and why not. */
+
+import { listOf, member, numberOf, textOf } from '../../platform/json-members.ts'
 import { DnsHostError } from './driver.ts'
 import { type AddressRule, askHost, type HostReply } from './http.ts'
-import { listOf, member, numberOf, textOf } from './json.ts'
 
 /**
  * @param passedOver error codes that are answered with null.

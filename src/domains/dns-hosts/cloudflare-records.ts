@@ -1,6 +1,7 @@
 /** Cloudflare's records: some types have their fields in `data`, MX has its preference beside its content. */
+
+import { member, numberOf, textOf } from '../../platform/json-members.ts'
 import type { RecordType } from '../zones/records.ts'
-import { member, numberOf, textOf } from './json.ts'
 import { fromAbsolute, fromZoneFile, isRecordType, toZoneFile } from './presentation.ts'
 
 export type HostRecord = {

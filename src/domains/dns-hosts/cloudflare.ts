@@ -2,12 +2,13 @@
  * Cloudflare DNS, API v4. It has records with ids of their own rather than sets: what is there is read, and only the
  * records that differ are touched.
  */
+
+import { listOf, member, numberOf, textOf } from '../../platform/json-members.ts'
 import type { RRset } from '../zones/records.ts'
 import { type CloudflareAsk, cloudflareClient, refusalOf } from './cloudflare-client.ts'
 import { fieldsOf, type HostRecord, recordOf } from './cloudflare-records.ts'
 import { type DnsHost, DnsHostError, type HostZone } from './driver.ts'
 import type { AddressRule } from './http.ts'
-import { listOf, member, numberOf, textOf } from './json.ts'
 import { dnsHostPolicy } from './policy.ts'
 
 export const cloudflareApiUrl = 'https://api.cloudflare.com/client/v4'

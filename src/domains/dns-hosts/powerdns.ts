@@ -2,10 +2,11 @@
  * PowerDNS Authoritative, HTTP API v1. It changes whole sets, so each is read first and written with whatever else it
  * holds: values of others in the very form in which they are there, and records that are switched off.
  */
+
+import { listOf, member, numberOf, textOf } from '../../platform/json-members.ts'
 import type { RRset } from '../zones/records.ts'
 import { type DnsHost, DnsHostError, type HostZone, type SetChange } from './driver.ts'
 import { type AddressRule, askHost, type HostReply } from './http.ts'
-import { listOf, member, numberOf, textOf } from './json.ts'
 import { dnsHostPolicy } from './policy.ts'
 import { fromAbsolute, fromZoneFile, isRecordType, toAbsolute, toZoneFile } from './presentation.ts'
 

@@ -81,7 +81,7 @@ function driftOf(
  */
 export async function retryRemote(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<Mailbox> {
   requireWrite(scope)
-  const before = await lockMailbox(platform, tx, scope, ref)
+  const before = await lockMailbox(tx, scope, ref)
   const remote = await tx
     .selectFrom('mailbox_remotes')
     .select('mailbox_id')

@@ -28,7 +28,7 @@ async function endSignup(
   const { identity_id, mailbox_id, organization_id: organizationId, workspace_id: workspaceId } = signup
   const actor = `api_key:${signup.api_key_id}`
   const scope = { organizationId, workspaceId, mailboxId: null, access: 'write', actor } as const
-  await lockMailbox(platform, tx, scope, mailbox_id) // first, as whoever sends from it does
+  await lockMailbox(tx, scope, mailbox_id) // first, as whoever sends from it does
   await lockOpen(tx, identity_id)
   await deleteMailbox(platform, tx, scope, mailbox_id, { purge: true })
   await revokeMailboxKeys(platform, tx, mailbox_id)

@@ -53,7 +53,7 @@ const createDraft = defineTool({
         }
       },
       async (tx, { from, info, staged }) => {
-        await lockMailbox(platform, tx, caller.scope, from.id)
+        await lockMailbox(tx, caller.scope, from.id)
         const stored = await insertDraft(platform, tx, subject(from), staged, info)
         return draftAnswer('Created', stored.id, stored.id)
       },
@@ -104,7 +104,7 @@ const updateDraft = defineTool({
         return { from, draft, staged, sendAt: written.sendAt ?? draft.sendAt }
       },
       async (tx, { from, draft, staged, sendAt }) => {
-        await lockMailbox(platform, tx, caller.scope, from.id)
+        await lockMailbox(tx, caller.scope, from.id)
         const stored = await replaceDraft(platform, tx, subject(from), draft, staged, sendAt)
         return draftAnswer('Changed', draft.id, stored.id)
       },

@@ -1,5 +1,5 @@
 /** EmailBison: every customer has a host of their own, which is the base address. */
-import { member, numberOf, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, numberOf, textOf } from '../../platform/json-members.ts'
 import type {
   AccountPage,
   AddOutcome,

@@ -1,5 +1,5 @@
 /** What an answer that is no success means, in the words of driver.ts. */
-import { member, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../platform/json-members.ts'
 import { SequencerError, type SequencerErrorKind } from '../driver.ts'
 import { mayChange, type SequencerCall, type SequencerReply } from './calls.ts'
 import { saidIn, withoutSecrets } from './reading.ts'

@@ -1,5 +1,5 @@
 /** Instantly, API v2. The address is the account's id; credentials cannot be changed in place. */
-import { member, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../platform/json-members.ts'
 import type {
   AccountPage,
   AddOutcome,

@@ -1,5 +1,5 @@
 /** lemlist. It has no list of accounts: each user of the team has some. */
-import { listOf, member, textOf } from '../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../platform/json-members.ts'
 import type {
   AccountPage,
   AddOutcome,

@@ -2,7 +2,7 @@
  * PlusVibe (once pipl.ai). That a mailbox was accepted says nothing: what became of it is written to the account's owner by
  * mail, so that only the list tells.
  */
-import { listOf, member, textOf } from '../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../platform/json-members.ts'
 import type { AccountPage, MailboxAccount, RemoteAccount, RemoteStatus, SequencerDriver } from '../driver.ts'
 import { SequencerError } from '../driver.ts'
 import {

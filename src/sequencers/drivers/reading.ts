@@ -1,5 +1,5 @@
 /** Reading what a sequencer sends of its accounts: unknown values, narrowed, bounded, and without what is secret. */
-import { listOf, member, textOf } from '../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../platform/json-members.ts'
 import { cleanWords } from '../driver.ts'
 
 /** A name of the sequencer's, from a text or a whole number. Empty: there is none that could be kept. */

@@ -2,7 +2,7 @@
  * Reply.io: API v3, which is a beta, adds and changes; the stable v1 lists and takes away. v3 takes the key as a bearer, and
  * took it as X-API-Key before; v1 has the latter only.
  */
-import { member, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../platform/json-members.ts'
 import type { AddOutcome, MailboxAccount, RemoteAccount, RemoteStatus, SequencerDriver } from '../driver.ts'
 import { SequencerError } from '../driver.ts'
 import type { SequencerCall, SequencerReply } from './calls.ts'

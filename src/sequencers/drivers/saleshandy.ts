@@ -2,7 +2,7 @@
  * Saleshandy. A mailbox is stored even when it cannot be logged in to. There is no call that changes credentials or takes an
  * account away.
  */
-import { member } from '../../domains/dns-hosts/json.ts'
+import { member } from '../../platform/json-members.ts'
 import type {
   AccountPage,
   AddOutcome,

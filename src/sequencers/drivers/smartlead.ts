@@ -2,7 +2,7 @@
  * Smartlead, API v1. The key stands in every URL, and single accounts are answered with their passwords: nothing of a path or
  * of an answer goes further than here, other than what is read by name.
  */
-import { member, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../platform/json-members.ts'
 import type {
   AccountPage,
   AddOutcome,

@@ -2,7 +2,7 @@
  * Woodpecker: mailboxes go in batches, whose summary names those that failed. An account is listed twice, as SMTP and as IMAP.
  * There is no call that changes credentials or takes an account away.
  */
-import { member, textOf } from '../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../platform/json-members.ts'
 import type { AddOutcome, MailboxAccount, RemoteAccount, RemoteStatus, SequencerDriver } from '../driver.ts'
 import { SequencerError } from '../driver.ts'
 import { accountsIn, createClient, unsupported } from './client.ts'

@@ -1,5 +1,5 @@
 /** What Google's error replies mean for a mailbox. */
-import { listOf, member, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../../platform/json-members.ts'
 import { RemoteFailure, type RemoteFailureKind } from '../driver.ts'
 import { retryAfterMs, type ServiceReply } from '../http.ts'
 

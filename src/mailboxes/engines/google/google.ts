@@ -1,5 +1,5 @@
 /** The driver for Google Workspace: the Directory API, and the Reports API for what a mailbox takes up. */
-import { listOf, member, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../../platform/json-members.ts'
 import type { EngineCapabilities } from '../../engines.ts'
 import { type RemoteDriver, RemoteFailure, type RemoteUser, type WantedUser } from '../driver.ts'
 import { type GoogleAsk, googleClient } from './client.ts'

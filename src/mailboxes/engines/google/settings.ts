@@ -1,7 +1,7 @@
 /** What a connection to a Google Workspace must be told. */
 import { createPrivateKey } from 'node:crypto'
-import { member, textOf } from '../../../domains/dns-hosts/json.ts'
 import { Refusal } from '../../../platform/errors.ts'
+import { member, textOf } from '../../../platform/json-members.ts'
 import { parseAddress } from '../../address.ts'
 import type { ConnectionSettings } from '../settings.ts'
 

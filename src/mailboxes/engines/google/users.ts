@@ -1,5 +1,5 @@
 /** Users of the Directory API, read from its JSON and written to it. */
-import { listOf, member, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../../platform/json-members.ts'
 import { RemoteFailure, type RemoteUser, type WantedUser } from '../driver.ts'
 
 /** What of a user is read. */

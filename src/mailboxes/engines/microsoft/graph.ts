@@ -1,6 +1,6 @@
 /** One call of Microsoft Graph v1.0: with a token, an id for the support, and what its answer means. */
 import { randomUUID } from 'node:crypto'
-import { member, textOf } from '../../../domains/dns-hosts/json.ts'
+import { member, textOf } from '../../../platform/json-members.ts'
 import { RemoteFailure } from '../driver.ts'
 import { askService, type ServiceReply, type ServiceRequest } from '../http.ts'
 import { graphFailure } from './failures.ts'

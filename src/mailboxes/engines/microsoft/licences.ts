@@ -1,5 +1,5 @@
 /** Licences: without one of a plan with Exchange, a user has no mailbox. */
-import { listOf, member, numberOf, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, member, numberOf, textOf } from '../../../platform/json-members.ts'
 import { RemoteFailure } from '../driver.ts'
 import type { GraphAsk } from './graph.ts'
 import { type GraphUser, readUser, userFields, userPath } from './users.ts'

@@ -1,5 +1,5 @@
 /** Microsoft 365 by Microsoft Graph v1.0: users of a tenant, each with a licence by which Exchange makes a mailbox. */
-import { listOf, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, textOf } from '../../../platform/json-members.ts'
 import type { EngineCapabilities } from '../../engines.ts'
 import { type RemoteDriver, RemoteFailure, type RemoteUser, type WantedUser } from '../driver.ts'
 import { type GraphAsk, graphClient } from './graph.ts'

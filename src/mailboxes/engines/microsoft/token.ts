@@ -4,7 +4,7 @@
  * has our deadlines and bounds, and can lead to another login than Microsoft's public one.
  */
 import type { ConfidentialClientApplication, INetworkModule, NodeAuthOptions } from '@azure/msal-node'
-import { member } from '../../../domains/dns-hosts/json.ts'
+import { member } from '../../../platform/json-members.ts'
 import { RemoteFailure } from '../driver.ts'
 import { askService } from '../http.ts'
 import { readCertificate } from './certificate.ts'

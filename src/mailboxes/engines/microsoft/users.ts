@@ -1,5 +1,5 @@
 /** Users as Graph shows them, and as it is told to make them. */
-import { listOf, member, textOf } from '../../../domains/dns-hosts/json.ts'
+import { listOf, member, textOf } from '../../../platform/json-members.ts'
 import { RemoteFailure, type RemoteUser, type RemoteUserChanges, type WantedUser } from '../driver.ts'
 
 /** What is read of a user: most of it is not shown unless it is asked for. */

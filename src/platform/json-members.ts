@@ -1,4 +1,4 @@
-/** Reading what a host sends: unknown values, narrowed. */
+/** Reading what another program sends as JSON: unknown values, narrowed. */
 
 /** A member of an object; undefined when there is none. */
 export function member(value: unknown, name: string): unknown {
