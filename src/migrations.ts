@@ -23,6 +23,7 @@ import { orderPaymentMigrations } from './domains/orders/payment-schema.ts'
 import { ordersMigrations } from './domains/orders/schema.ts'
 import { domainsMigrations } from './domains/schema.ts'
 import { secondariesMigrations } from './domains/secondaries/schema.ts'
+import { domainTagsMigrations } from './domains/tags.ts'
 import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
 import { aliasIdsMigrations } from './mailboxes/alias-ids-schema.ts'
@@ -85,4 +86,5 @@ export const migrations = mergeMigrations(
   paymentsMigrations,
   sequencersMigrations,
   productsMigrations,
+  domainTagsMigrations,
 )

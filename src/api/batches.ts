@@ -1,8 +1,8 @@
 /** /v1/batches: what became of calls that asked for many mailboxes. */
 import { type Static, Type } from 'typebox'
+import { products } from '../domains/products.ts'
 import { type Batch, type BatchItem, getBatch, listBatches, listBatchItems } from '../mailboxes/batches.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
-import { products } from '../mailboxes/products.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { ProblemRef, problemOf, readProblems } from './problem-view.ts'

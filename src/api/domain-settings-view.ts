@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import type { Domain } from '../domains/domains.ts'
 import { wantedNameservers } from '../domains/nameservers.ts'
+import { products } from '../domains/products.ts'
 import type { Platform } from '../platform/platform.ts'
 import { closed, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
 
@@ -35,6 +36,10 @@ const fields = {
     Type.String({ maxLength: urlLengthMax }),
     'An SVG at an https URL, for BIMI. Receivers want DMARC to be enforced.',
   ),
+  product: OneOfOrNull(
+    products,
+    'The only product that mailboxes in it may be asked for as by a dialect; null: any. Those that there are stay.',
+  ),
 }
 
 export const settingsView = {
@@ -59,6 +64,7 @@ export const SettingsBody = Type.Object(
     dmarc_report_address: Type.Optional(fields.dmarc_report_address),
     mta_sts_mode: Type.Optional(fields.mta_sts_mode),
     bimi_logo_url: Type.Optional(fields.bimi_logo_url),
+    product: Type.Optional(fields.product),
     redirect: Type.Optional(
       Nullable(
         Type.Object(
@@ -88,6 +94,7 @@ export function settingsOf(platform: Pick<Platform, 'config'>, domain: Domain): 
     dmarc_report_address: domain.dmarc_report_address,
     mta_sts_mode: domain.mta_sts_mode,
     bimi_logo_url: domain.bimi_logo_url,
+    product: domain.product,
     redirect:
       domain.redirect_url === null
         ? null

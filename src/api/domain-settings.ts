@@ -90,6 +90,7 @@ function toChanges(body: Static<typeof SettingsBody>): SettingsChanges {
     ...(body.dmarc_report_address === undefined ? {} : { dmarcReportAddress: body.dmarc_report_address }),
     ...(body.mta_sts_mode === undefined ? {} : { mtaStsMode: body.mta_sts_mode }),
     ...(body.bimi_logo_url === undefined ? {} : { bimiLogoUrl: body.bimi_logo_url }),
+    ...(body.product === undefined ? {} : { product: body.product }),
     ...(redirect === undefined
       ? {}
       : {

@@ -1,7 +1,7 @@
 /** /v1/mailbox-limits: how many mailboxes a domain or a workspace may have. */
 import { type Static, Type } from 'typebox'
+import { products } from '../domains/products.ts'
 import { deleteLimit, listLimits, type MailboxLimit, putLimit } from '../mailboxes/limits.ts'
-import { products } from '../mailboxes/products.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { mailboxServices } from './mailbox-view.ts'

@@ -1,11 +1,11 @@
 /** How a mailbox looks in JSON, coming and going. Passwords only come. */
 
 import { type Static, Type } from 'typebox'
+import { products } from '../domains/products.ts'
 import { detailBounds } from '../mailboxes/details.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import type { MailboxFilter } from '../mailboxes/mailboxes.ts'
 import type { NewMailbox } from '../mailboxes/new-mailbox.ts'
-import { products } from '../mailboxes/products.ts'
 import { batchItemsMax } from '../mailboxes/provision.ts'
 import type { Mailbox } from '../mailboxes/tables.ts'
 import { Refusal } from '../platform/errors.ts'

@@ -51,6 +51,7 @@ import { domainRegistrationRoutes } from './domain-registrations.ts'
 import { domainReportRoutes } from './domain-reports.ts'
 import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
+import { domainTagRoutes } from './domain-tags.ts'
 import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
@@ -307,6 +308,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
   domainAliasRoutes(app, platform)
+  domainTagRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)

@@ -17,7 +17,7 @@ import { type Api, closed, OneOf } from './schemas.ts'
 const service = OneOf(mailboxServices, 'Who makes them. Default: local.')
 
 const MappingView = Type.Object(
-  { google: service, microsoft: service, smtp: service, smtp_dedicated: service },
+  { google: service, microsoft: service, azure: service, smtp: service, smtp_dedicated: service },
   { title: 'ServiceMapping' },
 )
 const MappingBody = Type.Object(Type.Partial(MappingView).properties, closed)

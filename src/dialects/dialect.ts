@@ -20,6 +20,8 @@ export type Dialect = {
   name: DialectName
   /** Whether a path may end with a slash more. */
   ignoresTrailingSlash?: boolean
+  /** What its clients may have before its paths beside the prefix: a part of their vendor's base URL, as in `/v1/api`. */
+  basePath?: string
   /** What its OpenAPI document, at `PREFIX/openapi.json`, says of it beside its routes. */
   reference: Reference
   /** Answers in the vendor's form what was refused or went wrong. @returns the body. */
@@ -39,7 +41,12 @@ export type DialectFaces = {
 }
 
 export function dialectFaces(platform: Platform, dialects: readonly Dialect[]): DialectFaces {
-  const slashes = dialects.filter((dialect) => dialect.ignoresTrailingSlash).map(({ name }) => name)
+  const forms = new Map(
+    dialects.map(({ name, ignoresTrailingSlash = false, basePath = '' }) => [
+      name,
+      { ignoresTrailingSlash, basePath },
+    ]),
+  )
   return {
     async face(app, callers) {
       for (const dialect of dialects) {
@@ -49,7 +56,7 @@ export function dialectFaces(platform: Platform, dialects: readonly Dialect[]): 
         })
       }
     },
-    pathOf: dialectPaths(platform.config.dialectHosts, slashes),
+    pathOf: dialectPaths(platform.config.dialectHosts, forms),
     answerUnrouted(error, request, reply) {
       const dialect = dialects.find(({ name }) => isUnder(request.url, prefixOf(name)))
       if (dialect) answerFault(platform, dialect, faultOf(error), request, reply)

@@ -12,19 +12,36 @@ export function isUnder(url: string, prefix: string): boolean {
   return url.startsWith(prefix) && /^(?:$|[/?])/.test(url.slice(prefix.length))
 }
 
+/** What a dialect lets its clients write beside its paths. */
+export type PathForms = {
+  /** Some clients write a slash at the end of a path, and follow no redirect. */
+  ignoresTrailingSlash: boolean
+  /** A part of the vendor's base URL that may stand before its paths; empty: none. */
+  basePath: string
+}
+
 /**
- * The path that a request is routed by: with the dialect's prefix where its host is one of a dialect.
+ * The path that a request is routed by: with the dialect's prefix where its host is one of a dialect, and without what
+ * its clients may write beside it.
  * @param hosts in lower case, without ports.
- * @param slashes the dialects that do not mind a slash at the end of a path: some clients write one, and follow no redirect.
  */
 export function dialectPaths(
   hosts: ReadonlyMap<string, DialectName>,
-  slashes: readonly DialectName[],
+  forms: ReadonlyMap<DialectName, PathForms>,
 ): (request: Pick<IncomingMessage, 'headers' | 'url'>) => string {
   return ({ headers, url = '/' }) => {
     const path = prefixed(url, hosts.get(hostOf(headers.host)))
-    return slashes.some((name) => isUnder(path, prefixOf(name))) ? withoutLastSlash(path) : path
+    for (const [name, form] of forms) {
+      if (isUnder(path, prefixOf(name))) return plain(path, prefixOf(name), form)
+    }
+    return path
   }
+}
+
+function plain(url: string, prefix: string, { ignoresTrailingSlash, basePath }: PathForms): string {
+  const full = prefix + basePath
+  const path = basePath !== '' && isUnder(url, full) ? prefix + url.slice(full.length) : url
+  return ignoresTrailingSlash ? withoutLastSlash(path) : path
 }
 
 function prefixed(url: string, dialect: DialectName | undefined): string {

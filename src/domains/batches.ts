@@ -19,6 +19,7 @@ import {
   newDomainRow,
   requireConnectable,
 } from './new-domain.ts'
+import type { Product } from './products.ts'
 
 declare module '../platform/events.ts' {
   interface EventTypes {
@@ -26,7 +27,12 @@ declare module '../platform/events.ts' {
   }
 }
 
-export type NewDomain = { name: string; dnsMode: 'served' | 'manual' }
+export type NewDomain = {
+  name: string
+  dnsMode: 'served' | 'manual'
+  /** The only one that it is for. Default: any. */
+  product?: Product
+}
 
 export type ConnectResult =
   | { status: 'created'; domain: Domain }
@@ -123,9 +129,10 @@ async function connectAll(
       fail(index, new Refusal('domain_taken', `${name} occurs twice in the request.`))
     else if (room-- < 1) fail(index, limitReached(platform))
     else {
-      const { dnsMode } = item
+      const { dnsMode, product = null } = item
       const state = firstState(name, dnsMode)
-      wanted.set(name, { index, row: newDomainRow(platform, scope, { name, state, dnsMode, batchId }) })
+      const row = newDomainRow(platform, scope, { name, state, dnsMode, batchId, product })
+      wanted.set(name, { index, row })
     }
   }
   // All transactions take names in the same order, so that two batches cannot lock each other out.

@@ -19,6 +19,7 @@ import {
   requireConnectable,
   requireDomainRoom,
 } from './new-domain.ts'
+import type { Product } from './products.ts'
 import type { DnsMode, Domain } from './tables.ts'
 
 export type { Domain } from './tables.ts'
@@ -34,7 +35,7 @@ export async function connectDomain(
   tx: Tx,
   scope: Scope,
   text: string,
-  { dnsMode = 'manual' }: { dnsMode?: DnsMode } = {},
+  { dnsMode = 'manual', product = null }: { dnsMode?: DnsMode; product?: Product | null } = {},
 ): Promise<Domain> {
   requireWrite(scope)
   requireWorkspace(scope)
@@ -44,7 +45,7 @@ export async function connectDomain(
   const state = firstState(name, dnsMode)
   const domain = await tx
     .insertInto('domains')
-    .values(newDomainRow(platform, scope, { name, state, dnsMode }))
+    .values(newDomainRow(platform, scope, { name, state, dnsMode, product }))
     .returningAll()
     .executeTakeFirstOrThrow()
     .catch((error: unknown) => {
@@ -162,6 +163,7 @@ export async function endDomain(platform: Platform, tx: Tx, domain: Domain): Pro
   await tx.deleteFrom('dkim_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('dnssec_keys').where('domain_id', '=', domain.id).execute()
   await tx.deleteFrom('zone_records').where('domain_id', '=', domain.id).execute()
+  await tx.deleteFrom('domain_taggings').where('domain_id', '=', domain.id).execute()
   await addReconcileJobs(tx, [domain.id])
   await appendEvents(platform, tx, [
     {

@@ -12,6 +12,7 @@ import { addDkimKeysJob } from './dkim-keys.ts'
 import type { DomainState } from './lifecycle.ts'
 import { type DomainName, isPublicSuffix, isSandboxName, parseDomainName } from './names.ts'
 import { holdFormerZones, requireNameservers } from './nameservers.ts'
+import type { Product } from './products.ts'
 import type { DnsMode, Domain, DomainsTable } from './tables.ts'
 import { touchZones } from './zones/serial.ts'
 
@@ -34,7 +35,7 @@ export function requireConnectable(
 export function newDomainRow(
   platform: Platform,
   scope: Scope,
-  domain: { name: string; state: DomainState; dnsMode: DnsMode; batchId?: string },
+  domain: { name: string; state: DomainState; dnsMode: DnsMode; batchId?: string; product?: Product | null },
 ): NewDomainRow {
   const now = platform.clock.now()
   return {
@@ -46,6 +47,7 @@ export function newDomainRow(
     ownership_token: randomBytes(16).toString('hex'),
     dns_mode: domain.dnsMode,
     batch_id: domain.batchId ?? null,
+    product: domain.product ?? null,
     created_at: now,
     updated_at: now,
     state_changed_at: now,

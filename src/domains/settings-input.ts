@@ -2,6 +2,7 @@
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
 import type { Domain } from './domains.ts'
 import { parseDomainName } from './names.ts'
+import type { Product } from './products.ts'
 import type { DmarcPolicy, DnsMode, MtaStsMode } from './tables.ts'
 
 export type Redirect = { url: string; status: 301 | 302; keepsPath: boolean }
@@ -14,6 +15,7 @@ export type SettingsChanges = {
   mtaStsMode?: MtaStsMode
   bimiLogoUrl?: string | null
   redirect?: Redirect | null
+  product?: Product | null
 }
 
 const urlLengthMax = 2000

@@ -80,14 +80,16 @@ type Columns = Partial<
     | 'redirect_url'
     | 'redirect_status'
     | 'redirect_keeps_path'
+    | 'product'
     | 'dns_mode'
     | 'pending_dns_mode'
   >
 >
 
 function settingsOf(changes: SettingsChanges): Columns {
-  const { dmarcPolicy, dmarcReportAddress, mtaStsMode, bimiLogoUrl, redirect } = changes
+  const { dmarcPolicy, dmarcReportAddress, mtaStsMode, bimiLogoUrl, redirect, product } = changes
   return {
+    ...(product === undefined ? {} : { product }),
     ...(dmarcPolicy === undefined ? {} : { dmarc_policy: dmarcPolicy }),
     ...(dmarcReportAddress === undefined ? {} : { dmarc_report_address: dmarcReportAddress }),
     ...(mtaStsMode === undefined ? {} : { mta_sts_mode: mtaStsMode }),

@@ -1,6 +1,7 @@
 /** The table of domains. */
 import type { Generated, Selectable } from 'kysely'
 import type { DomainState } from './lifecycle.ts'
+import type { Product } from './products.ts'
 import type { RecordType } from './zones/records.ts'
 
 export type DomainsTable = {
@@ -50,6 +51,8 @@ export type DomainsTable = {
   host_names_checked_at: Generated<Date | null>
   /** Every workspace may have mailboxes of its identities in it; one domain of the installation at most. */
   is_shared: Generated<boolean>
+  /** The only product that mailboxes in it may be asked for as; null: any. */
+  product: Generated<Product | null>
   created_at: Date
   updated_at: Date
   state_changed_at: Date

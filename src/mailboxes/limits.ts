@@ -6,13 +6,13 @@
 import { type Selectable, sql } from 'kysely'
 import { isOfOperator } from '../accounts/operator.ts'
 import { type Principal, requireOrganization, requireWrite } from '../accounts/principals.ts'
+import type { Product } from '../domains/products.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
-import type { Product } from './products.ts'
 import type { Service } from './tables.ts'
 
 export type MailboxLimitsTable = {

@@ -1,10 +1,10 @@
 /** What is asked for when mailboxes are made, and how they are made. */
 import type { Period } from '../billing/tables.ts'
 import type { Domain } from '../domains/domains.ts'
+import type { Product } from '../domains/products.ts'
 import type { ErrorCode, FieldProblem, Quota } from '../platform/errors.ts'
 import type { DetailChanges, Details } from './details.ts'
 import type { NewAddress, RandomAddress } from './new-address.ts'
-import type { Product } from './products.ts'
 import type { Mailbox, Service } from './tables.ts'
 
 export type NewMailbox = {

@@ -7,20 +7,15 @@ import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { lockDomainsByName } from '../domains/domains.ts'
 import { parseDomainName } from '../domains/names.ts'
+import type { Product } from '../domains/products.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
-import { createBatch } from './batches.ts'
-import { unavailableServices } from './engines.ts'
 import type { MailboxState } from './lifecycle.ts'
-import type { NewMailbox } from './new-mailbox.ts'
-import type { Product } from './products.ts'
-import { requireNoneFailed } from './provision-all.ts'
+import { askForMailboxes } from './purchases.ts'
 import type { RequestState } from './request-lifecycle.ts'
-import { createRequests } from './requests.ts'
-import { serviceMappingOf } from './service-mapping.ts'
 
 /** How many mailboxes one call may ask for. */
 export const productRequestMax = 200
@@ -47,27 +42,10 @@ export async function requestProduct(
   requireWrite(scope)
   requireWorkspace(scope)
   const name = await requireActiveDomain(tx, scope, text)
-  const service = (await serviceMappingOf(tx, scope.workspaceId))[product]
-  const items = mailboxes.map(
-    ({ localPart, firstName, lastName }): NewMailbox => ({
-      address: `${localPart}@${name}`,
-      displayName: `${firstName} ${lastName}`.trim() || null,
-      firstName: firstName || null,
-      lastName: lastName || null,
-      password: null,
-      tags: [],
-      service,
-      product,
-    }),
-  )
-  const missing = await unavailableServices(platform, tx, scope.workspaceId, [service])
-  if (!missing.has(service)) {
-    const { batch, results } = await createBatch(platform, tx, scope, items)
-    requireNoneFailed(results)
-    return batch.id
-  }
-  const { batchId, results } = await createRequests(platform, tx, scope, items, null)
-  requireNoneFailed(results)
+  const items = mailboxes.map((names) => ({ product, domain: name, ...names }))
+  const { batchIds } = await askForMailboxes(platform, tx, scope, items)
+  const [batchId] = batchIds
+  if (batchId === undefined) throw new Error('a request for mailboxes has no batch')
   return batchId
 }
 

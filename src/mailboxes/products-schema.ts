@@ -2,6 +2,7 @@
 import { type Migrations, sqlMigration } from '../platform/migrations.ts'
 
 const isProduct = `product in ('google', 'microsoft', 'smtp', 'smtp_dedicated')`
+const isProductNow = `product in ('google', 'microsoft', 'azure', 'smtp', 'smtp_dedicated')`
 
 export const productsMigrations: Migrations = {
   '0060_products': sqlMigration(
@@ -21,5 +22,12 @@ export const productsMigrations: Migrations = {
       primary key (workspace_id, product)
     )`,
     'alter table subscriptions add column notes text check (length(notes) between 1 and 2000)',
+  ),
+  '0061_domain_products': sqlMigration(
+    `alter table mailboxes drop constraint mailboxes_product_check, add check (${isProductNow})`,
+    `alter table mailbox_limits drop constraint mailbox_limits_product_check, add check (${isProductNow})`,
+    `alter table mailbox_batches drop constraint mailbox_batches_product_check, add check (${isProductNow})`,
+    `alter table service_mappings drop constraint service_mappings_product_check, add check (${isProductNow})`,
+    `alter table domains add column product text check (${isProductNow})`,
   ),
 }

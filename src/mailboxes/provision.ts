@@ -5,7 +5,7 @@
 
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { isBilling } from '../billing/settings.ts'
-import { lockDomainsByName } from '../domains/domains.ts'
+import { type Domain, lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
@@ -134,15 +134,23 @@ async function checkItems(
   if (sharedDomain !== null) domains.set(sharedDomain.name, sharedDomain)
   return addressed.flatMap((candidate) => {
     const domain = domains.get(candidate.address.domain)
-    if (domain && mailboxesOn(domain.state) !== 'refused') return [{ ...candidate, domain }]
-    fail(
-      candidate.index,
-      domain
-        ? new Refusal('domain_not_usable', `${domain.name} is ${domain.state}.`)
-        : new Refusal('domain_not_found', `${candidate.address.domain} is not connected.`),
-    )
+    const refusal = refusalOf(domain, candidate)
+    if (domain && refusal === null) return [{ ...candidate, domain }]
+    if (refusal !== null) fail(candidate.index, refusal)
     return []
   })
+}
+
+/** What keeps a domain from having the mailbox. */
+function refusalOf(
+  domain: Domain | undefined,
+  { item, address }: Pick<Candidate, 'item' | 'address'>,
+): Refusal | null {
+  if (!domain) return new Refusal('domain_not_found', `${address.domain} is not connected.`)
+  const { name, state, product } = domain
+  if (mailboxesOn(state) === 'refused') return new Refusal('domain_not_usable', `${name} is ${state}.`)
+  if (product === null || item.product === undefined || item.product === product) return null
+  return new Refusal('domain_product_differs', `${name} is for mailboxes of the product ${product}.`)
 }
 
 function checkItem(

@@ -7,11 +7,11 @@
  */
 import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
+import type { Product } from '../domains/products.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { LimitPer } from './limits.ts'
-import type { Product } from './products.ts'
 import type { Mailbox, Service } from './tables.ts'
 
 type Place = { id: string; name: string }

@@ -1,12 +1,12 @@
 /** Which service makes the mailboxes that a workspace asks for as a product: ours, unless it says otherwise. */
 import { type Principal, requireWorkspace, requireWrite } from '../accounts/principals.ts'
 import { getWorkspace } from '../accounts/workspaces.ts'
+import { type Product, products } from '../domains/products.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { engineOf } from './engines.ts'
-import { type Product, products } from './products.ts'
 import type { Service } from './tables.ts'
 
 /** A product without a row is made by the service `local`. */
@@ -33,6 +33,7 @@ export type ServiceMapping = Record<Product, Service>
 export const defaultServiceMapping: Readonly<ServiceMapping> = {
   google: 'local',
   microsoft: 'local',
+  azure: 'local',
   smtp: 'local',
   smtp_dedicated: 'local',
 }

@@ -1,9 +1,9 @@
 /** The tables of mailboxes. */
 import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { Period } from '../billing/tables.ts'
+import type { Product } from '../domains/products.ts'
 import type { ErrorCode } from '../platform/errors.ts'
 import type { MailboxState } from './lifecycle.ts'
-import type { Product } from './products.ts'
 
 /** Who runs a mailbox: this platform, or a tenant elsewhere. */
 export type Service = 'local' | 'google' | 'microsoft'

@@ -90,6 +90,10 @@ export const errorCatalogue = {
   nameservers_unavailable: { status: 422, title: 'This platform has no name servers' },
   domain_settings_invalid: { status: 422, title: 'A setting of the domain is not valid' },
   domain_not_usable: { status: 409, title: 'The domain is not in a state that takes mailboxes' },
+  domain_product_differs: { status: 409, title: 'The domain is for mailboxes of another product' },
+  domain_tag_not_found: { status: 404, title: 'Tag not found' },
+  domain_tag_taken: { status: 409, title: 'A tag of that name exists' },
+  domain_tag_limit_reached: { status: 409, title: 'No more tags in this workspace' },
   // Secondaries and DNSSEC
   tsig_key_not_found: { status: 404, title: 'TSIG key not found' },
   tsig_key_taken: { status: 409, title: 'A TSIG key of that name exists' },

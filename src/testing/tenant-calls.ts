@@ -105,6 +105,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/domains/register': { name: 'new.test', expected_price: price },
   'POST /v1/domains/{domain}/renew': { expected_price: price },
   'POST /v1/contacts': firstContact,
+  'POST /v1/domain-tags': { name: 'new' },
+  'PATCH /v1/domain-tags/{tag}': { name: 'new' },
   'POST /v1/members': { email: 'new@people.example', role: 'viewer', password: 'correct horse battery' },
   'POST /v1/invoices/{invoice}/credit-notes': { whole: true, reason: 'x' },
   'POST /v1/invitations': { email: 'new@people.example', role: 'viewer' },

@@ -218,6 +218,9 @@ async function exported(api: TestApi, secrets: string[], named: Name, mailboxId:
 async function registered(api: TestApi, named: Name): Promise<void> {
   const contact = await made(api, 'POST', '/v1/contacts', firstContact)
   named('/v1/contacts/{contact}', textAt(contact, 'id'))
+  const tag = await made(api, 'POST', '/v1/domain-tags', { name: 'own' })
+  named('/v1/domain-tags/{tag}', textAt(tag, 'id'))
+  named('/v1/domains/{domain}/tags/{tag}', textAt(tag, 'id'))
   const batch = await made(api, 'POST', '/v1/domains', { domains: [{ name: 'batch.example' }] })
   named('/v1/domain-batches/{batch}', textAt(batch, 'batch_id'))
   const order = await made(api, 'POST', '/v1/domains/register', {

@@ -2,8 +2,8 @@
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import { notesLengthMax, setNotes } from '../../billing/subscriptions/notes.ts'
+import { products } from '../../domains/products.ts'
 import { listPaidPlans, type PaidThing, paidThingOf } from '../../mailboxes/payment/paid-things.ts'
-import { products } from '../../mailboxes/products.ts'
 import { serviceMappingOf } from '../../mailboxes/service-mapping.ts'
 import type { Db } from '../../platform/database.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -89,8 +89,9 @@ function notesRoute(app: Api, platform: Platform, path: string): void {
 async function typesIn(db: Db, scope: Scope): Promise<(plan: PaidThing) => MailboxType | null> {
   const mapping = await serviceMappingOf(db, scope.workspaceId)
   return ({ plan }) => {
-    const [only, ...others] = products.filter((product) => plan?.services.includes(mapping[product]))
-    return only === undefined || others.length > 0 ? null : typeOf[only]
+    const served = products.filter((product) => plan?.services.includes(mapping[product]))
+    const [only = null, ...others] = new Set(served.map((product) => typeOf[product]))
+    return others.length > 0 ? null : only
   }
 }
 

@@ -9,6 +9,7 @@ import { type Domain, lockDomain, moveDomain } from '../domains.ts'
 import { parseDomainName } from '../names.ts'
 import { requireNameservers } from '../nameservers.ts'
 import { followNewDomains, newDomainRow, requireDomainRoom, serveZones } from '../new-domain.ts'
+import type { Product } from '../products.ts'
 import { getRegistration, type Registration, renewableUntil } from '../registrations.ts'
 import { nameserversOf } from '../zones/own-names.ts'
 import { insertOrder, type ShownPrice, termsOf } from './new-order.ts'
@@ -26,6 +27,8 @@ export type RegistrationRequest = {
   autoRenew: boolean
   /** null: served where this platform has name servers. */
   dnsMode: 'served' | 'manual' | null
+  /** The only one that the domain is for. Default: any. */
+  product?: Product
   whenShort: WhenShort
 }
 
@@ -52,7 +55,10 @@ export async function placeRegistration(
   const nameservers = nameserversOf(platform.config, scope.workspaceId)
   const dnsMode = request.dnsMode ?? (nameservers.length > 0 ? 'served' : 'manual')
   requireNameservers(platform, dnsMode, scope.workspaceId)
-  const domain = await domainToRegister(platform, tx, scope, name, dnsMode)
+  const domain = await domainToRegister(platform, tx, scope, name, {
+    dnsMode,
+    product: request.product ?? null,
+  })
   const registration = {
     organization_id: scope.organizationId,
     workspace_id: scope.workspaceId,
@@ -88,7 +94,7 @@ async function domainToRegister(
   tx: Tx,
   scope: Scope,
   name: string,
-  dnsMode: 'served' | 'manual',
+  { dnsMode, product }: { dnsMode: 'served' | 'manual'; product: Product | null },
 ): Promise<Domain> {
   const failed = await tx
     .selectFrom('domains')
@@ -99,14 +105,14 @@ async function domainToRegister(
     .forUpdate()
     .executeTakeFirst()
   if (failed) {
-    await tx.updateTable('domains').set({ dns_mode: dnsMode }).where('id', '=', failed.id).execute()
+    await tx.updateTable('domains').set({ dns_mode: dnsMode, product }).where('id', '=', failed.id).execute()
     if (dnsMode === 'served') await serveZones(platform, tx, [failed.id])
-    return { ...failed, dns_mode: dnsMode }
+    return { ...failed, dns_mode: dnsMode, product }
   }
   await requireDomainRoom(platform, tx, scope)
   const domain = await tx
     .insertInto('domains')
-    .values(newDomainRow(platform, scope, { name, state: 'pending_payment', dnsMode }))
+    .values(newDomainRow(platform, scope, { name, state: 'pending_payment', dnsMode, product }))
     .returningAll()
     .executeTakeFirstOrThrow()
     .catch((error: unknown) => {

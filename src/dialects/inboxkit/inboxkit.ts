@@ -1,0 +1,81 @@
+/** The dialect of InboxKit's API: their clients run against this server with another base URL and key. */
+import type { FastifyInstance } from 'fastify'
+import type { Callers } from '../../mailboxes/callers.ts'
+import { Refusal } from '../../platform/errors.ts'
+import type { Api } from '../../platform/http/app.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { admitToken, bearerOf, headerOf } from '../callers.ts'
+import type { Dialect } from '../dialect.ts'
+import { answer } from './errors.ts'
+import { tagRoutes } from './tags.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the call is about the team as a whole: it names no workspace, and one that it names all the same is not looked at. */
+    ofTeam?: boolean
+  }
+}
+
+export const inboxkit: Dialect = {
+  name: 'inboxkit',
+  basePath: '/v1/api',
+  ignoresTrailingSlash: true,
+  reference: {
+    title: 'Mailwright in the dialect of InboxKit',
+    description:
+      'For clients of InboxKit’s API. The team is the organization; see docs/dialects/inboxkit.md for what differs.',
+    tags: [
+      { name: 'Account', description: 'The team, its credits and its plan.' },
+      { name: 'Workspaces', description: 'Parts of the team.' },
+      { name: 'Domains', description: 'Domains, bought or connected.' },
+      { name: 'Cloudflare Domains', description: 'Domains whose zone stays at Cloudflare.' },
+      { name: 'Orders', description: 'Domains and mailboxes in one call.' },
+      { name: 'Mailboxes', description: 'Mailboxes and their credentials.' },
+      { name: 'Mailbox forwarding', description: 'Where the mail of mailboxes goes beside them.' },
+      {
+        name: 'OAuth requests',
+        description: 'Not offered: there is nobody here who clicks through a consent.',
+      },
+      { name: 'DNS', description: 'Records of domains.' },
+      { name: 'Sequencers', description: 'Where mailboxes are exported to.' },
+      { name: 'Warmup', description: 'Not offered.' },
+      { name: 'Prewarm', description: 'Not offered: there is no stock.' },
+      { name: 'Tags', description: 'Names to sort by.' },
+      { name: 'Email Insights', description: 'What mailboxes sent.' },
+      { name: 'InfraGuard', description: 'Bounces.' },
+      { name: 'Inbox Placement', description: 'Not offered.' },
+      { name: 'Billing', description: 'Plans and the wallet.' },
+    ],
+    security: {
+      bearer: { type: 'http', scheme: 'bearer', description: 'The token of an API key or a session.' },
+    },
+  },
+  answer,
+  register(app, platform, callers) {
+    requireCaller(app, callers)
+    for (const routes of allRoutes) routes(app, platform)
+  },
+}
+
+/** Each noun's, in a file of its own. */
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+
+/** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
+function requireCaller(app: FastifyInstance, callers: Callers): void {
+  app.addHook('onRequest', async (request) => {
+    const { open = false, ofTeam = false } = request.routeOptions.config
+    if (open || request.is404) return
+    const named = ofTeam ? undefined : headerOf(request, 'x-workspace-id')
+    const { principal } = await admitToken(
+      callers,
+      request,
+      bearerOf(request),
+      named ?? null,
+      () => undefined,
+    )
+    // A key that is bound to a workspace means that one.
+    if (!ofTeam && named === undefined && principal.workspaceId === null) {
+      throw new Refusal('invalid_request', 'X-Workspace-Id header is required')
+    }
+  })
+}

@@ -1,7 +1,0 @@
-/**
- * Products: what a mailbox was asked for as, where vendors sell more than one kind. Which service makes it is the
- * workspace's setting (service-mapping.ts), so that a client that asks for another vendor's product goes on working.
- */
-export const products = ['google', 'microsoft', 'smtp', 'smtp_dedicated'] as const
-
-export type Product = (typeof products)[number]

@@ -1,0 +1,81 @@
+/** The secrets of mailboxes in the clear, for lists that show them; each look is written to the event log. */
+import { sql } from 'kysely'
+import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
+import type { Tx } from '../platform/database.ts'
+import { appendEvents } from '../platform/events.ts'
+import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
+import { openPassword } from './passwords.ts'
+import { totpContext } from './second-factor.ts'
+import { formatTotpSecret } from './totp-codes.ts'
+
+export type Secrets = {
+  password: string
+  /** The newest that mail programs may use from anywhere; null: there is none. */
+  appPassword: string | null
+  /** Of the second factor, in base32; null: it is not on. */
+  totpSecret: string | null
+}
+
+declare module '../platform/events.ts' {
+  interface EventTypes {
+    /** Of several at once, by a list that shows them. */
+    'workspace.credentials_viewed': { mailbox_ids: string[]; by: string }
+  }
+}
+
+type Row = {
+  id: string
+  sealed_password: Buffer
+  sealed_app_password: Buffer | null
+  sealed_totp: Buffer | null
+}
+
+/**
+ * Those of the workspace's mailboxes with these ids; others are left out.
+ * @throws Refusal forbidden: a key that may only read sees none.
+ */
+export async function viewSecrets(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  mailboxIds: readonly string[],
+): Promise<Map<string, Secrets>> {
+  requireWrite(scope)
+  requireCredentialsRight(scope)
+  if (mailboxIds.length === 0) return new Map()
+  const { rows } = await sql<Row>`
+    select mailboxes.id, main.sealed_password, program.sealed_password as sealed_app_password,
+      factor.sealed_private_key as sealed_totp
+    from mailboxes
+      join mailbox_passwords as main on main.mailbox_id = mailboxes.id and main.name = 'primary'
+      left join mailbox_totp as factor on factor.mailbox_id = mailboxes.id and factor.enabled_at is not null
+      left join lateral (
+        select sealed_password from mailbox_passwords
+        where mailbox_id = mailboxes.id and id is not null and networks is null
+          and (scopes is null or scopes @> array['imap', 'smtp'])
+          and (expires_at is null or expires_at > ${platform.clock.now()})
+        order by id desc limit 1
+      ) as program on true
+    where mailboxes.workspace_id = ${scope.workspaceId}::uuid and mailboxes.state <> 'deleted'
+      and mailboxes.id = any(${uuidArray(mailboxIds)})
+      and (${scope.mailboxId}::uuid is null or mailboxes.id = ${scope.mailboxId}::uuid)`.execute(tx)
+  await appendEvents(platform, tx, [
+    {
+      type: 'workspace.credentials_viewed',
+      organizationId: scope.organizationId,
+      workspaceId: scope.workspaceId,
+      data: { mailbox_ids: rows.map(({ id }) => id), by: scope.actor },
+    },
+  ])
+  return new Map(rows.map((row) => [row.id, opened(platform, row)]))
+}
+
+function opened({ vault }: Platform, row: Row): Secrets {
+  const { id, sealed_password: password, sealed_app_password: app, sealed_totp: totp } = row
+  return {
+    password: openPassword(vault, id, password),
+    appPassword: app && openPassword(vault, id, app),
+    totpSecret: totp && formatTotpSecret(vault.open(totp, totpContext(id))),
+  }
+}
