@@ -7,6 +7,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
 import { answer } from './errors.ts'
+import { notOfferedRoutes } from './not-offered.ts'
 import { providerOf } from './providers.ts'
 import { tagRoutes } from './tags.ts'
 
@@ -64,7 +65,7 @@ export const zapmail: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [notOfferedRoutes, tagRoutes]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
