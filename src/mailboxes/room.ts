@@ -205,8 +205,8 @@ export async function countHeld(
   return held
 }
 
-// The states in which it may have let it go are few rows, so that the others are not looked up one by one.
-const holdsAddress = sql`state <> 'deleted' and (state not in ('failed', 'deletion_scheduled')
+/** Whether a mailbox holds an address. The states in which it may have let it go are few rows, so that the others are not looked up one by one. */
+export const holdsAddress = sql`state <> 'deleted' and (state not in ('failed', 'deletion_scheduled')
   or exists (select 1 from addresses where addresses.mailbox_id = mailboxes.id and addresses.kind = 'mailbox'))`
 
 function limitReached(limit: AppliedLimit, domainName: string, count: number): Refusal {
