@@ -127,7 +127,7 @@ export function mailboxView(platform: Platform, mailbox: Mailbox, secrets: Secre
     firstName: mailbox.first_name ?? '',
     lastName: mailbox.last_name ?? '',
     status: mailboxStatus(mailbox),
-    profilePicture: pictureUrl(platform, mailbox),
+    profilePicture: mailbox.picture_sha256 === null ? null : pictureAddress(platform, id),
     domainId: mailbox.domain_id,
     appPassword: secrets?.appPassword ?? null,
     password: secrets?.password ?? null,
@@ -144,8 +144,9 @@ export function nameParts(address: string): { username: string; domain: string }
   return { username: address.slice(0, at), domain: address.slice(at + 1) }
 }
 
-function pictureUrl(platform: Platform, { id, picture_sha256: picture }: Mailbox): string | null {
-  return picture === null ? null : `${publicUrl(platform)}/v1/mailboxes/${id}/picture`
+/** Where the picture of a mailbox is, if it has one. */
+export function pictureAddress(platform: Platform, mailboxId: string): string {
+  return `${publicUrl(platform)}/v1/mailboxes/${mailboxId}/picture`
 }
 
 /** As authenticator apps show it: they, and we, read it in any case and with blanks. */

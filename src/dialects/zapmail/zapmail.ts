@@ -7,6 +7,11 @@ import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
 import { answer } from './errors.ts'
+import { mailboxRoutes } from './mailboxes.ts'
+import { mailboxAccessRoutes } from './mailboxes-access.ts'
+import { mailboxCreateRoutes } from './mailboxes-create.ts'
+import { mailboxRemovalRoutes } from './mailboxes-removal.ts'
+import { mailboxUpdateRoutes } from './mailboxes-update.ts'
 import { notOfferedRoutes } from './not-offered.ts'
 import { providerOf } from './providers.ts'
 import { tagRoutes } from './tags.ts'
@@ -65,7 +70,15 @@ export const zapmail: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [notOfferedRoutes, tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  mailboxRoutes,
+  mailboxCreateRoutes,
+  mailboxUpdateRoutes,
+  mailboxRemovalRoutes,
+  mailboxAccessRoutes,
+  notOfferedRoutes,
+  tagRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
