@@ -5,6 +5,7 @@ import { type Domain, domainsById } from '../domains/domains.ts'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { isId } from '../platform/ids.ts'
+import { type Numbered, type NumberedPage, offsetOf } from '../platform/numbered-pages.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { mailboxColumns } from './mailbox-columns.ts'
 import type { Mailbox } from './tables.ts'
@@ -81,4 +82,37 @@ export async function requireDomains(db: Db, scope: Scope, domainIds: readonly s
 /** Each once; null: one of them can be no id. */
 function idsOf(texts: readonly string[]): string[] | null {
   return texts.every(isId) ? [...new Set(texts.map((text) => text.toLowerCase()))] : null
+}
+
+/** Mailboxes whose mail lies here, and which were asked for as one of these products; null stands for no product. */
+const storedOf = ({ workspaceId, mailboxId }: Scope, products: readonly Mailbox['product'][]) =>
+  sql`workspace_id = ${workspaceId}::uuid and service = 'local' and state not in ('deleted', 'deletion_scheduled')
+    and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
+    and coalesce(product, '') = any(${products.map((product) => product ?? '')}::text[])`
+
+/** One page of them, the newest first, and how many there are. */
+export async function pageStoredMailboxes(
+  db: Db,
+  scope: Scope,
+  products: readonly Mailbox['product'][],
+  page: NumberedPage,
+): Promise<Numbered<Mailbox>> {
+  const wanted = storedOf(scope, products)
+  const counted = await sql<{ total: number }>`
+    select count(*)::int as total from mailboxes where ${wanted}`.execute(db)
+  const { rows } = await sql<Mailbox>`select ${mailboxColumns} from mailboxes where ${wanted}
+    order by id desc limit ${page.size} offset ${offsetOf(page)}`.execute(db)
+  return { rows, total: counted.rows[0]?.total ?? 0 }
+}
+
+/** The ids of the newest of them. @param max how many at the most. */
+export async function storedMailboxIds(
+  db: Db,
+  scope: Scope,
+  products: readonly Mailbox['product'][],
+  max: number,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select id from mailboxes where ${storedOf(scope, products)}
+    order by id desc limit ${max}`.execute(db)
+  return rows.map(({ id }) => id)
 }

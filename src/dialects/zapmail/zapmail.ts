@@ -13,6 +13,9 @@ import { mailboxCreateRoutes } from './mailboxes-create.ts'
 import { mailboxRemovalRoutes } from './mailboxes-removal.ts'
 import { mailboxUpdateRoutes } from './mailboxes-update.ts'
 import { notOfferedRoutes } from './not-offered.ts'
+import { oneboxRoutes } from './onebox.ts'
+import { oneboxLabelRoutes } from './onebox-labels.ts'
+import { oneboxSendRoutes } from './onebox-send.ts'
 import { providerOf } from './providers.ts'
 import { tagRoutes } from './tags.ts'
 
@@ -77,6 +80,9 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   mailboxRemovalRoutes,
   mailboxAccessRoutes,
   notOfferedRoutes,
+  oneboxRoutes,
+  oneboxSendRoutes,
+  oneboxLabelRoutes,
   tagRoutes,
 ]
 
