@@ -134,7 +134,7 @@ async function listView(
 }
 
 /** A domain that is deleted is gone here, also while it can be restored. */
-const listedStates: readonly DomainState[] = [
+export const listedStates: readonly DomainState[] = [
   'pending_payment',
   'registering',
   'pending_nameservers',

@@ -17,6 +17,7 @@ import { oneboxRoutes } from './onebox.ts'
 import { oneboxLabelRoutes } from './onebox-labels.ts'
 import { oneboxSendRoutes } from './onebox-send.ts'
 import { providerOf } from './providers.ts'
+import { searchRoutes } from './search.ts'
 import { tagRoutes } from './tags.ts'
 
 declare module 'fastify' {
@@ -83,6 +84,7 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   oneboxRoutes,
   oneboxSendRoutes,
   oneboxLabelRoutes,
+  searchRoutes,
   tagRoutes,
 ]
 
