@@ -16,6 +16,7 @@ import {
 } from './content/read-content.ts'
 import { type Reply, replyOf } from './content/reply-text.ts'
 import { getMessage, type MessageDetails } from './find-message.ts'
+import type { MessageRef } from './many-messages.ts'
 import type { StoredEnvelope } from './message-fields.ts'
 import { decodeHeaderText } from './mime/encoded-words.ts'
 import { parseHeaderFields } from './mime/header-fields.ts'
@@ -143,7 +144,43 @@ export async function readSummaries(
   mailboxId: string,
   ids: readonly string[],
 ): Promise<MessageSummary[]> {
-  const rows = new Map((await readRows(platform.db, mailboxId, ids)).map((row) => [row.id, row]))
+  const { rows } = await sql<SummaryRow>`/* prepared message_summaries */
+    ${summariesFrom} where messages.mailbox_id = ${mailboxId}::uuid and messages.id = any(${uuidArray(ids)})`.execute(
+    platform.db,
+  )
+  return await withPreviews(platform, rows, ids)
+}
+
+/** The same of messages of any mailboxes. */
+export async function readSummariesOfMany(
+  platform: Platform,
+  wanted: readonly MessageRef[],
+): Promise<MessageSummary[]> {
+  if (wanted.length === 0) return []
+  const ids = wanted.map(({ id }) => id)
+  const { rows } = await sql<SummaryRow>`/* prepared summaries_of_many */
+    ${summariesFrom} join unnest(${uuidArray(wanted.map(({ mailboxId }) => mailboxId))}, ${uuidArray(ids)})
+      as wanted (mailbox_id, id) on wanted.mailbox_id = messages.mailbox_id and wanted.id = messages.id`.execute(
+    platform.db,
+  )
+  return await withPreviews(platform, rows, ids)
+}
+
+const summariesFrom = sql`
+  select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath",
+    special_use as "specialUse", uid, modseq, flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
+    thread_id as "threadId", envelope, structure, preview
+  from messages
+    join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
+    join bodies on bodies.id = messages.body_id`
+
+/** In the order of the ids. */
+async function withPreviews(
+  platform: Platform,
+  all: readonly SummaryRow[],
+  ids: readonly string[],
+): Promise<MessageSummary[]> {
+  const rows = new Map(all.map((row) => [row.id, row]))
   const found = ids.flatMap((id) => rows.get(id) ?? [])
   const wanting = found.filter(({ preview }) => preview === null)
   const made =
@@ -159,16 +196,4 @@ export async function readSummaries(
     hasAttachments: hasAttachments(structure),
     preview: preview ?? made.get(row.bodyId) ?? '',
   }))
-}
-
-async function readRows(db: Db, mailboxId: string, ids: readonly string[]): Promise<SummaryRow[]> {
-  const { rows } = await sql<SummaryRow>`/* prepared message_summaries */
-    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath",
-      special_use as "specialUse", uid, modseq, flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
-      thread_id as "threadId", envelope, structure, preview
-    from messages
-      join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
-      join bodies on bodies.id = messages.body_id
-    where messages.mailbox_id = ${mailboxId}::uuid and messages.id = any(${uuidArray(ids)})`.execute(db)
-  return rows
 }

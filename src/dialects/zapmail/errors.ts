@@ -1,6 +1,6 @@
 /** This API's errors: the status once more, and a sentence for a person. What cannot be done is 400, also what is not there. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, errorCatalogue } from '../../platform/errors.ts'
+import { type ErrorCode, errorCatalogue, type Refusal } from '../../platform/errors.ts'
 import type { Fault, Violation } from '../faults.ts'
 
 declare module 'fastify' {
@@ -32,7 +32,7 @@ export function answer(
   void reply.code(status)
   return {
     status,
-    message: violation ? sentenceOf(violation) : (texts[refusal.code] ?? refusal.detail),
+    message: violation ? sentenceOf(violation) : (texts[refusal.code] ?? detailOf(refusal)),
     data: null,
   }
 }
@@ -42,6 +42,17 @@ function statusFor(wanted: number, violation: Violation | null, request: Fastify
   if (violation) return tellsForms && violation.part === 'body' ? 422 : 400
   if (request.is404) return 404
   return [401, 403, 429, 500, 503, ...tells].includes(wanted) ? wanted : 400
+}
+
+/** Names of places that one sentence may hold. */
+const fieldsMax = 3
+
+/** With what is wrong with each place of the request, where the refusal names some. */
+function detailOf({ detail, fields }: Refusal): string {
+  const named = fields.slice(0, fieldsMax).map(({ pointer, detail: what }) => {
+    return `${pointer.split('/').slice(1).join('.')} ${what}`
+  })
+  return named.length === 0 ? detail : `${detail}: ${named.join('; ')}`
 }
 
 function sentenceOf({ path, keyword, detail }: Violation): string {

@@ -23,10 +23,10 @@ export function done(message: string): Static<typeof DoneView> {
 
 /** How many rows of a list come at once at most. */
 export const pageSizeMax = 1000
-const Number_ = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A number, as text.' })
+export const PageNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A number, as text.' })
 
 /** In the query of a list. */
-export const pageInput = { page: Type.Optional(Number_), limit: Type.Optional(Number_) } as const
+export const pageInput = { page: Type.Optional(PageNumber), limit: Type.Optional(PageNumber) } as const
 
 /** @param size of a page where none is asked for. */
 export function pageOf({ page, limit }: { page?: string; limit?: string }, size = 10): NumberedPage {
@@ -51,6 +51,11 @@ export function pageFields(
     nextPage: number + 1,
     totalPages: Math.ceil(total / size),
   }
+}
+
+/** Text without control characters. */
+export function line(maxLength: number, minLength = 0) {
+  return Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
 }
 
 /** ISO 8601 in UTC, with milliseconds. */

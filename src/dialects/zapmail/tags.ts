@@ -5,15 +5,12 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { DataOf, DoneView, dataOf, done, errors, Id, Ids } from './schemas.ts'
+import { DataOf, DoneView, dataOf, done, errors, Id, Ids, line } from './schemas.ts'
 
 export const TagView = Type.Object(
   { id: Type.String(), name: Type.String(), tagColor: Type.String({ description: 'Empty: none.' }) },
   { title: 'DomainTag' },
 )
-
-const line = (maxLength: number, minLength = 0) =>
-  Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
 
 const NewTags = Type.Array(Type.Object({ name: line(100, 1), tagColor: line(50) }), {
   minItems: 1,

@@ -7,7 +7,17 @@ import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
 import { answer } from './errors.ts'
+import { mailboxRoutes } from './mailboxes.ts'
+import { mailboxAccessRoutes } from './mailboxes-access.ts'
+import { mailboxCreateRoutes } from './mailboxes-create.ts'
+import { mailboxRemovalRoutes } from './mailboxes-removal.ts'
+import { mailboxUpdateRoutes } from './mailboxes-update.ts'
+import { notOfferedRoutes } from './not-offered.ts'
+import { oneboxRoutes } from './onebox.ts'
+import { oneboxLabelRoutes } from './onebox-labels.ts'
+import { oneboxSendRoutes } from './onebox-send.ts'
 import { providerOf } from './providers.ts'
+import { searchRoutes } from './search.ts'
 import { tagRoutes } from './tags.ts'
 
 declare module 'fastify' {
@@ -64,7 +74,19 @@ export const zapmail: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  mailboxRoutes,
+  mailboxCreateRoutes,
+  mailboxUpdateRoutes,
+  mailboxRemovalRoutes,
+  mailboxAccessRoutes,
+  notOfferedRoutes,
+  oneboxRoutes,
+  oneboxSendRoutes,
+  oneboxLabelRoutes,
+  searchRoutes,
+  tagRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {

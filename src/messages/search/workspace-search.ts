@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type MessageSummary, readSummaries } from '../read-message.ts'
+import { type MessageSummary, readSummariesOfMany } from '../read-message.ts'
 import type { MessageQuery } from './message-query.ts'
 import { searchMailbox } from './message-search.ts'
 
@@ -28,10 +28,5 @@ export async function searchWorkspace(
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit)
   }
-  const found = new Map<string, MessageSummary>()
-  for (const [own, messages] of Map.groupBy(newest, (one) => one.mailboxId)) {
-    const ids = messages.map(({ id }) => id)
-    for (const summary of await readSummaries(platform, own, ids)) found.set(summary.id, summary)
-  }
-  return newest.flatMap(({ id }) => found.get(id) ?? [])
+  return await readSummariesOfMany(platform, newest)
 }
