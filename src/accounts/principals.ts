@@ -127,8 +127,16 @@ export function requireUnbound(principal: Principal): void {
  * reach further or live longer.
  */
 export function requireCredentialsRight(who: Pick<Scope, 'actor'> | Pick<Principal, 'kind'>): void {
-  const isAppPassword = 'kind' in who ? who.kind === 'app_password' : who.actor.startsWith('app_password:')
-  if (isAppPassword) throw new Refusal('forbidden', 'An app password may not manage credentials.')
+  if (isAppPassword(who)) throw new Refusal('forbidden', 'An app password may not manage credentials.')
+}
+
+/** Whether lists show it the credentials in the clear: to change things and to manage credentials is its right. */
+export function mayViewCredentials(scope: Pick<Scope, 'actor' | 'access'>): boolean {
+  return scope.access === 'write' && !isAppPassword(scope)
+}
+
+function isAppPassword(who: Pick<Scope, 'actor'> | Pick<Principal, 'kind'>): boolean {
+  return 'kind' in who ? who.kind === 'app_password' : who.actor.startsWith('app_password:')
 }
 
 /**
