@@ -2,6 +2,7 @@
  * Payment of orders. The price is put aside when it is ordered, becomes an invoice when the registrar has delivered, and
  * is given back when it has not. Without billing it stays on the order as unbilled, and the order goes on.
  */
+import { priceLine, sumsOf } from '../../billing/amounts.ts'
 import { notEnough } from '../../billing/bills.ts'
 import { addSettleJob } from '../../billing/credits.ts'
 import { captureHolds, type NewHold, putAside, releaseHolds } from '../../billing/holds.ts'
@@ -13,8 +14,8 @@ import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type Order, priceOfOrder } from './store.ts'
 
-/** What becomes of an order that the wallet has too little for. */
-export type WhenShort = 'refuse' | 'wait'
+/** What becomes of an order that the wallet has too little for. later: it waits for money that is to come, whatever there is. */
+export type WhenShort = 'refuse' | 'wait' | 'later'
 
 /**
  * Puts the price of a new order aside, with tax and discounts.
@@ -31,7 +32,10 @@ export async function charge(platform: Platform, tx: Tx, order: Order, whenShort
       `${order.name} is sold in ${order.price_currency}, and the wallet has ${payer.wallet.currency}.`,
     )
   }
-  const [shortfall = 0] = await putAside(platform, tx, [holdOf(payer, order)])
+  const hold = holdOf(payer, order)
+  const due = amountDue(hold)
+  if (whenShort === 'later' && due > 0) return await waitForMoney(platform, tx, order, due)
+  const [shortfall = 0] = await putAside(platform, tx, [hold])
   if (shortfall === 0) return await update(tx, order, { payment: 'held' })
   if (whenShort === 'refuse') throw notEnough(payer, shortfall)
   return await waitForMoney(platform, tx, order, shortfall)
@@ -86,6 +90,11 @@ export function holdOf(payer: Payer, order: Order): NewHold {
       },
     ],
   }
+}
+
+/** With tax and discounts, in minor units of the wallet's currency. */
+export function amountDue({ payer, lines }: NewHold): number {
+  return sumsOf(lines.map((line) => priceLine(payer, line))).total
 }
 
 /** In the wallet's currency, where it is known in that. */
