@@ -6,7 +6,16 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { connectionRoutes } from './connections.ts'
+import { dnsRoutes } from './dns.ts'
+import { domainCheckRoutes } from './domain-checks.ts'
+import { domainPurchaseRoutes } from './domain-purchases.ts'
+import { domainRenewalRoutes } from './domain-renewals.ts'
+import { domainSearchRoutes } from './domain-search.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
+import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
+import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { providerOf } from './providers.ts'
 import { tagRoutes } from './tags.ts'
 
@@ -64,7 +73,18 @@ export const zapmail: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  tagRoutes,
+  domainRoutes,
+  domainSettingsRoutes,
+  domainCheckRoutes,
+  domainSearchRoutes,
+  domainPurchaseRoutes,
+  domainRenewalRoutes,
+  connectionRoutes,
+  dnsRoutes,
+  notOfferedDomainRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
