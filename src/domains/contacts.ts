@@ -45,6 +45,25 @@ export async function createContact(
   return contact
 }
 
+/** One that says the same, made if there is none: for who names a contact with every order. @throws as `createContact`. */
+export async function ensureContact(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  data: ContactData,
+): Promise<Contact> {
+  requireWrite(scope)
+  requireWorkspace(scope)
+  const same = Object.entries(data).map(
+    ([column, value]) => sql`${sql.ref(column)} is not distinct from ${value}`,
+  )
+  const found = await own(tx, scope)
+    .where(sql<boolean>`${sql.join(same, sql` and `)}`)
+    .limit(1)
+    .executeTakeFirst()
+  return found ?? (await createContact(platform, tx, scope, data))
+}
+
 export async function listContacts(
   platform: Platform,
   scope: Scope,

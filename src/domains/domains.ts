@@ -115,6 +115,16 @@ export async function domainsById(
   return new Map(rows.map((domain) => [domain.id, domain]))
 }
 
+/** Those of the workspace with these names, in their one form (names.ts); not what is gone. */
+export async function domainsByName(
+  db: Db,
+  scope: Scope,
+  names: readonly string[],
+): Promise<Map<string, Domain>> {
+  const rows = await livingDomains(db, scope).where(sql<boolean>`name = any(${names}::text[])`).execute()
+  return new Map(rows.map((domain) => [domain.name, domain]))
+}
+
 /** How many domains the workspace has in each state. @throws Refusal forbidden. */
 export async function countDomains(db: Db, scope: Scope): Promise<Map<DomainState, number>> {
   requireWorkspace(scope)

@@ -1,11 +1,12 @@
 /** Registrations: what was bought at a registrar, until when it is ours, and whether it is renewed by itself. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import { type Db, type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Money } from '../platform/money.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { type Domain, getDomain, lockDomain } from './domains.ts'
 import { type Order, recentOrders } from './orders/store.ts'
 import type { DomainRegistrationsTable } from './orders/tables.ts'
@@ -51,6 +52,19 @@ export async function findRegistration(db: Db, domainId: string): Promise<Regist
     .selectAll()
     .where('domain_id', '=', domainId)
     .executeTakeFirst()
+}
+
+/** Those of the domains that were bought here, by the domains' ids. */
+export async function registrationsOf(
+  db: Db,
+  domainIds: readonly string[],
+): Promise<ReadonlyMap<string, Registration>> {
+  const rows = await db
+    .selectFrom('domain_registrations')
+    .selectAll()
+    .where(sql<boolean>`domain_id = any(${uuidArray(domainIds)})`)
+    .execute()
+  return new Map(rows.map((row) => [row.domain_id, row]))
 }
 
 const dayMs = 24 * 3600_000

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { type Domain, getDomain } from '../domains/domains.ts'
-import type { Tx } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { parseAddress } from './address.ts'
@@ -90,6 +90,21 @@ export async function getCatchAll(
 
 /** A catch-all goes to one mailbox, or to other addresses. */
 export type CatchAllGoal = { mailbox: string } | { targets: readonly string[] }
+
+/** The goal that an address stands for: the workspace's own mailbox of that address, else the address. */
+export async function catchAllGoalOf(db: Db, scope: Scope, address: string): Promise<CatchAllGoal> {
+  const parsed = parseAddress(address)
+  const mailbox = parsed.ok
+    ? await db
+        .selectFrom('mailboxes')
+        .select('id')
+        .where('workspace_id', '=', scope.workspaceId)
+        .where('address', '=', parsed.value.address)
+        .where('state', 'not in', ['deletion_scheduled', 'deleted'])
+        .executeTakeFirst()
+    : undefined
+  return mailbox ? { mailbox: mailbox.id } : { targets: [address] }
+}
 
 /**
  * Sets where mail for addresses goes that a domain does not have, instead of what was set before.

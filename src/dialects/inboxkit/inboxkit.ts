@@ -6,7 +6,13 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { domainSearchRoutes } from './domain-search.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
+import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
+import { nameserverRoutes } from './nameservers.ts'
+import { registrationRoutes } from './registrations.ts'
+import { renewalRoutes } from './renewals.ts'
 import { tagRoutes } from './tags.ts'
 
 declare module 'fastify' {
@@ -58,7 +64,15 @@ export const inboxkit: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  tagRoutes,
+  domainRoutes,
+  domainSearchRoutes,
+  registrationRoutes,
+  nameserverRoutes,
+  domainSettingsRoutes,
+  renewalRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {

@@ -38,27 +38,27 @@ async function findUnpaid(db: Db, workspaceId: string, after: string | null): Pr
   return rows.map(({ id }) => id)
 }
 
-async function payOrders(platform: Platform, tx: Tx, ids: readonly string[]): Promise<void> {
+/** Pays those of these orders that wait, as far as the wallet goes. @returns which. */
+export async function payOrders(platform: Platform, tx: Tx, ids: readonly string[]): Promise<string[]> {
   const domains = await lockDomainsOf(tx, ids)
   const { rows: orders } = await sql<Order>`select * from domain_orders
     where id = any(${uuidArray(ids)}) and state = 'intent' and payment = 'due' order by id for update`.execute(
     tx,
   )
   const [first] = orders
-  if (first === undefined) return
+  if (first === undefined) return []
   const now = platform.clock.now()
   const paid = isBilling(platform) ? await putAsideFor(platform, tx, first, orders) : orders
+  const paidIds = paid.map(({ id }) => id)
   await sql`update domain_orders set payment = ${isBilling(platform) ? 'held' : 'unbilled'},
       next_at = ${now}, ready_at = ${now}, updated_at = ${now}
-    where id = any(${uuidArray(paid.map(({ id }) => id))})`.execute(tx)
+    where id = any(${uuidArray(paidIds)})`.execute(tx)
   for (const { domain_id: domainId } of paid) {
     const domain = domains.get(domainId)
     if (domain?.state === 'pending_payment') await moveDomain(platform, tx, domain, 'registering')
   }
-  await addOrderJobs(
-    tx,
-    paid.map(({ id }) => id),
-  )
+  await addOrderJobs(tx, paidIds)
+  return paidIds
 }
 
 /** @returns those that the wallet had enough for. */

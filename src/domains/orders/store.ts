@@ -10,6 +10,7 @@ import { addJobs } from '../../platform/jobs.ts'
 import type { Money } from '../../platform/money.ts'
 import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { DomainOrdersTable, OrderEvent, OrderState } from './tables.ts'
 
 declare module '../../platform/jobs.ts' {
@@ -69,6 +70,23 @@ export async function recentOrders(db: Db, domainId: string): Promise<Order[]> {
     .orderBy('id', 'desc')
     .limit(recentMax)
     .execute()
+}
+
+export type LatestOrders = { register: Order | null; renew: Order | null }
+
+/** The newest order of each kind, of each of the domains that has one. */
+export async function latestOrders(
+  db: Db,
+  domainIds: readonly string[],
+): Promise<ReadonlyMap<string, LatestOrders>> {
+  const { rows } = await sql<Order>`select distinct on (domain_id, kind) * from domain_orders
+    where domain_id = any(${uuidArray(domainIds)}) order by domain_id, kind, id desc`.execute(db)
+  const found = new Map<string, LatestOrders>()
+  for (const order of rows) {
+    const others = found.get(order.domain_id) ?? { register: null, renew: null }
+    found.set(order.domain_id, { ...others, [order.kind]: order })
+  }
+  return found
 }
 
 export function priceOfOrder(order: Order): Money {
