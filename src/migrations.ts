@@ -28,6 +28,7 @@ import { webMigrations } from './domains/web-schema.ts'
 import { zonesMigrations } from './domains/zones/schema.ts'
 import { aliasIdsMigrations } from './mailboxes/alias-ids-schema.ts'
 import { mailboxCredentialsMigrations } from './mailboxes/credentials-schema.ts'
+import { domainForwardsMigrations } from './mailboxes/domain-forwarding.ts'
 import { enginesMigrations } from './mailboxes/engines/schema.ts'
 import { identitiesMigrations } from './mailboxes/identities-schema.ts'
 import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
@@ -89,4 +90,5 @@ export const migrations = mergeMigrations(
   productsMigrations,
   domainTagsMigrations,
   setupsMigrations,
+  domainForwardsMigrations,
 )

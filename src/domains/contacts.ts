@@ -78,6 +78,12 @@ export async function listContacts(
   return toPage(rows, page)
 }
 
+/** The one that was made last, who domains are registered for where no other is named; null: there is none. */
+export async function newestContact(db: Db, scope: Scope): Promise<Contact | null> {
+  requireWorkspace(scope)
+  return (await own(db, scope).orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null
+}
+
 /** @throws Refusal contact_not_found, forbidden. */
 export async function getContact(
   platform: Platform,

@@ -58,20 +58,22 @@ type Row = {
   catch_all: string | null
 }
 
-/** One page, the newest first, and how many match in all. @throws Refusal forbidden. */
+/** One page, the newest first unless the oldest are to be, and how many match in all. @throws Refusal forbidden. */
 export async function pageDomainOverviews(
   platform: Platform,
   scope: Scope,
   filter: DomainOverviewFilter,
   page: NumberedPage,
+  { oldestFirst = false }: { oldestFirst?: boolean } = {},
 ): Promise<Numbered<DomainOverview>> {
   requireWorkspace(scope)
   const wanted = conditions(platform, scope, filter)
+  const direction = oldestFirst ? sql`asc` : sql`desc`
   const { rows } = await sql<Row & { total: number }>`
     select id, ${held} as mailboxes, ${roomOf(platform, scope)} as room, ${catchAll} as catch_all, total
     from (select domains.*, count(*) over ()::int as total from domains where ${wanted}
-      order by id desc limit ${page.size} offset ${offsetOf(page)}) as domains
-    order by id desc`.execute(platform.db)
+      order by id ${direction} limit ${page.size} offset ${offsetOf(page)}) as domains
+    order by id ${direction}`.execute(platform.db)
   const [first] = rows
   if (first) return { rows: await completed(platform, scope, rows), total: first.total }
   if (page.number === 1) return { rows: [], total: 0 }

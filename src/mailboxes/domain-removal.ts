@@ -9,6 +9,7 @@ import { addJob } from '../platform/jobs.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { addActivation } from './domain-activation.ts'
+import './domain-forwarding.ts'
 import { restorableUntil, restoredState, tellEngines } from './engines.ts'
 import { payRestored } from './payment/restores.ts'
 import { type MovedMailbox, tellMoves } from './state-moves.ts'
@@ -89,6 +90,7 @@ async function removeAddresses(platform: Platform, tx: Tx, domainId: string): Pr
     where service <> 'local' and id in (select mailbox_id from gone where kind = 'alias')`.execute(tx)
   await tellEngines(platform, tx, rows, 'aliases')
   await tx.deleteFrom('mailbox_limits').where('domain_id', '=', domainId).execute()
+  await tx.deleteFrom('domain_forwards').where('domain_id', '=', domainId).execute()
   await tx
     .deleteFrom('domain_aliases')
     .where((where) => where.or([where('domain_id', '=', domainId), where('of_domain_id', '=', domainId)]))

@@ -5,6 +5,7 @@ import type { Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { announceAddresses, type ExtraAddress } from './address-rows.ts'
+import { retargetDomainForwards } from './domain-forwarding.ts'
 import type { MailboxState } from './lifecycle.ts'
 import type { Mailbox } from './tables.ts'
 
@@ -24,6 +25,7 @@ export async function followRename(
   mailbox: Mailbox,
   from: string,
 ): Promise<Followers> {
+  await retargetDomainForwards(platform, tx, mailbox, from)
   return {
     addresses: await followByAddresses(platform, tx, mailbox, from),
     mailboxes: await followByMailboxes(platform, tx, mailbox, from),

@@ -51,7 +51,11 @@ async function readRules(platform: Platform, mailboxId: string): Promise<Mailbox
     select mailboxes.address,
       array(select address from addresses where mailbox_id = mailboxes.id and kind in ('mailbox', 'alias')) as addresses,
       name, script,
-      array(select target from mailbox_forwards where mailbox_id = mailboxes.id order by target) as targets,
+      array(select target from mailbox_forwards where mailbox_id = mailboxes.id
+        union select target from domain_forwards
+        where domain_forwards.domain_id = mailboxes.domain_id and domain_forwards.workspace_id = mailboxes.workspace_id
+          and target not in (select address from addresses where mailbox_id = mailboxes.id)
+        order by target) as targets,
       coalesce((select bool_and(keep_copy) from mailbox_forwards where mailbox_id = mailboxes.id), true) as keep_copy,
       (select json_build_object('subject', subject, 'text', text, 'days', days,
           'starts', extract(epoch from starts_at) * 1000, 'ends', extract(epoch from ends_at) * 1000)
@@ -91,8 +95,8 @@ function cacheOf(platform: Platform): Cache<MailboxRules> {
   const cache = createCache<MailboxRules>({ entriesMax: cachedMax, ttlMs })
   platform.bus.subscribe((event) => {
     if (event.mailboxId !== null && changesRules(event)) cache.delete(event.mailboxId)
-    // The aliases of its mailboxes go with a domain.
-    if (event.type === 'domain.deleted') cache.clear()
+    // The aliases of its mailboxes go with a domain, and all of them forward with it.
+    if (event.type === 'domain.deleted' || event.type === 'domain.forwarding_changed') cache.clear()
   })
   caches.set(platform, cache)
   return cache

@@ -6,6 +6,14 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { connectionRoutes } from './connections.ts'
+import { dnsRoutes } from './dns.ts'
+import { domainCheckRoutes } from './domain-checks.ts'
+import { domainPurchaseRoutes } from './domain-purchases.ts'
+import { domainRenewalRoutes } from './domain-renewals.ts'
+import { domainSearchRoutes } from './domain-search.ts'
+import { domainSettingsRoutes } from './domain-settings.ts'
+import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { mailboxAccessRoutes } from './mailboxes-access.ts'
@@ -16,6 +24,7 @@ import { notOfferedRoutes } from './not-offered.ts'
 import { oneboxRoutes } from './onebox.ts'
 import { oneboxLabelRoutes } from './onebox-labels.ts'
 import { oneboxSendRoutes } from './onebox-send.ts'
+import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { providerOf } from './providers.ts'
 import { searchRoutes } from './search.ts'
 import { tagRoutes } from './tags.ts'
@@ -86,6 +95,16 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   oneboxLabelRoutes,
   searchRoutes,
   tagRoutes,
+  tagRoutes,
+  domainRoutes,
+  domainSettingsRoutes,
+  domainCheckRoutes,
+  domainSearchRoutes,
+  domainPurchaseRoutes,
+  domainRenewalRoutes,
+  connectionRoutes,
+  dnsRoutes,
+  notOfferedDomainRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
