@@ -45,6 +45,37 @@ export async function createContact(
   return contact
 }
 
+/**
+ * The newest contact of the workspace where that is just so, else another one.
+ * @throws Refusal contact_limit_reached, workspace_not_found, forbidden.
+ */
+export async function ensureContact(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  data: ContactData,
+): Promise<Contact> {
+  requireWrite(scope)
+  requireWorkspace(scope)
+  const newest = await own(tx, scope).orderBy('id', 'desc').limit(1).executeTakeFirst()
+  const isSo = newest !== undefined && contactFields.every((name) => newest[name] === data[name])
+  return isSo ? newest : await createContact(platform, tx, scope, data)
+}
+
+const contactFields = [
+  'first_name',
+  'last_name',
+  'organization',
+  'email',
+  'phone',
+  'address1',
+  'address2',
+  'city',
+  'state',
+  'zip',
+  'country',
+] as const satisfies readonly (keyof ContactData)[]
+
 export async function listContacts(
   platform: Platform,
   scope: Scope,

@@ -6,9 +6,13 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { billingRoutes } from './billing.ts'
 import { answer } from './errors.ts'
+import { memberRoutes } from './members.ts'
 import { providerOf } from './providers.ts'
 import { tagRoutes } from './tags.ts'
+import { userRoutes } from './users.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -64,7 +68,13 @@ export const zapmail: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  tagRoutes,
+  userRoutes,
+  workspaceRoutes,
+  memberRoutes,
+  billingRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
