@@ -10,8 +10,10 @@ import { billingRoutes } from './billing.ts'
 import { answer } from './errors.ts'
 import { memberRoutes } from './members.ts'
 import { providerOf } from './providers.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
 import { userRoutes } from './users.ts'
+import { walletRoutes } from './wallet.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
@@ -74,6 +76,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   workspaceRoutes,
   memberRoutes,
   billingRoutes,
+  walletRoutes,
+  subscriptionRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
