@@ -64,6 +64,33 @@ export async function ensureContact(
   return found ?? (await createContact(platform, tx, scope, data))
 }
 
+/** The newest one, made unless the newest says the same: for who is registered for it from now on. @throws as `createContact`. */
+export async function ensureNewestContact(
+  platform: Platform,
+  tx: Tx,
+  scope: Scope,
+  data: ContactData,
+): Promise<Contact> {
+  requireWrite(scope)
+  const newest = await newestContact(tx, scope)
+  const isSo = newest !== null && contactFields.every((name) => newest[name] === data[name])
+  return isSo ? newest : await createContact(platform, tx, scope, data)
+}
+
+const contactFields = [
+  'first_name',
+  'last_name',
+  'organization',
+  'email',
+  'phone',
+  'address1',
+  'address2',
+  'city',
+  'state',
+  'zip',
+  'country',
+] as const satisfies readonly (keyof ContactData)[]
+
 export async function listContacts(
   platform: Platform,
   scope: Scope,

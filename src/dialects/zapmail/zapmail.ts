@@ -27,7 +27,15 @@ import { oneboxSendRoutes } from './onebox-send.ts'
 import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { providerOf } from './providers.ts'
 import { searchRoutes } from './search.ts'
+import { billingRoutes } from './billing.ts'
+import { answer } from './errors.ts'
+import { memberRoutes } from './members.ts'
+import { providerOf } from './providers.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
+import { userRoutes } from './users.ts'
+import { walletRoutes } from './wallet.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -105,6 +113,13 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   connectionRoutes,
   dnsRoutes,
   notOfferedDomainRoutes,
+  tagRoutes,
+  userRoutes,
+  workspaceRoutes,
+  memberRoutes,
+  billingRoutes,
+  walletRoutes,
+  subscriptionRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
