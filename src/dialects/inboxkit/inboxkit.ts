@@ -8,6 +8,7 @@ import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
 import { answer } from './errors.ts'
 import { tagRoutes } from './tags.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -58,7 +59,7 @@ export const inboxkit: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes, workspaceRoutes]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
