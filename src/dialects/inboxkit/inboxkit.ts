@@ -6,6 +6,9 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { accountRoutes } from './account.ts'
+import { planRoutes } from './billing-plans.ts'
+import { walletRoutes } from './billing-wallet.ts'
 import { answer } from './errors.ts'
 import { tagRoutes } from './tags.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -59,7 +62,13 @@ export const inboxkit: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes, workspaceRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  tagRoutes,
+  workspaceRoutes,
+  accountRoutes,
+  walletRoutes,
+  planRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {

@@ -21,7 +21,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { readWorkspaceUrls, setWorkspaceUrl } from '../../webhooks/workspace-urls.ts'
 import { bearerOf, callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { closed, DoneView, done, errors, Ok, ok, Uid } from './schemas.ts'
+import { closed, DoneView, done, emptyBodyIsObject, errors, Ok, ok, Uid } from './schemas.ts'
 import { formatName, settingsFor } from './webhook-format.ts'
 
 const WorkspaceView = Type.Object(
@@ -207,11 +207,6 @@ function webhookRoute(app: Api, platform: Platform, path: string): void {
       return done('Webhook updated successfully')
     },
   )
-}
-
-function emptyBodyIsObject(request: { body: unknown }, _reply: unknown, next: () => void): void {
-  request.body ??= {}
-  next()
 }
 
 function requireUid(uid: string | undefined): string {
