@@ -3,6 +3,7 @@
 import { keyFormatsMigrations } from './accounts/key-formats-schema.ts'
 import { membersMigrations } from './accounts/members-schema.ts'
 import { accountsMigrations } from './accounts/schema.ts'
+import { incomeMigrations } from './billing/income.ts'
 import { paymentsMigrations } from './billing/payments/schema.ts'
 import { billingMigrations } from './billing/schema.ts'
 import { approvalsMigrations } from './delivery/approvals/schema.ts'
@@ -84,6 +85,7 @@ export const migrations = mergeMigrations(
   unsentMigrations,
   programsMigrations,
   billingMigrations,
+  incomeMigrations,
   mailboxPaymentMigrations,
   orderPaymentMigrations,
   paymentsMigrations,

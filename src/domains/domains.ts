@@ -9,6 +9,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId } from '../platform/ids.ts'
 import { type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { addReconcileJobs } from './dns-hosts/jobs.ts'
 import { type DomainState, mayMoveDomain } from './lifecycle.ts'
 import { parseDomainName } from './names.ts'
@@ -132,6 +133,16 @@ export async function countDomains(db: Db, scope: Scope): Promise<Map<DomainStat
     select state, count(*)::int as count from domains
     where workspace_id = ${scope.workspaceId}::uuid and state <> 'deleted' group by state`.execute(db)
   return new Map(rows.map(({ state, count }) => [state, count]))
+}
+
+/** How many domains each of these workspaces has; of one without any there is nothing. */
+export async function countDomainsOf(db: Db, workspaceIds: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await sql<{ id: string; count: number }>`
+    select workspace_id as id, count(*)::int as count from domains
+    where workspace_id = any(${uuidArray(workspaceIds)}) and state <> 'deleted' group by workspace_id`.execute(
+    db,
+  )
+  return new Map(rows.map(({ id, count }) => [id, count]))
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The secrets of mailboxes in the clear, for lists that show them; each look is written to the event log. */
 import { type RawBuilder, sql } from 'kysely'
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
-import type { Tx } from '../platform/database.ts'
+import type { Db, Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -44,6 +44,27 @@ export async function viewSecrets(
   requireWrite(scope)
   requireCredentialsRight(scope)
   if (mailboxIds.length === 0) return new Map()
+  const found = await readSecrets(platform, tx, scope, mailboxIds)
+  await appendEvents(platform, tx, [
+    {
+      type: 'workspace.credentials_viewed',
+      organizationId: scope.organizationId,
+      workspaceId: scope.workspaceId,
+      data: { mailbox_ids: [...found.keys()], by: scope.actor },
+    },
+  ])
+  return found
+}
+
+/**
+ * The same for the program itself, which hands them to whom the workspace has said: nobody looks, and nothing is written.
+ */
+export async function readSecrets(
+  platform: Platform,
+  db: Db,
+  { workspaceId, mailboxId }: Pick<Scope, 'workspaceId' | 'mailboxId'>,
+  mailboxIds: readonly string[],
+): Promise<Map<string, Secrets>> {
   const { rows } = await sql<Row>`
     select mailboxes.id, main.sealed_password, program.sealed_password as sealed_app_password,
       factor.sealed_private_key as sealed_totp
@@ -51,17 +72,9 @@ export async function viewSecrets(
       join mailbox_passwords as main on main.mailbox_id = mailboxes.id and main.name = 'primary'
       left join mailbox_totp as factor on factor.mailbox_id = mailboxes.id and factor.enabled_at is not null
       left join lateral ${programPassword(platform)} as program on true
-    where mailboxes.workspace_id = ${scope.workspaceId}::uuid and mailboxes.state <> 'deleted'
+    where mailboxes.workspace_id = ${workspaceId}::uuid and mailboxes.state <> 'deleted'
       and mailboxes.id = any(${uuidArray(mailboxIds)})
-      and (${scope.mailboxId}::uuid is null or mailboxes.id = ${scope.mailboxId}::uuid)`.execute(tx)
-  await appendEvents(platform, tx, [
-    {
-      type: 'workspace.credentials_viewed',
-      organizationId: scope.organizationId,
-      workspaceId: scope.workspaceId,
-      data: { mailbox_ids: rows.map(({ id }) => id), by: scope.actor },
-    },
-  ])
+      and (${mailboxId}::uuid is null or mailboxes.id = ${mailboxId}::uuid)`.execute(db)
   return new Map(rows.map((row) => [row.id, opened(platform, row)]))
 }
 

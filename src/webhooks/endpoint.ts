@@ -14,7 +14,7 @@ export type Endpoint = {
   url: string
   secrets: OpenSecrets
   /** Null: it sends in our own format. */
-  formatted: { format: WebhookFormat; signingKey: string | null } | null
+  formatted: { format: WebhookFormat; signingKey: string | null; settings: unknown } | null
 }
 
 /** Reads endpoints as they are now; a webhook that is gone, or in a format that nobody knows here, is left out. */
@@ -26,7 +26,7 @@ export async function readEndpoints(
   if (webhookIds.length === 0) return new Map()
   const rows = await db
     .selectFrom('webhooks')
-    .select(['id', 'version', 'url', 'format'])
+    .select(['id', 'version', 'url', 'format', 'settings'])
     .where(sql<boolean>`id = any(${uuidArray(webhookIds)})`)
     .execute()
   // Read after the version: what is newer than that is read again with the next version.
@@ -37,22 +37,28 @@ export async function readEndpoints(
   )
   const formats = new Map(rows.map((row) => [row.id, formatOf(platform, row.format)]))
   const signed = rows.flatMap(({ id }) => {
-    const signedBy = formats.get(id)?.signedBy
-    return signedBy === undefined ? [] : [{ id, signedBy }]
+    const signedBy = formats.get(id)?.signedBy ?? null
+    return signedBy === null ? [] : [{ id, signedBy }]
   })
   const keys = await readSigningKeys(platform, db, signed)
   const found = new Map<string, Endpoint>()
-  for (const { id, version, url, format: name } of rows) {
+  for (const { id, version, url, format: name, settings } of rows) {
     const own = secrets.get(id) ?? (name === nativeFormat ? undefined : noSecrets)
     const format = formats.get(id) ?? null
     if (own === undefined || (format === null && name !== nativeFormat)) continue
-    const formatted = format === null ? null : { format, signingKey: keys.get(id) ?? null }
+    const formatted = format === null ? null : { format, signingKey: keys.get(id) ?? null, settings }
     found.set(id, { webhookId: id, version, url, secrets: own, formatted })
   }
   return found
 }
 
 const noSecrets: OpenSecrets = { signing: [], headers: {} }
+
+/** The body of an attempt: what is kept, and what may not wait in the log. */
+export async function bodyOf(platform: Platform, { formatted }: Endpoint, payload: string): Promise<string> {
+  const completed = formatted?.format.completed
+  return completed === undefined ? payload : await completed(platform, platform.db, payload)
+}
 
 /** All headers of an attempt, and the same as they are kept: without the signature and the owner's own values. */
 export function requestHeaders(
@@ -63,7 +69,8 @@ export function requestHeaders(
 ): FormattedHeaders {
   const hidden = Object.fromEntries(Object.keys(secrets.headers).map((name) => [name, '(hidden)']))
   if (formatted !== null) {
-    const { sent, shown } = formatted.format.headersOf({ at, body, signingKey: formatted.signingKey })
+    const { format, signingKey, settings } = formatted
+    const { sent, shown } = format.headersOf({ at, body, signingKey, settings })
     return { sent: { ...secrets.headers, ...common, ...sent }, shown: { ...hidden, ...common, ...shown } }
   }
   const signing = livingSecrets(secrets, at).map(({ secret }) => secret)

@@ -22,6 +22,15 @@ export type HeardEvent = {
 /** What is sent of an event: its type in the words of the format, and the body, byte for byte. */
 export type FormattedPayload = { type: string; payload: string }
 
+export type FormattedAttempt = {
+  at: Date
+  body: string
+  /** As its owner sees it. */
+  signingKey: string | null
+  /** As they were handed in when the webhook was made. */
+  settings: unknown
+}
+
 /** `shown`: what of it is kept in the log. */
 export type FormattedHeaders = { sent: Record<string, string>; shown: Record<string, string> }
 
@@ -30,9 +39,10 @@ export type WebhookFormat = {
   /** Every type of event that its webhooks may hear of. */
   types: readonly string[]
   /**
-   * Whose key signs: the identity's whose mailbox it is (of a mailbox without one the workspace's), or always the workspace's.
+   * Whose key signs: the identity's whose mailbox it is (of a mailbox without one the workspace's), or always the
+   * workspace's. Null: none of these.
    */
-  signedBy: 'identity' | 'workspace'
+  signedBy: 'identity' | 'workspace' | null
   /** The types of our events of which something may come for a type of its own. */
   sourcesOf(type: string): readonly string[]
   /**
@@ -40,8 +50,13 @@ export type WebhookFormat = {
    * that reads the log: nothing but the database is asked, and what cannot be read is left out and no error.
    */
   payloadsOf(platform: Platform, db: Db, heard: readonly HeardEvent[]): Promise<(FormattedPayload | null)[]>
-  /** The headers of one attempt, beside those that every attempt has. @param signingKey as its owner sees it. */
-  headersOf(attempt: { at: Date; body: string; signingKey: string | null }): FormattedHeaders
+  /**
+   * What is sent of a payload, where more is sent than may wait in the log: secrets are put in when it goes out. Called for
+   * every attempt, and asks nothing but the database. Without it a payload is sent as it is kept.
+   */
+  completed?(platform: Platform, db: Db, payload: string): Promise<string>
+  /** The headers of one attempt, beside those that every attempt has, which they take the place of. */
+  headersOf(attempt: FormattedAttempt): FormattedHeaders
 }
 
 const formats = new WeakMap<Platform, ReadonlyMap<string, WebhookFormat>>()

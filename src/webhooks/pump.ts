@@ -6,7 +6,7 @@ import { createSignal } from '../delivery/outbound/signal.ts'
 import type { Platform } from '../platform/platform.ts'
 import { beforeAllIds, type Claim, claimDue, type Job } from './claim.ts'
 import { type CompletionLane, type Outcome, startCompletionLane } from './completions.ts'
-import { type Endpoint, readEndpoints, requestHeaders } from './endpoint.ts'
+import { bodyOf, type Endpoint, readEndpoints, requestHeaders } from './endpoint.ts'
 import { createLanes, heldBy, isOpen, type Lane, type Lanes } from './lanes.ts'
 import { blockMs, judge } from './outcome.ts'
 import { createPoster, type Poster } from './post.ts'
@@ -173,9 +173,11 @@ function begin(state: State, lane: Lane, job: Job): void {
 
 async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Promise<void> {
   const { platform, poster } = state
+  const body = await readBody(platform, endpoint, job)
+  if (body === null) return complete(state, lane, { job, attempted: null })
   const at = platform.clock.now()
-  const { sent, shown } = requestHeaders(endpoint, job.id, at, job.payload)
-  const result = await poster.post(endpoint.url, sent, Buffer.from(job.payload))
+  const { sent, shown } = requestHeaders(endpoint, job.id, at, body)
+  const result = await poster.post(endpoint.url, sent, Buffer.from(body))
   const now = platform.clock.now()
   const verdict = judge(platform.config, result, {
     attempts: job.attempts + 1,
@@ -193,6 +195,16 @@ async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Pro
     result: isSuccess ? 'delivered' : verdict.state === 'queued' ? 'retried' : 'failed',
   })
   complete(state, lane, { job, attempted: { attempt, verdict, health } })
+}
+
+/** @returns null when the database cannot be asked: the delivery is let go, and is due again. */
+async function readBody(platform: Platform, endpoint: Endpoint, job: Job): Promise<string | null> {
+  try {
+    return await bodyOf(platform, endpoint, job.payload)
+  } catch (error) {
+    platform.log.error({ event: 'webhooks.body_failed', delivery_id: job.id, cause: error })
+    return null
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { newId } from '../platform/ids.ts'
 import type { Platform } from '../platform/platform.ts'
 import { getAttempt, type LoggedAttempt } from './attempts.ts'
 import { type Attempt, insertAttempts } from './completions.ts'
-import { readEndpoints, requestHeaders } from './endpoint.ts'
+import { bodyOf, readEndpoints, requestHeaders } from './endpoint.ts'
 import { judge } from './outcome.ts'
 import { createPoster } from './post.ts'
 import { tell } from './webhooks.ts'
@@ -32,11 +32,12 @@ export async function sendAgain(
   if (of.unavailable !== null || endpoint === undefined) {
     throw new Refusal('webhook_state_conflict', 'The subscription is gone.')
   }
+  const body = await bodyOf(platform, endpoint, of.payload)
   const at = platform.clock.now()
-  const { sent, shown } = requestHeaders(endpoint, of.delivery_id, at, of.payload)
+  const { sent, shown } = requestHeaders(endpoint, of.delivery_id, at, body)
   const poster = createPoster(platform.config, platform.dns)
   try {
-    const result = await poster.post(endpoint.url, sent, Buffer.from(of.payload))
+    const result = await poster.post(endpoint.url, sent, Buffer.from(body))
     const { error } = judge(platform.config, result, { attempts: 1, expiresAt: at, now: at })
     const logged = { webhookId: of.webhook_id, isReplay: true }
     return { id: newId(), of, attempt: { at, url: endpoint.url, headers: shown, result, logged }, error }

@@ -9,11 +9,15 @@ import type { Dialect } from '../dialect.ts'
 import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
+import { accountRoutes } from './account.ts'
+import { planRoutes } from './billing-plans.ts'
+import { walletRoutes } from './billing-wallet.ts'
 import { answer } from './errors.ts'
 import { nameserverRoutes } from './nameservers.ts'
 import { registrationRoutes } from './registrations.ts'
 import { renewalRoutes } from './renewals.ts'
 import { tagRoutes } from './tags.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -72,6 +76,10 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   nameserverRoutes,
   domainSettingsRoutes,
   renewalRoutes,
+  workspaceRoutes,
+  accountRoutes,
+  walletRoutes,
+  planRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */

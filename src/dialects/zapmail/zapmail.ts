@@ -28,9 +28,7 @@ import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { providerOf } from './providers.ts'
 import { searchRoutes } from './search.ts'
 import { billingRoutes } from './billing.ts'
-import { answer } from './errors.ts'
 import { memberRoutes } from './members.ts'
-import { providerOf } from './providers.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
 import { userRoutes } from './users.ts'
@@ -103,7 +101,6 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   oneboxLabelRoutes,
   searchRoutes,
   tagRoutes,
-  tagRoutes,
   domainRoutes,
   domainSettingsRoutes,
   domainCheckRoutes,
@@ -113,7 +110,6 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   connectionRoutes,
   dnsRoutes,
   notOfferedDomainRoutes,
-  tagRoutes,
   userRoutes,
   workspaceRoutes,
   memberRoutes,

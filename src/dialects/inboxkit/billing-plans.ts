@@ -1,0 +1,195 @@
+/** Plans, and the subscription to one. */
+import { Type } from 'typebox'
+import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
+import { listPlans, type Plan, planPrices } from '../../billing/catalogue/plans.ts'
+import { priceBookOf } from '../../billing/catalogue/price-book.ts'
+import { cancelSubscription } from '../../billing/subscriptions/cancellation.ts'
+import { changeSubscription } from '../../billing/subscriptions/changes.ts'
+import { livingSubscription } from '../../billing/subscriptions/rows.ts'
+import { subscribe } from '../../billing/subscriptions/subscribe.ts'
+import { listPaidPlans } from '../../mailboxes/payment/paid-things.ts'
+import { usedSlots } from '../../mailboxes/payment/slots.ts'
+import { Refusal } from '../../platform/errors.ts'
+import type { Api } from '../../platform/http/app.ts'
+import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
+import type { Platform } from '../../platform/platform.ts'
+import { callerOf } from '../callers.ts'
+import { transact } from '../transact.ts'
+import { creditsOf, payingScope } from './credits.ts'
+import { closed, DoneView, done, emptyBodyIsObject, errors, Moment, Ok, ok } from './schemas.ts'
+
+const Cycle = OneOf(['monthly', 'yearly'])
+
+const PlanView = Type.Object({ name: Type.String(), cycle: Cycle, price: Type.Number() }, { title: 'Plan' })
+
+const SubscriptionView = Type.Object(
+  {
+    plan: Type.String(),
+    cycle: Cycle,
+    status: Type.String({ description: 'active, past_due, or suspended.' }),
+    renews_at: Nullable(Moment, 'Null: it ends instead.'),
+    cancel_at_period_end: Type.Boolean(),
+  },
+  { title: 'Subscription' },
+)
+
+const ChangeBody = Type.Object(
+  {
+    plan: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Its name, code or id. Default: the present one.',
+      }),
+    ),
+    cycle: Type.Optional({ ...Cycle, description: 'Default: the present one, or monthly.' }),
+  },
+  closed,
+)
+
+/** As many as the platform may have. */
+const plansMax = 500
+const tags = ['Billing']
+const config = { ofTeam: true }
+
+export function planRoutes(app: Api, platform: Platform): void {
+  app.get(
+    '/billing/pricing-plans',
+    {
+      config,
+      schema: {
+        summary: 'List the plans that are sold',
+        tags,
+        response: { 200: Ok({ plans: Type.Array(PlanView) }), ...errors() },
+      },
+    },
+    async (request) => {
+      const scope = await payingScope(platform, request)
+      requireWorkspace(scope)
+      const book = await priceBookOf(platform, platform.db, scope.workspaceId, ['plan', 'plan_slot'])
+      const { currency } = book
+      const plans = (await plansOnSale(platform)).flatMap(({ id, name }) =>
+        planPrices(book, id).map(({ period, unitAmount: amount }) => {
+          return { name, cycle: period, price: creditsOf({ amount, currency }) }
+        }),
+      )
+      return ok('Plans retrieved successfully', { plans })
+    },
+  )
+  app.get(
+    '/billing/subscription',
+    {
+      config,
+      schema: {
+        summary: 'Get the subscription',
+        tags,
+        response: { 200: Ok({ subscription: SubscriptionView }), ...errors() },
+      },
+    },
+    async (request) => {
+      const [found] = await listPaidPlans(platform, await payingScope(platform, request))
+      if (!found?.plan) throw new Refusal('subscription_not_found')
+      const { plan, period, state, endsAt, cancelAtPeriodEnd } = found
+      return ok('Subscription retrieved successfully', {
+        subscription: {
+          plan: plan.name,
+          cycle: period,
+          status: state,
+          renews_at: cancelAtPeriodEnd ? null : endsAt.toISOString(),
+          cancel_at_period_end: cancelAtPeriodEnd,
+        },
+      })
+    },
+  )
+  changeRoutes(app, platform)
+  cancelRoutes(app, platform)
+}
+
+function changeRoutes(app: Api, platform: Platform): void {
+  const change = {
+    config: { ...config, takesMoney: true },
+    schema: {
+      summary: 'Subscribe to a plan, or change to another one',
+      description:
+        'The first period is paid at once, and so is what costs more for the rest of one. What costs less waits for its end.',
+      tags,
+      body: ChangeBody,
+      response: { 200: DoneView, ...errors(400, 402) },
+    },
+  }
+  for (const path of ['/billing/subscription/change', '/billing/change-plan']) {
+    app.post(path, change, async (request) => {
+      await changePlan(platform, callerOf(request), await payingScope(platform, request), request.body)
+      return done('Subscription updated successfully')
+    })
+  }
+  app.put('/billing/subscription', change, async (request) => {
+    await changePlan(platform, callerOf(request), await payingScope(platform, request), request.body)
+    return done('Subscription updated successfully')
+  })
+}
+
+async function changePlan(
+  platform: Platform,
+  caller: Parameters<typeof transact>[1],
+  scope: Scope,
+  { plan: name, cycle }: { plan?: string; cycle?: 'monthly' | 'yearly' },
+): Promise<void> {
+  const plan = name === undefined ? undefined : planNamed(await plansOnSale(platform), name)
+  await transact(platform, caller, async (tx) => {
+    const present = await livingSubscription(tx, scope.workspaceId)
+    if (present === null) {
+      if (plan === undefined) throw new Refusal('invalid_request', 'plan is required')
+      return await subscribe(platform, tx, scope, { plan, period: cycle ?? 'monthly', extraSlots: 0 })
+    }
+    const wish = {
+      ...(plan === undefined ? {} : { plan }),
+      ...(cycle === undefined ? {} : { period: cycle }),
+    }
+    const options = { countUsed: usedSlots, versions: null }
+    return await changeSubscription(platform, tx, scope, present.id, wish, options)
+  })
+}
+
+/** @returns its id, or what it was named by where no plan on sale has that name. */
+function planNamed(plans: readonly Plan[], wanted: string): string {
+  const exact = plans.find(({ id, code }) => id === wanted || code === wanted)
+  const named = plans.filter(({ name }) => name.toLowerCase() === wanted.toLowerCase())
+  const [only, other] = exact ? [exact] : named
+  if (other)
+    throw new Refusal('invalid_request', `Several plans are named "${wanted}": give the code of one.`)
+  if (!only) throw new Refusal('invalid_request', `There is no plan "${wanted}".`)
+  return only.id
+}
+
+async function plansOnSale(platform: Platform): Promise<Plan[]> {
+  return (await listPlans(platform, false, { after: null, limit: plansMax })).rows
+}
+
+function cancelRoutes(app: Api, platform: Platform): void {
+  const cancel = {
+    config,
+    preValidation: emptyBodyIsObject,
+    schema: {
+      summary: 'Cancel the plan',
+      description: 'It ends with its period.',
+      tags,
+      body: Type.Object({}, closed),
+      response: { 200: DoneView, ...errors(400) },
+    },
+  }
+  const work = async (caller: Parameters<typeof transact>[1], scope: Scope) => {
+    await transact(platform, caller, async (tx) => {
+      const present = await livingSubscription(tx, scope.workspaceId)
+      if (present === null) throw new Refusal('subscription_not_found')
+      await cancelSubscription(platform, tx, scope, present.id, 'period_end')
+    })
+    return done('Subscription cancelled successfully')
+  }
+  for (const path of ['/billing/subscription/cancel', '/billing/cancel-subscription']) {
+    app.post(path, cancel, async (request) => work(callerOf(request), await payingScope(platform, request)))
+  }
+  app.delete('/billing/subscription', cancel, async (request) =>
+    work(callerOf(request), await payingScope(platform, request)),
+  )
+}
