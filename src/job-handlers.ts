@@ -70,6 +70,7 @@ import { announceRenewals } from './mailboxes/payment/notices.ts'
 import { settleMailboxes } from './mailboxes/payment/settle.ts'
 import { failUnpaidWaits } from './mailboxes/payment/waiting.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
+import { fetchPictureOf } from './mailboxes/pictures-from-urls.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
 import { expireSignups } from './mailboxes/signups/end.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
@@ -160,6 +161,7 @@ export const jobHandlers: JobHandlers = {
   },
   'mailbox.announce_renewals': (platform) => repeat(announceRenewals, platform),
   'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
+  'mailbox.fetch_picture': fetchPictureOf,
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'agent_signups.mail_code': (platform, payload) => mailCode(platform, payload.identity_id),

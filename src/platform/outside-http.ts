@@ -1,6 +1,6 @@
 /**
  * HTTP to services of others: a request has a deadline and may go only to addresses of a rule, a reply has a largest size,
- * and no redirect is followed. Nothing is sent twice.
+ * and no redirect is followed but of a file. Nothing is sent twice.
  */
 import { lookup } from 'node:dns'
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
@@ -94,12 +94,80 @@ export async function askOutside(
   }
 }
 
+/**
+ * A file that lies anywhere, by GET: up to `redirectsMax` redirects are followed, all within the one deadline, each to
+ * an address of the rule and to a port of the web or beyond 1023.
+ * @throws OutsideError.
+ */
+export async function fetchFile(
+  url: string,
+  mayAsk: AddressRule,
+  bounds: OutsideBounds & { redirectsMax: number },
+): Promise<{ status: number; bytes: Buffer }> {
+  const progress = { isSent: false }
+  const signal = endOf(bounds)
+  try {
+    let next = url
+    for (let left = bounds.redirectsMax; ; left--) {
+      requireWebPort(next)
+      const response = await open(
+        { method: 'GET', url: next, headers: { accept: '*/*' } },
+        mayAsk,
+        signal,
+        progress,
+      )
+      const status = response.statusCode ?? 0
+      if (!isRedirect(status)) return { status, bytes: await readBytes(response, bounds) }
+      response.destroy()
+      const { location } = response.headers
+      if (left === 0 || location === undefined) throw new OutsideError({ reason: 'redirect', status }, true)
+      // RFC 9110 §10.2.2: relative to where it was sent from.
+      next = URL.parse(location, next)?.href ?? location
+    }
+  } catch (error) {
+    throw failureOf(error, bounds, progress.isSent)
+  }
+}
+
+/** What listens below is no server of files, and might take a request for something else. */
+function requireWebPort(url: string): void {
+  const port = URL.parse(url)?.port ?? ''
+  if (port === '' || port === '80' || port === '443' || Number(port) >= 1024) return
+  throw new OutsideError({ reason: 'bad_url' }, false)
+}
+
+function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400
+}
+
 async function send(
-  { method, url, headers, body }: OutsideRequest,
+  request: OutsideRequest,
   mayAsk: AddressRule,
   bounds: OutsideBounds,
   progress: { isSent: boolean },
 ): Promise<OutsideReply> {
+  const response = await open(request, mayAsk, endOf(bounds), progress)
+  const status = response.statusCode ?? 0
+  if (isRedirect(status)) {
+    response.destroy()
+    throw new OutsideError({ reason: 'redirect', status }, true)
+  }
+  const text = (await readBytes(response, bounds)).toString()
+  return {
+    status,
+    retryAfterMs: retryAfterMs(response.headers['retry-after'], bounds),
+    text,
+    json: parseJson(text),
+  }
+}
+
+/** Sends it. @returns the reply as far as its headers. */
+async function open(
+  { method, url, headers, body }: OutsideRequest,
+  mayAsk: AddressRule,
+  signal: AbortSignal,
+  progress: { isSent: boolean },
+): Promise<IncomingMessage> {
   const target = URL.parse(url)
   if (target === null || !/^https?:$/.test(target.protocol)) {
     throw new OutsideError({ reason: 'bad_url' }, false)
@@ -109,12 +177,12 @@ async function send(
   if (isIP(literal) !== 0 && !mayAsk(literal)) throw new ForbiddenAddress()
   const payload = body === undefined ? null : Buffer.from(JSON.stringify(body))
   const isSecure = target.protocol === 'https:'
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+  return await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing: ClientRequest = (isSecure ? httpsRequest : httpRequest)(target, {
       method,
       agent: false, // each connection is made to an address that this request may go to
       lookup: guardedLookup(mayAsk),
-      signal: endOf(bounds),
+      signal,
       headers: {
         accept: 'application/json',
         'user-agent': 'Mailwright',
@@ -132,18 +200,6 @@ async function send(
     outgoing.once('error', reject).once('response', resolve)
     outgoing.end(payload ?? undefined)
   })
-  const status = response.statusCode ?? 0
-  if (status >= 300 && status < 400) {
-    response.destroy()
-    throw new OutsideError({ reason: 'redirect', status }, true)
-  }
-  const text = await readText(response, bounds)
-  return {
-    status,
-    retryAfterMs: retryAfterMs(response.headers['retry-after'], bounds),
-    text,
-    json: parseJson(text),
-  }
 }
 
 class ForbiddenAddress extends Error {}
@@ -160,7 +216,7 @@ function guardedLookup(mayAsk: AddressRule): LookupFunction {
   }
 }
 
-async function readText(response: IncomingMessage, { replyBytesMax }: OutsideBounds): Promise<string> {
+async function readBytes(response: IncomingMessage, { replyBytesMax }: OutsideBounds): Promise<Buffer> {
   const pieces: Buffer[] = []
   let bytes = 0
   for await (const piece of response) {
@@ -172,7 +228,7 @@ async function readText(response: IncomingMessage, { replyBytesMax }: OutsideBou
     }
     pieces.push(piece)
   }
-  return Buffer.concat(pieces).toString()
+  return Buffer.concat(pieces)
 }
 
 function endOf({ requestMsMax, signal }: OutsideBounds): AbortSignal {
