@@ -6,8 +6,20 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { credentialRoutes } from './credentials.ts'
 import { answer } from './errors.ts'
+import { forwardingRoutes } from './forwarding.ts'
+import { inboxPlacementRoutes } from './inbox-placement.ts'
+import { infraGuardRoutes } from './infra-guard.ts'
+import { insightRoutes } from './insights.ts'
+import { mailboxChangeRoutes } from './mailbox-changes.ts'
+import { mailboxPurchaseRoutes } from './mailbox-purchases.ts'
+import { mailboxRoutes } from './mailboxes.ts'
+import { oauthRequestRoutes } from './oauth-requests.ts'
+import { prewarmRoutes } from './prewarm.ts'
+import { signatureRoutes } from './signatures.ts'
 import { tagRoutes } from './tags.ts'
+import { warmupRoutes } from './warmup.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -58,7 +70,21 @@ export const inboxkit: Dialect = {
 }
 
 /** Each noun's, in a file of its own. */
-const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [tagRoutes]
+const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  tagRoutes,
+  mailboxRoutes,
+  mailboxPurchaseRoutes,
+  mailboxChangeRoutes,
+  signatureRoutes,
+  credentialRoutes,
+  forwardingRoutes,
+  oauthRequestRoutes,
+  warmupRoutes,
+  prewarmRoutes,
+  insightRoutes,
+  infraGuardRoutes,
+  inboxPlacementRoutes,
+]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
