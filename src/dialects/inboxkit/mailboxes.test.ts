@@ -209,6 +209,13 @@ test('the reference names no parameter that its path has not', async () => {
   }
 })
 
+test('paths that clients probe are none', async () => {
+  for (const path of ['/mailboxes/find', '/mailboxes/search', `/mailboxes/${idOf('ada')}`]) {
+    const reply = await u.at('GET', path, { query: { email: 'ada@one.test' } })
+    assert.deepEqual([reply.status, reply.json], [404, { code: 404, message: 'Not found' }], path)
+  }
+})
+
 test('too many calls are told so', async () => {
   await using slow = await startTestVendor('inboxkit', { requestsPerMinute: 1 })
   await slow.operate('listMailboxes')
