@@ -1,8 +1,10 @@
 /** Forwarding: the addresses that a mailbox sends on to what it gets, and whether it keeps a copy. */
+import { sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
 import { requireClaimed } from './signups/unclaimed.ts'
 import { requireTargets } from './targets.ts'
@@ -56,4 +58,27 @@ export async function putForwarding(
     { type: 'mailbox.forwarding_changed', ...subject(mailbox), data, before },
   ])
   return { targets, keepCopy: targets.length === 0 || keepCopy }
+}
+
+/** The targets of several mailboxes that are known; one that forwards nothing is left out. */
+export async function targetsOf(db: Db, mailboxIds: readonly string[]): Promise<Map<string, string[]>> {
+  if (mailboxIds.length === 0) return new Map()
+  const { rows } = await sql<{ mailbox_id: string; targets: string[] }>`
+    select mailbox_id, array_agg(target order by target) as targets from mailbox_forwards
+    where mailbox_id = any(${uuidArray(mailboxIds)}) group by mailbox_id`.execute(db)
+  return new Map(rows.map(({ mailbox_id: id, targets }) => [id, targets]))
+}
+
+/** The workspace's mailboxes that forward, the newest first. @param max how many at the most. */
+export async function forwardingMailboxes(
+  db: Db,
+  { workspaceId, mailboxId }: Scope,
+  max: number,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from mailboxes where workspace_id = ${workspaceId}::uuid and state <> 'deleted'
+      and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
+      and exists (select from mailbox_forwards where mailbox_forwards.mailbox_id = mailboxes.id)
+    order by id desc limit ${max}`.execute(db)
+  return rows.map(({ id }) => id)
 }

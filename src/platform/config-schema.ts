@@ -202,7 +202,7 @@ export const configSchema = {
     'MAILWRIGHT_OUTBOUND_NETWORKS',
     ['public', 'any'],
     'public',
-    'Where mail may be delivered: with `public`, an MX that points into a loopback or private network is refused.',
+    'Where mail may be delivered: with `public`, an MX that points into a loopback or private network is refused, and so is the URL of a picture.',
   ),
   outboundConnections: setting.integer(
     'MAILWRIGHT_OUTBOUND_CONNECTIONS',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startJsonServer } from '../testing/json-server.ts'
-import { anyAddress, askOutside, OutsideError } from './outside-http.ts'
+import { anyAddress, askOutside, fetchFile, OutsideError } from './outside-http.ts'
 
 const bounds = { requestMsMax: 500, replyBytesMax: 1000, retryAfterMsMax: 5000 }
 
@@ -46,4 +46,44 @@ test('a JSON body arrives, and what a service asks for is believed up to a bound
   const request = { method: 'PUT', url: server.url, headers: {}, body: { a: ['ü'] } } as const
   const reply = await askOutside(request, anyAddress, bounds)
   assert.deepEqual([reply.status, reply.retryAfterMs, reply.json], [429, 5000, { got: { a: ['ü'] } }])
+})
+
+test('a file is fetched over redirects, each to an address of the rule and all within one deadline', async () => {
+  await using server = await startJsonServer(async ({ path }) => {
+    if (path === '/file') return { status: 200, body: 'bytes' }
+    if (path === '/slow') await new Promise((resolve) => setTimeout(resolve, 200))
+    const { port } = new URL(server.url)
+    const locations: Record<string, string> = {
+      '/moved': '/file',
+      '/twice': 'moved',
+      '/slow': '/slow',
+      '/other': `http://127.0.0.2:${port}/file`,
+      '/mail': 'http://127.0.0.1:25/',
+      '/ftp': 'ftp://127.0.0.1/',
+    }
+    const location = locations[path]
+    return { status: 302, ...(location === undefined ? {} : { headers: { location } }) }
+  })
+  const fetched = async (path: string, redirectsMax = 9): Promise<unknown> => {
+    const rule = (address: string): boolean => address === '127.0.0.1'
+    try {
+      const { status, bytes } = await fetchFile(server.url + path, rule, { ...bounds, redirectsMax })
+      return `${status} ${bytes}`
+    } catch (error) {
+      return error instanceof OutsideError ? error.problem.reason : error
+    }
+  }
+  const rows: [path: string, redirects: number, want: string][] = [
+    ['/file', 0, '200 bytes'],
+    ['/moved', 1, '200 bytes'],
+    ['/moved', 0, 'redirect'],
+    ['/twice', 2, '200 bytes'],
+    ['/twice', 1, 'redirect'],
+    ['/nowhere', 9, 'redirect'],
+    ['/other', 9, 'forbidden_address'],
+    ['/mail', 9, 'bad_url'],
+    ['/ftp', 9, 'bad_url'],
+    ['/slow', 9, 'late'],
+  ]
+  for (const [path, redirects, want] of rows) assert.equal(await fetched(path, redirects), want, path)
 })

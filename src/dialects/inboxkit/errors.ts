@@ -3,15 +3,15 @@
  * bad key, has a code in its place. The status is that of our own refusal, as far as the route's contract knows it.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorCode, errorCatalogue } from '../../platform/errors.ts'
+import { type ErrorCode, errorCatalogue, type Refusal } from '../../platform/errors.ts'
 import type { Fault, Violation } from '../faults.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether what there is already is told with 409; elsewhere it is a refusal like others, with 400. */
     tellsConflicts?: boolean
-    /** Whether a wallet that is short is told with 402; elsewhere with 400. */
-    takesMoney?: boolean
+    /** Whether a wallet that is short is told with 402, or in which words; elsewhere with 400. */
+    takesMoney?: boolean | string
   }
 }
 
@@ -47,7 +47,12 @@ export function answer(
     void reply.header('x-ratelimit-remaining', 0)
     void reply.header('x-ratelimit-reset', Math.ceil(Date.now() / 1000) + seconds)
   }
-  return { error: true, message: violation ? sentenceOf(violation) : (texts[refusal.code] ?? refusal.detail) }
+  return { error: true, message: violation ? sentenceOf(violation) : textOf(refusal, request) }
+}
+
+function textOf({ code, detail }: Refusal, { routeOptions: { config } }: FastifyRequest): string {
+  if (code === 'insufficient_funds' && typeof config.takesMoney === 'string') return config.takesMoney
+  return texts[code] ?? detail
 }
 
 function gateway(reply: FastifyReply, code: number, message: string): ErrorBody {
@@ -56,7 +61,7 @@ function gateway(reply: FastifyReply, code: number, message: string): ErrorBody 
 }
 
 function statusFor(wanted: number, { routeOptions: { config } }: FastifyRequest): number {
-  if (wanted === 402) return config.takesMoney === true ? 402 : 400
+  if (wanted === 402) return config.takesMoney ? 402 : 400
   if (wanted === 409) return config.tellsConflicts === true ? 409 : 400
   return [401, 403, 404, 429, 500, 503].includes(wanted) ? wanted : 400
 }

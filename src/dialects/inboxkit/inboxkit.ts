@@ -18,6 +18,20 @@ import { registrationRoutes } from './registrations.ts'
 import { renewalRoutes } from './renewals.ts'
 import { tagRoutes } from './tags.ts'
 import { workspaceRoutes } from './workspaces.ts'
+import { credentialRoutes } from './credentials.ts'
+import { answer } from './errors.ts'
+import { forwardingRoutes } from './forwarding.ts'
+import { inboxPlacementRoutes } from './inbox-placement.ts'
+import { infraGuardRoutes } from './infra-guard.ts'
+import { insightRoutes } from './insights.ts'
+import { mailboxChangeRoutes } from './mailbox-changes.ts'
+import { mailboxPurchaseRoutes } from './mailbox-purchases.ts'
+import { mailboxRoutes } from './mailboxes.ts'
+import { oauthRequestRoutes } from './oauth-requests.ts'
+import { prewarmRoutes } from './prewarm.ts'
+import { signatureRoutes } from './signatures.ts'
+import { tagRoutes } from './tags.ts'
+import { warmupRoutes } from './warmup.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -80,6 +94,18 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   accountRoutes,
   walletRoutes,
   planRoutes,
+  mailboxRoutes,
+  mailboxPurchaseRoutes,
+  mailboxChangeRoutes,
+  signatureRoutes,
+  credentialRoutes,
+  forwardingRoutes,
+  oauthRequestRoutes,
+  warmupRoutes,
+  prewarmRoutes,
+  insightRoutes,
+  infraGuardRoutes,
+  inboxPlacementRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
