@@ -10,6 +10,8 @@ import { accountRoutes } from './account.ts'
 import { planRoutes } from './billing-plans.ts'
 import { walletRoutes } from './billing-wallet.ts'
 import { answer } from './errors.ts'
+import { exportRoutes } from './sequencer-exports.ts'
+import { sequencerRoutes } from './sequencers.ts'
 import { tagRoutes } from './tags.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
@@ -68,6 +70,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   accountRoutes,
   walletRoutes,
   planRoutes,
+  sequencerRoutes,
+  exportRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
