@@ -94,6 +94,47 @@ export async function listExportItems(
   return pageByMailbox(rows, page)
 }
 
+/** Of mailboxes at sequencers, whichever export asked for them. Null wherever nothing is asked for. */
+export type ExportedFilter = {
+  sequencerId: string | null
+  mailboxIds: readonly string[] | null
+  items: readonly { exportId: string; mailboxId: string }[] | null
+  states: readonly ExportItemState[] | null
+}
+
+export type ExportedMailbox = ExportItem & { sequencer_id: string | null; created_at: Date }
+
+/**
+ * What was asked for at sequencers, the newest export first. Ids that are none have nothing.
+ * @throws Refusal sequencer_not_found, forbidden.
+ */
+export async function listExportedMailboxes(
+  platform: Platform,
+  scope: Scope,
+  { sequencerId, mailboxIds, items, states }: ExportedFilter,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<ExportedMailbox[]> {
+  requireWorkspace(scope)
+  const sequencer = sequencerId === null ? null : await getSequencer(platform, scope, sequencerId)
+  const known = (items ?? []).filter(({ exportId, mailboxId }) => isId(exportId) && isId(mailboxId))
+  const { rows } = await sql<ExportedMailbox>`
+    select item.*, exports.sequencer_id, exports.created_at
+    from exports join export_items as item on item.export_id = exports.id
+    where exports.organization_id = ${scope.organizationId}::uuid and exports.workspace_id = ${scope.workspaceId}::uuid
+      and method = 'api'
+      ${sequencer === null ? sql`` : sql`and exports.sequencer_id = ${sequencer.id}::uuid`}
+      ${mailboxIds === null ? sql`` : sql`and item.mailbox_id = any(${uuidArray(mailboxIds.filter(isId))})`}
+      ${
+        items === null
+          ? sql``
+          : sql`and (item.export_id, item.mailbox_id) in (select * from unnest(
+              ${uuidArray(known.map(({ exportId }) => exportId))}, ${uuidArray(known.map(({ mailboxId }) => mailboxId))}))`
+      }
+      ${states === null ? sql`` : sql`and item.state = any(${states}::text[])`}
+    order by exports.id desc, item.position limit ${limit} offset ${offset}`.execute(platform.db)
+  return rows
+}
+
 /** The mailboxes that are at a sequencer or are to be there. @throws Refusal sequencer_not_found, invalid_cursor, forbidden. */
 export async function listSequencerMailboxes(
   platform: Platform,

@@ -42,10 +42,24 @@ const ChangeBody = Type.Object(
         description: 'Its name, code or id. Default: the present one.',
       }),
     ),
-    cycle: Type.Optional({ ...Cycle, description: 'Default: the present one, or monthly.' }),
+    cycle: Type.Optional(
+      OneOf(
+        ['monthly', 'month', 'yearly', 'year', 'annual', 'annually'],
+        'Default: the present one, or monthly.',
+      ),
+    ),
   },
   closed,
 )
+
+const periodOf = {
+  monthly: 'monthly',
+  month: 'monthly',
+  yearly: 'yearly',
+  year: 'yearly',
+  annual: 'yearly',
+  annually: 'yearly',
+} as const
 
 /** As many as the platform may have. */
 const plansMax = 500
@@ -133,18 +147,19 @@ async function changePlan(
   platform: Platform,
   caller: Parameters<typeof transact>[1],
   scope: Scope,
-  { plan: name, cycle }: { plan?: string; cycle?: 'monthly' | 'yearly' },
+  { plan: name, cycle }: { plan?: string; cycle?: keyof typeof periodOf },
 ): Promise<void> {
+  const period = cycle === undefined ? undefined : periodOf[cycle]
   const plan = name === undefined ? undefined : planNamed(await plansOnSale(platform), name)
   await transact(platform, caller, async (tx) => {
     const present = await livingSubscription(tx, scope.workspaceId)
     if (present === null) {
       if (plan === undefined) throw new Refusal('invalid_request', 'plan is required')
-      return await subscribe(platform, tx, scope, { plan, period: cycle ?? 'monthly', extraSlots: 0 })
+      return await subscribe(platform, tx, scope, { plan, period: period ?? 'monthly', extraSlots: 0 })
     }
     const wish = {
       ...(plan === undefined ? {} : { plan }),
-      ...(cycle === undefined ? {} : { period: cycle }),
+      ...(period === undefined ? {} : { period }),
     }
     const options = { countUsed: usedSlots, versions: null }
     return await changeSubscription(platform, tx, scope, present.id, wish, options)

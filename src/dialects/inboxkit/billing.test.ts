@@ -140,7 +140,7 @@ test('plans are listed by cycle, subscribed to, changed and cancelled', async ()
   assert.equal(plans.length, 4)
   const none = await u.operate('changeSubscriptionPlan', { body: { cycle: 'yearly' } })
   assert.deepEqual(none.json, { error: true, message: 'plan is required' })
-  const dear = await u.operate('changeSubscriptionPlan', { body: { plan: 'large', cycle: 'yearly' } })
+  const dear = await u.operate('changeSubscriptionPlan', { body: { plan: 'large', cycle: 'annual' } })
   assert.deepEqual([dear.status, at(dear.json, 'message')], [402, 'Insufficient wallet balance'])
   assert.equal((await u.operate('getSubscription')).status, 404)
 

@@ -16,6 +16,8 @@ import { answer } from './errors.ts'
 import { nameserverRoutes } from './nameservers.ts'
 import { registrationRoutes } from './registrations.ts'
 import { renewalRoutes } from './renewals.ts'
+import { exportRoutes } from './sequencer-exports.ts'
+import { sequencerRoutes } from './sequencers.ts'
 import { tagRoutes } from './tags.ts'
 import { workspaceRoutes } from './workspaces.ts'
 import { credentialRoutes } from './credentials.ts'
@@ -106,6 +108,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   insightRoutes,
   infraGuardRoutes,
   inboxPlacementRoutes,
+  sequencerRoutes,
+  exportRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */

@@ -47,6 +47,25 @@ export function pageOf({ page, limit }: { page?: number; limit?: number }, size 
   return { number: page ?? 1, size: Math.min(limit ?? size, pageSizeMax) }
 }
 
+/** Of a list that skips rows instead. */
+export const offsetInput = {
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description: `Default: 50. Above ${pageSizeMax} it is that.`,
+    }),
+  ),
+  offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000, description: 'Default: 0.' })),
+} as const
+
+export function offsetOf({ limit = 50, offset = 0 }: { limit?: number; offset?: number }): {
+  limit: number
+  offset: number
+} {
+  return { limit: Math.min(limit, pageSizeMax), offset }
+}
+
 export const pageOutput = {
   total: Type.Integer(),
   pages: Type.Integer(),
