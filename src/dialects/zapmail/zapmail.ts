@@ -8,10 +8,12 @@ import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
 import { billingRoutes } from './billing.ts'
 import { answer } from './errors.ts'
+import { exportRoutes } from './exports.ts'
 import { memberRoutes } from './members.ts'
 import { providerOf } from './providers.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
+import { thirdPartyAccountRoutes } from './third-party-accounts.ts'
 import { userRoutes } from './users.ts'
 import { walletRoutes } from './wallet.ts'
 import { workspaceRoutes } from './workspaces.ts'
@@ -78,6 +80,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   billingRoutes,
   walletRoutes,
   subscriptionRoutes,
+  exportRoutes,
+  thirdPartyAccountRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
