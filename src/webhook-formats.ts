@@ -1,5 +1,6 @@
 /** The formats of webhooks beside our own: those of the dialects, which stand above what sends them. */
 import { mailboxUrlFormat, subscriptionFormat } from './dialects/inkbox/webhook-format.ts'
+import { zapmailFormat } from './dialects/zapmail/webhook-format.ts'
 import type { WebhookFormat } from './webhooks/formats.ts'
 
-export const webhookFormats: readonly WebhookFormat[] = [subscriptionFormat, mailboxUrlFormat]
+export const webhookFormats: readonly WebhookFormat[] = [subscriptionFormat, mailboxUrlFormat, zapmailFormat]

@@ -16,6 +16,7 @@ import { tagRoutes } from './tags.ts'
 import { thirdPartyAccountRoutes } from './third-party-accounts.ts'
 import { userRoutes } from './users.ts'
 import { walletRoutes } from './wallet.ts'
+import { webhookRoutes } from './webhook-endpoints.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
@@ -82,6 +83,7 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   subscriptionRoutes,
   exportRoutes,
   thirdPartyAccountRoutes,
+  webhookRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
