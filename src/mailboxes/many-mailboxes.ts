@@ -1,4 +1,4 @@
-/** Many mailboxes at once, of whichever workspaces: for those who follow the event log, and of what is gone, too. */
+/** Many mailboxes and domains at once, of whichever workspaces: for those who follow the event log, and of what is gone, too. */
 import { sql } from 'kysely'
 import type { DomainState } from '../domains/lifecycle.ts'
 import type { Db } from '../platform/database.ts'
@@ -19,5 +19,27 @@ export async function readManyMailboxes(db: Db, ids: readonly string[]): Promise
       array(select target from mailbox_forwards where mailbox_id = mailboxes.id order by target) as forwards_to
     from mailboxes join domains on domains.id = mailboxes.domain_id
     where mailboxes.id = any(${uuidArray(ids)})`.execute(db)
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+export type KnownDomain = {
+  id: string
+  name: string
+  state: DomainState
+  /** Whether it was registered here, and not connected. */
+  isRegistered: boolean
+  /** Mailboxes in it that there are or will be. */
+  mailboxes: number
+}
+
+/** By their ids; also those that are deleted. */
+export async function readManyDomains(db: Db, ids: readonly string[]): Promise<Map<string, KnownDomain>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await sql<KnownDomain>`/* prepared many_domains */
+    select id, name, state,
+      exists (select from domain_registrations where domain_id = domains.id) as "isRegistered",
+      (select count(*)::int from mailboxes where mailboxes.domain_id = domains.id
+        and mailboxes.state not in ('deleted', 'deletion_scheduled', 'failed')) as mailboxes
+    from domains where id = any(${uuidArray([...ids])})`.execute(db)
   return new Map(rows.map((row) => [row.id, row]))
 }

@@ -3,6 +3,7 @@ import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import { idsOfNumber } from '../platform/id-numbers.ts'
 import { isId } from '../platform/ids.ts'
 import { encodeCursor, type Page, type PageRequest, toPage } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -47,6 +48,21 @@ export async function getExport(
   requireWorkspace(scope)
   const row = isId(id) ? await own(db, scope).where('id', '=', id).executeTakeFirst() : undefined
   const [found] = row ? await counted(db, [row]) : []
+  if (!found) throw new Refusal('export_not_found')
+  return found
+}
+
+/** The same by its number (id-numbers.ts). @throws Refusal export_not_found, forbidden. */
+export async function getExportByNumber(platform: Platform, scope: Scope, number: number): Promise<Export> {
+  requireWorkspace(scope)
+  const ids = idsOfNumber(number)
+  if (ids === null) throw new Refusal('export_not_found')
+  const row = await own(platform.db, scope)
+    .where(sql<boolean>`id between ${ids.first}::uuid and ${ids.last}::uuid`)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  const [found] = row ? await counted(platform.db, [row]) : []
   if (!found) throw new Refusal('export_not_found')
   return found
 }

@@ -38,7 +38,7 @@ export async function readEndpoints(
   const formats = new Map(rows.map((row) => [row.id, formatOf(platform, row.format)]))
   const signed = rows.flatMap(({ id }) => {
     const signedBy = formats.get(id)?.signedBy ?? null
-    return signedBy === null ? [] : [{ id, signedBy }]
+    return signedBy === null || signedBy === 'webhook' ? [] : [{ id, signedBy }]
   })
   const keys = await readSigningKeys(platform, db, signed)
   const found = new Map<string, Endpoint>()
@@ -46,7 +46,8 @@ export async function readEndpoints(
     const own = secrets.get(id) ?? (name === nativeFormat ? undefined : noSecrets)
     const format = formats.get(id) ?? null
     if (own === undefined || (format === null && name !== nativeFormat)) continue
-    const formatted = format === null ? null : { format, signingKey: keys.get(id) ?? null, settings }
+      const key = format?.signedBy === 'webhook' ? own.signing[0]?.secret : keys.get(id)
+      const formatted = format === null ? null : { format, signingKey: key ?? null, settings }
     found.set(id, { webhookId: id, version, url, secrets: own, formatted })
   }
   return found

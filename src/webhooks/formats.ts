@@ -39,10 +39,10 @@ export type WebhookFormat = {
   /** Every type of event that its webhooks may hear of. */
   types: readonly string[]
   /**
-   * Whose key signs: the identity's whose mailbox it is (of a mailbox without one the workspace's), or always the
-   * workspace's. Null: none of these.
+   * Whose key signs: the identity's whose mailbox it is (of a mailbox without one the workspace's), always the workspace's, or
+   * the webhook's own secret. Null: none of these.
    */
-  signedBy: 'identity' | 'workspace' | null
+  signedBy: 'identity' | 'workspace' | 'webhook' | null
   /** The types of our events of which something may come for a type of its own. */
   sourcesOf(type: string): readonly string[]
   /**

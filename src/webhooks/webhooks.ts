@@ -178,14 +178,19 @@ export async function insertWebhook(
 }
 
 /** Its workspace's row is held, so that two at the same moment are counted one after the other. */
-async function requireRoom({ config }: Platform, tx: Tx, scope: Scope): Promise<void> {
+export async function requireRoom(
+  { config }: Platform,
+  tx: Tx,
+  scope: Scope,
+  format = nativeFormat,
+): Promise<void> {
   await holdWorkspace(tx, scope.organizationId, scope.workspaceId)
   await sql`select pg_advisory_xact_lock(hashtextextended(${`webhooks ${scope.workspaceId}`}, 0))`.execute(tx)
   const { count } = await tx
     .selectFrom('webhooks')
     .select((of) => of.fn.countAll<string>().as('count'))
     .where('workspace_id', '=', scope.workspaceId)
-    .where('format', '=', nativeFormat)
+    .where('format', '=', format)
     .executeTakeFirstOrThrow()
   if (Number(count) < config.webhooksPerWorkspace) return
   throw new Refusal('webhook_limit_reached', `A workspace may have ${config.webhooksPerWorkspace} webhooks.`)
@@ -231,7 +236,8 @@ export async function updateWebhook(
 
 export const healthy = { consecutive_failures: 0, failing_since: null, blocked_until: null, last_error: null }
 
-async function stateColumns(
+/** Of one that is enabled or disabled from now on. */
+export async function stateColumns(
   tx: Tx,
   before: Webhook,
   enabled: boolean | undefined,

@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a body of another form is told with 422; elsewhere with 400. */
     tellsForms?: boolean
+    /** Whether whatever else would be told with 400 is told with 422, too. */
+    tellsWishes?: boolean
     /** The statuses beside these that the route's contract knows, such as 404 or 409. */
     tells?: readonly number[]
   }
@@ -38,10 +40,10 @@ export function answer(
 }
 
 function statusFor(wanted: number, violation: Violation | null, request: FastifyRequest): number {
-  const { tells = [], tellsForms = false } = request.routeOptions.config
+  const { tells = [], tellsForms = false, tellsWishes = false } = request.routeOptions.config
   if (violation) return tellsForms && violation.part === 'body' ? 422 : 400
   if (request.is404) return 404
-  return [401, 403, 429, 500, 503, ...tells].includes(wanted) ? wanted : 400
+  return [401, 403, 429, 500, 503, ...tells].includes(wanted) ? wanted : tellsWishes ? 422 : 400
 }
 
 /** Names of places that one sentence may hold. */

@@ -25,14 +25,18 @@ import { oneboxRoutes } from './onebox.ts'
 import { oneboxLabelRoutes } from './onebox-labels.ts'
 import { oneboxSendRoutes } from './onebox-send.ts'
 import { notOfferedDomainRoutes } from './not-offered-domains.ts'
+import { exportRoutes } from './exports.ts'
+import { memberRoutes } from './members.ts'
 import { providerOf } from './providers.ts'
 import { searchRoutes } from './search.ts'
 import { billingRoutes } from './billing.ts'
 import { memberRoutes } from './members.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
+import { thirdPartyAccountRoutes } from './third-party-accounts.ts'
 import { userRoutes } from './users.ts'
 import { walletRoutes } from './wallet.ts'
+import { webhookRoutes } from './webhook-endpoints.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
@@ -116,6 +120,9 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   billingRoutes,
   walletRoutes,
   subscriptionRoutes,
+  exportRoutes,
+  thirdPartyAccountRoutes,
+  webhookRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */
