@@ -16,6 +16,7 @@ import { unsentMigrations } from './delivery/scheduled/schema.ts'
 import { deliveryMigrations } from './delivery/schema.ts'
 import { directionsMigrations } from './delivery/spam/directions-schema.ts'
 import { spamMigrations } from './delivery/spam/schema.ts'
+import { autoRenewMigrations } from './domains/auto-renew.ts'
 import { certificatesMigrations } from './domains/certificates/schema.ts'
 import { domainChecksMigrations } from './domains/checks/schema.ts'
 import { dnsHostsMigrations } from './domains/dns-hosts/schema.ts'
@@ -89,4 +90,5 @@ export const migrations = mergeMigrations(
   productsMigrations,
   domainTagsMigrations,
   domainForwardsMigrations,
+  autoRenewMigrations,
 )

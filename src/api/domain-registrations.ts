@@ -14,6 +14,7 @@ import { mutate } from './mutate.ts'
 import { OrderView, orderView } from './order-view.ts'
 import { readProblems, writeProblems } from './problem-view.ts'
 import { type Api, closed, Moment, momentOrNull, Nullable } from './schemas.ts'
+import { workspaceDomainSettingsRoutes } from './workspace-domain-settings.ts'
 
 const tags = ['domains']
 
@@ -47,6 +48,7 @@ const RegistrationView = Type.Object(
 )
 
 export function domainRegistrationRoutes(app: Api, platform: Platform): void {
+  workspaceDomainSettingsRoutes(app, platform)
   app.get(
     '/v1/domains/:domain/registration',
     {

@@ -45,7 +45,10 @@ export async function createContact(
   return contact
 }
 
-/** One that says the same, made if there is none: for who names a contact with every order. @throws as `createContact`. */
+/**
+ * The newest contact of the workspace where that is just so, else another one.
+ * @throws Refusal contact_limit_reached, workspace_not_found, forbidden.
+ */
 export async function ensureContact(
   platform: Platform,
   tx: Tx,
@@ -54,15 +57,36 @@ export async function ensureContact(
 ): Promise<Contact> {
   requireWrite(scope)
   requireWorkspace(scope)
-  const same = Object.entries(data).map(
-    ([column, value]) => sql`${sql.ref(column)} is not distinct from ${value}`,
-  )
-  const found = await own(tx, scope)
-    .where(sql<boolean>`${sql.join(same, sql` and `)}`)
-    .limit(1)
-    .executeTakeFirst()
-  return found ?? (await createContact(platform, tx, scope, data))
+  const newest = await own(tx, scope).orderBy('id', 'desc').limit(1).executeTakeFirst()
+  const isSo = newest !== undefined && contactFields.every((name) => newest[name] === data[name])
+  return isSo ? newest : await createContact(platform, tx, scope, data)
 }
+
+/** What it says, without what it is here. */
+export function contactData(contact: Contact): ContactData {
+  const {
+    id: _id,
+    organization_id: _organization,
+    workspace_id: _workspace,
+    created_at: _at,
+    ...data
+  } = contact
+  return data
+}
+
+const contactFields = [
+  'first_name',
+  'last_name',
+  'organization',
+  'email',
+  'phone',
+  'address1',
+  'address2',
+  'city',
+  'state',
+  'zip',
+  'country',
+] as const satisfies readonly (keyof ContactData)[]
 
 export async function listContacts(
   platform: Platform,

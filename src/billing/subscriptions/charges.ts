@@ -72,6 +72,18 @@ export function totalOf(payer: Payer, lines: readonly BillLine[]): number {
   return sumsOf(lines.map((line) => priceLine(payer, line))).total
 }
 
+/** What a period costs at the prices of this moment, before tax and discounts; null where a part of it has no price. */
+export function presentPrice(payer: Payer, subscription: Subscription, plans: Plans): number | null {
+  const terms = termsOf(subscription, plans)
+  let sum = 0
+  for (const part of partsOf(terms)) {
+    const unitAmount = priceOf(payer, terms, part, payer.now)
+    if (unitAmount === null) return null
+    sum += part.quantity * unitAmount
+  }
+  return sum
+}
+
 /** The period that follows the present one. */
 function nextSpan({ period_anchor_at, period_ends_at }: Subscription, { period }: Terms): Span {
   return { startsAt: period_ends_at, endsAt: periodAfter(period_anchor_at, period, period_ends_at) }

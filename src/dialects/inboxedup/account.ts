@@ -11,6 +11,7 @@ import { countOpenProductRequests } from '../../mailboxes/product-requests.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
+import { shownEmail } from '../shown-email.ts'
 import { DataOf, dataOf, errors, Moment } from './schemas.ts'
 import { TypeView, typeOf } from './types.ts'
 
@@ -77,12 +78,6 @@ function allocationView({ product, ...counts }: Allocation): Static<typeof Alloc
   return { type: typeOf[product], ...counts }
 }
 
-/** Nobody's address (RFC 2606 §2), where there is none that clients take for one: they insist on it. */
-const noAddress = 'nobody@customer.invalid'
-
-/** The first login of an installation may be `admin@localhost`, which the contract's format does not have. */
-const hasWholeDomain = /@[^@\s]+\.[^@\s.]+$/
-
 async function customerView(
   platform: Platform,
   { principal, scope }: Caller,
@@ -93,7 +88,7 @@ async function customerView(
   const { email } = await billingDetailsOf(platform.db, workspace.id)
   return {
     id: workspace.id,
-    email: [owner?.email, email].find((one) => one && hasWholeDomain.test(one)) ?? noAddress,
+    email: shownEmail([owner?.email, email]),
     name: workspace.name,
     createdAt: workspace.created_at.toISOString(),
   }

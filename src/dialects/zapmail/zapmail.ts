@@ -6,6 +6,7 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { billingRoutes } from './billing.ts'
 import { connectionRoutes } from './connections.ts'
 import { dnsRoutes } from './dns.ts'
 import { domainCheckRoutes } from './domain-checks.ts'
@@ -15,9 +16,14 @@ import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
+import { memberRoutes } from './members.ts'
 import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { providerOf } from './providers.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
+import { userRoutes } from './users.ts'
+import { walletRoutes } from './wallet.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -84,6 +90,12 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   connectionRoutes,
   dnsRoutes,
   notOfferedDomainRoutes,
+  userRoutes,
+  workspaceRoutes,
+  memberRoutes,
+  billingRoutes,
+  walletRoutes,
+  subscriptionRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open. The workspace's header has two spellings. */

@@ -1,9 +1,9 @@
 /** Which mailboxes a plan pays for: its slots are taken before anything is paid by price. */
 import { type RawBuilder, sql } from 'kysely'
 import { type SlotsRow, slotsQuery } from '../../billing/slots.ts'
-import type { Tx } from '../../platform/database.ts'
+import type { Db, Tx } from '../../platform/database.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
-import type { Service } from '../tables.ts'
+import type { Mailbox, Service } from '../tables.ts'
 
 export type SlotTaker = { id: string; workspace_id: string; service: Service; in_slot: boolean }
 
@@ -14,6 +14,19 @@ export type SlotRoom = {
    */
   take(mailbox: SlotTaker): boolean
 }
+
+export type SlotMailbox = Pick<
+  Mailbox,
+  | 'id'
+  | 'address'
+  | 'domain_id'
+  | 'state'
+  | 'first_name'
+  | 'last_name'
+  | 'display_name'
+  | 'period_ends_at'
+  | 'created_at'
+> & { domain: string }
 
 /** In these states a mailbox has the slot that it was given. */
 const hasSlot = sql`in_slot and state not in ('deleted', 'deletion_scheduled', 'failed')`
@@ -82,4 +95,19 @@ export async function usedSlots(tx: Tx, workspaceId: string): Promise<number> {
   const { rows } = await sql<{ count: number }>`select count(*)::int as count from mailboxes
     where workspace_id = ${workspaceId}::uuid and ${hasSlot}`.execute(tx)
   return rows[0]?.count ?? 0
+}
+
+/** As many as are listed together. */
+const listedMax = 10_000
+
+/** The mailboxes that have a slot of their workspace's plan, in the order of their making. */
+export async function listMailboxesInSlots(db: Db, workspaceId: string): Promise<SlotMailbox[]> {
+  const { rows } = await sql<SlotMailbox>`
+    select mailboxes.id, address, domain_id, domains.name as domain, mailboxes.state, first_name, last_name,
+      display_name, period_ends_at, mailboxes.created_at
+    from mailboxes join domains on domains.id = domain_id
+    where mailboxes.workspace_id = ${workspaceId}::uuid and in_slot
+      and mailboxes.state not in ('deleted', 'deletion_scheduled', 'failed')
+    order by mailboxes.id limit ${listedMax}`.execute(db)
+  return rows
 }
