@@ -4,5 +4,9 @@ import { mailboxUrlFormat, subscriptionFormat } from './dialects/inkbox/webhook-
 import { zapmailFormat } from './dialects/zapmail/webhook-format.ts'
 import type { WebhookFormat } from './webhooks/formats.ts'
 
-export const webhookFormats: readonly WebhookFormat[] = [subscriptionFormat, mailboxUrlFormat, statusFormat]
-export const webhookFormats: readonly WebhookFormat[] = [subscriptionFormat, mailboxUrlFormat, zapmailFormat]
+export const webhookFormats: readonly WebhookFormat[] = [
+  subscriptionFormat,
+  mailboxUrlFormat,
+  statusFormat,
+  zapmailFormat,
+]

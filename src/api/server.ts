@@ -43,6 +43,7 @@ import { domainBatchRoutes } from './domain-batches.ts'
 import { domainDkimRoutes } from './domain-dkim.ts'
 import { domainDnsRoutes } from './domain-dns.ts'
 import { domainDnsHostRoutes } from './domain-dns-host.ts'
+import { domainForwardingRoutes } from './domain-forwarding.ts'
 import { domainForwardRoutes } from './domain-forwards.ts'
 import { domainMarkupRoutes } from './domain-markups.ts'
 import { domainOrderRoutes } from './domain-orders.ts'
@@ -307,6 +308,7 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   domainSettingsRoutes(app, platform)
   domainDkimRoutes(app, platform)
   domainForwardRoutes(app, platform)
+  domainForwardingRoutes(app, platform)
   domainAliasRoutes(app, platform)
   domainTagRoutes(app, platform)
   newMailboxesRoute(app, platform)

@@ -81,7 +81,7 @@ const stage = sql`case
   when delegation ->> 'state' = 'none' then 'unregistered'
   when state <> 'pending_nameservers' then 'missing'
   when delegation ->> 'state' = 'ours' then 'found'
-  when delegation is null or delegation ->> 'state' = 'unanswered' then 'unchecked'
+  when coalesce(delegation ->> 'state', 'unanswered') = 'unanswered' then 'unchecked'
   else 'missing' end`
 
 const connections = sql`select domains.*, ${stage} as stage, checked_at, due_at as next_check_at,

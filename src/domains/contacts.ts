@@ -77,6 +77,18 @@ export async function ensureNewestContact(
   return isSo ? newest : await createContact(platform, tx, scope, data)
 }
 
+/** What it says, without what it is here. */
+export function contactData(contact: Contact): ContactData {
+  const {
+    id: _id,
+    organization_id: _organization,
+    workspace_id: _workspace,
+    created_at: _at,
+    ...data
+  } = contact
+  return data
+}
+
 const contactFields = [
   'first_name',
   'last_name',

@@ -46,6 +46,7 @@ export const domainForwardsMigrations: Migrations = {
  * Sets where copies go instead of what was set before, also for mailboxes to come. The mailboxes keep their mail, and
  * their own forwarding stays as it is.
  * @param target null: nowhere.
+ * @returns it as it is kept.
  * @throws Refusal domain_not_found, forward_target_invalid, forbidden.
  */
 export async function putDomainForwarding(
@@ -54,7 +55,7 @@ export async function putDomainForwarding(
   scope: Scope,
   ref: string,
   target: string | null,
-): Promise<void> {
+): Promise<string | null> {
   requireWorkspace(scope)
   const domain = await lockDomain(platform, tx, scope, ref)
   const before = await tx
@@ -71,7 +72,7 @@ export async function putDomainForwarding(
       .values({ ...row, created_at: platform.clock.now() })
       .execute()
   }
-  if (checked === (before?.target ?? null)) return
+  if (checked === (before?.target ?? null)) return checked
   await appendEvents(platform, tx, [
     {
       type: 'domain.forwarding_changed',
@@ -80,6 +81,7 @@ export async function putDomainForwarding(
       data: { domain_id: domain.id, name: domain.name, target: checked },
     },
   ])
+  return checked
 }
 
 /** Where the copies of each of these domains go; one that has no forwarding has no entry. */

@@ -91,6 +91,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/identities': { address: 'new@demo.test' },
   'PUT /v1/identities/{identity}/mailbox': { address: 'new@demo.test' },
   'PUT /v1/domains/{domain}/catch-all': { targets: ['x@example.org'] },
+  'PUT /v1/domains/{domain}/forwarding': { target: 'x@example.org' },
   'POST /v1/domains/{domain}/records': { name: 'x', type: 'A', value: '192.0.2.1' },
   'PATCH /v1/domains/{domain}/records/{record}': { ttl: 60 },
   'PUT /v1/domain-markups/{tld}': { currency: 'USD' },

@@ -225,7 +225,6 @@ function renewRoute(app: Api, platform: Platform): void {
           tx,
           scope,
           placed.map(({ order }) => order),
-          { lessWallet: true },
         )
       })
       return dataOf('Domain renewal started', {

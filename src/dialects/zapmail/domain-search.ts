@@ -1,6 +1,6 @@
 /** Names that can be bought, and at which price. */
 import { type Static, Type } from 'typebox'
-import { requireWorkspace } from '../../accounts/principals.ts'
+import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { parseDomainName } from '../../domains/names.ts'
 import { findOffers, type Offer } from '../../domains/orders/offers.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -9,7 +9,7 @@ import { OneOf } from '../../platform/http/schema-kinds.ts'
 import { formatMoney, type Money } from '../../platform/money.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
-import { relatedNames, suggestedNames } from './name-ideas.ts'
+import { namesOfKeywords, relatedNames } from './name-ideas.ts'
 import { DataOf, dataOf, errors } from './schemas.ts'
 
 const askMsMax = 20_000
@@ -32,7 +32,7 @@ const FinderBody = Type.Object({
   desiredCount: Type.Integer({ minimum: 1, maximum: 1000 }),
 })
 
-export const QuoteView = Type.Object(
+const QuoteView = Type.Object(
   {
     domainName: Type.String(),
     status: OneOf(['AVAILABLE', 'UNAVAILABLE'], 'UNAVAILABLE also: not sold here, or not known just now.'),
@@ -67,8 +67,8 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { domainName, tlds = [], years = 1 } = request.body
-      const { exact, others } = relatedNames(domainName, tlds)
-      const wanted = [...(exact === null ? [] : [exact]), ...others].slice(0, ideasMax)
+      const { exact, others } = relatedNames(domainName, tlds, ideasMax - 1)
+      const wanted = [...(exact === null ? [] : [exact]), ...others]
       if (wanted.length === 0) throw new Refusal('domain_invalid', `"${domainName}" is not a domain name.`)
       const offers = await offersFor(platform, callerOf(request).scope, wanted, years)
       const match = offers.find(({ name }) => name === exact)
@@ -141,7 +141,7 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { keywords, tlds, desiredCount } = request.body
-      const names = suggestedNames(keywords, tlds).slice(0, ideasMax)
+      const names = namesOfKeywords(keywords, tlds, ideasMax)
       if (names.length === 0) throw new Refusal('domain_invalid', 'No name can be made of these keywords.')
       const offers = await offersFor(platform, callerOf(request).scope, names, 1)
       const domains = offers
@@ -159,9 +159,9 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
 }
 
 /** @throws Refusal forbidden for a key that is bound to a mailbox. */
-export async function offersFor(
+async function offersFor(
   platform: Platform,
-  scope: Parameters<typeof requireWorkspace>[0] & { workspaceId: string },
+  scope: Scope,
   names: readonly string[],
   years: number,
 ): Promise<Offer[]> {

@@ -6,7 +6,7 @@ import { changeSettings } from '../../domains/settings.ts'
 import type { SettingsChanges } from '../../domains/settings-input.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { putDomainForwarding } from '../../mailboxes/domain-forwarding.ts'
-import { type CatchAllGoal, putCatchAll, removeCatchAll } from '../../mailboxes/extra-addresses.ts'
+import { catchAllGoalOf, putCatchAll, removeCatchAll } from '../../mailboxes/extra-addresses.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -146,10 +146,12 @@ function mailRoutes(app: Api, platform: Platform): void {
       path: '/v2/domains/email-forwarding',
       what: 'Send copies of all mail of domains to one address',
       without: 'Send no copies of the mail of domains any more',
-      put: async (tx: Tx, { scope }: Caller, { id }: Domain, email: string) =>
-        await putDomainForwarding(platform, tx, scope, id, email),
-      remove: async (tx: Tx, { scope }: Caller, { id }: Domain) =>
-        await putDomainForwarding(platform, tx, scope, id, null),
+      put: async (tx: Tx, { scope }: Caller, { id }: Domain, email: string) => {
+        await putDomainForwarding(platform, tx, scope, id, email)
+      },
+      remove: async (tx: Tx, { scope }: Caller, { id }: Domain) => {
+        await putDomainForwarding(platform, tx, scope, id, null)
+      },
       name: 'Email forwarding',
     },
     {
@@ -157,7 +159,7 @@ function mailRoutes(app: Api, platform: Platform): void {
       what: 'Deliver mail for addresses that domains do not have to one address',
       without: 'Refuse mail for addresses that domains do not have',
       put: async (tx: Tx, { scope }: Caller, { id }: Domain, email: string) => {
-        await putCatchAll(platform, tx, scope, id, await goalOf(tx, scope, email))
+        await putCatchAll(platform, tx, scope, id, await catchAllGoalOf(tx, scope, email))
       },
       remove: async (tx: Tx, { scope }: Caller, { id }: Domain) =>
         await dropCatchAll(platform, tx, scope, id),
@@ -203,18 +205,6 @@ function mailRoutes(app: Api, platform: Platform): void {
       },
     )
   }
-}
-
-/** A mailbox of the workspace gets it itself; any other address by forwarding. */
-async function goalOf(tx: Tx, scope: Scope, email: string): Promise<CatchAllGoal> {
-  const mailbox = await tx
-    .selectFrom('mailboxes')
-    .select('id')
-    .where('workspace_id', '=', scope.workspaceId)
-    .where('address', '=', email.toLowerCase())
-    .where('state', 'not in', ['deleted', 'deletion_scheduled'])
-    .executeTakeFirst()
-  return mailbox ? { mailbox: mailbox.id } : { targets: [email] }
 }
 
 async function dropCatchAll(platform: Platform, tx: Tx, scope: Scope, id: string): Promise<void> {

@@ -219,6 +219,7 @@ test('mail of a domain is copied to an address, and what it has no address for i
     ),
     ['ann@one.test', true, 'ann@one.test', true],
   )
+  assert.deepEqual(await native('two.test', '/forwarding'), { target: 'ann@one.test' })
   const ann = at((await u.call('GET', '/v1/mailboxes/ann@one.test')).json, 'id')
   assert.equal(at(await native('two.test', '/catch-all'), 'mailbox_id'), ann)
   await expect(200, 'enableCatchAll', { body: { ...named('wait.example'), email: 'x@far.example' } })

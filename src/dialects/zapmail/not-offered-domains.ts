@@ -45,14 +45,13 @@ function warmRoutes(app: Api): void {
   const tags = ['prewarmed domains']
   const pages = {
     total: Type.Integer(),
-    totalDomainsUnsold: Type.Integer(),
     currentPage: Type.Integer(),
     nextPage: Type.Integer(),
     totalPages: Type.Integer(),
   }
   const noPages = (query: Parameters<typeof pageOf>[0]) => {
     const { currentPage, nextPage, totalPages } = pageFields({ total: 0 }, pageOf(query))
-    return { total: 0, totalDomainsUnsold: 0, currentPage, nextPage, totalPages }
+    return { total: 0, currentPage, nextPage, totalPages }
   }
   app.get(
     '/v2/prewarmed-domains/get-domains',
@@ -61,11 +60,18 @@ function warmRoutes(app: Api): void {
         summary: 'List pre-warmed domains: there are none',
         tags,
         querystring: Query,
-        response: { 200: DataOf(Type.Object({ ...pages, domains: Nothing })), ...errors() },
+        response: {
+          200: DataOf(Type.Object({ ...pages, totalDomainsUnsold: Type.Literal(0), domains: Nothing })),
+          ...errors(),
+        },
       },
     },
     async (request) =>
-      dataOf('Domains fetched successfully', { ...noPages(request.query), domains: nothing }),
+      dataOf('Domains fetched successfully', {
+        ...noPages(request.query),
+        totalDomainsUnsold: 0 as const,
+        domains: nothing,
+      }),
   )
   app.get(
     '/v2/prewarmed-domains/subscriptions',

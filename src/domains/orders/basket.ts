@@ -18,7 +18,7 @@ import type { Product } from '../products.ts'
 import type { ContactData } from '../registrars/driver.ts'
 import { sellersOf } from '../registrars/registrars.ts'
 import { findOffers, type Offer, type Price, suffixOf } from './offers.ts'
-import { amountDue, holdOf } from './payment.ts'
+import { amountDue, holdOf, type WhenShort } from './payment.ts'
 import { type Placed, placeRegistration, type RegistrationRequest } from './place.ts'
 import { keepQuotes } from './quotes.ts'
 import { lockDomainsOf, payOrders } from './settle-payment.ts'
@@ -73,13 +73,18 @@ export type Basket = {
   names: readonly PricedName[]
   contact: ContactData
   product?: Product
+  /** Whether they are renewed by themselves. Default: they are. */
+  autoRenew?: boolean
 }
 
 /**
- * wallet: out of what there is, or not at all. payment: nothing goes to a registrar before money has come that is asked for
+ * wallet: out of what there is; `whenShort` is what becomes of those that it has too little for, and the default is that
+ * none is ordered. payment: nothing goes to a registrar before money has come that is asked for
  * now; `lessWallet`: so much less as the wallet has.
  */
-export type PayBy = { by: 'wallet' } | { by: 'payment'; lessWallet: boolean; returnUrl: string | null }
+export type PayBy =
+  | { by: 'wallet'; whenShort?: 'refuse' | 'wait' }
+  | { by: 'payment'; lessWallet: boolean; returnUrl: string | null }
 
 export type BoughtBasket = {
   /** In the order of the names. */
@@ -100,10 +105,11 @@ export async function buyBasket(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { names, contact, product }: Basket,
+  { names, contact, product, autoRenew = true }: Basket,
   pay: PayBy,
 ): Promise<BoughtBasket> {
   const waits = pay.by === 'payment' && isBilling(platform)
+  const whenShort = pay.by === 'wallet' ? (pay.whenShort ?? 'refuse') : 'later'
   const waiting = await waitingFor(tx, scope, names)
   const fresh = names.filter(({ name }) => !waiting.has(name))
   const { id: contactId } = await ensureContact(platform, tx, scope, contact)
@@ -118,14 +124,14 @@ export async function buyBasket(
       years,
       shown: { quoteId },
       contact: contactId,
-      autoRenew: true,
+      autoRenew,
       dnsMode: null,
-      whenShort: waits ? 'later' : 'refuse',
+      whenShort: waits ? 'later' : whenShort,
       ...(product === undefined ? {} : { product }),
     }
     placed.set(name, await placeRegistration(platform, tx, scope, request))
   }
-  if (!waits && waiting.size > 0) await payNow(platform, tx, scope, waiting, placed)
+  if (!waits && waiting.size > 0) await payNow(platform, tx, scope, waiting, placed, whenShort)
   const all = names.flatMap(({ name }) => placed.get(name) ?? [])
   const total = await totalOf(platform, tx, scope, all)
   if (!waits) return { placed: all, total, topUp: null }
@@ -173,13 +179,14 @@ async function waitingFor(tx: Tx, scope: Scope, names: readonly PricedName[]): P
   return waiting
 }
 
-/** Pays those that waited. @throws Refusal insufficient_funds, wallet_locked. */
+/** Pays those that waited. @throws Refusal insufficient_funds, wallet_locked unless they may go on waiting. */
 async function payNow(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   waiting: ReadonlyMap<string, Placed>,
   placed: Map<string, Placed>,
+  whenShort: WhenShort,
 ): Promise<void> {
   const all = [...waiting.values()]
   const paid = await payOrders(
@@ -188,12 +195,13 @@ async function payNow(
     all.map(({ order }) => order.id),
   )
   const unpaid = all.find(({ order }) => !paid.includes(order.id))
-  if (unpaid) {
+  if (unpaid && whenShort === 'refuse') {
     const payer = await lockPayer(platform, tx, scope, [])
     throw notEnough(payer, amountDue(holdOf(payer, unpaid.order)) - spendable(tx, payer))
   }
-  for (const { domain, order } of all) {
-    placed.set(domain.name, { domain: { ...domain, state: 'registering' }, order })
+  for (const { domain, order } of all.filter((one) => paid.includes(one.order.id))) {
+    const payment = isBilling(platform) ? ('held' as const) : ('unbilled' as const)
+    placed.set(domain.name, { domain: { ...domain, state: 'registering' }, order: { ...order, payment } })
   }
 }
 

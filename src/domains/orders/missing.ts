@@ -10,25 +10,23 @@ import { amountDue, holdOf } from './payment.ts'
 import type { Order } from './store.ts'
 
 /**
- * Asks for the money of those of these orders that wait for it; they go on when it comes.
- * @param orders of the workspace, made in this transaction.
- * @param lessWallet asks only for what the wallet lacks.
- * @returns the payment, whose page is asked for after the commit (billing/payments/advance.ts); null where none waits. Of
- *   what the wallet lacks also where this platform takes no payments online, or the provider would not take so little.
- * @throws Refusal payments_manual, top_up_invalid, top_up_limit_reached, forbidden.
+ * Asks for the money that the wallet lacks for those of these orders that wait for it; they go on when it comes.
+ * @param orders of the workspace, as they are in this transaction.
+ * @returns the payment, whose page is asked for after the commit (billing/payments/advance.ts); null where none waits, this
+ *   platform takes no payments online, or the provider would not take so little.
+ * @throws Refusal top_up_limit_reached, forbidden.
  */
 export async function askForMissing(
   platform: Platform,
   tx: Tx,
   scope: Scope,
   orders: readonly Order[],
-  { lessWallet }: { lessWallet: boolean },
 ): Promise<TopUp | null> {
   const waiting = orders.filter(({ payment }) => payment === 'due')
   if (waiting.length === 0) return null
   const payer = await lockPayer(platform, tx, scope, [])
   const due = waiting.reduce((sum, order) => sum + amountDue(holdOf(payer, order)), 0)
-  const amount = lessWallet ? due - Math.max(0, spendable(tx, payer)) : due
+  const amount = due - Math.max(0, spendable(tx, payer))
   if (amount <= 0) return null
   try {
     return await createTopUp(platform, tx, scope, {
@@ -39,7 +37,7 @@ export async function askForMissing(
     })
   } catch (error) {
     const isOptional = error instanceof Refusal && ['payments_manual', 'top_up_invalid'].includes(error.code)
-    if (lessWallet && isOptional) return null
+    if (isOptional) return null
     throw error
   }
 }
