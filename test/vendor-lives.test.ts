@@ -212,6 +212,7 @@ for (const [vendor, clientOf] of [
           ...publicPorts,
           MAILWRIGHT_BILLING: 'on',
           MAILWRIGHT_OUTBOUND_NETWORKS: 'any',
+          MAILWRIGHT_BOOTSTRAP_EMAIL: 'ops@owner.example',
         },
       }),
     )

@@ -6,23 +6,16 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { accountRoutes } from './account.ts'
+import { planRoutes } from './billing-plans.ts'
+import { walletRoutes } from './billing-wallet.ts'
+import { credentialRoutes } from './credentials.ts'
 import { dnsRoutes } from './dns.ts'
 import { dnsCheckRoutes } from './dns-checks.ts'
 import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
-import { accountRoutes } from './account.ts'
-import { planRoutes } from './billing-plans.ts'
-import { walletRoutes } from './billing-wallet.ts'
 import { answer } from './errors.ts'
-import { nameserverRoutes } from './nameservers.ts'
-import { registrationRoutes } from './registrations.ts'
-import { renewalRoutes } from './renewals.ts'
-import { exportRoutes } from './sequencer-exports.ts'
-import { sequencerRoutes } from './sequencers.ts'
-import { tagRoutes } from './tags.ts'
-import { workspaceRoutes } from './workspaces.ts'
-import { credentialRoutes } from './credentials.ts'
 import { forwardingRoutes } from './forwarding.ts'
 import { inboxPlacementRoutes } from './inbox-placement.ts'
 import { infraGuardRoutes } from './infra-guard.ts'
@@ -30,10 +23,18 @@ import { insightRoutes } from './insights.ts'
 import { mailboxChangeRoutes } from './mailbox-changes.ts'
 import { mailboxPurchaseRoutes } from './mailbox-purchases.ts'
 import { mailboxRoutes } from './mailboxes.ts'
+import { nameserverRoutes } from './nameservers.ts'
 import { oauthRequestRoutes } from './oauth-requests.ts'
+import { orderRoutes } from './orders.ts'
 import { prewarmRoutes } from './prewarm.ts'
+import { registrationRoutes } from './registrations.ts'
+import { renewalRoutes } from './renewals.ts'
+import { exportRoutes } from './sequencer-exports.ts'
+import { sequencerRoutes } from './sequencers.ts'
 import { signatureRoutes } from './signatures.ts'
+import { tagRoutes } from './tags.ts'
 import { warmupRoutes } from './warmup.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -85,6 +86,7 @@ export const inboxkit: Dialect = {
 
 /** Each noun's, in a file of its own. */
 const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
+  orderRoutes,
   tagRoutes,
   domainRoutes,
   domainSearchRoutes,

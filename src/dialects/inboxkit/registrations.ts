@@ -27,7 +27,7 @@ const Line = (maxLength = 100) => Type.String({ minLength: 1, maxLength, pattern
 const OptionalLine = Type.Optional(Type.String({ maxLength: 100, pattern: noControls }))
 export const Email = Type.String({ minLength: 3, maxLength: 254, pattern: '^[^\\s@]+@[^\\s@]+$' })
 
-const ContactDetails = Type.Object(
+export const ContactDetails = Type.Object(
   {
     first_name: Line(),
     last_name: Line(),
@@ -133,7 +133,7 @@ async function buyAsWanted(
 }
 
 /** @throws Refusal invalid_request for a number that cannot be read. */
-function contactOf(details: Static<typeof ContactDetails>): ContactData {
+export function contactOf(details: Static<typeof ContactDetails>): ContactData {
   const { phone: text = '' } = details
   const phone = parsePhoneNumber(text)
   if (phone === null) {

@@ -77,7 +77,7 @@ function createRoute(app: Api, platform: Platform): void {
       const { apps, thirdPartyAccountId, ...filters } = request.body
       const names = [...new Set(apps.map(platformOf))]
       const targets = await Promise.all(
-        names.map((name) => targetOf(platform, scope, name, thirdPartyAccountId)),
+        names.map((name) => exportTargetOf(platform, scope, name, thirdPartyAccountId)),
       )
       const isNamed = ({ sequencerId }: Target): boolean => sequencerId === thirdPartyAccountId?.toLowerCase()
       if (thirdPartyAccountId && !targets.some(isNamed)) throw new Refusal('sequencer_not_found')
@@ -131,8 +131,11 @@ async function selected(
 
 type Target = { sequencerId: string | null; platform: PlatformName | null }
 
-/** The account that is named if it is of this app, else the newest. @throws Refusal sequencer_not_found, invalid_request. */
-async function targetOf(
+/**
+ * Where an app's exports go: the account that is named if it is of this app, else the newest; for one that takes files, a
+ * file. @throws Refusal invalid_request where there is no account.
+ */
+export async function exportTargetOf(
   platform: Platform,
   scope: Scope,
   name: PlatformName,

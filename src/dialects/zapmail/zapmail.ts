@@ -16,19 +16,20 @@ import { domainSearchRoutes } from './domain-search.ts'
 import { domainSettingsRoutes } from './domain-settings.ts'
 import { domainRoutes } from './domains.ts'
 import { answer } from './errors.ts'
+import { exportRoutes } from './exports.ts'
 import { mailboxRoutes } from './mailboxes.ts'
 import { mailboxAccessRoutes } from './mailboxes-access.ts'
 import { mailboxCreateRoutes } from './mailboxes-create.ts'
 import { mailboxRemovalRoutes } from './mailboxes-removal.ts'
 import { mailboxUpdateRoutes } from './mailboxes-update.ts'
+import { memberRoutes } from './members.ts'
 import { notOfferedRoutes } from './not-offered.ts'
+import { notOfferedDomainRoutes } from './not-offered-domains.ts'
 import { oneboxRoutes } from './onebox.ts'
 import { oneboxLabelRoutes } from './onebox-labels.ts'
 import { oneboxSendRoutes } from './onebox-send.ts'
-import { memberRoutes } from './members.ts'
-import { notOfferedDomainRoutes } from './not-offered-domains.ts'
-import { exportRoutes } from './exports.ts'
 import { providerOf } from './providers.ts'
+import { quickSetupRoutes } from './quick-setup.ts'
 import { searchRoutes } from './search.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
 import { tagRoutes } from './tags.ts'
@@ -103,6 +104,7 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   oneboxSendRoutes,
   oneboxLabelRoutes,
   searchRoutes,
+  quickSetupRoutes,
   tagRoutes,
   domainRoutes,
   domainSettingsRoutes,
