@@ -75,6 +75,7 @@ export async function startAgreeingFaces(): Promise<AgreeingFaces> {
         MAILWRIGHT_DATA_DIR: await temporaryDirectory(stack),
         DATABASE_URL: await migratedDatabase(stack),
         MAILWRIGHT_HOSTNAME: 'mx.platform.example',
+        MAILWRIGHT_NAMESERVERS: 'ns1.platform.example,ns2.platform.example',
       }),
     ),
   )
