@@ -15,14 +15,15 @@ import { createExport } from '../../sequencers/exports.ts'
 import { exportFile } from '../../sequencers/files.ts'
 import { type PlatformName, sequencerPlatforms } from '../../sequencers/platforms.ts'
 import { sequencerPolicy } from '../../sequencers/policy.ts'
+import type { Sequencer } from '../../sequencers/rows.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
 import { appOf, platformOf } from './export-apps.ts'
 import { containsInput } from './fields.ts'
 import { type Provider, productsOf, providerOf } from './providers.ts'
-import { DataOf, dataOf, errors, Id } from './schemas.ts'
+import { DataOf, dataOf, errors, Id, noStore } from './schemas.ts'
 import { mailboxStatuses } from './statuses.ts'
-import { accountsAt } from './third-party-accounts.ts'
+import { listAccounts } from './third-party-accounts.ts'
 
 const tags = ['export']
 const { mailboxesPerExportMax } = sequencerPolicy
@@ -76,21 +77,20 @@ function createRoute(app: Api, platform: Platform): void {
       const { scope } = caller
       const { apps, thirdPartyAccountId, ...filters } = request.body
       const names = [...new Set(apps.map(platformOf))]
-      const targets = await Promise.all(
-        names.map((name) => exportTargetOf(platform, scope, name, thirdPartyAccountId)),
-      )
+      const accounts = await listAccounts(platform, scope)
+      const targets = names.map((name) => exportTargetOf(accounts, name, thirdPartyAccountId))
       const isNamed = ({ sequencerId }: Target): boolean => sequencerId === thirdPartyAccountId?.toLowerCase()
       if (thirdPartyAccountId && !targets.some(isNamed)) throw new Refusal('sequencer_not_found')
       const ids = await transact(platform, caller, async (tx) => {
         const refs = filters.ids?.length
           ? left(filters.ids, filters.excludeIds)
           : await selected(tx, scope, providerOf(request), filters)
-        const made: string[] = []
-        for (const target of targets) {
+        const made = new Map<Target, string>()
+        for (const target of inOrder(targets)) {
           const wanted = { ...target, method: null, choice: { refs } }
-          made.push((await createExport(platform, tx, scope, wanted)).row.id)
+          made.set(target, (await createExport(platform, tx, scope, wanted)).row.id)
         }
-        return made
+        return targets.flatMap((target) => made.get(target) ?? [])
       })
       const file = ids.find((_, at) => targets[at]?.sequencerId === null)
       const numbers = ids.map(numberOfId)
@@ -131,21 +131,24 @@ async function selected(
 
 type Target = { sequencerId: string | null; platform: PlatformName | null }
 
+/** Connections are locked in one order, whoever asks for several. */
+function inOrder(targets: readonly Target[]): Target[] {
+  return [...targets].sort((a, b) => ((a.sequencerId ?? '') < (b.sequencerId ?? '') ? -1 : 1))
+}
+
 /**
  * Where an app's exports go: the account that is named if it is of this app, else the newest; for one that takes files, a
  * file. @throws Refusal invalid_request where there is no account.
  */
-export async function exportTargetOf(
-  platform: Platform,
-  scope: Scope,
+export function exportTargetOf(
+  accounts: readonly Sequencer[],
   name: PlatformName,
   accountId: string | undefined,
-): Promise<Target> {
+): Target {
   const { method, title } = sequencerPlatforms[name]
   if (method === 'file') return { sequencerId: null, platform: name }
-  const accounts = await accountsAt(platform, scope, name)
-  const named = accounts.find(({ id }) => id === accountId?.toLowerCase())
-  const found = named ?? accounts.at(-1)
+  const there = accounts.filter((row) => row.platform === name)
+  const found = there.find(({ id }) => id === accountId?.toLowerCase()) ?? there.at(-1)
   if (!found) {
     throw new Refusal('invalid_request', `There is no account at ${title}: add one for ${appOf(name)} first.`)
   }
@@ -239,7 +242,7 @@ function fileRoute(app: Api, platform: Platform): void {
         return await exportFile(platform, tx, { ...scope, workspaceId }, id, part)
       })
       void reply.headers({
-        'cache-control': 'no-store',
+        ...noStore,
         'content-type': 'text/csv; charset=utf-8; header=present', // RFC 4180 §3
         'content-disposition': `attachment; filename="${file.name}"`,
       })

@@ -35,6 +35,7 @@ import {
   errors,
   Id,
   Moment,
+  noStore,
   pageFields,
   pageInput,
   pageOf,
@@ -237,7 +238,7 @@ function invitationChangeRoutes(app: Api, platform: Platform): void {
         response: { 200: DoneView, ...errors() },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const caller = callerOf(request)
       const { principal } = caller
       const { email, role: wanted, workspaceId } = request.body
@@ -247,6 +248,7 @@ function invitationChangeRoutes(app: Api, platform: Platform): void {
         const workspaceIds = isBindable(role) ? [id] : null
         return await createInvitation(platform, tx, principal, { email, role, workspaceIds })
       })
+      void reply.headers(noStore)
       return done(`Invitation made. Hand its token to ${email}, it is not shown again: ${token}`)
     },
   )

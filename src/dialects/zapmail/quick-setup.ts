@@ -21,6 +21,7 @@ import { platformOf } from './export-apps.ts'
 import { exportTargetOf } from './exports.ts'
 import { type Provider, productOf, providerOf } from './providers.ts'
 import { DataOf, dataOf, errors } from './schemas.ts'
+import { listAccounts } from './third-party-accounts.ts'
 
 const line = (maxLength: number, minLength = 0) =>
   Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
@@ -132,7 +133,7 @@ async function start(
   const target =
     exportApp === undefined
       ? noTarget
-      : await exportTargetOf(platform, scope, platformOf(exportApp), undefined)
+      : exportTargetOf(await listAccounts(platform, scope), platformOf(exportApp), undefined)
   const owned = await domainsByName(
     platform.db,
     scope,

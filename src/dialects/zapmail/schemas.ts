@@ -21,6 +21,9 @@ export function done(message: string): Static<typeof DoneView> {
   return { status: 200, message, data: null }
 }
 
+/** Of replies with secrets. */
+export const noStore = { 'cache-control': 'no-store' } as const
+
 /** How many rows of a list come at once at most. */
 export const pageSizeMax = 1000
 export const PageNumber = Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'A number, as text.' })

@@ -71,12 +71,16 @@ function listRoute(app: Api, platform: Platform): void {
   )
 }
 
-/** The connections of the workspace to it, the oldest first. @throws Refusal forbidden. */
-export async function accountsAt(platform: Platform, scope: Scope, name: PlatformName): Promise<Sequencer[]> {
+/** The connections of the workspace, the oldest first. @throws Refusal forbidden. */
+export async function listAccounts(platform: Platform, scope: Scope): Promise<Sequencer[]> {
   requireWorkspace(scope)
   const page = { after: null, limit: sequencerPolicy.connectionsPerWorkspaceMax }
   const { rows } = await listSequencers(platform, scope, page)
-  return rows.filter((row) => row.platform === name && !row.delete_when_empty)
+  return rows.filter((row) => !row.delete_when_empty)
+}
+
+async function accountsAt(platform: Platform, scope: Scope, name: PlatformName): Promise<Sequencer[]> {
+  return (await listAccounts(platform, scope)).filter((row) => row.platform === name)
 }
 
 function changeRoutes(app: Api, platform: Platform): void {
@@ -137,7 +141,7 @@ async function accountFor(
   of: PlatformName,
   { accountId, email }: { accountId: string | undefined; email: string },
 ): Promise<Sequencer> {
-  if (accountId !== undefined) {
+  if (accountId) {
     const found = await getSequencer(platform, scope, accountId)
     if (found.platform !== of) throw new Refusal('sequencer_not_found')
     return found
@@ -178,8 +182,7 @@ function workspacesRoute(app: Api, platform: Platform): void {
       const { app: wanted, accountId } = request.query
       const of = platformWithAccounts(wanted)
       const all = await accountsAt(platform, scope, of)
-      const rows =
-        accountId === undefined ? all : [await accountFor(platform, scope, of, { accountId, email: '' })]
+      const rows = !accountId ? all : [await accountFor(platform, scope, of, { accountId, email: '' })]
       const known = rows.flatMap(({ name, settings: { workspace_id: id } }) => (id ? [{ id, name }] : []))
       return dataOf('Workspaces fetched successfully', known)
     },

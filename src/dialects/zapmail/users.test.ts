@@ -64,6 +64,17 @@ test('who is logged in is the account, and a bound key sees nobody of the organi
   assert.equal((await u.unchecked('getUser', { key: ofMailbox })).status, 403)
 })
 
+test('the reference has the operations of these nouns', async () => {
+  const reference = await u.at('GET', '/openapi.json', { key: null, workspace: null })
+  assert.equal(reference.status, 200, reference.text)
+  const paths = Object.keys(Object(at(reference.json, 'paths')))
+  for (const path of ['/users', '/wallet/balance', '/exports/files/{id}', '/webhooks/endpoints/{id}'])
+    assert.ok(
+      paths.some((one) => one.endsWith(`/v2${path}`)),
+      path,
+    )
+})
+
 test('a name in two', () => {
   assert.deepEqual(['', 'Dana', 'Dana Reyes', ' Dana  van der Reyes '].map(namesOf), [
     { firstName: '', lastName: '' },

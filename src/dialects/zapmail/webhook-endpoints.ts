@@ -12,7 +12,7 @@ import {
 } from '../../webhooks/workspace-webhooks.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { DataOf, DoneView, dataOf, done, errors, Moment } from './schemas.ts'
+import { DataOf, DoneView, dataOf, done, errors, Moment, noStore } from './schemas.ts'
 import { webhookEventTypes } from './webhook-events.ts'
 import { zapmailFormat } from './webhook-format.ts'
 
@@ -63,12 +63,13 @@ export function webhookRoutes(app: Api, platform: Platform): void {
         response: { 200: DataOf(NewEndpointView), ...errors(422) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const caller = callerOf(request)
       const { url, enabled_events: eventTypes } = request.body
       const { webhook, secret } = await transact(platform, caller, (tx) =>
         createWorkspaceWebhook(platform, tx, caller.scope, format, { url, eventTypes }),
       )
+      void reply.headers(noStore)
       return dataOf('Webhook endpoint created successfully', { ...endpointView(webhook), secret })
     },
   )

@@ -1,7 +1,9 @@
 /** Webhooks in the dialect of Zapmail: endpoints, and what they are sent. */
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { Ajv2020, type AnySchema, type ValidateFunction } from 'ajv/dist/2020.js'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
 import { makeMailboxes, publicPorts } from '../../testing/test-sequencers.ts'
 import { startTestVendor, type TestVendor } from '../../testing/test-vendors.ts'
@@ -30,6 +32,15 @@ const list = async (options = {}): Promise<unknown[]> => {
 }
 const update = (id: string, body: object, options = {}): Promise<Reply> =>
   u.operate('updateWebhookEndpoint', { ids: [id], body, ...options })
+
+/** Of the contract's schema of what is sent. */
+function eventValidator(): ValidateFunction {
+  const file = new URL('../../../test/contracts/zapmail.json', import.meta.url)
+  const document: AnySchema = JSON.parse(readFileSync(file, 'utf8'))
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  ajv.addSchema(document, 'contract')
+  return ajv.compile({ $ref: 'contract#/components/schemas/WebhookEvent' })
+}
 
 test('the events that there are', async () => {
   const reply = await u.operate('listWebhookEventTypes')
@@ -64,6 +75,9 @@ test('an endpoint is made with a secret that is shown once, and hears of mailbox
   const ofType = (type: string) => parsed().filter((one) => at(one, 'type') === type)
   await endpoint.until(() => ofType('export.failed').length > 0 && ofType('export.completed').length > 0)
 
+  const isDocumented = eventValidator()
+  for (const { body } of endpoint.received)
+    assert.ok(isDocumented(JSON.parse(body)), `${body} ${JSON.stringify(isDocumented.errors)}`)
   const [first] = endpoint.received
   const header = String(first?.headers['x-zapmail-signature'])
   const [, seconds = '', signature] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(header) ?? []

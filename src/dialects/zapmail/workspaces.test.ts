@@ -1,6 +1,7 @@
 /** Workspaces and their billing details in the dialect of Zapmail. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { countStatements } from '../../testing/count-statements.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestVendor, type TestVendor } from '../../testing/test-vendors.ts'
@@ -119,6 +120,12 @@ test('pages of the others, found by a part of their names, with counts by provid
   assert.equal(at(mine, 'currentWorkspace', 'domainCountGoogle'), '1')
 })
 
+test('a page is read in as many statements, however many workspaces are on it', async () => {
+  const statements = (limit: string) => countStatements(() => list({ limit }))
+  await list()
+  assert.equal(await statements('50'), await statements('1'))
+})
+
 test('what is refused: what holds something, the default one, what is another’s, who may not', async () => {
   const id = textAt(await list({ contains: 'Fleet 1' }), 'workspaces', 0, 'id')
   const full = await u.operate('deleteWorkspace', { query: { id } })
@@ -138,7 +145,7 @@ test('what is refused: what holds something, the default one, what is another’
   const bound = await u.key({ workspaceId: u.scope.workspaceId })
   for (const key of [reader, bound])
     assert.equal((await u.unchecked('createWorkspace', { body: { name: 'New' }, key })).status, 403)
-  for (const name of ['', 'a\nb', 'x'.repeat(201), null])
+  for (const name of ['', 'a\nb', 'a\u0000', '\ud800', 'x'.repeat(201), null])
     assert.equal((await u.operate('createWorkspace', { body: { name } })).status, 400)
   assert.equal((await u.operate('updateWorkspace', { body: {} })).status, 400)
   assert.equal((await u.operate('deleteWorkspace')).status, 400)
