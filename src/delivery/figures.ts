@@ -2,7 +2,7 @@
  * Figures of what was sent: how many recipients elsewhere got it, how many bounced, and when the last of them was done with.
  * They are counted from the outbound queue, which keeps who is done with for a month: of recipients here, of forwards and of
  * what the platform says by itself nothing is counted. A mailbox's are found by an index of its own rows; those of a
- * workspace read all rows that its queue has.
+ * workspace read all rows that its queue has (remembered-figures.ts).
  */
 import { type RawBuilder, sql } from 'kysely'
 import type { Scope } from '../accounts/principals.ts'
@@ -52,12 +52,10 @@ export async function figuresOfMailboxes(
   return new Map(rows.map((row) => [row.mailbox_id, toFigures(row)]))
 }
 
+export type WorkspaceFigures = Figures & { senders7d: number; senders30d: number }
+
 /** Of all of a workspace's mailboxes together, with how many of them sent something in 7 and in 30 days. */
-export async function figuresOfWorkspace(
-  db: Db,
-  scope: Scope,
-  now: Date,
-): Promise<Figures & { senders7d: number; senders30d: number }> {
+export async function figuresOfWorkspace(db: Db, scope: Scope, now: Date): Promise<WorkspaceFigures> {
   const done = finished(inScope(scope), daysBefore(now, figureDaysMax))
   const { rows } = await sql<FiguresRow & { senders_7d: number; senders_30d: number }>`
     select ${counts(now)}, count(distinct mailbox_id) filter (where at > ${daysBefore(now, 7)})::int as senders_7d,
@@ -110,13 +108,18 @@ export async function domainFigures(
   }
 }
 
+/** percent: of a hundred recipients so many bounced. minimum: fewer recipients say nothing. max: how many mailboxes. */
+export type BouncingRate = { percent: number; minimum: number; max: number }
+
+export type BouncingMailbox = { mailboxId: string; figures: Figures }
+
 /** Mailboxes of the workspace of whose recipients in 30 days so many bounced. The worst come first. */
 export async function mailboxesThatBounce(
   db: Db,
   scope: Scope,
   now: Date,
-  { percent, minimum, max }: { percent: number; minimum: number; max: number },
-): Promise<{ mailboxId: string; figures: Figures }[]> {
+  { percent, minimum, max }: BouncingRate,
+): Promise<BouncingMailbox[]> {
   const done = finished(inScope(scope), daysBefore(now, figureDaysMax))
   const { rows } = await sql<FiguresRow & { mailbox_id: string }>`
     select mailbox_id, ${counts(now)} from (${done}) as done group by mailbox_id

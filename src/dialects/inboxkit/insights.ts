@@ -3,15 +3,13 @@ import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import {
   bouncePercent,
-  dailyFigures,
   type Figures,
   figureDaysMax,
   figuresOfMailboxes,
-  figuresOfWorkspace,
-  mailboxesThatBounce,
   noFigures,
 } from '../../delivery/figures.ts'
 import { deliverySettings, readDeliveryPolicy } from '../../delivery/policies.ts'
+import { workspaceBouncing, workspaceDays, workspaceFigures } from '../../delivery/remembered-figures.ts'
 import { mailboxesById } from '../../mailboxes/mailbox-sets.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { pageWorkspaceMailboxes } from '../../mailboxes/workspace-pages.ts'
@@ -79,7 +77,7 @@ function workspaceRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { scope } = callerOf(request)
-      const figures = await figuresOfWorkspace(platform.db, scope, platform.clock.now())
+      const figures = await workspaceFigures(platform, scope)
       return dataOf({
         ...statsView(figures),
         active_mailboxes_7d: figures.senders7d,
@@ -100,7 +98,7 @@ function workspaceRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { scope } = callerOf(request)
-      const days = await dailyFigures(platform.db, scope, platform.clock.now(), figureDaysMax)
+      const days = await workspaceDays(platform, scope)
       return dataOf({ activity: days.map(({ day: date, sent, bounced }) => ({ date, sent, bounced })) })
     },
   )
@@ -152,7 +150,7 @@ function healthRoutes(app: Api, platform: Platform): void {
 async function highBounce(platform: Platform, scope: Scope): Promise<Static<typeof MailboxHealthView>[]> {
   const { workspaceId } = scope
   const policy = await readDeliveryPolicy(platform.db, { workspaceId, domainId: null, mailboxId: null })
-  const found = await mailboxesThatBounce(platform.db, scope, platform.clock.now(), {
+  const found = await workspaceBouncing(platform, scope, {
     // A workspace that never pauses by itself is told all the same.
     percent: policy.pause_bounce_percent ?? deliverySettings.pause_bounce_percent.preset,
     minimum: policy.pause_minimum,
