@@ -174,7 +174,10 @@ function begin(state: State, lane: Lane, job: Job): void {
 async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Promise<void> {
   const { platform, poster } = state
   const body = await readBody(platform, endpoint, job)
-  if (body === null) return complete(state, lane, { job, attempted: null })
+  if (body === null) {
+    state.inHand-- // it is due again when its time here is over, and not at once
+    return
+  }
   const at = platform.clock.now()
   const { sent, shown } = requestHeaders(endpoint, job.id, at, body)
   const result = await poster.post(endpoint.url, sent, Buffer.from(body))
@@ -197,7 +200,7 @@ async function send(state: State, lane: Lane, endpoint: Endpoint, job: Job): Pro
   complete(state, lane, { job, attempted: { attempt, verdict, health } })
 }
 
-/** @returns null when the database cannot be asked: the delivery is let go, and is due again. */
+/** @returns null when it cannot be told what is to be put in. */
 async function readBody(platform: Platform, endpoint: Endpoint, job: Job): Promise<string | null> {
   try {
     return await bodyOf(platform, endpoint, job.payload)
