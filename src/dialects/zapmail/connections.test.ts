@@ -114,7 +114,19 @@ test('several at once, each with what became of it: none keeps the others from i
     'tryexample.com': 'SUCCESS',
     'gone.example': 'DOMAIN_NOT_REGISTERED',
   })
-  assert.match(textAt(json, 'message'), /already connected.*not a domain name/)
+  assert.match(
+    textAt(json, 'message'),
+    /"no name" is not a domain name.*theirs\.example is already connected/,
+  )
+})
+
+test('names that are none do no harm, and one in two spellings is one', async () => {
+  const odd = [' ', 'x'.repeat(253), 'a\u007f.example', 'Now.TEST', 'twice.test', 'TWICE.test']
+  const domains = Object(await connect(200, ...odd))
+  const statuses = ['FAILED', 'FAILED', 'FAILED', 'SUCCESS', 'SUCCESS', 'SUCCESS']
+  assert.deepEqual(Object.values(domains), statuses)
+  await expect(400, 'removeConnectionRequests', { body: { domainNames: ['a\u0000b'] } })
+  await u.call('DELETE', '/v1/domains/twice.test')
 })
 
 test('one that nobody has seen yet is in progress', async () => {

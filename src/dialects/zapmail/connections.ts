@@ -159,9 +159,11 @@ async function connectNew(
         refused.set(name, new Refusal('domain_state_conflict', detail))
       }
     }
-    const items = names
-      .filter((name) => !known.has(parseDomainName(name) ?? ''))
-      .map((name) => ({ name, dnsMode, product: productOf[provider] }))
+    const items = names.flatMap((text) => {
+      const name = parseDomainName(text)
+      if (name === null) refused.set(text, new Refusal('domain_invalid', `"${text}" is not a domain name.`))
+      return name === null || known.has(name) ? [] : [{ name, dnsMode, product: productOf[provider] }]
+    })
     if (items.length === 0) return refused
     const { results } = await connectBatch(platform, tx, scope, items)
     for (const result of results) {

@@ -126,6 +126,8 @@ test('records are added all or none', async () => {
   await add([good, { host: '@', value: 'v=spf1 -all', recordType: 'TXT' }], 400)
   await add([good, { host: 'x.other.example.', value: '192.0.2.1', recordType: 'A' }], 400)
   await add([{ ...good, recordType: 'HINFO' }], 400)
+  await add([{ host: 'a\u0000', value: '192.0.2.1', recordType: 'A' }], 400)
+  await add([{ host: 't', value: 'a\u0000b', recordType: 'TXT' }], 400)
   await add([], 400)
   assert.deepEqual(await native(), before)
 })

@@ -203,6 +203,20 @@ test('without the wallet nothing is taken from it: all waits for the payment tha
   assert.deepEqual(await balanceOf(u.platform, u.scope.workspaceId), { balance: 5000, held: 0 })
 })
 
+test('a provider that does not answer keeps nothing from being ordered; asked again, it gives the link', async () => {
+  await leave(0)
+  const silent = () => stripe.faults.push({ path: /checkout\/sessions/, fault: 500 })
+  for (let times = 0; times < 5; times++) silent()
+  const waits = await buy(['mute.test'])
+  assert.equal(at(waits.json, 'invoiceLink'), undefined)
+  assert.deepEqual(await native('mute.test'), ['pending_payment', 'register', 'due'])
+  stripe.faults.length = 0
+  const again = await buy(['mute.test'])
+  assert.match(textAt(again.json, 'invoiceLink'), /^http/)
+  await leave(1000)
+  assert.deepEqual(await native('mute.test'), ['active', 'register', 'paid'])
+})
+
 test('with payments by hand only the wallet pays, and an order waits for it', async () => {
   const { json } = await buy(['hand.test'], { useWallet: false }, manual, 400)
   assert.match(textAt(json, 'message'), /./)
@@ -224,11 +238,11 @@ test('what ends soon is listed, priced and renewed', async () => {
   })
   assert.deepEqual(
     ['totalSearchedCount', 'totalPages', 'totalCount'].map((name) => at(soon.json, 'data', name)),
-    [2, 2, 5],
+    [2, 2, 6],
   )
   assert.equal(at(soon.json, 'data', 'domains', 0, 'serviceProvider'), 'GOOGLE')
   const past = await expect(200, 'listRenewableDomains', { body: {}, query: { page: '9' } })
-  assert.equal(at(past.json, 'data', 'totalSearchedCount'), 5)
+  assert.equal(at(past.json, 'data', 'totalSearchedCount'), 6)
   const microsoft = { headers: { 'x-service-provider': 'MICROSOFT' }, body: {} }
   assert.deepEqual(at((await expect(200, 'listRenewableDomains', microsoft)).json, 'data', 'domains'), [])
   for (const body of [{ contains: null }, { tagIds: null }])

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { advanceForCaller } from '../../billing/payments/advance.ts'
+import type { TopUp } from '../../billing/payments/top-ups.ts'
 import { domainAutoRenewDefault } from '../../domains/auto-renew.ts'
 import { contactData, newestContact } from '../../domains/contacts.ts'
 import { buyBasket, type PayBy, priceBasket, type WantedName } from '../../domains/orders/basket.ts'
@@ -83,10 +84,24 @@ export function domainPurchaseRoutes(app: Api, platform: Platform): void {
         const orders = bought.placed.map(({ order }) => order)
         return useWallet ? await askForMissing(platform, tx, caller.scope, orders) : bought.topUp
       })
-      const url = topUp === null ? null : (await advanceForCaller(platform, topUp.id)).session_url
+      const url = useWallet ? await linkIfAny(platform, topUp) : await linkOf(platform, topUp)
       return boughtView(url, useWallet)
     },
   )
+}
+
+async function linkOf(platform: Platform, topUp: TopUp | null): Promise<string | null> {
+  return topUp === null ? null : (await advanceForCaller(platform, topUp.id)).session_url
+}
+
+/** The same where what was ordered goes on without it, too: a provider that does not answer is no failure then. */
+export async function linkIfAny(platform: Platform, topUp: TopUp | null): Promise<string | null> {
+  try {
+    return await linkOf(platform, topUp)
+  } catch (error) {
+    if (error instanceof Refusal && error.code.startsWith('payment_')) return null
+    throw error
+  }
 }
 
 function wantedName({ domainName, years }: Static<typeof BuyBody>['domains'][number]): WantedName {

@@ -1,7 +1,6 @@
 /** Registrations that end: listed, priced, renewed, and renewed by themselves. */
 import { type Static, Type } from 'typebox'
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
-import { advanceForCaller } from '../../billing/payments/advance.ts'
 import type { Domain } from '../../domains/domains.ts'
 import { type ExpiringDomain, pageExpiring } from '../../domains/expiring.ts'
 import { askForMissing } from '../../domains/orders/missing.ts'
@@ -18,6 +17,7 @@ import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
+import { linkIfAny } from './domain-purchases.ts'
 import { priceText } from './domain-search.ts'
 import { Contains, selectDomains } from './domain-selection.ts'
 import { type Provider, productsOf, providerOf, providers } from './providers.ts'
@@ -228,7 +228,7 @@ function renewRoute(app: Api, platform: Platform): void {
         )
       })
       return dataOf('Domain renewal started', {
-        paymentLink: topUp === null ? null : (await advanceForCaller(platform, topUp.id)).session_url,
+        paymentLink: await linkIfAny(platform, topUp),
         domains: domains.map(({ name }) => name),
         domainIds: domains.map(({ id }) => id),
         useWallet: true as const,

@@ -228,6 +228,7 @@ test('mail of a domain is copied to an address, and what it has no address for i
     await expect(400, operation, { body: { ...body, email: 'nobody@one.test' } })
     await expect(400, operation, { body: named('two.test') })
     await expect(400, operation, { body: { ...body, contains: null } })
+    await expect(400, operation, { body: { ...body, email: 'a\u0000@far.example' } })
   }
   for (const operation of ['removeEmailForwarding', 'removeCatchAll']) {
     await expect(200, operation, { body: {} })
