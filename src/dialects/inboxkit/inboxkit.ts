@@ -6,6 +6,8 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { admitToken, bearerOf, headerOf } from '../callers.ts'
 import type { Dialect } from '../dialect.ts'
+import { cloudflareRoutes } from './cloudflare.ts'
+import { cloudflareConnectRoutes } from './cloudflare-connect.ts'
 import { dnsRoutes } from './dns.ts'
 import { dnsCheckRoutes } from './dns-checks.ts'
 import { domainSearchRoutes } from './domain-search.ts'
@@ -76,6 +78,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   renewalRoutes,
   dnsRoutes,
   dnsCheckRoutes,
+  cloudflareRoutes,
+  cloudflareConnectRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
