@@ -17,6 +17,7 @@ const password = 'correct-horse-42-battery'
 /** What there is to call about. */
 type Ground = {
   server: ChildServer
+  workspaceId: string
   domainId: string
   mailboxIds: string[]
   /** An identity whose mailbox has `messages` in its inbox. */
@@ -86,6 +87,31 @@ const calls: readonly Comparison[] = [
         body_text: 'Hello.',
       }),
   },
+  {
+    what: 'InboxKit: get a mailbox',
+    native: (ground, n) => native(ground, 'GET', `/v1/mailboxes/${oneOf(ground.mailboxIds, n)}`),
+    dialect: (ground, n) => inboxkit(ground, 'GET', `/mailboxes/details?uid=${oneOf(ground.mailboxIds, n)}`),
+  },
+  {
+    what: 'InboxKit: list 50 mailboxes',
+    native: (ground) => native(ground, 'GET', '/v1/mailboxes?limit=50'),
+    dialect: (ground) => inboxkit(ground, 'POST', '/mailboxes/list', { page: 1, limit: 50 }),
+  },
+  {
+    what: 'InboxKit: list 50 domains',
+    native: (ground) => native(ground, 'GET', '/v1/domains?limit=50'),
+    dialect: (ground) => inboxkit(ground, 'POST', '/domains/list', { page: 1, limit: 50 }),
+  },
+  {
+    what: 'Zapmail: get a mailbox with its credentials',
+    native: (ground, n) => native(ground, 'GET', `/v1/mailboxes/${oneOf(ground.mailboxIds, n)}/credentials`),
+    dialect: (ground, n) => zapmail(ground, 'GET', `/mailboxes?id=${oneOf(ground.mailboxIds, n)}`),
+  },
+  {
+    what: 'Zapmail: list DNS records',
+    native: (ground) => native(ground, 'GET', '/v1/domains/bench.test/dns'),
+    dialect: (ground) => zapmail(ground, 'GET', `/dns?id=${ground.domainId}`),
+  },
 ]
 
 const receiver = 'receiver@bench.test'
@@ -112,8 +138,15 @@ async function makeGround(server: ChildServer): Promise<Ground> {
   await makeMailboxes(server, 'user', mailboxes)
   const domain = await callApi<{ id: string }>(server, 'GET', '/v1/domains/bench.test')
   const page = await callApi<{ data: { id: string }[] }>(server, 'GET', '/v1/mailboxes?limit=200')
+  const workspaces = await callApi<{ data: { id: string }[] }>(server, 'GET', '/v1/workspaces')
   const agent = await makeAgent(server)
-  return { server, domainId: domain.id, mailboxIds: page.data.map(({ id }) => id), agent }
+  return {
+    server,
+    workspaceId: workspaces.data[0]?.id ?? '',
+    domainId: domain.id,
+    mailboxIds: page.data.map(({ id }) => id),
+    agent,
+  }
 }
 
 async function makeAgent(server: ChildServer): Promise<Ground['agent']> {
@@ -206,6 +239,16 @@ function scaleway({ server }: Ground, method: string, path: string, body?: objec
 function inkbox({ server }: Ground, method: string, path: string, body?: object): Call {
   const call = { method, path: `/inkbox/api/v1${path}`, headers: { 'x-api-key': server.apiKey } }
   return body === undefined ? call : { ...call, body }
+}
+
+function inboxkit({ server, workspaceId }: Ground, method: string, path: string, body?: object): Call {
+  const headers = { authorization: `Bearer ${server.apiKey}`, 'x-workspace-id': workspaceId }
+  const call = { method, path: `/inboxkit/v1/api${path}`, headers }
+  return body === undefined ? call : { ...call, body }
+}
+
+function zapmail({ server }: Ground, method: string, path: string): Call {
+  return { method, path: `/zapmail/api/v2${path}`, headers: { 'x-auth-zapmail': server.apiKey } }
 }
 
 function oneOf(ids: readonly string[], n: number): string {

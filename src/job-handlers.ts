@@ -88,6 +88,7 @@ import type { JobHandlers, JobSchedule } from './platform/jobs.ts'
 import type { Platform } from './platform/platform.ts'
 import { deleteOldExports, findChanges } from './sequencers/changes.ts'
 import { reconcileSequencer } from './sequencers/runner.ts'
+import { advanceSetups } from './sequencers/setups/advance.ts'
 import { cleanUpWebhooks, forgetDeliveries, settleQueue } from './webhooks/clean-up.ts'
 import { runReplay } from './webhooks/replay.ts'
 
@@ -175,6 +176,7 @@ export const jobHandlers: JobHandlers = {
   'sequencers.reconcile': (platform, payload, stopping) =>
     reconcileSequencer(platform, payload.sequencer_id, stopping),
   'sequencers.find_changes': (platform) => findChanges(platform),
+  'setups.advance': (platform) => advanceSetups(platform),
   'sequencers.clean_up': (platform) => repeat(deleteOldExports, platform),
   'imports.run': (platform, payload) => runImport(platform, payload.mailbox_id),
   'imports.resume': (platform) => resumeImports(platform),
@@ -260,6 +262,7 @@ export const jobSchedule: JobSchedule = {
   'engines.reconcile_due': '* * * * *',
   'engines.observe': '43 4 * * *',
   'sequencers.find_changes': '* * * * *',
+  'setups.advance': '* * * * *',
   'sequencers.clean_up': '47 3 * * *',
   'domains.remove_due': '*/10 * * * *',
   'orders.resume': '* * * * *',

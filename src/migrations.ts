@@ -42,6 +42,7 @@ import { auditMigrations } from './platform/audit-schema.ts'
 import { mergeMigrations } from './platform/migrations.ts'
 import { platformMigrations } from './platform/schema.ts'
 import { sequencersMigrations } from './sequencers/schema.ts'
+import { setupsMigrations } from './sequencers/setups/schema.ts'
 import { webhooksMigrations } from './webhooks/schema.ts'
 
 export const migrations = mergeMigrations(
@@ -87,4 +88,5 @@ export const migrations = mergeMigrations(
   sequencersMigrations,
   productsMigrations,
   domainTagsMigrations,
+  setupsMigrations,
 )

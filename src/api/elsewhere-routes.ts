@@ -5,10 +5,12 @@ import type { Api } from './schemas.ts'
 import { sequencerMailboxRoutes } from './sequencer-mailboxes.ts'
 import { sequencerRoutes } from './sequencers.ts'
 import { serviceConnectionRoutes } from './service-connections.ts'
+import { setupRoutes } from './setups.ts'
 
 export function elsewhereRoutes(app: Api, platform: Platform): void {
   serviceConnectionRoutes(app, platform)
   sequencerRoutes(app, platform)
   sequencerMailboxRoutes(app, platform)
   exportRoutes(app, platform)
+  setupRoutes(app, platform)
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import type { Platform } from '../platform/platform.ts'
+import { noteChange } from './app-passwords.ts'
 
 declare module '../platform/jobs.ts' {
   interface JobTypes {
@@ -35,6 +36,11 @@ export async function tellExpiredAppPasswords(platform: Platform): Promise<numbe
         and mailboxes.id = due.mailbox_id
       returning mailbox_passwords.id, mailbox_passwords.name, mailbox_passwords.mailbox_id, mailboxes.address,
         mailboxes.organization_id, mailboxes.workspace_id`.execute(tx)
+    await noteChange(
+      platform,
+      tx,
+      rows.map((row) => row.mailbox_id),
+    )
     await appendEvents(
       platform,
       tx,

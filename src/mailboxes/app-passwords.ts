@@ -3,6 +3,7 @@
  * and may be bound to protocols, to networks and to a time. login.ts checks them.
  */
 
+import { sql } from 'kysely'
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Db, Tx } from '../platform/database.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
@@ -10,6 +11,7 @@ import { appendEvents } from '../platform/events.ts'
 import { isId, newId } from '../platform/ids.ts'
 import { canonicalNetwork } from '../platform/network.ts'
 import type { Platform } from '../platform/platform.ts'
+import { uuidArray } from '../platform/sql-arrays.ts'
 import { generateAppPassword } from './app-password-text.ts'
 import { engineOf } from './engines.ts'
 import { getMailbox, lockMailbox, subject } from './mailboxes.ts'
@@ -101,6 +103,7 @@ export async function createAppPassword(
     .returning(columns)
     .executeTakeFirstOrThrow()
   const appPassword = narrowed(row)
+  await noteChange(platform, tx, [mailbox.id])
   await appendEvents(platform, tx, [
     { type: 'mailbox.app_password_created', ...subject(mailbox), data: eventOf(mailbox, appPassword) },
   ])
@@ -197,6 +200,7 @@ export async function updateAppPassword(
     .returning(columns)
     .executeTakeFirstOrThrow()
   const after = narrowed(row)
+  await noteChange(platform, tx, [mailbox.id])
   const takes = takesAway(before.scopes, after.scopes) || takesAway(before.networks, after.networks)
   await appendEvents(platform, tx, [
     {
@@ -228,10 +232,17 @@ export async function revokeAppPassword(
     .where('mailbox_id', '=', mailbox.id)
     .where('id', '=', appPassword.id)
     .execute()
+  await noteChange(platform, tx, [mailbox.id])
   await appendEvents(platform, tx, [
     { type: 'mailbox.app_password_revoked', ...subject(mailbox), data: eventOf(mailbox, appPassword) },
   ])
   return appPassword
+}
+
+/** For those who have told programs elsewhere what to log in with: of mailboxes with a second factor it may be another now. */
+export async function noteChange({ clock }: Platform, tx: Tx, mailboxIds: readonly string[]): Promise<void> {
+  await sql`update mailbox_totp set app_passwords_changed_at = ${clock.now()}
+    where mailbox_id = any(${uuidArray(mailboxIds)})`.execute(tx)
 }
 
 function ofMailbox(db: Db, mailboxId: string) {

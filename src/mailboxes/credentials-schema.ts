@@ -33,4 +33,7 @@ export const mailboxCredentialsMigrations: Migrations = {
       primary key (mailbox_id, digest)
     )`,
   ),
+  '0064_app_passwords_changed': sqlMigration(
+    'alter table mailbox_totp add column app_passwords_changed_at timestamptz',
+  ),
 }

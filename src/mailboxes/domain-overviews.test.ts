@@ -51,9 +51,10 @@ async function roomOf(name: string): Promise<number | null> {
 }
 
 test('each comes with what lists show of it', async () => {
-  const filter = { ...everyDomain, search: 'O.' }
+  const filter = { ...everyDomain, search: 'O' }
   const { rows } = await pageDomainOverviews(api.platform, api.scope, filter, { number: 1, size: 10 })
-  const shown = rows.map(({ domain, mailboxes, room, catchAll, check, registration, tags }) => [
+  const ours = rows.filter(({ domain }) => /^(one|two)\./.test(domain.name))
+  const shown = ours.map(({ domain, mailboxes, room, catchAll, check, registration, tags }) => [
     domain.name,
     mailboxes,
     room,

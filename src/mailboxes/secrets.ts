@@ -1,5 +1,5 @@
 /** The secrets of mailboxes in the clear, for lists that show them; each look is written to the event log. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { requireCredentialsRight, requireWrite, type Scope } from '../accounts/principals.ts'
 import type { Tx } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -11,7 +11,7 @@ import { formatTotpSecret } from './totp-codes.ts'
 
 export type Secrets = {
   password: string
-  /** The newest that mail programs may use from anywhere; null: there is none. */
+  /** The oldest that mail programs may use from anywhere; null: there is none. */
   appPassword: string | null
   /** Of the second factor, in base32; null: it is not on. */
   totpSecret: string | null
@@ -50,13 +50,7 @@ export async function viewSecrets(
     from mailboxes
       join mailbox_passwords as main on main.mailbox_id = mailboxes.id and main.name = 'primary'
       left join mailbox_totp as factor on factor.mailbox_id = mailboxes.id and factor.enabled_at is not null
-      left join lateral (
-        select sealed_password from mailbox_passwords
-        where mailbox_id = mailboxes.id and id is not null and networks is null
-          and (scopes is null or scopes @> array['imap', 'smtp'])
-          and (expires_at is null or expires_at > ${platform.clock.now()})
-        order by id desc limit 1
-      ) as program on true
+      left join lateral ${programPassword(platform)} as program on true
     where mailboxes.workspace_id = ${scope.workspaceId}::uuid and mailboxes.state <> 'deleted'
       and mailboxes.id = any(${uuidArray(mailboxIds)})
       and (${scope.mailboxId}::uuid is null or mailboxes.id = ${scope.mailboxId}::uuid)`.execute(tx)
@@ -69,6 +63,20 @@ export async function viewSecrets(
     },
   ])
   return new Map(rows.map((row) => [row.id, opened(platform, row)]))
+}
+
+/**
+ * The sealed app password of the mailbox at hand that programs elsewhere are set up with: the oldest that they may use from
+ * anywhere, so that it stays the same when others come. A query for `left join lateral` beside `mailboxes`.
+ */
+export function programPassword({ clock }: Platform): RawBuilder<unknown> {
+  return sql`(
+    select sealed_password from mailbox_passwords
+    where mailbox_passwords.mailbox_id = mailboxes.id and id is not null and networks is null
+      and (scopes is null or scopes @> array['imap', 'smtp'])
+      and (expires_at is null or expires_at > ${clock.now()})
+    order by id limit 1
+  )`
 }
 
 function opened({ vault }: Platform, row: Row): Secrets {

@@ -15,6 +15,8 @@ export type MailboxTotpTable = {
   failures: Generated<number>
   /** Until when no code is looked at. */
   paused_until: Generated<Date | null>
+  /** When an app password, which is what programs log in with, last came, changed or went. */
+  app_passwords_changed_at: Generated<Date | null>
   created_at: Date
 }
 

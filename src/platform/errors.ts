@@ -158,6 +158,7 @@ export const errorCatalogue = {
   export_not_found: { status: 404, title: 'Export not found' },
   export_file_not_found: { status: 404, title: 'The export has no such file' },
   export_limit_reached: { status: 409, title: 'As many exports are running as may run' },
+  setup_not_found: { status: 404, title: 'Setup not found' },
   mailbox_not_exportable: { status: 409, title: 'The mailbox cannot be exported' },
   mailbox_not_remote: { status: 404, title: 'The mailbox is not kept at a service by this platform' },
   service_unavailable: { status: 422, title: 'The service is not set up on this platform' },

@@ -1,9 +1,11 @@
 /** What changes here is told there by itself. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { createAppPassword, revokeAppPassword } from '../mailboxes/app-passwords.ts'
 import { changePassword } from '../mailboxes/credentials.ts'
 import { resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
 import { renameMailbox } from '../mailboxes/rename.ts'
+import { enrolTotp } from '../mailboxes/totp.ts'
 import { type Tx, transaction } from '../platform/database.ts'
 import type { TestPlatform } from '../testing/test-platform.ts'
 import {
@@ -101,4 +103,35 @@ test('other limits of a connection are told of all mailboxes', async () => {
     tool.accounts.map(({ account }) => account.dailyLimit),
     [25],
   )
+})
+
+test('with a second factor an app password is told; the next one when it is revoked, and none when none is left', async () => {
+  const { platform, scope } = house
+  const { id, mailboxId } = await oneThere()
+  const password = (): (string | undefined)[] => tool.accounts.map(({ account }) => account.password)
+  const made = await change(async (tx) => {
+    const wanted = { name: 'First', scopes: null, networks: null, expiresAt: null }
+    const first = await createAppPassword(platform, tx, scope, mailboxId, wanted)
+    await enrolTotp(platform, tx, scope, mailboxId, null)
+    await tx.updateTable('mailbox_totp').set({ enabled_at: platform.clock.now() }).execute()
+    return first
+  })
+  await lookForChanges(platform, id)
+  assert.deepEqual(password(), [made.password])
+  const next = await change(async (tx) => {
+    const wanted = { name: 'Second', scopes: ['imap', 'smtp'] as const, networks: null, expiresAt: null }
+    await createAppPassword(platform, tx, scope, mailboxId, {
+      ...wanted,
+      name: 'At home',
+      networks: ['10.0.0.0/8'],
+    })
+    const second = await createAppPassword(platform, tx, scope, mailboxId, wanted)
+    await revokeAppPassword(platform, tx, scope, mailboxId, made.appPassword.id)
+    return second
+  })
+  await lookForChanges(platform, id)
+  assert.deepEqual(password(), [next.password])
+  await change((tx) => revokeAppPassword(platform, tx, scope, mailboxId, next.appPassword.id))
+  await lookForChanges(platform, id)
+  assert.equal((await row(id)).error_kind, 'second_factor')
 })

@@ -76,7 +76,8 @@ async function compareSome(platform: Platform, startedAt: Date): Promise<number>
       left join mailbox_totp on mailbox_totp.mailbox_id = mailboxes.id
     where sequencer_mailboxes.state in ('connected', 'disconnected', 'failed', 'missing', 'inactive') and wanted
       and (compared_at is null or compared_at < ${startedAt} and (
-        greatest(mailboxes.updated_at, domains.state_changed_at, mailbox_passwords.created_at, mailbox_totp.enabled_at)
+        greatest(mailboxes.updated_at, domains.state_changed_at, mailbox_passwords.created_at, mailbox_totp.enabled_at,
+          mailbox_totp.app_passwords_changed_at)
           > compared_at - ${late}::interval
         or pushed_key_id <> ${platform.vault.keyId}))
     order by sequencer_id, sequencer_mailboxes.mailbox_id limit ${sequencerPolicy.rowsPerBatch}`.execute(

@@ -5,6 +5,7 @@ import { allowsSending, type DomainState } from '../domains/lifecycle.ts'
 import { clientServers } from '../mailboxes/credentials.ts'
 import { isServed } from '../mailboxes/lifecycle.ts'
 import { openPassword } from '../mailboxes/passwords.ts'
+import { programPassword } from '../mailboxes/secrets.ts'
 import type { Mailbox } from '../mailboxes/tables.ts'
 import type { Db } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -24,7 +25,12 @@ export type WantedMailbox = { id: string; address: string } & (
 type WantedRow = Pick<
   Mailbox,
   'id' | 'address' | 'state' | 'service' | 'display_name' | 'first_name' | 'last_name'
-> & { domain_state: DomainState; sealed_password: Buffer | null; has_second_factor: boolean }
+> & {
+  domain_state: DomainState
+  sealed_password: Buffer | null
+  sealed_app_password: Buffer | null
+  has_second_factor: boolean
+}
 
 /** @param settings of the connection; limits and warmup come from there. @returns by the mailbox's id. */
 export async function wantedMailboxes(
@@ -35,10 +41,12 @@ export async function wantedMailboxes(
 ): Promise<Map<string, WantedMailbox>> {
   const { rows } = await sql<WantedRow>`
     select mailboxes.id, address, mailboxes.state, service, display_name, first_name, last_name,
-      domains.state as domain_state, sealed_password, mailbox_totp.enabled_at is not null as has_second_factor
+      domains.state as domain_state, main.sealed_password, program.sealed_password as sealed_app_password,
+      mailbox_totp.enabled_at is not null as has_second_factor
     from mailboxes join domains on domains.id = domain_id
-      left join mailbox_passwords on mailbox_passwords.mailbox_id = mailboxes.id and mailbox_passwords.name = 'primary'
+      left join mailbox_passwords as main on main.mailbox_id = mailboxes.id and main.name = 'primary'
       left join mailbox_totp on mailbox_totp.mailbox_id = mailboxes.id
+      left join lateral ${programPassword(platform)} as program on mailbox_totp.enabled_at is not null
     where mailboxes.id = any(${uuidArray(mailboxIds)})`.execute(db)
   return new Map(rows.map((row) => [row.id, wantedMailbox(platform, row, settings)]))
 }
@@ -54,15 +62,19 @@ function wantedMailbox(platform: Platform, row: WantedRow, settings: SequencerSe
   if (row.service !== 'local') return refused('not_local', `It is run by ${row.service}, not here.`)
   if (!isServed(row.state)) return refused('not_active', `The mailbox is ${row.state}.`)
   if (!allowsSending(row.domain_state)) return refused('not_active', `Its domain is ${row.domain_state}.`)
-  if (row.sealed_password === null) return refused('no_password', 'No password of it is kept.')
-  if (row.has_second_factor) {
-    return refused('second_factor', 'It has a second factor: its password alone does not log in.')
+  if (row.has_second_factor && row.sealed_app_password === null) {
+    return refused(
+      'second_factor',
+      'It has a second factor and no app password, without which programs cannot log in.',
+    )
   }
+  const sealed = row.has_second_factor ? row.sealed_app_password : row.sealed_password
+  if (sealed === null) return refused('no_password', 'No password of it is kept.')
   const { imap, smtp } = clientServers(platform, 'local')
   if (imap === null || smtp === null) {
     return refused('no_servers', 'This platform offers no IMAP or no submission.')
   }
-  const password = openPassword(platform.vault, id, row.sealed_password)
+  const password = openPassword(platform.vault, id, sealed)
   const account: MailboxAccount = {
     address,
     ...namesOf(row),

@@ -24,6 +24,7 @@ import { sendLoad } from './smtp-load.ts'
 import { type Reply, textAt } from './test-api.ts'
 import { migratedDatabase, temporaryDirectory } from './test-database.ts'
 import { testApiKey, testConfig } from './test-platform.ts'
+import { inboxkitReader, zapmailReader } from './vendor-readers.ts'
 
 export type Change = {
   face: string
@@ -38,6 +39,9 @@ export type AgreeingFaces = AsyncDisposable & {
   native: FaceCall
   scaleway: FaceCall
   inkbox: FaceCall
+  inboxkit: FaceCall
+  /** By provider. */
+  zapmail: { google: FaceCall; microsoft: FaceCall }
   /** Every address that was ever a mailbox's: what is gone is gone for all. */
   known: Set<string>
   /** Of those that log in, by address. */
@@ -82,6 +86,15 @@ export async function startAgreeingFaces(): Promise<AgreeingFaces> {
   const scaleway = faceAt(base, '/scaleway', { 'x-auth-token': await keyOf('scaleway') })
   const inkbox = faceAt(base, '/inkbox/api/v1', { 'x-api-key': await keyOf('inkbox') })
 
+  const workspaceId = textAt(await ok(native('GET', '/workspaces')), 'data', 0, 'id')
+  const inboxkit = faceAt(base, '/inboxkit/v1/api', {
+    authorization: `Bearer ${testApiKey}`,
+    'x-workspace-id': workspaceId,
+  })
+  const zapmailOf = (provider: string): FaceCall =>
+    faceAt(base, '/zapmail/api', { 'x-auth-zapmail': testApiKey, 'x-service-provider': provider })
+  const zapmail = { google: zapmailOf('GOOGLE'), microsoft: zapmailOf('MICROSOFT') }
+
   const passwords = new Map<string, string>()
   const logIn = async (user: string, pass = passwords.get(user) ?? ''): Promise<ImapFlow> => {
     const client = new ImapFlow({
@@ -98,7 +111,12 @@ export async function startAgreeingFaces(): Promise<AgreeingFaces> {
   const known = new Set<string>()
   const faces: Faces = {
     truth: nativeReader(native),
-    others: [scalewayReader(scaleway), inkboxReader(inkbox)],
+    others: [
+      scalewayReader(scaleway),
+      inkboxReader(inkbox),
+      inboxkitReader(inboxkit),
+      zapmailReader(zapmail),
+    ],
   }
   const messageReaders = [nativeMessages(native), inkboxMessages(inkbox), imapMessages(logIn)]
   const facts = async (address: string): Promise<MailboxFacts> => {
@@ -110,6 +128,8 @@ export async function startAgreeingFaces(): Promise<AgreeingFaces> {
     native,
     scaleway,
     inkbox,
+    inboxkit,
+    zapmail,
     known,
     passwords,
     logIn,

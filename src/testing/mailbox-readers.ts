@@ -26,7 +26,7 @@ export type MailboxFacts = {
   periodEndsAt?: number | null
   /** Moments are in milliseconds since 1970. */
   createdAt: number
-  updatedAt: number
+  updatedAt?: number
   purgeAt?: number | null
   /** Null: it has none. */
   identity?: IdentityFacts | null
@@ -283,6 +283,7 @@ export function instantAt(json: unknown, name: string): number {
   return moment
 }
 
-function momentAt(json: unknown, name: string): number | null {
+/** The same, where there may be none. */
+export function momentAt(json: unknown, name: string): number | null {
   return at(json, name) === null ? null : instantAt(json, name)
 }

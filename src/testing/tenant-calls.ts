@@ -85,6 +85,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'PATCH /v1/mailboxes/{mailbox}/drafts/{draft}': { text: 'changed' },
   'POST /v1/mailboxes/{mailbox}/drafts/{draft}/attachments': { filename: 'x', content_base64: 'AAAA' },
   'PATCH /v1/mailboxes/{mailbox}/scheduled/{scheduled}': { send_at: '2020-01-01T00:00:00Z' },
+  'POST /v1/setups': { domains: [{ name: 'demo.test', mailboxes: [] }] },
   'POST /v1/exports': { mailboxes: ['ann@demo.test'] },
   'POST /v1/sequencers/{sequencer}/mailboxes/remove': { mailboxes: ['ann@demo.test'] },
   'POST /v1/identities': { address: 'new@demo.test' },

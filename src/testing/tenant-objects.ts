@@ -212,6 +212,8 @@ async function exported(api: TestApi, secrets: string[], named: Name, mailboxId:
   named('/v1/sequencers/{sequencer}', id)
   const file = await made(api, 'POST', '/v1/exports', { platform: 'manual', mailboxes: [mailboxId] })
   named('/v1/exports/{export}', textAt(file, 'id'))
+  const domains = [{ name: 'demo.test', mailboxes: [] }]
+  named('/v1/setups/{setup}', textAt(await made(api, 'POST', '/v1/setups', { domains }), 'id'))
 }
 
 /** What it has at registrars. */
