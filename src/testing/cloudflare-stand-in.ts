@@ -178,7 +178,9 @@ function listZones(state: State, url: URL, complain: Complain): Result {
   const found = state.zones.filter(
     (zone) => (name === null || zone.name === name) && (account === null || zone.accountId === account),
   )
-  return { result: found.map(zoneView), result_info: pageInfo(1, perPage, found.length) }
+  const page = Number(url.searchParams.get('page') ?? 1)
+  const shown = found.slice((page - 1) * perPage, page * perPage)
+  return { result: shown.map(zoneView), result_info: pageInfo(page, perPage, found.length) }
 }
 
 function zoneView({ id, name, status, accountId }: CloudflareZone) {

@@ -106,7 +106,7 @@ export function dnsCheckRoutes(app: Api, platform: Platform): void {
       const { scope } = callerOf(request)
       const targets = await targetsOf(platform, scope, request.body)
       const looks = await looksAt(platform, scope, targets)
-      const zones = await hostedDomains(platform.db, scope, 'cloudflare')
+      const zones = await hostedDomains(platform.db, scope, 'cloudflare', [...looks.keys()])
       const results = targets.map(({ ref, domain }) => {
         const look = domain === null ? undefined : looks.get(domain.id)
         return look === undefined ? notFound(ref) : verified(look, zones.has(look.domain.id))

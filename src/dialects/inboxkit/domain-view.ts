@@ -66,12 +66,10 @@ export async function domainViews(
   scope: Scope,
   rows: readonly DomainOverview[],
 ): Promise<Static<typeof DomainView>[]> {
+  const ids = rows.map(({ domain }) => domain.id)
   const [orders, zones] = await Promise.all([
-    latestOrders(
-      platform.db,
-      rows.map(({ domain }) => domain.id),
-    ),
-    hostedDomains(platform.db, scope, 'cloudflare'),
+    latestOrders(platform.db, ids),
+    hostedDomains(platform.db, scope, 'cloudflare', ids),
   ])
   return rows.map((row) => domainView(platform, row, orders.get(row.domain.id), zones.get(row.domain.id)))
 }

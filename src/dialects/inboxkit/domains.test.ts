@@ -53,6 +53,8 @@ test('pages, the newest first, with counts of all pages', async () => {
   const none = await u.operate('listDomains', { body: u.exampleOf('listDomains') })
   assert.deepEqual([names(none.json), at(none.json, 'pages')], [[], 0])
   assert.deepEqual(names((await u.operate('listDomains')).json).length, all, 'a body may be left out')
+  const typed = await u.at('POST', '/domains/list', { headers: { 'content-type': 'application/json' } })
+  assert.equal(names(typed.json).length, all, 'also with the type of one')
   const found = await u.operate('listDomainsByQuery', { query: { keyword: 'WAIT' } })
   assert.deepEqual(names(found.json), ['waiting.example'])
 })

@@ -10,6 +10,8 @@ import { accountRoutes } from './account.ts'
 import { planRoutes } from './billing-plans.ts'
 import { walletRoutes } from './billing-wallet.ts'
 import { credentialRoutes } from './credentials.ts'
+import { cloudflareRoutes } from './cloudflare.ts'
+import { cloudflareConnectRoutes } from './cloudflare-connect.ts'
 import { dnsRoutes } from './dns.ts'
 import { dnsCheckRoutes } from './dns-checks.ts'
 import { domainSearchRoutes } from './domain-search.ts'
@@ -114,6 +116,8 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
   exportRoutes,
   dnsRoutes,
   dnsCheckRoutes,
+  cloudflareRoutes,
+  cloudflareConnectRoutes,
 ]
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */

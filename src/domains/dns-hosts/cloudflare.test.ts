@@ -140,6 +140,28 @@ test('a name in several accounts: the one that is active, or that of the account
   assert.equal((await zoneAt(open(cloudflare))).id, active.id)
 })
 
+test('zones are listed over several pages, of the account alone, and so many at most', async () => {
+  await using cloudflare = await startCloudflare()
+  for (let number = 0; number < 120; number++) cloudflare.addZone(`zone-${number}.example`)
+  const other = cloudflare.addZone('other.example')
+  other.accountId = '0'.repeat(32)
+  other.status = 'pending'
+  const all = (await open(cloudflare, cloudflare.token, false).listZones?.(1000)) ?? []
+  assert.equal(all.length, 121)
+  assert.deepEqual(all.at(-1), {
+    id: other.id,
+    name: 'other.example',
+    status: 'pending',
+    nameservers: ['ada.ns.cloudflare.com', 'bob.ns.cloudflare.com'],
+  })
+  const own = (await open(cloudflare).listZones?.(1000)) ?? []
+  assert.deepEqual([own.length, own.some(({ id }) => id === other.id)], [120, false])
+  const before = cloudflare.requests.length
+  assert.equal((await open(cloudflare).listZones?.(30))?.length, 30)
+  assert.equal(cloudflare.requests.length, before + 1, 'no page is asked for that is not needed')
+  assert.deepEqual(cloudflare.complaints, [])
+})
+
 test('failures have their kind and Cloudflare’s words', async () => {
   await using cloudflare = await startCloudflare()
   cloudflare.addZone('demo.example', [

@@ -7,7 +7,7 @@ import { listOf, member, numberOf, textOf } from '../../platform/json-members.ts
 import type { RRset } from '../zones/records.ts'
 import { type CloudflareAsk, cloudflareClient, refusalOf } from './cloudflare-client.ts'
 import { fieldsOf, type HostRecord, recordOf } from './cloudflare-records.ts'
-import { type DnsHost, DnsHostError, type HostZone } from './driver.ts'
+import { type DnsHost, DnsHostError, type HostZone, type ListedZone } from './driver.ts'
 import type { AddressRule } from './http.ts'
 import { dnsHostPolicy } from './policy.ts'
 
@@ -21,7 +21,7 @@ export type CloudflareSettings = {
 const perPage = 100
 const [ttlSecondsMin, ttlSecondsMax] = [60, 86_400]
 const operationsPerBatchMax = 200 // what the smallest plan allows
-const zonesPerNameMax = 50
+const zonesPerPage = 50
 
 export function openCloudflare(
   settings: CloudflareSettings,
@@ -35,6 +35,7 @@ export function openCloudflare(
       await ask('GET', '/zones?per_page=5')
     },
     findZone: (name) => findZone(ask, settings, name),
+    listZones: (max) => listZones(ask, settings, max),
     createZone: (name) => createZone(ask, settings, name),
     async listRRsets(zone) {
       return setsOf(await readRecords(ask, zone))
@@ -71,15 +72,36 @@ async function findZone(
   { accountId }: CloudflareSettings,
   name: string,
 ): Promise<HostZone | null> {
-  const account = accountId === null ? '' : `&account.id=${encodeURIComponent(accountId)}`
+  const ofAccount = accountFilter({ accountId })
   const reply = await ask(
     'GET',
-    `/zones?name=${encodeURIComponent(name)}&per_page=${zonesPerNameMax}${account}`,
+    `/zones?name=${encodeURIComponent(name)}&per_page=${zonesPerPage}${ofAccount}`,
   )
   const zones = listOf(reply, 'result').filter((zone) => textOf(zone, 'name') === name)
   // Several accounts may hold the same name; the one that it is delegated to is active.
   const zone = zones.find((one) => textOf(one, 'status') === 'active') ?? zones[0]
   return zone === undefined ? null : zoneOf(zone, name)
+}
+
+function accountFilter({ accountId }: CloudflareSettings): string {
+  return accountId === null ? '' : `&account.id=${encodeURIComponent(accountId)}`
+}
+
+async function listZones(
+  ask: CloudflareAsk,
+  settings: CloudflareSettings,
+  max: number,
+): Promise<ListedZone[]> {
+  const zones: ListedZone[] = []
+  for (let page = 1, pages = 1; page <= pages && zones.length < max; page++) {
+    const path = `/zones?per_page=${zonesPerPage}&page=${page}${accountFilter(settings)}`
+    const reply = await ask('GET', path)
+    for (const zone of listOf(reply, 'result')) {
+      zones.push({ ...zoneOf(zone, textOf(zone, 'name')), status: textOf(zone, 'status') })
+    }
+    pages = numberOf(member(reply, 'result_info'), 'total_pages', 1)
+  }
+  return zones.slice(0, max)
 }
 
 async function createZone(ask: CloudflareAsk, settings: CloudflareSettings, name: string): Promise<HostZone> {

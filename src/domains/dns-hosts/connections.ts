@@ -49,6 +49,21 @@ export async function getDnsHost(
   return found
 }
 
+/** The workspace's connections of a kind, the oldest first. @throws Refusal forbidden. */
+export async function dnsHostsOf(db: Db, scope: Scope, kind: DnsHostKind): Promise<DnsHostRow[]> {
+  requireWorkspace(scope)
+  return await own(db, scope).where('kind', '=', kind).orderBy('id').execute()
+}
+
+/** Whether a connection has this secret. */
+export function hasSecret(
+  { vault }: Pick<Platform, 'vault'>,
+  { id, sealed_private_key: sealed }: DnsHostRow,
+  secret: string,
+): boolean {
+  return vault.open(sealed, privateKeyContext('dns_hosts', id)).equals(Buffer.from(secret))
+}
+
 function own(db: Db, scope: Scope) {
   return db
     .selectFrom('dns_hosts')

@@ -14,6 +14,12 @@ export type HostZone = {
   nameservers: readonly string[]
 }
 
+/** One of the zones that a host lists. */
+export type ListedZone = HostZone & {
+  /** The host's own word for how it stands. */
+  status: string
+}
+
 /**
  * A change to one set, value by value, so that a value which someone else adds in the meantime stays. Names and values
  * are in the form of zones/records.ts.
@@ -35,6 +41,8 @@ export type DnsHost = {
   check(): Promise<void>
   /** The zone with exactly this apex, or null. */
   findZone(name: string): Promise<HostZone | null>
+  /** The zones that the credentials show, so many at most. Absent where a host does not list them. */
+  listZones?(max: number): Promise<ListedZone[]>
   /** Makes a zone. One that is there already is returned as it is. */
   createZone(name: string): Promise<HostZone>
   /** All sets of the zone that have a type of `recordTypes` (SOA is none); sets of other types are passed over. */

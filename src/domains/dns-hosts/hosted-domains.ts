@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import type { Db } from '../../platform/database.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { DnsHostKind } from './drivers.ts'
 
 export type HostedDomain = {
@@ -13,11 +14,12 @@ export type HostedDomain = {
   zone_id: string | null
 }
 
-/** By the domains' ids. @throws Refusal forbidden. */
+/** By the domains' ids. @param among only those of these; null: all. @throws Refusal forbidden. */
 export async function hostedDomains(
   db: Db,
   scope: Scope,
   kind: DnsHostKind,
+  among: readonly string[] | null = null,
 ): Promise<ReadonlyMap<string, HostedDomain>> {
   requireWorkspace(scope)
   const { rows } = await sql<HostedDomain>`
@@ -25,6 +27,7 @@ export async function hostedDomains(
     from domains join dns_hosts on dns_hosts.id = domains.dns_host_id and dns_hosts.kind = ${kind}
       left join dns_host_domains on dns_host_domains.domain_id = domains.id
         and dns_host_domains.dns_host_id = dns_hosts.id
-    where domains.workspace_id = ${scope.workspaceId}::uuid and domains.state <> 'deleted'`.execute(db)
+    where domains.workspace_id = ${scope.workspaceId}::uuid and domains.state <> 'deleted'
+      and ${among === null ? sql`true` : sql`domains.id = any(${uuidArray(among)})`}`.execute(db)
   return new Map(rows.map((row) => [row.domain_id, row]))
 }

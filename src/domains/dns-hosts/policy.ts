@@ -20,4 +20,6 @@ export const dnsHostPolicy = {
   /** Runs that callers wait for, on one node: each holds a connection to the database. */
   awaitedRunsMax: 4,
   hostsPerWorkspaceMax: 100,
+  /** Of an account with more, the others are not listed. */
+  zonesListedMax: 5000,
 } as const
