@@ -34,6 +34,7 @@ import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
 import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
 import { productsMigrations } from './mailboxes/products-schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
+import { scheduledMailboxesMigrations } from './mailboxes/scheduled/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { signupsMigrations } from './mailboxes/signups/schema.ts'
 import { importsMigrations } from './messages/imports/tables.ts'
@@ -87,4 +88,5 @@ export const migrations = mergeMigrations(
   sequencersMigrations,
   productsMigrations,
   domainTagsMigrations,
+  scheduledMailboxesMigrations,
 )
