@@ -1,6 +1,7 @@
 /** Mailboxes in the dialect of Zapmail: made, listed, changed, removed, tried again. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { countStatements } from '../../testing/count-statements.ts'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
 import { startTestVendor, type TestVendor } from '../../testing/test-vendors.ts'
 
@@ -118,6 +119,12 @@ test('lists are of one provider, paged by domains, and searched in names of doma
   assert.deepEqual([at(box, 'secret'), typeof at(box, 'appPassword')], [null, 'string'])
 })
 
+test('a page takes as many statements whatever it has', async () => {
+  const list = (limit: string) => countStatements(() => u.operate('listMailboxes', { query: { limit } }))
+  await list('1')
+  assert.equal(await list('50'), await list('1'))
+})
+
 test('one that cannot be had keeps all from being made', async () => {
   const id = await domain('rules.test')
   const refused = async (username: string, message: RegExp, more: object = {}) => {
@@ -194,6 +201,8 @@ test('names, usernames and pictures are changed, and what cannot be is told of e
     { mailboxId: unknownId, firstName: 'x' },
     { mailboxId: ann, username: '-x' },
     { mailboxId: ann, firstName: 'a\u0000' },
+    { mailboxId: ann, profilePicture: 'https://a.example/\u0000' },
+    { mailboxId: 'a\u0000', firstName: 'x' },
   ])
     expect(await update(wrong), 400)
   expect(await update(), 400)

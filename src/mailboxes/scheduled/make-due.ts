@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Scope } from '../../accounts/principals.ts'
 import { nameActor } from '../../platform/actors.ts'
-import { type Tx, transaction } from '../../platform/database.ts'
+import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import { type ErrorCode, Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -35,8 +35,13 @@ async function makeOne(platform: Platform, id: string): Promise<void> {
       if (due) await make(platform, tx, due)
     })
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    await transaction(platform.db, (tx) => noteRefusal(platform, tx, id, error))
+    if (error instanceof Refusal) {
+      await transaction(platform.db, (tx) => noteRefusal(platform, tx, id, error))
+      return
+    }
+    // The others must not wait for what is wrong with this one; without a database that fails, too.
+    platform.log.error({ event: 'mailbox.scheduled_not_made', scheduled_mailbox_id: id, cause: error })
+    await putOff(platform, platform.db, id)
   }
 }
 
@@ -88,13 +93,8 @@ const patienceMs = 2 * 3600 * 1000
 const pauseMs = 10 * 60 * 1000
 
 async function noteRefusal(platform: Platform, tx: Tx, id: string, { code, detail }: Refusal): Promise<void> {
+  if (passing.includes(code) && (await putOff(platform, tx, id, patienceMs))) return
   const now = platform.clock.now()
-  const waits = passing.includes(code)
-  const waiting = await sql<{ id: string }>`update scheduled_mailboxes
-    set attempt_at = ${new Date(now.getTime() + pauseMs)}
-    where id = ${id}::uuid and failed_at is null and ${waits}::boolean
-      and due_at > ${new Date(now.getTime() - patienceMs)} returning id`.execute(tx)
-  if (waiting.rows.length > 0) return
   const { rows } = await sql<ScheduledMailbox>`update scheduled_mailboxes
     set failure_code = ${code}, failure_detail = ${detail}, failed_at = ${now}
     where id = ${id}::uuid and failed_at is null returning *`.execute(tx)
@@ -107,6 +107,19 @@ async function noteRefusal(platform: Platform, tx: Tx, id: string, { code, detai
       data: { scheduled_mailbox_id: row.id, address: row.address, code, detail },
     })),
   )
+}
+
+/** @param dueWithinMs only one whose time was so long ago at most. @returns whether it is tried again after a pause. */
+async function putOff(platform: Platform, db: Db, id: string, dueWithinMs?: number): Promise<boolean> {
+  const now = platform.clock.now().getTime()
+  const { numUpdatedRows } = await db
+    .updateTable('scheduled_mailboxes')
+    .set({ attempt_at: new Date(now + pauseMs) })
+    .where('id', '=', id)
+    .where('failed_at', 'is', null)
+    .$if(dueWithinMs !== undefined, (query) => query.where('due_at', '>', new Date(now - (dueWithinMs ?? 0))))
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 /** Those that nobody has asked for again. @returns how many. */

@@ -16,6 +16,7 @@ import { type Page, type PageRequest, toPage } from '../../platform/pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { requireAddress } from '../address-rows.ts'
+import { requireDomains } from '../mailbox-sets.ts'
 import { ItemRefusal } from '../provision-all.ts'
 import type { WantedMailbox } from '../purchases.ts'
 import { addressTaken } from '../room.ts'
@@ -211,7 +212,11 @@ export async function cancelScheduledMailbox(
   ])
 }
 
-/** Those of these domains that failed are made as soon as may be. @returns how many. @throws Refusal forbidden. */
+/**
+ * Those of these domains that failed are made as soon as may be.
+ * @returns how many.
+ * @throws Refusal domain_not_found, forbidden.
+ */
 export async function retryScheduledMailboxes(
   platform: Platform,
   tx: Tx,
@@ -220,10 +225,11 @@ export async function retryScheduledMailboxes(
 ): Promise<number> {
   requireWrite(scope)
   requireWorkspace(scope)
+  const ids = (await requireDomains(tx, scope, domainIds)).map(({ id }) => id)
   const now = platform.clock.now()
   const { rows } = await sql<ScheduledMailbox>`update scheduled_mailboxes
     set due_at = ${now}, attempt_at = ${now}, failure_code = null, failure_detail = null, failed_at = null
-    where workspace_id = ${scope.workspaceId}::uuid and domain_id = any(${uuidArray(domainIds)})
+    where workspace_id = ${scope.workspaceId}::uuid and domain_id = any(${uuidArray(ids)})
       and failed_at is not null returning *`.execute(tx)
   await appendEvents(
     platform,
