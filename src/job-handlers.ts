@@ -72,6 +72,7 @@ import { failUnpaidWaits } from './mailboxes/payment/waiting.ts'
 import { beginMissingPeriods, endDuePeriods } from './mailboxes/period-ends.ts'
 import { fetchPictureOf } from './mailboxes/pictures-from-urls.ts'
 import { purgeDueMailboxes, purgeMailbox } from './mailboxes/purge.ts'
+import { forgetFailedMailboxes, makeDueMailboxes } from './mailboxes/scheduled/make-due.ts'
 import { expireSignups } from './mailboxes/signups/end.ts'
 import { expireDeletedMessages } from './messages/deleted-messages.ts'
 import { forgetSummaries } from './messages/forget-summaries.ts'
@@ -163,6 +164,10 @@ export const jobHandlers: JobHandlers = {
   'mailbox.announce_renewals': (platform) => repeat(announceRenewals, platform),
   'messages.forget_summaries': (platform, payload) => forgetSummaries(platform, payload.workspace_id),
   'mailbox.fetch_picture': fetchPictureOf,
+  'mailbox.make_scheduled': async (platform) => {
+    await repeat(makeDueMailboxes, platform)
+    await forgetFailedMailboxes(platform)
+  },
   'mailbox.purge': (platform, payload) => purgeMailbox(platform, payload.mailbox_id),
   'mailbox.purge_due': (platform) => purgeDueMailboxes(platform),
   'agent_signups.mail_code': (platform, payload) => mailCode(platform, payload.identity_id),
@@ -259,6 +264,7 @@ export const jobSchedule: JobSchedule = {
   'domains.rotate_due_dkim_keys': '19 * * * *',
   'mailbox.end_periods': '*/5 * * * *',
   'mailbox.announce_renewals': '13 * * * *',
+  'mailbox.make_scheduled': '* * * * *',
   'mailbox.purge_due': '*/10 * * * *',
   'mailbox.expire_aliases': '*/10 * * * *',
   'engines.reconcile_due': '* * * * *',

@@ -37,6 +37,7 @@ import { mailboxLifeMigrations } from './mailboxes/life-schema.ts'
 import { mailboxPaymentMigrations } from './mailboxes/payment/schema.ts'
 import { productsMigrations } from './mailboxes/products-schema.ts'
 import { mailboxRequestsMigrations } from './mailboxes/requests-schema.ts'
+import { scheduledMailboxesMigrations } from './mailboxes/scheduled/schema.ts'
 import { mailboxesMigrations } from './mailboxes/schema.ts'
 import { signupsMigrations } from './mailboxes/signups/schema.ts'
 import { importsMigrations } from './messages/imports/tables.ts'
@@ -95,4 +96,5 @@ export const migrations = mergeMigrations(
   setupsMigrations,
   domainForwardsMigrations,
   autoRenewMigrations,
+  scheduledMailboxesMigrations,
 )

@@ -16,6 +16,7 @@ import { mailboxServices, NewMailboxItem, toNewMailbox } from './mailbox-view.ts
 import { mutate } from './mutate.ts'
 import { OrPreview, type Preview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { ProblemRef, postProblems, problemOf, readProblems, writeProblems } from './problem-view.ts'
+import { scheduledMailboxRoutes } from './scheduled-mailboxes.ts'
 import {
   AnyOf,
   type Api,
@@ -112,6 +113,7 @@ const RequestPath = Type.Object({ request: Type.String({ description: 'Its id.' 
 const tags = ['mailboxes']
 
 export function mailboxRequestRoutes(app: Api, platform: Platform): void {
+  scheduledMailboxRoutes(app, platform)
   createRoute(app, platform)
   app.get(
     '/v1/mailbox-requests',

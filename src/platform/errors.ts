@@ -195,6 +195,7 @@ export const errorCatalogue = {
   mailbox_limit_not_found: { status: 404, title: 'There is no such limit of mailboxes' },
   too_many_mailbox_limits: { status: 409, title: 'There are as many limits of mailboxes as there may be' },
   mailbox_request_not_found: { status: 404, title: 'Mailbox request not found' },
+  scheduled_mailbox_not_found: { status: 404, title: 'Scheduled mailbox not found' },
   mailbox_request_state_conflict: {
     status: 409,
     title: 'The mailbox request is not in a state that allows this',

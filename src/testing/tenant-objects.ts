@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { startCommitLane } from '../delivery/commit-lane.ts'
 import { createDnsHost } from '../domains/dns-hosts/connections.ts'
 import { createConnection } from '../mailboxes/engines/connections.ts'
+import { scheduleMailboxes } from '../mailboxes/scheduled/scheduled-mailboxes.ts'
 import { changeFlags, expungeDeleted } from '../messages/changes.ts'
 import { flagBits } from '../messages/flags.ts'
 import { transaction } from '../platform/database.ts'
@@ -114,6 +115,7 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
   const asked = { mailboxes: [{ address: 'asked@demo.test' }] }
   const request = await made(api, 'POST', '/v1/mailbox-requests', asked)
   named('/v1/mailbox-requests/{request}', textAt(request, 'data', 0, 'request', 'id'))
+  named('/v1/scheduled-mailboxes/{scheduled_mailbox}', await scheduledMailbox(api))
   const relay = { host: 'relay.example', username: 'first', password: 'secret of the relay' }
   secrets.push(relay.password)
   named('/v1/relays/{relay}', textAt(await made(api, 'POST', '/v1/relays', relay), 'id'))
@@ -134,6 +136,18 @@ export async function makeTenantObjects(api: TestApi): Promise<TenantObjects> {
     assert.ok(!['', 'undefined', 'null'].includes(text), 'a reply had no such member')
   }
   return { byPath, byProperty, secrets, ownerId: (await loggedIn(api, 'owner')).id }
+}
+
+async function scheduledMailbox({ platform, scope }: TestApi): Promise<string> {
+  const item = {
+    localPart: 'later',
+    domain: 'demo.test',
+    firstName: 'Ann',
+    lastName: '',
+    product: 'google' as const,
+  }
+  const [made] = await transaction(platform.db, (tx) => scheduleMailboxes(platform, tx, scope, [item]))
+  return made?.id ?? ''
 }
 
 /** What bodies and queries name. A property that may hold an id of another's belongs here. */

@@ -5,6 +5,8 @@ import { mayViewCredentials, type Scope } from '../../accounts/principals.ts'
 import { publicUrl } from '../../delivery/bounces/unsubscribe.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { mailboxColumns } from '../../mailboxes/mailbox-columns.ts'
+import { scheduledInDomains } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
+import type { ScheduledMailbox } from '../../mailboxes/scheduled/tables.ts'
 import { type Secrets, viewSecrets } from '../../mailboxes/secrets.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Db } from '../../platform/database.ts'
@@ -79,8 +81,8 @@ export function mailboxStatus({ state, payment_suspension: unpaid }: Standing): 
 }
 
 /**
- * Those in these domains that are not deleted: what can be restored is gone for this API's clients. By domain, the oldest
- * first; a domain that has none has no entry.
+ * Those in these domains that are not deleted (what can be restored is gone for this API's clients), and behind them those
+ * that are made later. By domain, the oldest first; a domain that has none has no entry.
  */
 export async function mailboxViewsOf(
   platform: Platform,
@@ -94,7 +96,9 @@ export async function mailboxViewsOf(
       and state not in ('deleted', 'deletion_scheduled')
       and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
     order by id`.execute(platform.db)
-  return Map.groupBy(await mailboxViews(platform, caller, rows), ({ domainId }) => domainId)
+  const scheduled = mailboxId === null ? await scheduledInDomains(platform.db, caller.scope, domainIds) : []
+  const views = [...(await mailboxViews(platform, caller, rows)), ...scheduled.map(scheduledView)]
+  return Map.groupBy(views, ({ domainId }) => domainId)
 }
 
 /** The views of mailboxes of the caller's workspace, in their order. */
@@ -136,6 +140,28 @@ export function mailboxView(platform: Platform, mailbox: Mailbox, secrets: Secre
     assignedOn: mailbox.period_anchor_at?.toISOString() ?? null,
     expireOn: mailbox.period_ends_at?.toISOString() ?? null,
     createdAt: mailbox.created_at.toISOString(),
+  }
+}
+
+/** One that is made later, or could not be made when its time had come. */
+export function scheduledView(scheduled: ScheduledMailbox): MailboxView {
+  const { id, address } = scheduled
+  return {
+    id,
+    ...nameParts(address),
+    email: address,
+    firstName: scheduled.first_name ?? '',
+    lastName: scheduled.last_name ?? '',
+    status: scheduled.failed_at === null ? 'SCHEDULED' : 'FAILED',
+    profilePicture: null,
+    domainId: scheduled.domain_id,
+    appPassword: null,
+    password: null,
+    secret: null,
+    isWarmedUp: false,
+    assignedOn: null,
+    expireOn: null,
+    createdAt: scheduled.created_at.toISOString(),
   }
 }
 

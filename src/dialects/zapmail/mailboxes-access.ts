@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import { listMailboxes } from '../../mailboxes/mailboxes.ts'
 import { retryFailed } from '../../mailboxes/retry-failed.ts'
+import { retryScheduledMailboxes } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import { viewTotp } from '../../mailboxes/totp.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -56,9 +57,11 @@ export function mailboxAccessRoutes(app: Api, platform: Platform): void {
     async (request) => {
       const caller = callerOf(request)
       const { domainIds } = request.body
-      const count = await transact(platform, caller, (tx) =>
-        retryFailed(platform, tx, caller.scope, domainIds),
-      )
+      const { scope } = caller
+      const count = await transact(platform, caller, async (tx) => {
+        const made = await retryFailed(platform, tx, scope, domainIds)
+        return made + (await retryScheduledMailboxes(platform, tx, scope, domainIds))
+      })
       return done(count === 0 ? 'No mailboxes have failed' : 'Failed mailboxes will be retried shortly')
     },
   )

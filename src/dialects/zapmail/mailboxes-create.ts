@@ -6,6 +6,7 @@ import type { Domain } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
 import { requireDomains } from '../../mailboxes/mailbox-sets.ts'
 import { buyMailboxes, type WantedMailbox } from '../../mailboxes/purchases.ts'
+import { scheduleMailboxes } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -39,6 +40,7 @@ export const AssignmentsBody = Type.Record(
 )
 
 export function mailboxCreateRoutes(app: Api, platform: Platform): void {
+  scheduleRoute(app, platform)
   app.post(
     '/v2/mailboxes',
     {
@@ -62,6 +64,32 @@ export function mailboxCreateRoutes(app: Api, platform: Platform): void {
         await buyMailboxes(platform, tx, scope, items, { waitsForDomain: false, bindsDomain: true })
       })
       return done('Mailboxes will be assigned shortly')
+    },
+  )
+}
+
+function scheduleRoute(app: Api, platform: Platform): void {
+  app.post(
+    '/v2/mailboxes/schedule',
+    {
+      config: { providerRequired: true },
+      schema: {
+        summary: 'Create mailboxes at the next renewal',
+        description:
+          'All of them are asked for, or none. They are bought one by one when the period of the workspace’s plan ends, without a plan on the first of the next month.',
+        tags,
+        body: AssignmentsBody,
+        response: { 200: DoneView, ...errors() },
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request)
+      const { scope } = caller
+      await transact(platform, caller, async (tx) => {
+        const { items } = await readAssignments(tx, scope, providerOf(request), request.body)
+        await scheduleMailboxes(platform, tx, scope, items)
+      })
+      return done('Mailboxes scheduled successfully')
     },
   )
 }

@@ -4,6 +4,7 @@ import { requireWorkspace, requireWrite } from '../../accounts/principals.ts'
 import { cancelMailbox, keepMailbox } from '../../mailboxes/cancellation.ts'
 import { chooseMailboxes } from '../../mailboxes/mailbox-sets.ts'
 import { deleteMailbox } from '../../mailboxes/mailboxes.ts'
+import { cancelScheduledMailbox, scheduledById } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -61,7 +62,8 @@ export function mailboxRemovalRoutes(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Delete mailboxes now',
-        description: 'All of those named, or none. They can be restored for a time by the native API.',
+        description:
+          'All of those named, or none. They can be restored for a time by the native API. One that is SCHEDULED is not made.',
         tags,
         body: Type.Object({ mailboxIds: Type.Array(Ids.items, { minItems: 1, maxItems: idsMax }) }),
         response: { 200: DataOf(Type.Object({ totalMailboxesQueued: Type.Integer() })), ...errors() },
@@ -74,9 +76,12 @@ export function mailboxRemovalRoutes(app: Api, platform: Platform): void {
       requireWrite(scope)
       requireWorkspace(scope)
       const count = await transact(platform, caller, async (tx) => {
-        const chosen = await chooseMailboxes(tx, scope, { mailboxIds, domainIds: [] }, idsMax)
+        const scheduled = new Set((await scheduledById(tx, scope, mailboxIds)).map(({ id }) => id))
+        const others = mailboxIds.filter((id) => !scheduled.has(id.toLowerCase()))
+        const chosen = await chooseMailboxes(tx, scope, { mailboxIds: others, domainIds: [] }, idsMax)
+        for (const id of scheduled) await cancelScheduledMailbox(platform, tx, scope, id)
         for (const { id } of chosen) await deleteMailbox(platform, tx, scope, id, { purge: false })
-        return chosen.length
+        return scheduled.size + chosen.length
       })
       return dataOf('Mailbox will be removed shortly', { totalMailboxesQueued: count })
     },

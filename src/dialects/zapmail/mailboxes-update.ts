@@ -30,7 +30,11 @@ const UpdateInput = Type.Object({
   lastName: Type.Optional(NameInput),
   username: Type.Optional(UsernameInput),
   profilePicture: Type.Optional(
-    Type.String({ maxLength: pictureUrlLengthMax, description: 'A URL, from which it is fetched once.' }),
+    Type.String({
+      maxLength: pictureUrlLengthMax,
+      pattern: '^[^\\u0000-\\u001f\\u007f]*$',
+      description: 'A URL, from which it is fetched once.',
+    }),
   ),
   removeProfilePicture: Type.Optional(Type.Boolean()),
 })

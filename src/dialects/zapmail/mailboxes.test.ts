@@ -1,19 +1,26 @@
 /** Mailboxes in the dialect of Zapmail: made, listed, changed, removed, tried again. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { countStatements } from '../../testing/count-statements.ts'
+import { type PictureServer, startPictureServer } from '../../testing/picture-server.ts'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
+import { runJobs } from '../../testing/test-jobs.ts'
 import { startTestVendor, type TestVendor } from '../../testing/test-vendors.ts'
 
 let u: TestVendor
 /** One that answers each caller once in a minute. */
 let slow: TestVendor
+let pictures: PictureServer
 before(async () => {
-  u = await startTestVendor('zapmail', { environment: { MAILWRIGHT_MAILBOXES_PER_DOMAIN: '5' } })
+  pictures = await startPictureServer()
+  const environment = { MAILWRIGHT_MAILBOXES_PER_DOMAIN: '5', MAILWRIGHT_OUTBOUND_NETWORKS: 'any' }
+  u = await startTestVendor('zapmail', { environment })
   slow = await startTestVendor('zapmail', { requestsPerMinute: 1 })
 })
 after(async () => {
   await u[Symbol.asyncDispose]()
   await slow[Symbol.asyncDispose]()
+  await pictures[Symbol.asyncDispose]()
 })
 
 const unknownId = '00000000-0000-4000-8000-000000000000'
@@ -118,6 +125,12 @@ test('lists are of one provider, paged by domains, and searched in names of doma
   assert.deepEqual([at(box, 'secret'), typeof at(box, 'appPassword')], [null, 'string'])
 })
 
+test('a page takes as many statements whatever it has', async () => {
+  const list = (limit: string) => countStatements(() => u.operate('listMailboxes', { query: { limit } }))
+  await list('1')
+  assert.equal(await list('50'), await list('1'))
+})
+
 test('one that cannot be had keeps all from being made', async () => {
   const id = await domain('rules.test')
   const refused = async (username: string, message: RegExp, more: object = {}) => {
@@ -152,7 +165,7 @@ test('names, usernames and pictures are changed, and what cannot be is told of e
   const [ann, bob] = await make(id, 'edit.test', 'ann', 'bob')
   const update = async (...mailboxData: object[]) =>
     await u.operate('updateMailboxes', { body: { mailboxData } })
-  const picture = 'https://pictures.invalid/ann.png'
+  const picture = `${pictures.url}/red.png`
   const changed = await update(
     { mailboxId: ann, firstName: 'Anna', username: 'anna', profilePicture: picture },
     { mailboxId: bob, username: 'anna' },
@@ -161,6 +174,9 @@ test('names, usernames and pictures are changed, and what cannot be is told of e
   assert.match(textAt(first, 'profileUrl'), new RegExp(`/v1/mailboxes/${ann}/picture$`))
   assert.deepEqual([at(first, 'failureDetails'), at(second, 'profileUrl')], [[], ''])
   assert.match(textAt(second, 'failureDetails', 0), /in use/)
+  assert.equal((await u.call('GET', `/v1/mailboxes/${ann}/picture`)).status, 404)
+  await runJobs(u.platform)
+  assert.equal((await u.call('GET', `/v1/mailboxes/${ann}/picture`)).status, 200)
   const [anna, same] = [await native(ann), await native(bob)]
   assert.deepEqual(
     ['address', 'first_name', 'last_name', 'display_name'].map((name) => at(anna, name)),
@@ -194,6 +210,8 @@ test('names, usernames and pictures are changed, and what cannot be is told of e
     { mailboxId: unknownId, firstName: 'x' },
     { mailboxId: ann, username: '-x' },
     { mailboxId: ann, firstName: 'a\u0000' },
+    { mailboxId: ann, profilePicture: 'https://a.example/\u0000' },
+    { mailboxId: 'a\u0000', firstName: 'x' },
   ])
     expect(await update(wrong), 400)
   expect(await update(), 400)

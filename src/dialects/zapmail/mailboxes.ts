@@ -7,6 +7,7 @@ import { allocationsOf } from '../../mailboxes/allocations.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { everyDomain, pageDomainOverviews } from '../../mailboxes/domain-overviews.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
+import { countScheduled, scheduledById } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import { likePattern } from '../../mailboxes/search-text.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Db } from '../../platform/database.ts'
@@ -15,7 +16,7 @@ import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
-import { countStatuses, MailboxView, mailboxViews, mailboxViewsOf } from './mailbox-view.ts'
+import { countStatuses, MailboxView, mailboxViews, mailboxViewsOf, scheduledView } from './mailbox-view.ts'
 import { type Provider, productOf, productsOf, providerOf } from './providers.ts'
 import { DataOf, dataOf, errors, Id, pageFields, pageInput, pageOf, pageOutput } from './schemas.ts'
 
@@ -84,12 +85,25 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const caller = callerOf(request)
-      const found = await requireMailbox(platform, caller.scope, request.query.id)
-      const [mailbox] = await mailboxViews(platform, caller, [found])
-      if (!mailbox) throw new Error('a mailbox has no view')
+      const { id } = request.query
+      const mailbox =
+        (await findScheduled(platform, caller, id)) ??
+        (await viewOf(platform, caller, await requireMailbox(platform, caller.scope, id)))
       return dataOf('Mailbox fetched successfully', { mailbox })
     },
   )
+}
+
+async function findScheduled(platform: Platform, { scope }: Caller, id: string): Promise<MailboxView | null> {
+  if (scope.mailboxId !== null) return null
+  const [scheduled] = await scheduledById(platform.db, scope, [id])
+  return scheduled ? scheduledView(scheduled) : null
+}
+
+async function viewOf(platform: Platform, caller: Caller, found: Mailbox): Promise<MailboxView> {
+  const [mailbox] = await mailboxViews(platform, caller, [found])
+  if (!mailbox) throw new Error('a mailbox has no view')
+  return mailbox
 }
 
 /** @throws Refusal mailbox_not_found, also for one that is deleted and could be restored. */
@@ -156,7 +170,7 @@ async function countersOf(platform: Platform, scope: Scope, provider: Provider) 
     totalAssignedMailboxes: assigned,
     totalActiveMailboxes: counts.get('ACTIVE') ?? 0,
     availableMailboxes: available,
-    scheduledMailboxes: 0,
+    scheduledMailboxes: await countScheduled(platform.db, scope, productsOf[provider]),
     totalAssignedPreWarmedUpMailboxes: 0 as const,
     totalActivePreWarmedUpMailboxes: 0 as const,
   }

@@ -18,7 +18,7 @@ import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
 import { AccountInput, requireAccount, tags } from './onebox.ts'
 import { parseThreadRef } from './onebox-view.ts'
-import { DataOf, dataOf, errors } from './schemas.ts'
+import { DataOf, dataOf, errors, line } from './schemas.ts'
 
 const bodyBytesMax = 10 * 1024 ** 2
 /** In base64 inside JSON: larger ones are downloaded by the native API, in pieces. */
@@ -26,7 +26,7 @@ const attachmentBytesMax = 25 * 1024 ** 2
 
 const Address = Type.String({ maxLength: 1000 })
 const Addresses = Type.Array(Address, { maxItems: submissionLimits.recipientsMax })
-const Ref = Type.String({ maxLength: 1000 })
+const Ref = line(1000)
 
 const EmailBody = Type.Object({
   account: AccountInput,
@@ -36,7 +36,7 @@ const EmailBody = Type.Object({
   cc: Type.Optional(Addresses),
   bcc: Type.Optional(Addresses),
   messageId: Type.Optional(
-    Type.String({ maxLength: 1000, description: 'What it answers: the id or the Message-ID.' }),
+    Type.String({ ...Ref, description: 'What it answers: the id or the Message-ID.' }),
   ),
   threadId: Type.Optional(
     Type.String({ maxLength: 100, description: 'The thread whose newest message it answers.' }),

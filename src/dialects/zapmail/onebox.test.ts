@@ -1,6 +1,7 @@
 /** The unified inbox in the dialect of Zapmail: accounts, newest mail, threads, search, sending, attachments, labels. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { countStatements } from '../../testing/count-statements.ts'
 import { at, listAt, type Reply, textAt } from '../../testing/test-api.ts'
 import { startTestVendor, type TestVendor } from '../../testing/test-vendors.ts'
 
@@ -138,6 +139,12 @@ test('search finds in an account and in all', async () => {
   assert.equal(long.status, 400)
 })
 
+test('a page takes as many statements whatever it has', async () => {
+  const newest = (limit: string) => countStatements(() => top({ limit }))
+  await newest('50')
+  assert.equal(await newest('50'), await newest('1'))
+})
+
 test('what cannot be sent is refused', async () => {
   const refused = async (more: object) => {
     const body = { account: ann, to: bob, subject: 'x', body: 'x', ...more }
@@ -149,12 +156,16 @@ test('what cannot be sent is refused', async () => {
     { account: 'none@post.test' },
     { messageId: unknown },
     { messageId: '<none@post.test>' },
+    { messageId: '<a\u0000@post.test>' },
+    { account: 'a\u0000@post.test' },
+    { cc: ['a\u0000@post.test'] },
     { threadId: `${unknown}_${unknown}` },
     { to: [] },
     { subject: 5 },
     { body: null },
   ])
     assert.equal((await refused(wrong)).status, 400, JSON.stringify(wrong))
+  assert.ok((await refused({ body: 'a\u0000b', subject: 'c\u0000d' })).status < 500)
   const injected = await u.operate('sendEmail', {
     body: { account: ann, to: bob, subject: 'One\r\nBcc: eve@far.example', body: 'x' },
   })
@@ -194,6 +205,7 @@ test('an attachment comes in base64, by its id or its name', async () => {
     { attachmentId: '9', filename: 'x' },
     { attachmentId: '1', messageId: unknown },
     { attachmentId: '1', account: ann },
+    { attachmentId: '1', messageId: '<a\u0000@b>' },
   ])
     assert.equal((await u.unchecked('downloadAttachment', { body: { ...named, ...wrong } })).status, 400)
 })
