@@ -130,10 +130,16 @@ test('nameservers told anew are those of before', async () => {
   }
 })
 
-test('a server without name servers connects sandboxes only', async () => {
-  const real = { domains: ['mail-five.example'] }
-  const refused = await bare.operate('getNameserversForConnection', { body: real })
-  assert.deepEqual([refused.status, /no name servers/.test(textAt(refused.json, 'message'))], [400, true])
+test('without name servers here, those of the domain stay as they are', async () => {
+  tree.resolver.zone['mail-five.example'] = { NS: ['ns.far.example', 'ns.near.example'] }
+  const real = await bare.operate('getNameserversForConnection', { body: { domains: ['mail-five.example'] } })
+  assert.equal(real.status, 200, real.text)
+  assert.deepEqual(at(real.json, 'result', '0', 'nameservers'), ['ns.far.example', 'ns.near.example'])
+  assert.match(textAt(real.json, 'message'), /leave theirs as they are/)
+  const native = await bare.call('GET', '/v1/domains/mail-five.example')
+  assert.deepEqual([at(native.json, 'dns_mode'), at(native.json, 'state')], ['manual', 'pending_records'])
+  const dark = await bare.operate('getNameserversForConnection', { body: { domains: ['mail-nine.example'] } })
+  assert.deepEqual(at(dark.json, 'result', '0', 'nameservers'), ['localhost', 'localhost'])
   const sandbox = await bare.operate('getNameserversForConnection', { body: { domains: ['try.test'] } })
   assert.deepEqual(at(sandbox.json, 'result', '0', 'nameservers'), ['localhost', 'localhost'])
   const checked = await bare.operate('checkNameserversPropagation', { body: { domains: ['try.test'] } })

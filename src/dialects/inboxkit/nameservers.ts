@@ -1,10 +1,11 @@
 /** Domains that are registered elsewhere: connected, with the name servers that their owner sets, and looked for. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Static, Type } from 'typebox'
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import { connectBatch } from '../../domains/batches.ts'
 import type { Domain } from '../../domains/domains.ts'
 import { isSandboxName, parseDomainName } from '../../domains/names.ts'
-import { usualDnsMode, wantedNameservers } from '../../domains/nameservers.ts'
+import { usualDnsMode, wantedDnsMode, wantedNameservers } from '../../domains/nameservers.ts'
 import { registrationsOf } from '../../domains/registrations.ts'
 import { standingsOf } from '../../domains/standings.ts'
 import { nameserversOf } from '../../domains/zones/own-names.ts'
@@ -86,14 +87,17 @@ function connectRoute(app: Api, platform: Platform): void {
         connect(platform, tx, caller.scope, names),
       )
       const result = await nameserversOfAll(platform, [...known, ...made])
-      if (made.length > 0) return ok('Nameservers created successfully', { result })
+      if (made.length > 0) {
+        const stay = made.some(({ name, dns_mode: mode }) => mode === 'manual' && !isSandboxName(name))
+        return ok(stay ? theyStay : 'Nameservers created successfully', { result })
+      }
       const list = known.map(({ name }) => name).join(', ')
       return reply.code(409).send(ok(`Domain(s) already connected to your workspace: ${list}`, { result }))
     },
   )
 }
 
-/** @throws Refusal domain_not_found for one that was bought here; nameservers_unavailable, and those of connecting. */
+/** @throws Refusal domain_not_found for one that was bought here; domain_state_conflict, and those of connecting. */
 async function connect(
   platform: Platform,
   tx: Tx,
@@ -114,11 +118,6 @@ async function connect(
   const fresh = [...new Set(names.map((text) => parseDomainName(text.trim()) ?? text))].filter(
     (name) => !found.has(name),
   )
-  if (dnsMode === 'manual' && !fresh.every(isSandboxName)) {
-    const detail =
-      'This server has no name servers to point a domain to: its operator sets MAILWRIGHT_DNS_ZONE or MAILWRIGHT_NAMESERVERS.'
-    throw new Refusal('nameservers_unavailable', detail)
-  }
   if (fresh.length === 0) return { known, made: [] }
   const { results } = await connectBatch(
     platform,
@@ -133,6 +132,9 @@ async function connect(
   return { known, made }
 }
 
+const theyStay =
+  'Domains connected. This server has no name servers: leave theirs as they are, and set the records of /dns/list there.'
+
 type Row = Static<typeof ResultView>['result'][number]
 
 async function nameserversOfAll(platform: Platform, domains: readonly Domain[]): Promise<Row[]> {
@@ -140,15 +142,41 @@ async function nameserversOfAll(platform: Platform, domains: readonly Domain[]):
     platform.db,
     domains.map(({ id }) => id),
   )
+  const seenOf = ({ id }: Domain): string[] =>
+    standings.get(id)?.check?.delegation?.nameservers.map(({ name }) => name) ?? []
+  const present = await presentNameservers(
+    platform,
+    domains.filter((domain) => wantedDnsMode(domain) !== 'served' && seenOf(domain).length === 0),
+  )
   return domains.map((domain) => {
-    const seen = standings.get(domain.id)?.check?.delegation?.nameservers.map(({ name }) => name) ?? []
-    return { domain: domain.name, nameservers: pairOf(platform, domain, seen), uid: domain.id }
+    const seen = seenOf(domain)
+    const names = seen.length > 0 ? seen : (present.get(domain.id) ?? [])
+    return { domain: domain.name, nameservers: pairOf(platform, domain, names), uid: domain.id }
   })
 }
 
+const askedMax = 100
+const askMsMax = 3000
+
+/** What domains that were not looked at yet are delegated to, as far as a resolver says so in a moment. */
+async function presentNameservers(
+  { dns }: Platform,
+  domains: readonly Domain[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const found = new Map<string, string[]>()
+  const asked = domains.filter(({ name }) => !isSandboxName(name)).slice(0, askedMax)
+  if (asked.length === 0) return found
+  const asking = asked.map(async ({ id, name }) => {
+    const names = await dns.lookup(name, 'NS').catch(() => []) // no answer is no knowledge
+    found.set(id, names)
+  })
+  await Promise.race([Promise.all(asking), sleep(askMsMax, undefined, { ref: false })])
+  return new Map(found)
+}
+
 /**
- * Two at least, as this API has it: what is to be set; for a domain whose DNS stays elsewhere, what it has. A sandbox is
- * in no DNS: where there are no name servers, the server itself stands for them.
+ * Two at least, as this API has it: what is to be set; for a domain whose DNS stays elsewhere, what it has. Where nothing is
+ * known, as of a sandbox, which is in no DNS, the server itself stands for them.
  */
 function pairOf(platform: Platform, domain: Domain, seen: readonly string[]): string[] {
   const { config } = platform
