@@ -10,6 +10,7 @@ import { personOf, submissionLimits } from '../delivery/submission/submit.ts'
 import { oneLine } from '../delivery/submission/written.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { ApprovalDetailView, ApprovalView, approvalDetailView, approvalView } from './approval-view.ts'
 import { scopeOf } from './caller.ts'
@@ -18,16 +19,7 @@ import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { prepared, preparedValue } from './new-message.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  OneOf,
-  PageOf,
-  pageQuery,
-  pageRequest,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
 const tags = ['approvals']
 const filter = { ...pageQuery, state: Type.Optional(OneOf(approvalStates)) }

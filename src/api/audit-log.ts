@@ -1,4 +1,5 @@
 /** /v1/audit-log: who changed what, and taking it back. */
+
 import { type Static, Type } from 'typebox'
 import {
   type AuditEntry,
@@ -8,6 +9,7 @@ import {
   listOrganizationAuditLog,
 } from '../accounts/audit-log.ts'
 import { canBeUndone, type Undone, undoChange } from '../mailboxes/undo.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { aliasObject } from './aliases.ts'
 import { callerOf } from './caller.ts'
@@ -20,7 +22,6 @@ import {
   AnyOf,
   type Api,
   closed,
-  emptyBodyIsObject,
   Id,
   Moment,
   Nullable,

@@ -1,13 +1,15 @@
 /** GET /v1/mailboxes/{mailbox}/credentials and POST …/password: the primary password of a mailbox, shown and changed. */
+
 import { type Static, Type } from 'typebox'
 import { type Credentials, changePassword, viewCredentials } from '../mailboxes/credentials.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Nullable, noStore, OneOf } from './schemas.ts'
+import { type Api, closed, Nullable, noStore, OneOf } from './schemas.ts'
 
 const ServerSettings = Type.Unsafe<{ host: string; port: number; security: 'tls' | 'starttls' } | null>({
   type: ['object', 'null'],

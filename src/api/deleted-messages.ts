@@ -1,4 +1,5 @@
 /** /v1/mailboxes/{mailbox}/deleted-messages: what was removed and can be restored. */
+
 import { type Static, Type } from 'typebox'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import {
@@ -9,6 +10,7 @@ import {
   restoredMax,
 } from '../messages/deleted-messages.ts'
 import { Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import { isId } from '../platform/ids.ts'
 import { pageLimitDefault } from '../platform/pages.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -16,17 +18,7 @@ import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  Id,
-  Moment,
-  Nullable,
-  PageOf,
-  pageQuery,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, Id, Moment, Nullable, PageOf, pageQuery, pageView } from './schemas.ts'
 
 const DeletedMessageView = Type.Object(
   {

@@ -3,12 +3,13 @@
 import { Type } from 'typebox'
 import { restoreDomainWithMailboxes } from '../mailboxes/domain-removal.ts'
 import { resumeDomainWithMailboxes, suspendDomainWithLogins } from '../mailboxes/domain-suspension.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { DomainPath, DomainView, domainView } from './domains.ts'
 import { mutate } from './mutate.ts'
 import { postProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject } from './schemas.ts'
+import { type Api, closed } from './schemas.ts'
 import { sharedDomainRoutes } from './shared-domain.ts'
 
 const actions = [

@@ -1,13 +1,15 @@
 /** /v1/domains/{domain}/dkim: the keys that its mail is signed with, and their change. */
+
 import { type Static, Type } from 'typebox'
 import { type DkimKeyDates, datedKeysOf, requestRotation } from '../domains/dkim-rotation.ts'
 import { getDomain } from '../domains/domains.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { DomainPath } from './domains.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+import { type Api, closed, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
 const KeyView = Type.Object(
   {

@@ -1,4 +1,5 @@
 /** /v1/domains/{domain}/dns-host and /dns/apply: letting a DNS host's API keep a domain's records. */
+
 import { type Static, Type } from 'typebox'
 import { leaveDnsHost, requireZone, setDnsHost, type WantedHosting } from '../domains/dns-hosts/drive.ts'
 import { getHosting, type Hosting, type HostRecordRow } from '../domains/dns-hosts/hosting.ts'
@@ -11,12 +12,13 @@ import {
 } from '../domains/dns-hosts/preview-host.ts'
 import { requireUnsignedToLeave } from '../domains/zones/dnssec/leaving.ts'
 import { recordTypes } from '../domains/zones/records.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { DomainPath } from './domains.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+import { type Api, closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
 const Value = { name: Type.String(), type: OneOf(recordTypes), value: Type.String() }
 

@@ -1,4 +1,5 @@
 /** /v1/domains/{domain}/dns and /verify: which DNS records a domain should have, and which it has. */
+
 import { type Static, Type } from 'typebox'
 import { delegationStates, recordStatuses, type SeenRecord } from '../domains/checks/tables.ts'
 import { wantedNameservers } from '../domains/nameservers.ts'
@@ -6,21 +7,13 @@ import { recordLevels, recordPurposes } from '../domains/plan/record.ts'
 import { checkDomain, type DomainCheck, verifyDomain } from '../domains/verification.ts'
 import { recordTypes } from '../domains/zones/records.ts'
 import { lookHooks } from '../mailboxes/domain-activation.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { DomainPath, DomainView, domainView } from './domains.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  Moment,
-  momentOrNull,
-  Nullable,
-  OneOf,
-  OneOfOrNull,
-} from './schemas.ts'
+import { type Api, closed, Moment, momentOrNull, Nullable, OneOf, OneOfOrNull } from './schemas.ts'
 
 const RecordView = Type.Object(
   {

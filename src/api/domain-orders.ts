@@ -1,26 +1,19 @@
 /** /v1/domain-orders: what was bought at registrars, and what became of it. */
+
 import { Type } from 'typebox'
 import { requireOrganization } from '../accounts/principals.ts'
 import { getDomain } from '../domains/domains.ts'
 import { abandonOrder } from '../domains/orders/abandon.ts'
 import { getOrder, listOrders } from '../domains/orders/store.ts'
 import { orderStates } from '../domains/orders/tables.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf, scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
 import { OrderView, orderView } from './order-view.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  OneOf,
-  PageOf,
-  pageQuery,
-  pageRequest,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
 const OrderPath = Type.Object({ order: Type.String({ description: 'Its id.' }) })
 const tags = ['domains']

@@ -1,4 +1,5 @@
 /** /v1/mailboxes/{mailbox}/drafts/{draft}/attachments and /send: files of a draft one by one, and the draft sent. */
+
 import { Type } from 'typebox'
 import { editableText, readDraftAttachments } from '../delivery/drafts/draft-parts.ts'
 import { type Draft, getDraft } from '../delivery/drafts/find-drafts.ts'
@@ -8,6 +9,7 @@ import { resolveAttachments } from '../delivery/submission/stored-attachments.ts
 import { getMailbox, subject } from '../mailboxes/mailboxes.ts'
 import { attachmentsOf } from '../messages/content/read-content.ts'
 import { type FieldProblem, Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { DraftView } from './draft-view.ts'
@@ -26,7 +28,7 @@ import {
   throwProblems,
 } from './new-message.ts'
 import { postProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject } from './schemas.ts'
+import { type Api, closed } from './schemas.ts'
 
 const tags = ['drafts']
 

@@ -1,4 +1,5 @@
 /** /v1/mailboxes/{mailbox}/filters: Sieve scripts (RFC 5228), of which one is active. */
+
 import { type Static, Type } from 'typebox'
 import {
   activateFilter,
@@ -12,12 +13,13 @@ import {
 import { compileSieve } from '../delivery/sieve/compile.ts'
 import { sieveLimits } from '../delivery/sieve/limits.ts'
 import { getMailbox } from '../mailboxes/mailboxes.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Moment, PageOf } from './schemas.ts'
+import { type Api, closed, Moment, PageOf } from './schemas.ts'
 
 const FilterView = Type.Object(
   {

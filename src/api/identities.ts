@@ -1,4 +1,5 @@
 /** /v1/identities: agents' handles, each with its mailbox. */
+
 import { type Static, Type } from 'typebox'
 import { partyOf } from '../accounts/principals.ts'
 import { setListModes } from '../delivery/spam/list-modes.ts'
@@ -13,6 +14,7 @@ import {
 } from '../mailboxes/identities.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { type Caller, callerOf, scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
@@ -31,7 +33,7 @@ import { apiLimits } from './limits.ts'
 import { mutate, type Outcome } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { AnyOf, type Api, closed, emptyBodyIsObject, PageOf, pageQuery, pageRequest } from './schemas.ts'
+import { AnyOf, type Api, closed, PageOf, pageQuery, pageRequest } from './schemas.ts'
 
 type View = Static<typeof IdentityView>
 

@@ -1,6 +1,8 @@
 /** POST /v1/mailboxes/{mailbox}/restore, /suspend and /resume. */
+
 import { Type } from 'typebox'
 import { restoreMailbox, resumeMailbox, suspendMailbox } from '../mailboxes/mailboxes.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
@@ -8,7 +10,7 @@ import { MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview } from './preview.ts'
 import { postProblems } from './problem-view.ts'
-import { AnyOf, type Api, closed, emptyBodyIsObject } from './schemas.ts'
+import { AnyOf, type Api, closed } from './schemas.ts'
 
 const actions = [
   { name: 'restore', run: restoreMailbox, summary: 'Restore a deleted mailbox' },

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { cancelMailbox, keepMailbox } from '../mailboxes/cancellation.ts'
 import { deleteMailbox } from '../mailboxes/mailboxes.ts'
 import type { Mailbox } from '../mailboxes/tables.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
@@ -11,7 +12,7 @@ import { MailboxPath, MailboxView, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, PreviewView, preview, type TouchedObject } from './preview.ts'
 import { postProblems } from './problem-view.ts'
-import { AnyOf, type Api, closed, emptyBodyIsObject, OneOf } from './schemas.ts'
+import { AnyOf, type Api, closed, OneOf } from './schemas.ts'
 
 const Preview = Type.Optional(Type.Boolean({ description: 'Only say what would happen.' }))
 

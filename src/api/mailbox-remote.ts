@@ -1,4 +1,5 @@
 /** /v1/mailboxes/{mailbox}/remote: a mailbox at its service; and /v1/services: what each service can do. */
+
 import { type Static, Type } from 'typebox'
 import { requireWorkspace } from '../accounts/principals.ts'
 import { connectionServices } from '../mailboxes/engines/drivers.ts'
@@ -8,13 +9,14 @@ import { namesOf } from '../mailboxes/engines/wanted.ts'
 import { engineOf, unavailableServices } from '../mailboxes/engines.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
 import { seenBy } from '../mailboxes/mailboxes.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { etagOf } from './etag.ts'
 import { MailboxPath, MailboxView, mailboxServices, mailboxView } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+import { type Api, closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
 const Texts = Type.Array(Type.String())
 

@@ -1,4 +1,5 @@
 /** /v1/outbound: what is in the queue and what became of it, recipient by recipient, and what can be done about it. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
 import {
@@ -14,6 +15,7 @@ import {
 import { getMailbox } from '../mailboxes/mailboxes.ts'
 import type { Db } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
@@ -27,16 +29,7 @@ import {
   stepView,
 } from './outbound-view.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  OneOf,
-  PageOf,
-  pageQuery,
-  pageRequest,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 
 const tags = ['outbound']
 

@@ -1,13 +1,15 @@
 /** /v1/wallet/payment-methods and /v1/wallet/portal: saved cards, and the provider's page for them. */
+
 import { type Static, Type } from 'typebox'
 import { refusalOf } from '../billing/payments/advance.ts'
 import { forgetCard, listCards, removeCard, type SavedCard } from '../billing/payments/cards.ts'
 import { openPortal } from '../billing/payments/portal.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Id, Moment, noStore } from './schemas.ts'
+import { type Api, closed, Id, Moment, noStore } from './schemas.ts'
 import { ReturnUrl } from './top-ups.ts'
 
 const tags = ['billing']

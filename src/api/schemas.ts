@@ -80,9 +80,3 @@ export const noStore = { 'cache-control': 'no-store' } as const
 export function AnyOf(...schemas: TSchema[]): TSchema {
   return Type.Unsafe({ oneOf: schemas })
 }
-
-/** Lets a call without a body stand for one with an empty object. */
-export function emptyBodyIsObject(request: { body: unknown }, _reply: unknown, done: () => void): void {
-  request.body ??= {}
-  done()
-}

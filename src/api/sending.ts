@@ -1,13 +1,15 @@
 /** /v1/{mailboxes,domains,workspaces}/{id}/sending: limits with what is used of them, pausing and resuming. */
+
 import { type Static, Type } from 'typebox'
 import { changeSending, getSending } from '../delivery/limits/control.ts'
 import type { SendingReport } from '../delivery/limits/report.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { callerOf } from './caller.ts'
 import { LevelPath, levelRef, levels, type RouteLevel } from './levels.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
+import { type Api, closed, Id, Moment, momentOrNull, Nullable, OneOf } from './schemas.ts'
 
 const scopes = ['mailbox', 'domain', 'workspace'] as const
 const reasonLengthMax = 200

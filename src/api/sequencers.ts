@@ -1,6 +1,8 @@
 /** /v1/sequencers: the accounts at sequencers that a workspace lets us bring mailboxes to. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { checkSequencer } from '../sequencers/connection-health.ts'
 import {
@@ -16,16 +18,7 @@ import { deleteSequencer } from '../sequencers/removal.ts'
 import { scopeOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  OneOf,
-  PageOf,
-  pageQuery,
-  pageRequest,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 import {
   Key,
   Name,

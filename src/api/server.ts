@@ -29,31 +29,11 @@ import { batchRoutes } from './batches.ts'
 import { billingReportRoutes } from './billing-reports.ts'
 import { billingRoutes } from './billing-routes.ts'
 import { requireCaller } from './caller.ts'
-import { contactRoutes } from './contacts.ts'
 import { credentialRoutes } from './credentials.ts'
 import { deletedMessageRoutes } from './deleted-messages.ts'
 import { deliveryPolicyRoutes } from './delivery-policies.ts'
 import { destinationRoutes } from './destinations.ts'
-import { dnsHostRoutes } from './dns-hosts.ts'
 import { dnsSecondaryRoutes } from './dns-secondaries.ts'
-import { dnssecRoutes } from './dnssec.ts'
-import { domainActionRoutes } from './domain-actions.ts'
-import { domainAliasRoutes } from './domain-aliases.ts'
-import { domainBatchRoutes } from './domain-batches.ts'
-import { domainDkimRoutes } from './domain-dkim.ts'
-import { domainDnsRoutes } from './domain-dns.ts'
-import { domainDnsHostRoutes } from './domain-dns-host.ts'
-import { domainForwardingRoutes } from './domain-forwarding.ts'
-import { domainForwardRoutes } from './domain-forwards.ts'
-import { domainMarkupRoutes } from './domain-markups.ts'
-import { domainOrderRoutes } from './domain-orders.ts'
-import { domainPurchaseRoutes } from './domain-purchases.ts'
-import { domainRegistrationRoutes } from './domain-registrations.ts'
-import { domainReportRoutes } from './domain-reports.ts'
-import { domainSearchRoutes } from './domain-search.ts'
-import { domainSettingsRoutes } from './domain-settings.ts'
-import { domainTagRoutes } from './domain-tags.ts'
-import { domainRoutes } from './domains.ts'
 import { draftAttachmentRoutes } from './draft-attachments.ts'
 import { draftRoutes } from './drafts.ts'
 import { elsewhereRoutes } from './elsewhere-routes.ts'
@@ -62,6 +42,7 @@ import { eventStreamRoute } from './event-stream.ts'
 import { type EventStreamLimits, type EventStreams, startEventStreams } from './event-streams.ts'
 import { eventWebSocketRoute } from './event-websocket.ts'
 import { eventRoutes } from './events.ts'
+import { everyDomainRoute } from './every-domain-route.ts'
 import { filterRoutes } from './filters.ts'
 import { folderRoutes } from './folders.ts'
 import { healthRoutes, type IsReady } from './health.ts'
@@ -93,7 +74,6 @@ import { messageListRoutes } from './message-list.ts'
 import { messageReadRoutes } from './message-read.ts'
 import { messageWaitRoute } from './message-wait.ts'
 import { watchMethods } from './method-not-allowed.ts'
-import { newDomainsRoute } from './new-domains.ts'
 import { newMailboxesRoute } from './new-mailboxes.ts'
 import { observeRequests } from './observe.ts'
 import { openTrackingRoute } from './open-tracking.ts'
@@ -129,7 +109,6 @@ import { webhookReplayRoutes } from './webhook-replays.ts'
 import { webhookSecretRoutes } from './webhook-secrets.ts'
 import { webhookRoutes } from './webhooks.ts'
 import { workspaceRoutes } from './workspaces.ts'
-import { zoneRecordRoutes } from './zone-records.ts'
 
 /** Adds a face to the listener; its callers are counted with those of the others. */
 export type Face = (app: FastifyInstance, callers: Callers) => Promise<void> | void
@@ -287,30 +266,9 @@ function callerRoutes(app: Api, platform: Platform, { authenticator, streams }: 
   memberRoutes(app, platform)
   invitationRoutes(app, platform)
   logoutRoute(app, platform)
-  newDomainsRoute(app, platform)
-  domainRoutes(app, platform)
-  domainActionRoutes(app, platform)
-  domainBatchRoutes(app, platform)
-  domainSearchRoutes(app, platform)
-  domainPurchaseRoutes(app, platform)
-  domainRegistrationRoutes(app, platform)
-  domainOrderRoutes(app, platform)
-  domainMarkupRoutes(app, platform)
-  contactRoutes(app, platform)
+  everyDomainRoute(app, platform)
   invoiceRoutes(app, platform)
   billingReportRoutes(app, platform)
-  domainReportRoutes(app, platform)
-  domainDnsRoutes(app, platform)
-  dnssecRoutes(app, platform)
-  dnsHostRoutes(app, platform)
-  domainDnsHostRoutes(app, platform)
-  zoneRecordRoutes(app, platform)
-  domainSettingsRoutes(app, platform)
-  domainDkimRoutes(app, platform)
-  domainForwardRoutes(app, platform)
-  domainForwardingRoutes(app, platform)
-  domainAliasRoutes(app, platform)
-  domainTagRoutes(app, platform)
   newMailboxesRoute(app, platform)
   mailboxRoutes(app, platform)
   mailboxActionRoutes(app, platform)

@@ -1,4 +1,5 @@
 /** /v1/service-connections: the tenants at services elsewhere that a workspace lets us into. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
 import { checkConnection } from '../mailboxes/engines/connection-health.ts'
@@ -13,6 +14,7 @@ import {
   updateConnection,
 } from '../mailboxes/engines/connections.ts'
 import { connectionServices } from '../mailboxes/engines/drivers.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
@@ -21,7 +23,6 @@ import { postProblems, readProblems, writeProblems } from './problem-view.ts'
 import {
   type Api,
   closed,
-  emptyBodyIsObject,
   Id,
   Moment,
   momentOrNull,

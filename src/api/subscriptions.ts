@@ -1,4 +1,5 @@
 /** /v1/subscriptions: what a workspace pays for by periods. Its plan is taken, changed and canceled here. */
+
 import { type Static, Type } from 'typebox'
 import { periods } from '../billing/periods.ts'
 import { cancelSubscription, keepSubscription } from '../billing/subscriptions/cancellation.ts'
@@ -9,6 +10,7 @@ import { subscribe } from '../billing/subscriptions/subscribe.ts'
 import { getPaidThing, listPaidThings, paidThingOf } from '../mailboxes/payment/paid-things.ts'
 import { usedSlots } from '../mailboxes/payment/slots.ts'
 import type { Tx } from '../platform/database.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { EditHeaders } from './documented.ts'
@@ -20,7 +22,6 @@ import {
   AnyOf,
   type Api,
   closed,
-  emptyBodyIsObject,
   Nullable,
   OneOf,
   PageOf,

@@ -1,24 +1,16 @@
 /** /v1/wallet/top-ups: money that comes by the payment provider. */
+
 import { Type } from 'typebox'
 import { requireWrite } from '../accounts/principals.ts'
 import { advanceForCaller, cancelTopUp } from '../billing/payments/advance.ts'
 import { topUpStates } from '../billing/payments/tables.ts'
 import { createTopUp, getTopUp, listTopUps, type TopUp } from '../billing/payments/top-ups.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  noStore,
-  OneOf,
-  PageOf,
-  pageQuery,
-  pageRequest,
-  pageView,
-} from './schemas.ts'
+import { type Api, closed, noStore, OneOf, PageOf, pageQuery, pageRequest, pageView } from './schemas.ts'
 import { TopUpView, topUpView } from './top-up-view.ts'
 
 const tags = ['billing']

@@ -12,13 +12,14 @@ import {
   viewTotp,
 } from '../mailboxes/totp.ts'
 import { Refusal } from '../platform/errors.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { scopeOf } from './caller.ts'
 import { MailboxPath } from './mailbox-view.ts'
 import { mutate } from './mutate.ts'
 import { OrPreview, type Preview, PreviewView, preview } from './preview.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { AnyOf, type Api, closed, emptyBodyIsObject, noStore } from './schemas.ts'
+import { AnyOf, type Api, closed, noStore } from './schemas.ts'
 import {
   RecoveryCodesView,
   TotpCheckBody,

@@ -1,6 +1,8 @@
 /** Sending again, and trying whether an endpoint is there. */
+
 import { Type } from 'typebox'
 import { typePatternsMax } from '../platform/event-types.ts'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { keepPing, sendPing } from '../webhooks/ping.ts'
 import { replayDelivery, replayRange } from '../webhooks/replay.ts'
@@ -8,16 +10,7 @@ import { scopeOf } from './caller.ts'
 import { apiLimits } from './limits.ts'
 import { mutate } from './mutate.ts'
 import { postProblems } from './problem-view.ts'
-import {
-  type Api,
-  closed,
-  emptyBodyIsObject,
-  Id,
-  Moment,
-  Nullable,
-  OneOf,
-  readMomentOrNull,
-} from './schemas.ts'
+import { type Api, closed, Id, Moment, Nullable, OneOf, readMomentOrNull } from './schemas.ts'
 import { AttemptView, attemptView, DeliveryPath, DeliveryView, deliveryView } from './webhook-deliveries.ts'
 import { WebhookPath } from './webhooks.ts'
 

@@ -1,5 +1,7 @@
 /** /v1/webhooks/{webhook}/secret: what its requests are signed with, and another one in its place. */
+
 import { type Static, Type } from 'typebox'
+import { emptyBodyIsObject } from '../platform/http/empty-body.ts'
 import type { Platform } from '../platform/platform.ts'
 import { webhookPolicy } from '../webhooks/policy.ts'
 import type { SigningSecret } from '../webhooks/secrets.ts'
@@ -7,7 +9,7 @@ import { getSecrets, removePreviousSecret, rotateSecret } from '../webhooks/webh
 import { scopeOf } from './caller.ts'
 import { mutate } from './mutate.ts'
 import { postProblems, readProblems, writeProblems } from './problem-view.ts'
-import { type Api, closed, emptyBodyIsObject, Moment, momentOrNull, Nullable, noStore } from './schemas.ts'
+import { type Api, closed, Moment, momentOrNull, Nullable, noStore } from './schemas.ts'
 import { WebhookPath } from './webhooks.ts'
 
 const SecretView = Type.Object(

@@ -46,8 +46,8 @@ export async function readEndpoints(
     const own = secrets.get(id) ?? (name === nativeFormat ? undefined : noSecrets)
     const format = formats.get(id) ?? null
     if (own === undefined || (format === null && name !== nativeFormat)) continue
-      const key = format?.signedBy === 'webhook' ? own.signing[0]?.secret : keys.get(id)
-      const formatted = format === null ? null : { format, signingKey: key ?? null, settings }
+    const key = format?.signedBy === 'webhook' ? own.signing[0]?.secret : keys.get(id)
+    const formatted = format === null ? null : { format, signingKey: key ?? null, settings }
     found.set(id, { webhookId: id, version, url, secrets: own, formatted })
   }
   return found

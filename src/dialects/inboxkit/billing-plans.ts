@@ -1,4 +1,5 @@
 /** Plans, and the subscription to one. */
+
 import { Type } from 'typebox'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { listPlans, type Plan, planPrices } from '../../billing/catalogue/plans.ts'
@@ -11,12 +12,13 @@ import { listPaidPlans } from '../../mailboxes/payment/paid-things.ts'
 import { usedSlots } from '../../mailboxes/payment/slots.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
 import { creditsOf, payingScope } from './credits.ts'
-import { closed, DoneView, done, emptyBodyIsObject, errors, Moment, Ok, ok } from './schemas.ts'
+import { closed, DoneView, done, errors, Moment, Ok, ok } from './schemas.ts'
 
 const Cycle = OneOf(['monthly', 'yearly'])
 

@@ -1,16 +1,17 @@
 /** Forwarding of mailboxes. It is done when it is answered: what is called a job here has nothing left to do. */
+
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { forwardingMailboxes, putForwarding, targetsOf } from '../../mailboxes/forwarding.ts'
 import { pageWorkspaceMailboxes } from '../../mailboxes/workspace-pages.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
 import { requireUid } from './mailbox-uids.ts'
-import { emptyBodyIsObject } from './optional-body.ts'
 import { closed, errors, Ok, ok, Uids, uidsMax } from './schemas.ts'
 
 const tags = ['Mailbox forwarding']

@@ -1,4 +1,5 @@
 /** Mailboxes listed and shown. */
+
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import { getDomain } from '../../domains/domains.ts'
@@ -6,6 +7,7 @@ import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { pageWorkspaceMailboxes, type WorkspacePageFilter } from '../../mailboxes/workspace-pages.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -13,7 +15,6 @@ import { callerOf } from '../callers.ts'
 import { kindOf, platforms, standingOf, statuses } from './mailbox-states.ts'
 import { requireUid } from './mailbox-uids.ts'
 import { MailboxView, mailboxViews } from './mailbox-view.ts'
-import { emptyBodyIsObject } from './optional-body.ts'
 import {
   closed,
   errors,

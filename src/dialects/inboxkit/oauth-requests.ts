@@ -1,8 +1,9 @@
 /** Requests to click through consents, and to trust client ids. Nobody here does: they are refused, and there are none. */
+
 import { Type } from 'typebox'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
-import { emptyBodyIsObject } from './optional-body.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { closed, errors, Ok, ok, pageFields, pageInput, pageOf, pageOutput, Uid, Uids } from './schemas.ts'
 
 const tags = ['OAuth requests']

@@ -1,8 +1,9 @@
 /** Domains that were warmed up before they are sold: there is no such stock here. */
+
 import { type Static, Type } from 'typebox'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
-import { emptyBodyIsObject } from './optional-body.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { closed, errors, Ok, ok, pageFields, pageInput, pageOf, pageOutput, Uid } from './schemas.ts'
 
 const tags = ['Prewarm']

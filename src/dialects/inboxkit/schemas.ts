@@ -103,9 +103,3 @@ export function errors(...statuses: number[]): Record<number, TSchema> {
     401: GatewayErrorView,
   }
 }
-
-/** For routes whose body may be left out. */
-export function emptyBodyIsObject(request: { body: unknown }, _reply: unknown, next: () => void): void {
-  request.body ??= {}
-  next()
-}

@@ -1,8 +1,10 @@
 /** Exports: mailboxes on their way to sequencers, each with what became of it. */
+
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import type { Tx } from '../../platform/database.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { chooseMailboxes } from '../../sequencers/choice.ts'
@@ -13,18 +15,7 @@ import { rowsOf, type SequencerMailbox } from '../../sequencers/rows.ts'
 import type { ExportItemState } from '../../sequencers/tables.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import {
-  closed,
-  emptyBodyIsObject,
-  errors,
-  Moment,
-  Ok,
-  offsetInput,
-  offsetOf,
-  ok,
-  Uid,
-  uidsMax,
-} from './schemas.ts'
+import { closed, errors, Moment, Ok, offsetInput, offsetOf, ok, Uid, uidsMax } from './schemas.ts'
 
 const ExportView = Type.Object(
   {

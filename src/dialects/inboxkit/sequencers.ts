@@ -1,7 +1,9 @@
 /** Sequencers: the accounts that mailboxes are exported to. */
+
 import { type Static, Type } from 'typebox'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import {
@@ -23,19 +25,7 @@ import { deleteSequencer } from '../../sequencers/removal.ts'
 import type { Sequencer } from '../../sequencers/rows.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import {
-  closed,
-  DoneView,
-  done,
-  emptyBodyIsObject,
-  errors,
-  Ok,
-  offsetInput,
-  offsetOf,
-  ok,
-  Uid,
-  uidsMax,
-} from './schemas.ts'
+import { closed, DoneView, done, errors, Ok, offsetInput, offsetOf, ok, Uid, uidsMax } from './schemas.ts'
 
 const PlatformView = Type.Object(
   { name: Type.String(), platform: Type.String() },

@@ -1,13 +1,14 @@
 /** Warm-up: not offered, as there is no pool of mailboxes that answer each other. Sequencers bring their own. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { pageWorkspaceMailboxes } from '../../mailboxes/workspace-pages.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
-import { emptyBodyIsObject } from './optional-body.ts'
 import { closed, errors, Ok, ok, pageFields, pageInput, pageOf, pageOutput, Uid } from './schemas.ts'
 
 const tags = ['Warmup']

@@ -1,4 +1,5 @@
 /** Workspaces: parts of the team, each with the one URL that is told of its domains and mailboxes. */
+
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { organizationNames } from '../../accounts/organizations.ts'
@@ -16,12 +17,13 @@ import { removeWorkspace } from '../../mailboxes/workspace-removal.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { readWorkspaceUrls, setWorkspaceUrl } from '../../webhooks/workspace-urls.ts'
 import { bearerOf, callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { closed, DoneView, done, emptyBodyIsObject, errors, Ok, ok, Uid } from './schemas.ts'
+import { closed, DoneView, done, errors, Ok, ok, Uid } from './schemas.ts'
 import { formatName, settingsFor } from './webhook-format.ts'
 
 const WorkspaceView = Type.Object(

@@ -1,4 +1,5 @@
 /** How domains stand: which of their records are there, and what that comes to. */
+
 import { type Static, Type } from 'typebox'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { checkDomain } from '../../domains/verification.ts'
@@ -6,12 +7,13 @@ import { lookHooks } from '../../mailboxes/domain-activation.ts'
 import { type DomainOverview, everyDomain, pageDomainOverviews } from '../../mailboxes/domain-overviews.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { livingStates, requireDomain, selectDomains } from './domain-selection.ts'
 import { isThere } from './domain-view.ts'
 import { providerOf } from './providers.ts'
-import { DataOf, dataOf, emptyBodyIsObject, errors, Ids, idsMax } from './schemas.ts'
+import { DataOf, dataOf, errors, Ids, idsMax } from './schemas.ts'
 
 const CheckBody = Type.Object({ domainIds: Type.Optional(Ids) })
 

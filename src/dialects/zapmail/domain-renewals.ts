@@ -1,4 +1,5 @@
 /** Registrations that end: listed, priced, renewed, and renewed by themselves. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import type { Domain } from '../../domains/domains.ts'
@@ -11,6 +12,7 @@ import { keepQuotes } from '../../domains/orders/quotes.ts'
 import { updateRegistration } from '../../domains/registrations.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import { isId } from '../../platform/ids.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
@@ -26,7 +28,6 @@ import {
   DoneView,
   dataOf,
   done,
-  emptyBodyIsObject,
   errors,
   Ids,
   Moment,

@@ -1,9 +1,11 @@
 /** Domains: listed, filtered, tagged, removed. */
+
 import { Type } from 'typebox'
 import { tagDomains } from '../../domains/tags.ts'
 import { removeDomain } from '../../mailboxes/domain-removal.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
@@ -16,7 +18,6 @@ import {
   DoneView,
   dataOf,
   done,
-  emptyBodyIsObject,
   errors,
   Ids,
   idsMax,

@@ -78,9 +78,3 @@ const ErrorView = Type.Object(
 export function errors(...statuses: number[]): Record<number, TSchema> {
   return Object.fromEntries([400, 401, 403, 429, ...statuses].map((status) => [status, ErrorView]))
 }
-
-/** Before validation: a call without a body stands for one without filters. */
-export function emptyBodyIsObject(request: { body: unknown }, _reply: unknown, next: () => void): void {
-  request.body ??= {}
-  next()
-}
