@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { changeSettings } from '../../domains/settings.ts'
 import type { SettingsChanges } from '../../domains/settings-input.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
+import { putDomainForwarding } from '../../mailboxes/domain-forwarding.ts'
 import { catchAllGoalOf, putCatchAll, removeCatchAll } from '../../mailboxes/extra-addresses.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -196,8 +197,8 @@ function emailForwardingRoutes(app: Api, platform: Platform): void {
     '/domains/email-forwarding',
     {
       schema: {
-        summary: 'The same as the catch-all',
-        description: 'Mailboxes keep their mail; they forward it with /mailboxes/forwarding.',
+        summary: 'Send copies of the mail of domains to an address',
+        description: 'Their mailboxes keep it, and their own forwarding stays as it is.',
         tags,
         body: Type.Object({ ...named, forwarding_email: Type.Optional(Email) }, closed),
         response: replies,
@@ -206,7 +207,7 @@ function emailForwardingRoutes(app: Api, platform: Platform): void {
     async (request) => {
       const { uids = [], forwarding_email: address } = request.body
       if (address === undefined) throw new Refusal('invalid_request', 'forwarding_email is required')
-      await catchAll(platform, callerOf(request), uids, address)
+      await forwardMail(platform, callerOf(request), uids, address)
       return done('Email forwarding configured successfully')
     },
   )
@@ -214,15 +215,30 @@ function emailForwardingRoutes(app: Api, platform: Platform): void {
     '/domains/email-forwarding',
     {
       schema: {
-        summary: 'The same as removing the catch-all',
+        summary: 'Send no copies of the mail of domains any more',
         tags,
         body: Type.Object(named, closed),
         response: replies,
       },
     },
     async (request) => {
-      await endCatchAll(platform, callerOf(request), request.body.uids ?? [])
+      await forwardMail(platform, callerOf(request), request.body.uids ?? [], null)
       return done('Email forwarding removed')
     },
   )
+}
+
+/** Of all the domains, or of none. @param target null: nowhere. */
+async function forwardMail(
+  platform: Platform,
+  caller: Caller,
+  uids: readonly string[],
+  target: string | null,
+): Promise<void> {
+  await transact(platform, caller, async (tx) => {
+    const domains = await requireNamed(tx, caller.scope, { uids })
+    for (const { id } of inLockOrder(domains)) {
+      await putDomainForwarding(platform, tx, caller.scope, id, target)
+    }
+  })
 }

@@ -2,16 +2,14 @@
 import { organizationNames } from '../../accounts/organizations.ts'
 import { type ManyDomain, readManyDomains } from '../../domains/many-domains.ts'
 import { wantedNameservers } from '../../domains/nameservers.ts'
-import type { Product } from '../../domains/products.ts'
 import { type ManyMailbox, readManyMailboxes } from '../../mailboxes/many-mailboxes.ts'
 import { readSecrets } from '../../mailboxes/secrets.ts'
-import type { Mailbox, Service } from '../../mailboxes/tables.ts'
 import type { Db } from '../../platform/database.ts'
 import type { LoggedEvent } from '../../platform/event-log.ts'
 import { member, textOf } from '../../platform/json-members.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { FormattedPayload, HeardEvent } from '../../webhooks/formats.ts'
-import { propagationOf } from './statuses.ts'
+import { platformOf, propagationOf } from './mailbox-states.ts'
 import { domainChange, mailboxChange, type StatusChange, subjectsOf } from './webhook-statuses.ts'
 
 /** As the format of webhooks has it. The secrets of mailboxes are not in them yet. */
@@ -79,7 +77,7 @@ function domainData(platform: Platform, domain: ManyDomain, { status, previous }
       tld: domain.name.slice(domain.name.indexOf('.') + 1),
       status,
       previous_status: previous,
-      dns_propagation_status: propagationOf[domain.state],
+      dns_propagation_status: propagationOf(domain.state),
       nameservers: wantedNameservers(platform, domain),
       renewal_date: domain.expires_at?.toISOString() ?? null,
       renewal_status: 'na',
@@ -112,9 +110,9 @@ function mailboxData(mailbox: ManyMailbox, { status, previous }: StatusChange): 
       tags: mailbox.tags,
       mailbox_update_status: 'na',
       mailbox_cancellation_status: mailbox.cancel_at_period_end ? 'queued' : 'na',
-      dns_propagation_status: propagationOf[mailbox.domain_state],
+      dns_propagation_status: propagationOf(mailbox.domain_state),
       renewal_date: mailbox.period_ends_at?.toISOString() ?? null,
-      renewal_status: mailbox.unpaid_since === null ? 'na' : 'pending',
+      renewal_status: mailbox.unpaid_since === null ? 'na' : 'failed',
       renewal_cycle: mailbox.period,
       password: null,
       app_password: null,
@@ -126,18 +124,4 @@ function mailboxData(mailbox: ManyMailbox, { status, previous }: StatusChange): 
       updated_at: mailbox.updated_at.toISOString(),
     },
   }
-}
-
-const platforms = {
-  google: 'GOOGLE',
-  microsoft: 'MICROSOFT',
-  azure: 'AZURE',
-  smtp: 'SMTP',
-  smtp_dedicated: 'SMTP',
-  local: 'SMTP',
-} as const satisfies Record<Product | Service, string>
-
-/** What it was asked for as; else who runs it. */
-function platformOf({ product, service }: Pick<Mailbox, 'product' | 'service'>): string {
-  return platforms[product ?? service]
 }

@@ -6,7 +6,8 @@ import { domainStates } from '../../domains/lifecycle.ts'
 import { mailboxStates } from '../../mailboxes/lifecycle.ts'
 import type { LoggedEvent } from '../../platform/event-log.ts'
 import { at, listAt } from '../../testing/test-api.ts'
-import { domainStatusOf, mailboxStatusOf, propagationOf } from './statuses.ts'
+import { statusByState } from './domain-status.ts'
+import { propagationOf, statusOf } from './mailbox-states.ts'
 import { domainChange, mailboxChange, sourcesOf, subjectsOf } from './webhook-statuses.ts'
 
 const event = (type: string, data: object): LoggedEvent => ({
@@ -30,13 +31,13 @@ const allowed = (name: string): unknown[] => listAt(at(contract, 'components', '
 
 test('every state has a status of the contract', () => {
   for (const state of domainStates) {
-    assert.ok(allowed('DomainStatus').includes(domainStatusOf[state]), state)
-    assert.ok(allowed('DnsPropagationStatus').includes(propagationOf[state]), state)
+    assert.ok(allowed('DomainStatus').includes(statusByState[state]), state)
+    assert.ok(allowed('DnsPropagationStatus').includes(propagationOf(state)), state)
   }
   for (const state of mailboxStates) {
     for (const payment_suspension of [null, 'resume', 'stay'] as const) {
       for (const cancel_at_period_end of [false, true]) {
-        const status = mailboxStatusOf({ cancel_at_period_end, payment_suspension }, state)
+        const status = statusOf({ cancel_at_period_end, payment_suspension, state })
         assert.ok(allowed('MailboxStatus').includes(status), state)
       }
     }
@@ -49,7 +50,7 @@ for (const [name, type, data, expected] of [
     'active',
     'domain.state_changed',
     { from: 'pending_records', to: 'active' },
-    ['active', 'dns_setup_pending'],
+    ['active', 'waiting_for_dns_propagation'],
   ],
   ['the same in these words', 'domain.state_changed', { from: 'failed', to: 'suspended' }, null],
   ['a state that nobody knows', 'domain.state_changed', { from: 'active', to: 'odd' }, null],

@@ -4,7 +4,8 @@ import { type MailboxState, mailboxStates } from '../../mailboxes/lifecycle.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { LoggedEvent } from '../../platform/event-log.ts'
 import { member } from '../../platform/json-members.ts'
-import { domainStatusOf, mailboxStatusOf } from './statuses.ts'
+import { statusByState } from './domain-status.ts'
+import { statusOf } from './mailbox-states.ts'
 
 export const statusEventTypes = ['domain.status_changed', 'mailbox.status_changed'] as const
 
@@ -47,7 +48,7 @@ export function domainChange({ type, data }: LoggedEvent): StatusChange | null {
   const to = stateIn(data, isNew ? 'state' : 'to', domainStates)
   const from = isNew ? null : stateIn(data, 'from', domainStates)
   if (to === null) return null
-  return changed(domainStatusOf[to], from && domainStatusOf[from])
+  return changed(statusByState[to], from && statusByState[from])
 }
 
 /** The same. @param mailbox as it is now: whether it was to be cancelled then is not told by a change of its state. */
@@ -56,7 +57,7 @@ export function mailboxChange(
   mailbox: Pick<Mailbox, 'state' | 'cancel_at_period_end' | 'payment_suspension'>,
 ): StatusChange | null {
   const status = (state: MailboxState, isCanceled = mailbox.cancel_at_period_end): string =>
-    mailboxStatusOf({ ...mailbox, cancel_at_period_end: isCanceled }, state)
+    statusOf({ ...mailbox, cancel_at_period_end: isCanceled, state })
   // One that is suspended is shown so, cancelled or not.
   const isSuspended = mailbox.state === 'suspended'
   switch (type) {

@@ -11,9 +11,7 @@ import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { type Provider, productsOf } from './providers.ts'
 import { Ids, idsMax } from './schemas.ts'
-
-export const domainStatuses = ['ACTIVE', 'PENDING'] as const
-export type DomainStatus = (typeof domainStatuses)[number]
+import { type DomainStatus, domainStatuses, domainStatusOf } from './statuses.ts'
 
 /** Part of a name; empty text is no filter. */
 export const Contains = Type.String({ maxLength: 253, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
@@ -65,7 +63,7 @@ export async function pageDomainsOf(
 
 function statesOf(statuses: readonly DomainStatus[]) {
   if (statuses.length === 0) return livingStates
-  return livingStates.filter((state) => statuses.includes(state === 'active' ? 'ACTIVE' : 'PENDING'))
+  return livingStates.filter((state) => statuses.includes(domainStatusOf[state]))
 }
 
 /**

@@ -8,9 +8,9 @@ import { forwardingOfDomains } from '../../mailboxes/domain-forwarding.ts'
 import type { DomainOverview } from '../../mailboxes/domain-overviews.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { domainStatuses } from './domain-selection.ts'
 import { MailboxView, mailboxViewsOf } from './mailbox-view.ts'
 import { Moment, pageOutput } from './schemas.ts'
+import { domainStatuses, domainStatusOf } from './statuses.ts'
 import { TagView, tagView } from './tags.ts'
 
 const Address = Nullable(Type.String())
@@ -89,7 +89,7 @@ function domainView(
     id: domain.id,
     workspaceId: domain.workspace_id,
     domain: domain.name,
-    status: domain.state === 'active' ? 'ACTIVE' : 'PENDING',
+    status: domainStatusOf[domain.state],
     createdAt: domain.created_at.toISOString(),
     updatedAt: domain.updated_at.toISOString(),
     registeredOn: registration?.registered_at?.toISOString() ?? null,

@@ -22,7 +22,7 @@ import { appOf, platformOf } from './export-apps.ts'
 import { containsInput } from './fields.ts'
 import { type Provider, productsOf, providerOf } from './providers.ts'
 import { DataOf, dataOf, errors, Id, noStore } from './schemas.ts'
-import { mailboxStatuses } from './statuses.ts'
+import { statusOfState } from './statuses.ts'
 import { listAccounts } from './third-party-accounts.ts'
 
 const tags = ['export']
@@ -117,7 +117,7 @@ async function selected(
 ): Promise<string[]> {
   const wanted = status === '' ? 'ACTIVE' : status.toUpperCase()
   const states = mailboxStates.filter(
-    (state): state is MailboxState => state !== 'deleted' && mailboxStatuses[state] === wanted,
+    (state): state is MailboxState => state !== 'deleted' && statusOfState[state] === wanted,
   )
   const selection = {
     search: contains,

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mailboxStates } from '../../mailboxes/lifecycle.ts'
-import { mailboxStatus, nameParts } from './mailbox-view.ts'
+import { nameParts } from './mailbox-view.ts'
+import { mailboxStatus } from './statuses.ts'
 
 test('each state has a status, and what is not paid has another than what somebody has suspended', () => {
   const statuses = mailboxStates.map((state) => [state, mailboxStatus({ state, payment_suspension: null })])

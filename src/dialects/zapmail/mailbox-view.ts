@@ -15,19 +15,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { transact } from '../transact.ts'
 import { Moment } from './schemas.ts'
-
-export const mailboxStatuses = [
-  'ACTIVE',
-  'INACTIVE',
-  'IN_PROGRESS',
-  'FAILED',
-  'PENDING',
-  'CREATING',
-  'SCHEDULED',
-  'SUSPENDED',
-  'EXPIRED',
-] as const
-export type MailboxStatus = (typeof mailboxStatuses)[number]
+import { type MailboxStatus, mailboxStatus, mailboxStatuses, type Standing } from './statuses.ts'
 
 export const MailboxView = Type.Object(
   {
@@ -61,24 +49,6 @@ export const MailboxView = Type.Object(
 )
 
 export type MailboxView = Static<typeof MailboxView>
-
-type Standing = Pick<Mailbox, 'state' | 'payment_suspension'>
-
-const statusOfState = {
-  waiting_payment: 'PENDING',
-  waiting_domain: 'PENDING',
-  provisioning: 'IN_PROGRESS',
-  active: 'ACTIVE',
-  suspended: 'SUSPENDED',
-  failed: 'FAILED',
-  deletion_scheduled: 'INACTIVE',
-  deleted: 'INACTIVE',
-} as const satisfies Record<Mailbox['state'], MailboxStatus>
-
-/** What is suspended because it is not paid has expired; the others somebody has suspended. */
-export function mailboxStatus({ state, payment_suspension: unpaid }: Standing): MailboxStatus {
-  return state === 'suspended' && unpaid !== null ? 'EXPIRED' : statusOfState[state]
-}
 
 /**
  * Those in these domains that are not deleted (what can be restored is gone for this API's clients), and behind them those

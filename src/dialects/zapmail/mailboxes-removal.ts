@@ -12,9 +12,9 @@ import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { mailboxStatus, mailboxStatuses } from './mailbox-view.ts'
 import { Contains, tags } from './mailboxes.ts'
 import { DataOf, dataOf, errors, Ids, idsMax } from './schemas.ts'
+import { mailboxStatus, mailboxStatuses } from './statuses.ts'
 
 const RemovalBody = Type.Object({
   mailboxIds: Type.Optional(Ids),

@@ -1,8 +1,8 @@
 /** Mailboxes: listed by their domains, and one by its id. */
+
 import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
-import type { DomainState } from '../../domains/lifecycle.ts'
 import { allocationsOf } from '../../mailboxes/allocations.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { everyDomain, pageDomainOverviews } from '../../mailboxes/domain-overviews.ts'
@@ -16,9 +16,11 @@ import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
+import { livingStates } from './domain-selection.ts'
 import { countStatuses, MailboxView, mailboxViews, mailboxViewsOf, scheduledView } from './mailbox-view.ts'
 import { type Provider, productOf, productsOf, providerOf } from './providers.ts'
 import { DataOf, dataOf, errors, Id, pageFields, pageInput, pageOf, pageOutput } from './schemas.ts'
+import { domainStatuses, domainStatusOf } from './statuses.ts'
 
 export const tags = ['mailbox']
 
@@ -45,7 +47,7 @@ const ListView = Type.Object(
       Type.Object({
         id: Type.String(),
         domain: Type.String(),
-        status: OneOf(['ACTIVE', 'PENDING']),
+        status: OneOf(domainStatuses),
         mailboxes: Type.Array(MailboxView),
       }),
     ),
@@ -131,7 +133,7 @@ async function listView(
   const products = productsOf[provider]
   const page = pageOf(query)
   const domainIds = contains === '' ? null : await domainsWith(platform.db, scope, contains)
-  const filter = { ...everyDomain, products, domainIds, states: listedStates }
+  const filter = { ...everyDomain, products, domainIds, states: livingStates }
   const found = await pageDomainOverviews(platform, scope, filter, page)
   const ids = found.rows.map(({ domain }) => domain.id)
   const mailboxes = await mailboxViewsOf(platform, caller, ids)
@@ -141,23 +143,11 @@ async function listView(
     domains: found.rows.map(({ domain: { id, name, state } }) => ({
       id,
       domain: name,
-      status: state === 'active' ? ('ACTIVE' as const) : ('PENDING' as const),
+      status: domainStatusOf[state],
       mailboxes: mailboxes.get(id) ?? [],
     })),
   }
 }
-
-/** A domain that is deleted is gone here, also while it can be restored. */
-export const listedStates: readonly DomainState[] = [
-  'pending_payment',
-  'registering',
-  'pending_nameservers',
-  'pending_records',
-  'active',
-  'suspended',
-  'expired',
-  'failed',
-]
 
 async function countersOf(platform: Platform, scope: Scope, provider: Provider) {
   const allocations = await allocationsOf(platform, scope)

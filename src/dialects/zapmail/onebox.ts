@@ -21,7 +21,7 @@ import type { Api } from '../../platform/http/app.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
-import { mailboxStatus, mailboxStatuses, nameParts } from './mailbox-view.ts'
+import { nameParts } from './mailbox-view.ts'
 import { requireMailbox } from './mailboxes.ts'
 import {
   cursorAfter,
@@ -34,6 +34,7 @@ import {
 } from './onebox-view.ts'
 import { type Provider, productsOf, providerOf, providers } from './providers.ts'
 import { DataOf, dataOf, errors, Moment, pageInput, pageOf } from './schemas.ts'
+import { mailboxStatus, mailboxStatuses } from './statuses.ts'
 
 export const tags = ['zapbox']
 

@@ -11,10 +11,12 @@ import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
+import { livingStates } from './domain-selection.ts'
 import { MailboxView, mailboxViews } from './mailbox-view.ts'
-import { Contains, listedStates } from './mailboxes.ts'
+import { Contains } from './mailboxes.ts'
 import { providerOfProduct, providers } from './providers.ts'
 import { DataOf, dataOf, errors, PageNumber, pageOf } from './schemas.ts'
+import { domainStatuses, domainStatusOf } from './statuses.ts'
 
 /** Secrets are read workspace by workspace: of so many at most. */
 const foundMax = 100
@@ -32,7 +34,7 @@ const FoundView = Type.Object({
     Type.Object({
       id: Type.String(),
       domain: Type.String(),
-      status: OneOf(['ACTIVE', 'PENDING']),
+      status: OneOf(domainStatuses),
       workspaceId: Type.String(),
       serviceProvider: OneOf(providers),
     }),
@@ -110,13 +112,13 @@ async function domainsFound(
   page: NumberedPage,
 ): Promise<Pick<Found, 'domains' | 'totalDomains'>> {
   if (reach.mailboxId !== null) return { domains: [], totalDomains: 0 }
-  const standings = listedStates.flatMap((state) => [true, false].map((has_keys) => ({ state, has_keys })))
+  const standings = livingStates.flatMap((state) => [true, false].map((has_keys) => ({ state, has_keys })))
   const order = { by: 'name', descending: false } as const
   const { rows, total } = await pageDomains(platform.db, reach, { standings, search }, order, page)
   const domains = rows.map(({ id, name, state, workspace_id: workspaceId, product }) => ({
     id,
     domain: name,
-    status: state === 'active' ? ('ACTIVE' as const) : ('PENDING' as const),
+    status: domainStatusOf[state],
     workspaceId,
     serviceProvider: providerOfProduct(product),
   }))

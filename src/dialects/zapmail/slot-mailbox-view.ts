@@ -4,7 +4,7 @@ import type { SlotMailbox } from '../../mailboxes/payment/slots.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import { namesOf } from './account.ts'
 import { Moment } from './schemas.ts'
-import { mailboxStatuses } from './statuses.ts'
+import { mailboxStatuses, statusOfState } from './statuses.ts'
 
 export const SlotMailboxView = Type.Object(
   {
@@ -13,7 +13,7 @@ export const SlotMailboxView = Type.Object(
     email: Type.String(),
     firstName: Type.String(),
     lastName: Type.String(),
-    status: OneOf([...new Set(Object.values(mailboxStatuses))]),
+    status: OneOf(mailboxStatuses),
     domain: Type.String(),
     domainId: Type.String(),
     assignedOn: Moment,
@@ -33,7 +33,7 @@ export function slotMailboxView(mailbox: SlotMailbox): Static<typeof SlotMailbox
     email: address,
     firstName: mailbox.first_name ?? shown.firstName,
     lastName: mailbox.last_name ?? shown.lastName,
-    status: mailboxStatuses[state],
+    status: statusOfState[state],
     domain,
     domainId,
     assignedOn: createdAt,

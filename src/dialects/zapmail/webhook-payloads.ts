@@ -9,7 +9,7 @@ import { platformNames } from '../../sequencers/platforms.ts'
 import type { FormattedPayload, HeardEvent } from '../../webhooks/formats.ts'
 import { namesOf } from './account.ts'
 import { appOf } from './export-apps.ts'
-import { domainStatuses, mailboxStatuses } from './statuses.ts'
+import { domainStatusOf, statusOfState } from './statuses.ts'
 import { sourcesOf, type WebhookEventType, webhookEventTypes } from './webhook-events.ts'
 
 const apiVersion = '2026-07-01'
@@ -92,13 +92,13 @@ function domainData({ data }: LoggedEvent, type: WebhookEventType, { domains }: 
   const [from, to] = [textIn(data, 'from'), textIn(data, 'to') ?? textIn(data, 'state') ?? domain.state]
   const isConnection = type === 'domain.connection_status_changed'
   const statusOf = (state: string): string | null =>
-    isConnection ? (connections[state] ?? null) : statusIn(domainStatuses, state)
+    isConnection ? (connections[state] ?? null) : statusIn(domainStatusOf, state)
   return {
     domainDetails: {
       id: domain.id,
       domain: domain.name,
       status: statusOf(to),
-      ...(isConnection ? { domainStatus: statusIn(domainStatuses, to) } : {}),
+      ...(isConnection ? { domainStatus: statusIn(domainStatusOf, to) } : {}),
       assignedMailboxesCount: String(domain.mailboxes),
     },
     previousState: from === null ? {} : { status: statusOf(from) },
@@ -112,7 +112,7 @@ function mailboxData({ data }: LoggedEvent, { mailboxes, domains }: Known): obje
   const state = textIn(data, 'to') ?? textIn(data, 'state') ?? mailbox.state
   const at = mailbox.address.lastIndexOf('@')
   const shown = namesOf(mailbox.display_name ?? '')
-  const isMove = from !== null && from in mailboxStatuses // of a rename it is an address
+  const isMove = from !== null && from in statusOfState // of a rename it is an address
   return {
     mailboxDetails: {
       id: mailbox.id,
@@ -122,9 +122,9 @@ function mailboxData({ data }: LoggedEvent, { mailboxes, domains }: Known): obje
       lastName: mailbox.last_name ?? shown.lastName,
       domain: domains.get(mailbox.domain_id)?.name ?? mailbox.address.slice(at + 1),
       domainId: mailbox.domain_id,
-      status: statusIn(mailboxStatuses, state) ?? mailboxStatuses[mailbox.state],
+      status: statusIn(statusOfState, state) ?? statusOfState[mailbox.state],
     },
-    previousState: isMove ? { status: statusIn(mailboxStatuses, from) } : {},
+    previousState: isMove ? { status: statusIn(statusOfState, from) } : {},
   }
 }
 
