@@ -54,6 +54,12 @@ const WebhookBody = Type.Object({ uid: Type.Optional(Uid), webhook_url: Nullable
 const DeleteBody = Type.Object({ uid: Type.Optional(Uid) }, closed)
 const MaybeUid = Type.Object({ uid: Type.Optional(Uid) })
 
+/** The parameter of a path that has it: some are served in two spellings. */
+function uidIn(path: string) {
+  const properties = path.includes(':uid') ? { uid: Uid } : {}
+  return Type.Unsafe<{ uid?: string }>({ type: 'object', properties })
+}
+
 /** As many as a list without pages tells. */
 const listedMax = 10_000
 const tags = ['Workspaces']
@@ -141,7 +147,7 @@ function updateRoute(app: Api, platform: Platform, path: string): void {
       schema: {
         summary: 'Rename a workspace, or set its webhook',
         tags,
-        params: MaybeUid,
+        params: uidIn(path),
         body: ChangesBody,
         response: { 200: DoneView, ...errors(400) },
       },
@@ -171,7 +177,7 @@ function deleteRoute(app: Api, platform: Platform, path: string): void {
         summary: 'Delete a workspace',
         description: 'It must be empty, and not the first one.',
         tags,
-        params: MaybeUid,
+        params: uidIn(path),
         querystring: MaybeUid,
         body: DeleteBody,
         response: { 200: DoneView, ...errors(400) },
@@ -194,7 +200,7 @@ function webhookRoute(app: Api, platform: Platform, path: string): void {
       schema: {
         summary: 'Set the webhook of a workspace',
         tags,
-        params: MaybeUid,
+        params: uidIn(path),
         body: WebhookBody,
         response: { 200: DoneView, ...errors(400) },
       },
