@@ -4,6 +4,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errorCatalogue, type Refusal } from '../../platform/errors.ts'
+import { consentText } from '../consent-text.ts'
 import type { Fault, Violation } from '../faults.ts'
 
 declare module 'fastify' {
@@ -23,6 +24,7 @@ const texts: Readonly<Partial<Record<ErrorCode, string>>> = {
   mailbox_not_found: 'Mailbox not found',
   workspace_not_found: 'Workspace not found',
   insufficient_funds: 'Insufficient wallet balance',
+  auto_top_up_consent_required: consentText,
   rate_limited: 'Too many requests',
   internal: 'Internal server error',
 }

@@ -1,6 +1,7 @@
 /** This API's errors: the status once more, and a sentence for a person. What cannot be done is 400, also what is not there. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, errorCatalogue, type Refusal } from '../../platform/errors.ts'
+import { consentText } from '../consent-text.ts'
 import type { Fault, Violation } from '../faults.ts'
 
 declare module 'fastify' {
@@ -20,6 +21,7 @@ export type ErrorBody = { status: number; message: string; data: null }
 const texts: Readonly<Partial<Record<ErrorCode, string>>> = {
   unauthenticated: 'Unauthorized',
   insufficient_funds: 'Insufficient wallet balance',
+  auto_top_up_consent_required: consentText,
   rate_limited: 'Too many requests',
   internal: 'Internal server error',
 }

@@ -53,17 +53,30 @@ test('a top-up is paid at its link', async () => {
   assert.equal(at(await wallet(), 'walletBalance'), 100)
 })
 
-test('with a card it is switched on, with the words that were agreed to, and off', async () => {
+test('it is switched on by the consent of who pays, natively; then its sums are changed here, and it is switched off', async () => {
+  const early = await recharge({ enable: true, threshold: 25 })
+  assert.equal(early.status, 400)
+  assert.match(textAt(early.json, 'message'), /has to agree/)
+  assert.equal(at(await native(), 'enabled'), false)
+  const { version: consent } = consentWording
+  const body = {
+    enabled: true,
+    threshold: 1000,
+    amount: 5000,
+    daily_cap: 40_000,
+    monthly_cap: 80_000,
+    consent,
+  }
+  const agreed = await u.call('PATCH', '/v1/wallet/auto-top-up', { body })
+  assert.equal(agreed.status, 200, agreed.text)
   const reply = await recharge({ enable: true, threshold: 25, minimumRechargeAmount: 300.5 })
   assert.equal(reply.status, 200, reply.text)
-  assert.ok(textAt(reply.json, 'message').includes(consentWording.text))
   const data = await wallet()
   assert.deepEqual(
     [at(data, 'autoRechargeEnabled'), at(data, 'autoRechargeDetails')],
     [true, { threshold: 25, minimumRechargeAmount: 300.5 }],
   )
-  const settings = await native()
-  assert.deepEqual([at(settings, 'amount'), at(settings, 'daily_cap')], [30_050, 30_050])
+  assert.equal((await recharge({ enable: true, minimumRechargeAmount: 900 })).status, 400, 'above the cap')
   assert.equal((await recharge({ enable: true })).status, 200)
   assert.deepEqual([at(await native(), 'threshold'), at(await native(), 'amount')], [2000, 5000])
   assert.equal((await recharge({ enable: false })).status, 200)

@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { requireWorkspace, requireWrite } from '../../accounts/principals.ts'
 import { advanceForCaller } from '../../billing/payments/advance.ts'
-import { consentWording, getAutoTopUp, updateAutoTopUp } from '../../billing/payments/auto-settings.ts'
+import { getAutoTopUp, updateAutoTopUp } from '../../billing/payments/auto-settings.ts'
 import { defaultCard } from '../../billing/payments/cards.ts'
 import { openPortal } from '../../billing/payments/portal.ts'
 import { createTopUp } from '../../billing/payments/top-ups.ts'
@@ -102,7 +102,8 @@ function rechargeRoute(app: Api, platform: Platform): void {
     {
       schema: {
         summary: 'Switch automatic top-ups on or off',
-        description: `Switching them on takes a saved card; without one the reply has a link where it is saved, and nothing is switched on. Who calls agrees, for who pays, to this: “${consentWording.text}”`,
+        description:
+          'Switching them on takes a saved card, and the consent of who pays, which is given elsewhere. Without a card the reply has a link where it is saved, and nothing is switched on.',
         tags,
         body: RechargeBody,
         response: { 200: LinkView, ...errors() },
@@ -124,21 +125,15 @@ function rechargeRoute(app: Api, platform: Platform): void {
         return linkOf('Add your payment method to enable auto-recharge', link)
       }
       await transact(platform, caller, async (tx) => {
-        const before = await getAutoTopUp(tx, scope)
-        const amount = minorOf(sums.minimumRechargeAmount, before.currency, 'minimumRechargeAmount')
-        // Whoever wants so much at once wants it once a day, whatever was the most before.
-        const daily_cap = Math.max(before.daily_cap, amount)
+        const { currency } = await getAutoTopUp(tx, scope)
         const change = {
           enabled,
-          threshold: minorOf(sums.threshold, before.currency, 'threshold'),
-          amount,
-          daily_cap,
-          monthly_cap: Math.max(before.monthly_cap, daily_cap),
-          consent: consentWording.version,
+          threshold: minorOf(sums.threshold, currency, 'threshold'),
+          amount: minorOf(sums.minimumRechargeAmount, currency, 'minimumRechargeAmount'),
         }
         await updateAutoTopUp(platform, tx, scope, change, request.ip)
       })
-      return linkOf(`Auto-recharge is on. This has been agreed to: ${consentWording.text}`, null)
+      return linkOf('Auto-recharge is on', null)
     },
   )
 }
