@@ -44,11 +44,6 @@ export function answer(
   if (refusal.code === 'route_not_found') return gateway(reply, 404, 'Not found')
   const wanted = statuses[refusal.code] ?? errorCatalogue[refusal.code].status
   void reply.code(statusFor(wanted, request))
-  if (wanted === 429) {
-    const seconds = refusal.retryAfterSeconds ?? 60
-    void reply.header('x-ratelimit-remaining', 0)
-    void reply.header('x-ratelimit-reset', Math.ceil(Date.now() / 1000) + seconds)
-  }
   return { error: true, message: violation ? sentenceOf(violation) : textOf(refusal, request) }
 }
 

@@ -122,7 +122,7 @@ const allRoutes: readonly ((app: Api, platform: Platform) => void)[] = [
 
 /** Asks for a key or a session on every route that is not open, and for a workspace on those that are not the team's. */
 function requireCaller(app: FastifyInstance, callers: Callers): void {
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const { open = false, ofTeam = false } = request.routeOptions.config
     if (open || request.is404) return
     const named = ofTeam ? undefined : headerOf(request, 'x-workspace-id')
@@ -131,7 +131,10 @@ function requireCaller(app: FastifyInstance, callers: Callers): void {
       request,
       bearerOf(request),
       named ?? null,
-      () => undefined,
+      ({ remaining, resetSeconds }) => {
+        void reply.header('x-ratelimit-remaining', remaining)
+        void reply.header('x-ratelimit-reset', Math.ceil(Date.now() / 1000) + resetSeconds)
+      },
     )
     // A key that is bound to a workspace means that one.
     if (!ofTeam && named === undefined && principal.workspaceId === null) {

@@ -36,6 +36,12 @@ test('what is refused: a name that is there, another form, no key, no workspace'
   }
 })
 
+test('every reply tells of the rate', async () => {
+  const { headers } = await u.operate('listTags')
+  assert.ok(Number(headers.get('x-ratelimit-remaining')) > 0)
+  assert.ok(Number(headers.get('x-ratelimit-reset')) >= Math.floor(Date.now() / 1000))
+})
+
 test('the base path of the vendor may stand before the paths', async () => {
   const short = await u.at('GET', '/tags')
   assert.deepEqual((await u.at('GET', '/v1/api/tags/')).json, short.json)
