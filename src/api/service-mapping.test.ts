@@ -14,7 +14,7 @@ before(async () => {
 })
 after(() => api[Symbol.asyncDispose]())
 
-const local = { google: 'local', microsoft: 'local', smtp: 'local', smtp_dedicated: 'local' }
+const local = { google: 'local', microsoft: 'local', azure: 'local', smtp: 'local', smtp_dedicated: 'local' }
 
 /** What the log says of that, in its order. */
 async function told(type: string): Promise<unknown[]> {
