@@ -211,7 +211,7 @@ test('automatic top-ups need the consent that is given elsewhere', async () => {
   const body = u.exampleOf('updateAutoTopup')
   const refused = await u.operate('updateAutoTopup', { body })
   assert.deepEqual([refused.status, at(refused.json, 'error')], [400, true])
-  assert.match(textAt(refused.json, 'message'), /consent/)
+  assert.match(textAt(refused.json, 'message'), /has to agree/)
   const agreed = await u.call('PATCH', '/v1/wallet/auto-top-up', {
     body: { enabled: true, consent: consentWording.version },
   })
