@@ -7,6 +7,7 @@ import type { DomainState } from '../domains/lifecycle.ts'
 import type { DomainRegistrationsTable } from '../domains/orders/tables.ts'
 import type { Product } from '../domains/products.ts'
 import { type DomainTag, tagsOfDomains } from '../domains/tags.ts'
+import { onOneConnection } from '../platform/database.ts'
 import { type Numbered, type NumberedPage, offsetOf } from '../platform/numbered-pages.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -51,8 +52,8 @@ export type DomainOverview = {
   tags: readonly DomainTag[]
 }
 
-type Row = {
-  id: string
+type Row = Domain & {
+  total: number
   mailboxes: number
   room: number | null
   catch_all: string | null
@@ -69,8 +70,8 @@ export async function pageDomainOverviews(
   requireWorkspace(scope)
   const wanted = conditions(platform, scope, filter)
   const direction = oldestFirst ? sql`asc` : sql`desc`
-  const { rows } = await sql<Row & { total: number }>`
-    select id, ${held} as mailboxes, ${roomOf(platform, scope)} as room, ${catchAll} as catch_all, total
+  const { rows } = await sql<Row>`
+    select domains.*, ${held} as mailboxes, ${roomOf(platform, scope)} as room, ${catchAll} as catch_all
     from (select domains.*, count(*) over ()::int as total from domains where ${wanted}
       order by id ${direction} limit ${page.size} offset ${offsetOf(page)}) as domains
     order by id ${direction}`.execute(platform.db)
@@ -96,37 +97,27 @@ export async function countDomainOverviews(
   return new Map(rows.map(({ state, count }) => [state, count]))
 }
 
-async function completed({ db }: Platform, scope: Scope, rows: readonly Row[]): Promise<DomainOverview[]> {
+async function completed(platform: Platform, scope: Scope, rows: readonly Row[]): Promise<DomainOverview[]> {
   const ids = rows.map(({ id }) => id)
   const ofThese = sql<boolean>`domain_id = any(${uuidArray(ids)})`
-  const [domains, checks, registrations, tags] = await Promise.all([
-    db
-      .selectFrom('domains')
-      .selectAll()
-      .where(sql<boolean>`id = any(${uuidArray(ids)})`)
-      .execute(),
-    db.selectFrom('domain_checks').selectAll().where(ofThese).execute(),
-    db.selectFrom('domain_registrations').selectAll().where(ofThese).execute(),
-    tagsOfDomains(db, scope, ids),
-  ])
-  const domainById = new Map(domains.map((row) => [row.id, row]))
+  const [checks, registrations, tags] = await onOneConnection(platform.db, (db) =>
+    Promise.all([
+      db.selectFrom('domain_checks').selectAll().where(ofThese).execute(),
+      db.selectFrom('domain_registrations').selectAll().where(ofThese).execute(),
+      tagsOfDomains(db, scope, ids),
+    ]),
+  )
   const checkById = new Map(checks.map((row) => [row.domain_id, row]))
   const registrationById = new Map(registrations.map((row) => [row.domain_id, row]))
-  return rows.flatMap(({ id, mailboxes, room, catch_all }) => {
-    const domain = domainById.get(id)
-    if (!domain) return []
-    return [
-      {
-        domain,
-        mailboxes,
-        room,
-        catchAll: catch_all,
-        check: checkById.get(id) ?? null,
-        registration: registrationById.get(id) ?? null,
-        tags: tags.get(id) ?? [],
-      },
-    ]
-  })
+  return rows.map(({ total: _total, mailboxes, room, catch_all: catchAll, ...domain }) => ({
+    domain,
+    mailboxes,
+    room,
+    catchAll,
+    check: checkById.get(domain.id) ?? null,
+    registration: registrationById.get(domain.id) ?? null,
+    tags: tags.get(domain.id) ?? [],
+  }))
 }
 
 function conditions(

@@ -5,6 +5,7 @@ import { type HostedDomain, hostedDomains } from '../../domains/dns-hosts/hosted
 import { wantedNameservers } from '../../domains/nameservers.ts'
 import { type LatestOrders, latestOrders, priceOfOrder } from '../../domains/orders/store.ts'
 import type { DomainOverview } from '../../mailboxes/domain-overviews.ts'
+import { onOneConnection } from '../../platform/database.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import { formatMoney } from '../../platform/money.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -67,10 +68,9 @@ export async function domainViews(
   rows: readonly DomainOverview[],
 ): Promise<Static<typeof DomainView>[]> {
   const ids = rows.map(({ domain }) => domain.id)
-  const [orders, zones] = await Promise.all([
-    latestOrders(platform.db, ids),
-    hostedDomains(platform.db, scope, 'cloudflare', ids),
-  ])
+  const [orders, zones] = await onOneConnection(platform.db, (db) =>
+    Promise.all([latestOrders(db, ids), hostedDomains(db, scope, 'cloudflare', ids)]),
+  )
   return rows.map((row) => domainView(platform, row, orders.get(row.domain.id), zones.get(row.domain.id)))
 }
 

@@ -1,15 +1,11 @@
 /** How a mailbox looks in this API. Its credentials are not in it. */
 import { type Static, Type } from 'typebox'
-import type { Scope } from '../../accounts/principals.ts'
 import { publicUrl } from '../../delivery/bounces/unsubscribe.ts'
-import { domainsById } from '../../domains/domains.ts'
 import type { DomainState } from '../../domains/lifecycle.ts'
-import { targetsOf } from '../../mailboxes/forwarding.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
-import { onOneConnection } from '../../platform/database.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { sequencersOf } from '../../sequencers/sequencers-of-mailboxes.ts'
+import { neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
 import {
   platformOf,
   platforms,
@@ -58,31 +54,25 @@ export const MailboxView = Type.Object(
 /** What stands beside mailboxes in other tables is read for all of them at once. */
 export async function mailboxViews(
   platform: Platform,
-  scope: Scope,
   mailboxes: readonly Mailbox[],
 ): Promise<Static<typeof MailboxView>[]> {
   if (mailboxes.length === 0) return []
   const ids = mailboxes.map(({ id }) => id)
-  const [targets, domains, sequencers] = await onOneConnection(platform.db, (db) =>
-    Promise.all([
-      targetsOf(db, ids),
-      domainsById(db, scope, [...new Set(mailboxes.map(({ domain_id: id }) => id))]),
-      sequencersOf(db, ids),
-    ]),
-  )
+  const neighbours = await neighboursOf(platform.db, ids)
   const pictures = `${publicUrl(platform)}/v1/mailboxes`
   return mailboxes.map((mailbox) => {
-    const exported = sequencers.get(mailbox.id) ?? []
+    const beside = neighbours.get(mailbox.id)
+    const exported = beside?.sequencers ?? []
     return {
       ...plainView(mailbox),
       profile_picture: mailbox.picture_sha256 === null ? null : `${pictures}/${mailbox.id}/picture`,
       is_admin: false,
-      forwarding_email: targets.get(mailbox.id)?.[0] ?? '',
+      forwarding_email: beside?.targets[0] ?? '',
       tags: mailbox.tags,
       sequencers: exported.map(({ id: uid, name, platform: slug }) => ({ uid, name, platform: slug })),
       mailbox_update_status: 'na',
       sequencer_status: sequencerStatusOf(exported.map(({ state }) => state)),
-      dns_propagation_status: propagationOf(domains.get(mailbox.domain_id)?.state ?? shared),
+      dns_propagation_status: propagationOf(beside?.domainState ?? shared),
       renewal_status: mailbox.unpaid_since === null ? 'na' : 'failed',
       prepaid_until: mailbox.period_ends_at?.toISOString() ?? null,
       mailbox_reactivation_status: 'na',

@@ -73,7 +73,7 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
     async (request) => {
       const { scope } = callerOf(request)
       const found = await getMailbox(platform, scope, requireUid(request.query.uid))
-      const [mailbox] = await mailboxViews(platform, scope, [found])
+      const [mailbox] = await mailboxViews(platform, [found])
       if (!mailbox) throw new Error('a mailbox was not shown')
       return ok('Mailbox details retrieved successfully', { mailbox })
     },
@@ -144,5 +144,5 @@ async function filterOf(
 
 async function pageView(platform: Platform, scope: Scope, filter: WorkspacePageFilter, page: NumberedPage) {
   const { rows, total } = await pageWorkspaceMailboxes(platform.db, scope, filter, page)
-  return { mailboxes: await mailboxViews(platform, scope, rows), ...pageFields({ total }, page) }
+  return { mailboxes: await mailboxViews(platform, rows), ...pageFields({ total }, page) }
 }
