@@ -1,6 +1,8 @@
 /** Setups: domains, mailboxes and their export in one call, by the API, the sandbox registrar and a stand-in sequencer. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { newId } from '../platform/ids.ts'
+import { sequencerPolicy } from '../sequencers/policy.ts'
 import { advanceSetups } from '../sequencers/setups/advance.ts'
 import { type StageFacts, stageOf } from '../sequencers/setups/stages.ts'
 import { startSmartleadStandIn } from '../testing/sequencers/smartlead.ts'
@@ -78,6 +80,39 @@ test('a domain is bought, its mailboxes are made and exported, and the setup is 
     ['setup.created', 'setup.completed'],
   )
   assert.equal(listAt((await api.call('GET', '/v1/setups')).json, 'data').length, 1)
+})
+
+test('where as many exports run as may, a domain waits for the rest, and nothing is exported twice', async () => {
+  const { db } = api.platform
+  const { organizationId: organization_id, workspaceId: workspace_id } = api.scope
+  const others = Array.from({ length: sequencerPolicy.runningExportsMax - 1 }, () => ({
+    id: newId(),
+    organization_id,
+    workspace_id,
+    sequencer_id: null,
+    platform: 'manual' as const,
+    method: 'api' as const,
+    state: 'running' as const,
+    total: 0,
+    created_at: new Date(),
+  }))
+  await db.insertInto('exports').values(others).execute()
+  const exports = () => db.selectFrom('exports').select('id').execute()
+  const before = (await exports()).length
+  const { json } = await order(
+    [{ name: 'demo.test', mailboxes: [box('dee', { sequencer_id: sequencerId }), box('eve')] }],
+    { file_platform: 'manual' },
+  )
+  const state = async () => {
+    const { json: setup } = await api.call('GET', `/v1/setups/${textAt(json, 'id')}`)
+    const ids = listAt(setup, 'domains', '0', 'export_ids')
+    return [at(setup, 'state'), at(setup, 'domains', '0', 'stage'), ids.length]
+  }
+  await advanceSetups(api.platform)
+  assert.deepEqual(await state(), ['running', 'exporting', 1])
+  await advance()
+  assert.deepEqual(await state(), ['completed', 'completed', 2])
+  assert.equal((await exports()).length, before + 2)
 })
 
 for (const [what, domains, expected] of [

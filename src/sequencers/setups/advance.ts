@@ -51,26 +51,40 @@ async function advanceSetup(platform: Platform, tx: Tx, setup: Setup): Promise<v
   ])
 }
 
-/** Exports the mailboxes of a domain that are there, and notes that nothing is left to begin. */
+/**
+ * Exports the mailboxes of a domain that are there, and notes that nothing is left to begin. Where as many exports run as
+ * may, the next run makes those that are missing.
+ */
 async function settle(platform: Platform, tx: Tx, setup: Setup, domain: SetupDomainRow): Promise<void> {
-  const exportIds: string[] = []
+  const exportIds = [...domain.export_ids]
+  const begun = await sequencersOf(tx, exportIds)
   let problem: string | null = null
+  let isSettled = true
   for (const wanted of exportsOf(setup, domain.mailboxes)) {
+    if (begun.has(wanted.sequencerId)) continue
     try {
       const { row } = await createExport(platform, tx, scopeOf(setup), wanted)
       exportIds.push(row.id)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      if (error.code === 'export_limit_reached') return // the next run tries again
-      problem = error.detail
+      if (error.code === 'export_limit_reached') isSettled = false
+      else problem = error.detail
     }
   }
   await tx
     .updateTable('setup_domains')
-    .set({ export_ids: exportIds, settled_at: platform.clock.now(), problem })
+    .set({ export_ids: exportIds, settled_at: isSettled ? platform.clock.now() : null, problem })
     .where('setup_id', '=', setup.id)
     .where('domain_id', '=', domain.domain_id)
     .execute()
+}
+
+/** To which connections these exports go; null is the file. */
+async function sequencersOf(tx: Tx, exportIds: readonly string[]): Promise<Set<string | null>> {
+  const { rows } = await sql<{ sequencer_id: string | null }>`
+    select sequencer_id from exports
+    where id = any(${uuidArray(exportIds)}) and (sequencer_id is not null or method = 'file')`.execute(tx)
+  return new Set(rows.map(({ sequencer_id }) => sequencer_id))
 }
 
 /** One for each sequencer, and one for the file. */
