@@ -3,6 +3,7 @@
  * sells something locks the payer first, makes lines of a bill at its prices, and posts them (bills.ts, holds.ts).
  */
 import { type QueryResult, type RawBuilder, type Selectable, sql } from 'kysely'
+import { columnList } from '../platform/column-list.ts'
 import { type Tx, together } from '../platform/database.ts'
 import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -187,10 +188,28 @@ function lockStatements(
   return [queue, row]
 }
 
+const walletColumns = columnList<WalletsTable>(
+  {
+    workspace_id: true,
+    organization_id: true,
+    currency: true,
+    balance: true,
+    held: true,
+    credit_limit: true,
+    low_balance: true,
+    auto_top_up_below: true,
+    locked_at: true,
+    lock_reason: true,
+    created_at: true,
+    updated_at: true,
+  },
+  'wallets',
+)
+
 // A list behind a query of its own is as good as unknown to the planner: where a plan for the list in hand looked better,
 // it would plan anew each time, which takes longer than to run it.
 function payerRows(items: readonly Item[], since: Date): RawBuilder<PayerRow> {
-  return sql<PayerRow>`select wallets.*, details.tax_rate_basis_points,
+  return sql<PayerRow>`select ${walletColumns}, details.tax_rate_basis_points,
       case when details.workspace_id is null then null else json_strip_nulls(json_build_object(
         'name', details.name, 'company', details.company, 'email', details.email, 'tax_id', details.tax_id,
         'address_lines', details.address_lines, 'postal_code', details.postal_code, 'city', details.city,

@@ -6,6 +6,7 @@ import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { type GuardedOutcome, guardLogin } from '../accounts/login-guard.ts'
 import { type GuardRow, guardRows, type LoginLock } from '../accounts/login-guard-rows.ts'
 import { allowsLogin, type DomainState } from '../domains/lifecycle.ts'
+import { columnList } from '../platform/column-list.ts'
 import type { Tx } from '../platform/database.ts'
 import type { PublishedEvent } from '../platform/event-bus.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -163,6 +164,27 @@ type LoginRow = MailboxPassword & {
 /** A row for each password of the mailbox; none where there is no mailbox. */
 type LoginRows = readonly LoginRow[]
 
+const passwordColumns = columnList<MailboxPasswordsTable>(
+  {
+    mailbox_id: true,
+    name: true,
+    scheme: true,
+    verifier: true,
+    key_id: true,
+    sealed_password: true,
+    sealed_scram_verifier: true,
+    id: true,
+    scopes: true,
+    networks: true,
+    expires_at: true,
+    is_expiry_told: true,
+    last_used_at: true,
+    last_used_from: true,
+    created_at: true,
+  },
+  'mailbox_passwords',
+)
+
 async function readLogin(
   { db }: Platform,
   address: string,
@@ -172,7 +194,7 @@ async function readLogin(
     { guards: GuardRow[] } & (LoginRow | { mailbox_id: null })
   >`/* prepared find_login */
     select counted.guards, found.* from (select ${guards} as guards) as counted left join (
-      select mailbox_passwords.*, mailboxes.address, mailboxes.state, mailboxes.organization_id,
+      select ${passwordColumns}, mailboxes.address, mailboxes.state, mailboxes.organization_id,
         mailboxes.workspace_id, domains.state as domain_state, exists (
           select 1 from mailbox_totp where mailbox_totp.mailbox_id = mailboxes.id and enabled_at is not null
         ) as has_totp

@@ -1,8 +1,8 @@
-/** The columns of a mailbox by their names: a prepared statement with a `*` would fail once a migration adds one. */
-import { sql } from 'kysely'
+import { columnList } from '../platform/column-list.ts'
 import type { MailboxesTable } from './tables.ts'
 
-const columns = {
+/** All of them, for statements that read of this table alone. */
+export const mailboxColumns = columnList<MailboxesTable>({
   id: true,
   organization_id: true,
   workspace_id: true,
@@ -45,7 +45,4 @@ const columns = {
   deletion_announced_for: true,
   picture_sha256: true,
   picture_updated_at: true,
-} as const satisfies Record<keyof MailboxesTable, true>
-
-/** All of them, for statements that read of this table alone. */
-export const mailboxColumns = sql.raw(Object.keys(columns).join(', '))
+})
