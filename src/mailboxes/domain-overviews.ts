@@ -2,6 +2,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { StoredCheck } from '../domains/checks/store.ts'
+import { domainColumns } from '../domains/domain-columns.ts'
 import type { Domain } from '../domains/domains.ts'
 import type { DomainState } from '../domains/lifecycle.ts'
 import type { DomainRegistrationsTable } from '../domains/orders/tables.ts'
@@ -70,9 +71,10 @@ export async function pageDomainOverviews(
   requireWorkspace(scope)
   const wanted = conditions(platform, scope, filter)
   const direction = oldestFirst ? sql`asc` : sql`desc`
-  const { rows } = await sql<Row>`
+  const name = oldestFirst ? 'domains_oldest_first' : 'domains_newest_first'
+  const { rows } = await sql<Row>`${preparedFor(name, filter)}
     select domains.*, ${held} as mailboxes, ${roomOf(platform, scope)} as room, ${catchAll} as catch_all
-    from (select domains.*, count(*) over ()::int as total from domains where ${wanted}
+    from (select ${domainColumns}, count(*) over ()::int as total from domains where ${wanted}
       order by id ${direction} limit ${page.size} offset ${offsetOf(page)}) as domains
     order by id ${direction}`.execute(platform.db)
   const [first] = rows
@@ -91,7 +93,7 @@ export async function countDomainOverviews(
   filter: DomainOverviewFilter,
 ): Promise<Map<DomainState, number>> {
   requireWorkspace(scope)
-  const { rows } = await sql<{ state: DomainState; count: number }>`
+  const { rows } = await sql<{ state: DomainState; count: number }>`${preparedFor('domains_by_state', filter)}
     select state, count(*)::int as count from domains where ${conditions(platform, scope, filter)}
     group by state`.execute(platform.db)
   return new Map(rows.map(({ state, count }) => [state, count]))
@@ -118,6 +120,14 @@ async function completed(platform: Platform, scope: Scope, rows: readonly Row[])
     registration: registrationById.get(domain.id) ?? null,
     tags: tags.get(domain.id) ?? [],
   }))
+}
+
+/** The mark by which a statement with the `conditions` of a filter is planned once: those of one shape have one text. */
+function preparedFor(name: string, filter: DomainOverviewFilter): RawBuilder<unknown> {
+  const { search, products, domainIds, tagIds, states, assignable } = filter
+  const given = [search, products, domainIds, tagIds, states].map((part) => part !== null)
+  const shape = [...given, assignable, products?.includes(null) ?? false].map(Number).join('')
+  return sql.raw(`/* prepared ${name}_${shape} */`)
 }
 
 function conditions(

@@ -1,5 +1,5 @@
 /** What stands beside mailboxes in other tables, for lists that show it of many of them: one statement, planned once. */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { DomainState } from '../domains/lifecycle.ts'
 import type { Db } from '../platform/database.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
@@ -16,10 +16,22 @@ export type Neighbours = {
   sequencers: readonly SequencerOfMailbox[]
 }
 
+type Row = Neighbours & { id: string }
+
 /** By the mailbox's id. */
 export async function neighboursOf(db: Db, mailboxIds: readonly string[]): Promise<Map<string, Neighbours>> {
-  if (mailboxIds.length === 0) return new Map()
-  const { rows } = await sql<Neighbours & { id: string }>`/* prepared mailbox_neighbours */
+  const [first] = mailboxIds
+  if (first === undefined) return new Map()
+  // Of an array the database expects ten, and plans one anew each time, as it finds that cheaper.
+  const among =
+    mailboxIds.length === 1
+      ? sql`/* prepared neighbours_of_one */ ${neighbours} mailboxes.id = ${first}::uuid`
+      : sql`/* prepared neighbours_of_many */ ${neighbours} mailboxes.id = any(${uuidArray(mailboxIds)})`
+  const { rows } = await sql<Row>`${among}`.execute(db)
+  return new Map(rows.map(({ id, ...beside }) => [id, beside]))
+}
+
+const neighbours: RawBuilder<unknown> = sql`
     select mailboxes.id,
       case when domains.workspace_id = mailboxes.workspace_id then domains.state end as "domainState",
       array(select target from mailbox_forwards where mailbox_id = mailboxes.id order by target) as targets,
@@ -28,6 +40,4 @@ export async function neighboursOf(db: Db, mailboxIds: readonly string[]): Promi
         from sequencer_mailboxes as placed join sequencers on sequencers.id = placed.sequencer_id
         where placed.mailbox_id = mailboxes.id and placed.wanted) as sequencers
     from mailboxes join domains on domains.id = mailboxes.domain_id
-    where mailboxes.id = any(${uuidArray(mailboxIds)})`.execute(db)
-  return new Map(rows.map(({ id, ...neighbours }) => [id, neighbours]))
-}
+    where`

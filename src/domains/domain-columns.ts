@@ -1,0 +1,36 @@
+import { columnList } from '../platform/column-list.ts'
+import type { DomainsTable } from './tables.ts'
+
+/** All of them, for statements that read of this table alone. */
+export const domainColumns = columnList<DomainsTable>({
+  id: true,
+  organization_id: true,
+  workspace_id: true,
+  name: true,
+  state: true,
+  ownership_token: true,
+  dns_mode: true,
+  dns_host_id: true,
+  pending_dns_mode: true,
+  zone_held: true,
+  settings_version: true,
+  zone_serial: true,
+  dmarc_policy: true,
+  dmarc_report_address: true,
+  mta_sts_mode: true,
+  mta_sts_withdrawn_at: true,
+  bimi_logo_url: true,
+  redirect_url: true,
+  redirect_status: true,
+  redirect_keeps_path: true,
+  state_before_deletion: true,
+  delete_after: true,
+  activated_at: true,
+  batch_id: true,
+  host_names_checked_at: true,
+  is_shared: true,
+  product: true,
+  created_at: true,
+  updated_at: true,
+  state_changed_at: true,
+})
