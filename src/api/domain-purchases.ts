@@ -1,6 +1,5 @@
 /** POST /v1/domains/register and POST /v1/domains/{domain}/renew: what costs money, at the price that was shown. */
 import { type Static, Type } from 'typebox'
-import { domainAutoRenewDefault } from '../domains/auto-renew.ts'
 import type { ShownPrice } from '../domains/orders/new-order.ts'
 import type { WhenShort } from '../domains/orders/payment.ts'
 import { placeRegistration, placeRenewal, type RegistrationRequest } from '../domains/orders/place.ts'
@@ -109,10 +108,15 @@ function registerRoute(app: Api, platform: Platform): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request)
-      const { name, years = 1, contact_id: contact = null, auto_renew, dns_mode } = request.body
+      const {
+        name,
+        years = 1,
+        contact_id: contact = null,
+        auto_renew: autoRenew = null,
+        dns_mode,
+      } = request.body
       const shown = shownOf(request.body)
       const whenShort = whenShortOf(request.body)
-      const autoRenew = auto_renew ?? (await domainAutoRenewDefault(platform.db, scope.workspaceId)) ?? true
       const order = { name, years, contact, autoRenew, dnsMode: dns_mode ?? null, whenShort }
       if (request.body.preview === true) {
         const found = shown ?? { expected: (await registrationPrice(platform, scope, name, years)).price }

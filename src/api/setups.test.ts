@@ -115,6 +115,26 @@ test('where as many exports run as may, a domain waits for the rest, and nothing
   assert.equal((await exports()).length, before + 2)
 })
 
+test('a domain of a setup is renewed as the workspace has said, and one that is bound has other settings', async () => {
+  const settings = `/v1/workspaces/${api.scope.workspaceId}/domain-settings`
+  assert.equal((await api.call('PUT', settings, { body: { auto_renew: false } })).status, 200)
+  const before = await api.call('POST', '/v1/domains', { body: { name: 'unbound.test' } })
+  assert.equal(before.status, 201, before.text)
+  const { headers } = await api.call('GET', '/v1/domains/unbound.test/settings')
+  const ordered = await order([
+    { name: 'said.test', register, mailboxes: [] },
+    { name: 'unbound.test', mailboxes: [box('fay')] },
+  ])
+  assert.equal(ordered.status, 202, ordered.text)
+  const { json } = await api.call('GET', '/v1/domains/said.test/registration')
+  assert.equal(at(json, 'auto_renew'), false)
+  const late = await api.call('PATCH', '/v1/domains/unbound.test', {
+    body: { product: null },
+    headers: { 'if-match': String(headers.get('etag')) },
+  })
+  assert.equal(refusal(late), '412 edit_conflict')
+})
+
 for (const [what, domains, expected] of [
   ['an unknown domain', [{ name: 'nowhere.test', mailboxes: [] }], '404 domain_not_found'],
   [

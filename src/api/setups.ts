@@ -61,7 +61,9 @@ const RegisterBody = Type.Object(
     quote_id: Type.Optional(Type.String({ format: 'uuid', maxLength: 36 })),
     expected_price: Type.Optional(MoneyView),
     contact_id: Type.Optional(Type.String({ format: 'uuid', maxLength: 36 })),
-    auto_renew: Type.Optional(Type.Boolean({ description: 'Default: true.' })),
+    auto_renew: Type.Optional(
+      Type.Boolean({ description: 'If not given as the workspace’s domain settings say, else true.' }),
+    ),
   },
   {
     ...closed,
@@ -215,7 +217,7 @@ function toSetup({ domains, file_platform: filePlatform = null }: Static<typeof 
 }
 
 function toRegistration(body: Static<typeof RegisterBody>): NonNullable<SetupDomain['register']> {
-  const { years = 1, contact_id: contact = null, auto_renew: autoRenew = true } = body
+  const { years = 1, contact_id: contact = null, auto_renew: autoRenew = null } = body
   return { years, contact, autoRenew, shown: shownOf(body) }
 }
 

@@ -1,12 +1,12 @@
 /** A workspace's domains with what lists of them show beside their rows, by the number of the page. */
-import { type RawBuilder, type Selectable, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
 import type { StoredCheck } from '../domains/checks/store.ts'
 import { domainColumns } from '../domains/domain-columns.ts'
 import type { Domain } from '../domains/domains.ts'
 import type { DomainState } from '../domains/lifecycle.ts'
-import type { DomainRegistrationsTable } from '../domains/orders/tables.ts'
 import type { Product } from '../domains/products.ts'
+import { type Registration, registrationsOf } from '../domains/registrations.ts'
 import { type DomainTag, tagsOfDomains } from '../domains/tags.ts'
 import { onOneConnection } from '../platform/database.ts'
 import { type Numbered, type NumberedPage, offsetOf } from '../platform/numbered-pages.ts'
@@ -49,7 +49,7 @@ export type DomainOverview = {
   /** Null: it was not looked at, as a sandbox never is. */
   check: StoredCheck | null
   /** Null: it was not bought here. */
-  registration: Selectable<DomainRegistrationsTable> | null
+  registration: Registration | null
   tags: readonly DomainTag[]
 }
 
@@ -101,23 +101,25 @@ export async function countDomainOverviews(
 
 async function completed(platform: Platform, scope: Scope, rows: readonly Row[]): Promise<DomainOverview[]> {
   const ids = rows.map(({ id }) => id)
-  const ofThese = sql<boolean>`domain_id = any(${uuidArray(ids)})`
   const [checks, registrations, tags] = await onOneConnection(platform.db, (db) =>
     Promise.all([
-      db.selectFrom('domain_checks').selectAll().where(ofThese).execute(),
-      db.selectFrom('domain_registrations').selectAll().where(ofThese).execute(),
+      db
+        .selectFrom('domain_checks')
+        .selectAll()
+        .where(sql<boolean>`domain_id = any(${uuidArray(ids)})`)
+        .execute(),
+      registrationsOf(db, ids),
       tagsOfDomains(db, scope, ids),
     ]),
   )
   const checkById = new Map(checks.map((row) => [row.domain_id, row]))
-  const registrationById = new Map(registrations.map((row) => [row.domain_id, row]))
   return rows.map(({ total: _total, mailboxes, room, catch_all: catchAll, ...domain }) => ({
     domain,
     mailboxes,
     room,
     catchAll,
     check: checkById.get(domain.id) ?? null,
-    registration: registrationById.get(domain.id) ?? null,
+    registration: registrations.get(domain.id) ?? null,
     tags: tags.get(domain.id) ?? [],
   }))
 }

@@ -7,6 +7,7 @@ import { requireWorkspace, requireWrite, type Scope } from '../accounts/principa
 import { isBilling } from '../billing/settings.ts'
 import { type Domain, lockDomainsByName } from '../domains/domains.ts'
 import { mailboxesOn } from '../domains/lifecycle.ts'
+import type { Product } from '../domains/products.ts'
 import type { Tx } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -134,22 +135,23 @@ async function checkItems(
   if (sharedDomain !== null) domains.set(sharedDomain.name, sharedDomain)
   return addressed.flatMap((candidate) => {
     const domain = domains.get(candidate.address.domain)
-    const refusal = refusalOf(domain, candidate)
+    const { item, address } = candidate
+    const refusal = domainRefusal(domain, { domain: address.domain, product: item.product })
     if (domain && refusal === null) return [{ ...candidate, domain }]
     if (refusal !== null) fail(candidate.index, refusal)
     return []
   })
 }
 
-/** What keeps a domain from having the mailbox. */
-function refusalOf(
+/** What keeps the domain of this name from having a mailbox, of that product if it is of any; null: nothing. */
+export function domainRefusal(
   domain: Domain | undefined,
-  { item, address }: Pick<Candidate, 'item' | 'address'>,
+  wanted: { domain: string; product: Product | undefined },
 ): Refusal | null {
-  if (!domain) return new Refusal('domain_not_found', `${address.domain} is not connected.`)
+  if (!domain) return new Refusal('domain_not_found', `${wanted.domain} is not connected.`)
   const { name, state, product } = domain
   if (mailboxesOn(state) === 'refused') return new Refusal('domain_not_usable', `${name} is ${state}.`)
-  if (product === null || item.product === undefined || item.product === product) return null
+  if (product === null || wanted.product === undefined || wanted.product === product) return null
   return new Refusal('domain_product_differs', `${name} is for mailboxes of the product ${product}.`)
 }
 

@@ -155,20 +155,15 @@ async function bindDomains(
   scope: Scope,
   items: readonly WantedMailbox[],
 ): Promise<void> {
-  const bound: Domain[] = []
-  for (const name of namesOf(items)) {
-    const first = items.find(({ domain }) => domain.toLowerCase() === name)
-    const domain = await tx
-      .updateTable('domains')
-      .set({ product: first?.product ?? null, updated_at: platform.clock.now() })
-      .where('workspace_id', '=', scope.workspaceId)
-      .where('name', '=', name)
-      .where('state', '<>', 'deleted')
-      .where('product', 'is', null)
-      .returningAll()
-      .executeTakeFirst()
-    if (domain) bound.push(domain)
-  }
+  const first = new Map(items.toReversed().map(({ domain, product }) => [domain.toLowerCase(), product]))
+  const names = namesOf(items)
+  await lockDomainsByName(tx, scope, names)
+  const { rows: bound } = await sql<Pick<Domain, 'id' | 'name' | 'organization_id' | 'workspace_id'>>`
+    update domains set product = wanted.product, settings_version = settings_version + 1, updated_at = ${platform.clock.now()}
+    from unnest(${names}::text[], ${names.map((name) => first.get(name) ?? null)}::text[]) as wanted (name, product)
+    where domains.name = wanted.name and workspace_id = ${scope.workspaceId}::uuid and state <> 'deleted'
+      and domains.product is null
+    returning domains.id, domains.name, organization_id, workspace_id`.execute(tx)
   await appendEvents(
     platform,
     tx,

@@ -174,7 +174,7 @@ async function registration(
   const contact = await ensureContact(platform, tx, scope, contactOf(details))
   const [quote] = await keepQuotes(platform, tx, scope, [{ name, kind: 'register', years, price }])
   if (!quote) throw new Error('a price was not kept')
-  return { years, shown: { quoteId: quote.id }, contact: contact.id, autoRenew: true }
+  return { years, shown: { quoteId: quote.id }, contact: contact.id, autoRenew: null }
 }
 
 function toMailbox(domain: string, mailbox: Static<typeof MailboxInput>): SetupDomain['mailboxes'][number] {

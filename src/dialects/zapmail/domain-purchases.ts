@@ -3,7 +3,6 @@ import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { advanceForCaller } from '../../billing/payments/advance.ts'
 import type { TopUp } from '../../billing/payments/top-ups.ts'
-import { domainAutoRenewDefault } from '../../domains/auto-renew.ts'
 import { contactData, newestContact } from '../../domains/contacts.ts'
 import { buyBasket, type PayBy, priceBasket, type WantedName } from '../../domains/orders/basket.ts'
 import { askForMissing } from '../../domains/orders/missing.ts'
@@ -74,7 +73,7 @@ export function domainPurchaseRoutes(app: Api, platform: Platform): void {
         names,
         contact: contactData(contact),
         product: productOf[providerOf(request)],
-        autoRenew: (await domainAutoRenewDefault(platform.db, caller.scope.workspaceId)) ?? false,
+        autoRenewUnsaid: false,
       }
       const pay: PayBy = useWallet
         ? { by: 'wallet', whenShort: 'wait' }

@@ -1,7 +1,6 @@
 /** Quick setup: domains, the mailboxes in them and their export in one call. They are our setups. */
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
-import { domainAutoRenewDefault } from '../../domains/auto-renew.ts'
 import { newestContact } from '../../domains/contacts.ts'
 import { domainsByName } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
@@ -159,14 +158,19 @@ async function start(
     const quotes = new Map(
       (await keepQuotes(platform, tx, scope, prices)).map((quote) => [quote.name, quote]),
     )
-    const autoRenew = (await domainAutoRenewDefault(tx, scope.workspaceId)) ?? false
     const setup = wanted.map(({ name, years }): SetupDomain => {
       const quote = quotes.get(name)
       return {
         name,
         redirectUrl: null,
         register: quote
-          ? { years, shown: { quoteId: quote.id }, contact: contact?.id ?? null, autoRenew }
+          ? {
+              years,
+              shown: { quoteId: quote.id },
+              contact: contact?.id ?? null,
+              autoRenew: null,
+              autoRenewUnsaid: false,
+            }
           : null,
         mailboxes: (entries.get(name) ?? []).map(({ username: localPart, firstName, lastName }) => ({
           product: productOf[provider],

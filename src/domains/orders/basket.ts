@@ -73,8 +73,8 @@ export type Basket = {
   names: readonly PricedName[]
   contact: ContactData
   product?: Product
-  /** Whether they are renewed by themselves. Default: they are. */
-  autoRenew?: boolean
+  /** Whether they are renewed by themselves where the workspace has said nothing. Default: they are. */
+  autoRenewUnsaid?: boolean
 }
 
 /**
@@ -105,7 +105,7 @@ export async function buyBasket(
   platform: Platform,
   tx: Tx,
   scope: Scope,
-  { names, contact, product, autoRenew = true }: Basket,
+  { names, contact, product, autoRenewUnsaid }: Basket,
   pay: PayBy,
 ): Promise<BoughtBasket> {
   const waits = pay.by === 'payment' && isBilling(platform)
@@ -124,7 +124,8 @@ export async function buyBasket(
       years,
       shown: { quoteId },
       contact: contactId,
-      autoRenew,
+      autoRenew: null,
+      ...(autoRenewUnsaid === undefined ? {} : { autoRenewUnsaid }),
       dnsMode: null,
       whenShort: waits ? 'later' : whenShort,
       ...(product === undefined ? {} : { product }),

@@ -4,6 +4,7 @@ import { holdWorkspace } from '../../accounts/workspaces.ts'
 import { type Tx, violatedConstraint } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { domainAutoRenewDefault } from '../auto-renew.ts'
 import { holdContact } from '../contacts.ts'
 import { type Domain, lockDomain, moveDomain } from '../domains.ts'
 import { parseDomainName } from '../names.ts'
@@ -24,7 +25,10 @@ export type RegistrationRequest = {
   years: number
   shown: ShownPrice
   contact: string | null
-  autoRenew: boolean
+  /** Null: as the workspace has said for domains to come (auto-renew.ts). */
+  autoRenew: boolean | null
+  /** What holds where it has said nothing. Default: true. */
+  autoRenewUnsaid?: boolean
   /** null: served where this platform has name servers. */
   dnsMode: 'served' | 'manual' | null
   /** The only one that the domain is for. Default: any. */
@@ -63,7 +67,7 @@ export async function placeRegistration(
     organization_id: scope.organizationId,
     workspace_id: scope.workspaceId,
     registrar: terms.registrar,
-    auto_renew: request.autoRenew,
+    auto_renew: await autoRenewOf(tx, scope, request),
     renew_amount: terms.renewAmount,
     renew_currency: terms.price.currency,
     contact_id: contact?.id ?? null,
@@ -86,6 +90,14 @@ export async function placeRegistration(
   const state = order.payment === 'due' ? 'pending_payment' : 'registering'
   if (domain.state !== state) await moveDomain(platform, tx, domain, state)
   return { domain: { ...domain, state }, order }
+}
+
+async function autoRenewOf(
+  tx: Tx,
+  { workspaceId }: Scope,
+  { autoRenew, autoRenewUnsaid = true }: RegistrationRequest,
+): Promise<boolean> {
+  return autoRenew ?? (await domainAutoRenewDefault(tx, workspaceId)) ?? autoRenewUnsaid
 }
 
 /** A name that nobody here has, or one of this workspace whose registration failed. */

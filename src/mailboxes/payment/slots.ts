@@ -29,7 +29,7 @@ export type SlotMailbox = Pick<
 > & { domain: string }
 
 /** In these states a mailbox has the slot that it was given. */
-const hasSlot = sql`in_slot and state not in ('deleted', 'deletion_scheduled', 'failed')`
+const hasSlot = sql`mailboxes.in_slot and mailboxes.state not in ('deleted', 'deletion_scheduled', 'failed')`
 
 /** The slots of workspaces whose wallets this transaction has locked, as it counts them now. */
 export async function slotRoom(tx: Tx, workspaceIds: readonly string[]): Promise<SlotRoom> {
@@ -106,8 +106,7 @@ export async function listMailboxesInSlots(db: Db, workspaceId: string): Promise
     select mailboxes.id, address, domain_id, domains.name as domain, mailboxes.state, first_name, last_name,
       display_name, period_ends_at, mailboxes.created_at
     from mailboxes join domains on domains.id = domain_id
-    where mailboxes.workspace_id = ${workspaceId}::uuid and in_slot
-      and mailboxes.state not in ('deleted', 'deletion_scheduled', 'failed')
+    where mailboxes.workspace_id = ${workspaceId}::uuid and ${hasSlot}
     order by mailboxes.id limit ${listedMax}`.execute(db)
   return rows
 }

@@ -6,7 +6,6 @@ import { sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
 import { holdWorkspace } from '../../accounts/workspaces.ts'
 import { type Domain, lockDomainsByName } from '../../domains/domains.ts'
-import { mailboxesOn } from '../../domains/lifecycle.ts'
 import type { Product } from '../../domains/products.ts'
 import { type Db, type Tx, violatedConstraint } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -17,6 +16,7 @@ import type { Platform } from '../../platform/platform.ts'
 import { uuidArray } from '../../platform/sql-arrays.ts'
 import { requireAddress } from '../address-rows.ts'
 import { requireDomains } from '../mailbox-sets.ts'
+import { domainRefusal } from '../provision.ts'
 import { ItemRefusal } from '../provision-all.ts'
 import type { WantedMailbox } from '../purchases.ts'
 import { addressTaken } from '../room.ts'
@@ -88,14 +88,8 @@ function refusalOf(
   taken: ReadonlySet<string>,
   seen: Set<string>,
 ): Refusal | { domain_id: string; address: string } {
-  if (!domain) return new Refusal('domain_not_found', `${name} is not connected.`)
-  if (mailboxesOn(domain.state) === 'refused')
-    return new Refusal('domain_not_usable', `${domain.name} is ${domain.state}.`)
-  if (domain.product !== null && domain.product !== product)
-    return new Refusal(
-      'domain_product_differs',
-      `${domain.name} is for mailboxes of the product ${domain.product}.`,
-    )
+  const refusal = domainRefusal(domain, { domain: name, product })
+  if (refusal !== null || !domain) return refusal ?? new Refusal('domain_not_found')
   const { address } = requireAddress(`${localPart}@${domain.name}`)
   if (seen.has(address)) return new Refusal('address_repeated', `${address} occurs twice.`)
   seen.add(address)

@@ -10,8 +10,7 @@ import {
 } from '../../accounts/principals.ts'
 import { lockDomainsByName } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
-import type { ShownPrice } from '../../domains/orders/new-order.ts'
-import { placeRegistration } from '../../domains/orders/place.ts'
+import { placeRegistration, type RegistrationRequest } from '../../domains/orders/place.ts'
 import type { Product } from '../../domains/products.ts'
 import { changeSettings } from '../../domains/settings.ts'
 import { buyMailboxes } from '../../mailboxes/purchases.ts'
@@ -36,7 +35,7 @@ export type SetupMailbox = {
 export type SetupDomain = {
   name: string
   /** Null: the workspace has it. */
-  register: { years: number; shown: ShownPrice; contact: string | null; autoRenew: boolean } | null
+  register: Pick<RegistrationRequest, 'years' | 'shown' | 'contact' | 'autoRenew' | 'autoRenewUnsaid'> | null
   /** Where browsers that come to it are sent; null: nowhere. */
   redirectUrl: string | null
   mailboxes: readonly SetupMailbox[]
@@ -176,14 +175,10 @@ async function placeDomain(
     if (!domain) throw new Refusal('domain_not_found', `${name} is not connected.`)
     return { id: domain.id, name, orderId: null }
   }
-  const { years, shown, contact, autoRenew } = register
   const [first] = mailboxes
   const { domain, order } = await placeRegistration(platform, tx, scope, {
     name,
-    years,
-    shown,
-    contact,
-    autoRenew,
+    ...register,
     dnsMode: null,
     whenShort: 'refuse',
     ...(first ? { product: first.product } : {}),
