@@ -1,8 +1,7 @@
 /** POST /v1/domains/search: which names can be had, and at which price. */
 import { type Static, Type } from 'typebox'
-import { requireWorkspace } from '../accounts/principals.ts'
 import { parseDomainName } from '../domains/names.ts'
-import { findOffers, type Offer } from '../domains/orders/offers.ts'
+import { type Offer, offersFor } from '../domains/orders/offers.ts'
 import { keepQuotes, type Quote } from '../domains/orders/quotes.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -14,7 +13,6 @@ import { postProblems } from './problem-view.ts'
 import { type Api, closed, Moment, Nullable, OneOf } from './schemas.ts'
 
 const namesMax = 50
-const searchMsMax = 20_000
 
 export const Years = Type.Integer({ minimum: 1, maximum: 10, description: '1 if not given.' })
 
@@ -63,17 +61,10 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
     },
     async (request, reply) => {
       const scope = scopeOf(request)
-      requireWorkspace(scope)
       const { years = 1 } = request.body
       const texts = namesOf(request.body)
       const names = texts.flatMap((text) => parseDomainName(text) ?? [])
-      const offers = await findOffers(
-        platform,
-        scope.workspaceId,
-        names,
-        years,
-        AbortSignal.timeout(searchMsMax),
-      )
+      const offers = await offersFor(platform, scope, names, years)
       const priced = offers.flatMap(({ name, price }) => (price === null ? [] : [{ name, price }]))
       return mutate(platform, request, reply, async (tx) => {
         const quotes = await keepQuotes(

@@ -8,6 +8,7 @@ import { isId } from '../platform/ids.ts'
 import { type Numbered, type NumberedPage, offsetOf } from '../platform/numbered-pages.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { mailboxColumns } from './mailbox-columns.ts'
+import { likePattern } from './search-text.ts'
 import type { Mailbox } from './tables.ts'
 
 /** Those that the caller may see anyway, whose ids came out of its own rows. */
@@ -114,5 +115,59 @@ export async function storedMailboxIds(
 ): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`select id from mailboxes where ${storedOf(scope, products)}
     order by id desc limit ${max}`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/** What there is to be seen of a workspace's mailboxes: not what is deleted, whether or not it can be restored. */
+const there = ({ workspaceId, mailboxId }: Scope) =>
+  sql`workspace_id = ${workspaceId}::uuid and state not in ('deleted', 'deletion_scheduled')
+    and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)`
+
+/** Those in these domains, the oldest first. */
+export async function mailboxesInDomains(
+  db: Db,
+  scope: Scope,
+  domainIds: readonly string[],
+): Promise<Mailbox[]> {
+  const { rows } = await sql<Mailbox>`select ${mailboxColumns} from mailboxes
+    where ${there(scope)} and domain_id = any(${uuidArray(domainIds)}) order by id`.execute(db)
+  return rows
+}
+
+export type StandingCount = Pick<Mailbox, 'state' | 'payment_suspension'> & { count: number }
+
+/** How many there are in each state, of those that were asked for as one of these products; null stands for no product. */
+export async function countStandings(
+  db: Db,
+  scope: Scope,
+  products: readonly Mailbox['product'][],
+): Promise<StandingCount[]> {
+  const { rows } = await sql<StandingCount>`
+    select state, payment_suspension, count(*)::int as count from mailboxes
+    where ${there(scope)} and coalesce(product, '') = any(${products.map((product) => product ?? '')}::text[])
+    group by state, payment_suspension`.execute(db)
+  return rows
+}
+
+/** The first that is not made yet of these domains and products; null: there is none. */
+export async function firstUnmade(
+  db: Db,
+  domainIds: readonly string[],
+  products: readonly Mailbox['product'][],
+): Promise<Pick<Mailbox, 'address'> | null> {
+  const { rows } = await sql<Pick<Mailbox, 'address'>>`select address from mailboxes
+    where domain_id = any(${uuidArray(domainIds)}) and product = any(${products}::text[])
+      and state in ('waiting_payment', 'waiting_domain', 'provisioning')
+    order by id limit 1`.execute(db)
+  return rows[0] ?? null
+}
+
+/** The ids of the workspace's domains whose name has a text, or a mailbox of which has it in its address or names. */
+export async function domainsWithText(db: Db, { workspaceId }: Scope, text: string): Promise<string[]> {
+  const pattern = likePattern(text)
+  const { rows } = await sql<{ id: string }>`
+    select id from domains where workspace_id = ${workspaceId}::uuid and name like ${pattern}
+    union select domain_id from mailboxes where workspace_id = ${workspaceId}::uuid
+      and state not in ('deleted', 'deletion_scheduled') and search_text like ${pattern}`.execute(db)
   return rows.map(({ id }) => id)
 }

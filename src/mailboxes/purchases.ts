@@ -17,6 +17,7 @@ import { createBatch } from './batches.ts'
 import { unavailableServices } from './engines.ts'
 import { mailboxColumns } from './mailbox-columns.ts'
 import type { NewMailbox } from './new-mailbox.ts'
+import { fullName } from './person-names.ts'
 import { setUpAccess } from './product-access.ts'
 import { ItemRefusal, requireNoneFailed } from './provision-all.ts'
 import { createRequests } from './requests.ts'
@@ -126,7 +127,7 @@ function newMailbox(item: WantedMailbox, service: Mailbox['service']): NewMailbo
   const { product, domain, localPart, firstName, lastName, period = 'monthly' } = item
   return {
     address: `${localPart}@${domain}`,
-    displayName: `${firstName} ${lastName}`.trim() || null,
+    displayName: fullName(firstName, lastName),
     firstName: firstName || null,
     lastName: lastName || null,
     password: null,

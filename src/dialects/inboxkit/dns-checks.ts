@@ -8,7 +8,6 @@ import { type Domain, domainsById } from '../../domains/domains.ts'
 import { isSandboxName, parseDomainName } from '../../domains/names.ts'
 import { wantedDnsMode, wantedNameservers } from '../../domains/nameservers.ts'
 import type { RecordPurpose } from '../../domains/plan/record.ts'
-import type { Product } from '../../domains/products.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
@@ -19,6 +18,7 @@ import { findByName, type NamedDomains } from './domain-finding.ts'
 import { matchStatusOf } from './domain-status.ts'
 import { DomainName } from './domains.ts'
 import { type Looked, lookAtAll, looksMax } from './looks.ts'
+import { platformOf } from './mailbox-states.ts'
 import { closed, errors, Ok, ok, Uid } from './schemas.ts'
 
 const TargetsBody = Type.Object(
@@ -80,14 +80,6 @@ const RepairedView = Ok({
   ),
 })
 type Repaired = Static<typeof RepairedView>['results'][number]
-
-const platformBy: Readonly<Record<Product, string>> = {
-  google: 'GOOGLE',
-  microsoft: 'MICROSOFT',
-  azure: 'AZURE',
-  smtp: 'SMTP',
-  smtp_dedicated: 'SMTP',
-}
 
 const tags = ['DNS']
 
@@ -207,7 +199,7 @@ function verified({ domain, records, refusal }: Looked, isAtCloudflare: boolean)
     domain: domain.name,
     status: refusal === null ? 'verified' : 'failed',
     error_message: refusal?.detail ?? null,
-    platform: domain.product === null ? null : platformBy[domain.product],
+    platform: domain.product === null ? null : platformOf({ product: domain.product, service: 'local' }),
     cloudflare_checked: isAtCloudflare,
     overall_health: isCritical ? 'critical' : isUnknown ? 'unknown' : bad.length > 0 ? 'warning' : 'healthy',
     needs_repair: bad.length > 0,

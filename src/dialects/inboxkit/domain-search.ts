@@ -1,8 +1,8 @@
 /** Names that can be registered: suggested for a word, or looked up; and where mailboxes of which product can be had. */
 import { type Static, Type } from 'typebox'
-import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
+import type { Scope } from '../../accounts/principals.ts'
 import { parseDomainName } from '../../domains/names.ts'
-import { findOffers, type Offer, suffixOf } from '../../domains/orders/offers.ts'
+import { type Offer, offersFor, suffixOf } from '../../domains/orders/offers.ts'
 import { suggestNames } from '../../domains/orders/suggestions.ts'
 import { sellersOf } from '../../domains/registrars/registrars.ts'
 import { engineOf } from '../../mailboxes/engines.ts'
@@ -16,7 +16,6 @@ import { tldOf } from './domain-view.ts'
 import { DomainName, DomainNames } from './domains.ts'
 import { closed, errors, Ok, ok } from './schemas.ts'
 
-const searchMsMax = 20_000
 const namesPerPageMax = 50
 const namesPerPage = 10
 
@@ -95,7 +94,7 @@ function searchRoute(app: Api, platform: Platform): void {
       const { scope } = callerOf(request)
       const { body } = request
       const years = body.registration_years ?? 1
-      const offers = await look(platform, scope, namesOf(platform, body), years)
+      const offers = await offersFor(platform, scope, namesOf(platform, body), years)
       // One name that was asked for is answered in any case.
       const isShown = (offer: Offer): boolean =>
         offer.availability === 'available' || body.show_unavailable === true || body.domain !== undefined
@@ -163,17 +162,6 @@ function registrableName(text: string): string {
   return name
 }
 
-/** @throws Refusal forbidden for a key that is bound to one mailbox. */
-async function look(
-  platform: Platform,
-  scope: Scope,
-  names: readonly string[],
-  years: number,
-): Promise<Offer[]> {
-  requireWorkspace(scope)
-  return await findOffers(platform, scope.workspaceId, names, years, AbortSignal.timeout(searchMsMax))
-}
-
 /** Of whom it can be said that mailboxes of it can be made here: the service that makes them is set up. */
 async function flagsOf(
   platform: Platform,
@@ -214,7 +202,7 @@ function availabilityRoutes(app: Api, platform: Platform): void {
   const config = { ofTeam: true }
   const verdict = async (scope: Scope, text: string): Promise<Static<typeof AvailabilityView>> => {
     const name = registrableName(text)
-    const [offer] = await look(platform, scope, [name], 1)
+    const [offer] = await offersFor(platform, scope, [name], 1)
     const banned = suffixOf(name) === null
     const price = offer?.price ?? null
     if (price === null) {

@@ -11,6 +11,7 @@ import {
 import { removeDomain } from '../../mailboxes/domain-removal.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
+import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
@@ -57,11 +58,7 @@ export function domainRoutes(app: Api, platform: Platform): void {
   app.post(
     '/domains/list',
     {
-      // The body may be left out.
-      preValidation: (request, _reply, done) => {
-        request.body ??= {}
-        done()
-      },
+      preValidation: emptyBodyIsObject,
       schema: {
         summary: 'List domains, the newest first',
         ...listed,

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { changePassword } from '../../mailboxes/credentials.ts'
 import { lockMailbox, updateMailbox } from '../../mailboxes/mailboxes.ts'
+import { namesChanged } from '../../mailboxes/person-names.ts'
 import { pictureUrlLengthMax, setPictureFromUrl } from '../../mailboxes/pictures-from-urls.ts'
 import { renameMailbox } from '../../mailboxes/rename.ts'
 import type { Tx } from '../../platform/database.ts'
@@ -93,13 +94,8 @@ async function update(
 ): Promise<void> {
   const before = await lockMailbox(tx, scope, uid)
   if (first !== undefined || last !== undefined) {
-    const [firstName, lastName] = [first ?? before.first_name ?? '', last ?? before.last_name ?? '']
-    const names = {
-      firstName: firstName || null,
-      lastName: lastName || null,
-      displayName: `${firstName} ${lastName}`.trim() || null,
-    }
-    await updateMailbox(platform, tx, scope, uid, names, null)
+    const names = { ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) }
+    await updateMailbox(platform, tx, scope, uid, namesChanged(before, names), null)
   }
   if (name !== undefined) await rename(platform, tx, { scope }, uid, name)
 }

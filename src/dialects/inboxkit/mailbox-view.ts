@@ -84,7 +84,10 @@ export async function mailboxViews(
 /** Of a domain of another workspace that is shared, whose state is not this one’s to see: it is used, so it works. */
 const shared: DomainState = 'active'
 
-function cancellationOf({ state, cancel_at_period_end: isCanceled }: Mailbox): 'na' | 'queued' | 'completed' {
+export function cancellationOf({
+  state,
+  cancel_at_period_end: isCanceled,
+}: Mailbox): 'na' | 'queued' | 'completed' {
   if (state === 'deletion_scheduled') return 'completed'
   return isCanceled ? 'queued' : 'na'
 }

@@ -4,7 +4,7 @@ import { requireWrite } from '../../accounts/principals.ts'
 import { ensureContact } from '../../domains/contacts.ts'
 import { domainsByName } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
-import { type PricedName, priceBasket } from '../../domains/orders/basket.ts'
+import { priceBasket } from '../../domains/orders/basket.ts'
 import { keepQuotes } from '../../domains/orders/quotes.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import type { Tx } from '../../platform/database.ts'
@@ -144,14 +144,16 @@ async function order(platform: Platform, caller: Caller, body: Body): Promise<st
     caller.scope,
     missing.map(({ plainName: name, registration_years: years = 1 }) => ({ name, years })),
   )
+  const prices = priced.map((one) => ({ ...one, kind: 'register' as const }))
   return await transact(platform, caller, async (tx) => {
+    const quotes = await keepQuotes(platform, tx, caller.scope, prices)
     const domains: SetupDomain[] = []
     for (const domain of wanted) {
-      const price = priced.find(({ name }) => name === domain.plainName)
+      const quote = quotes.find(({ name }) => name === domain.plainName)
       domains.push({
         name: domain.plainName,
         redirectUrl: domain.redirect_url,
-        register: price ? await registration(platform, tx, caller, domain, price, body) : null,
+        register: quote ? await registration(platform, tx, caller, domain, quote, body) : null,
         mailboxes: domain.mailboxes.map((mailbox) => toMailbox(domain.plainName, mailbox)),
       })
     }
@@ -164,7 +166,7 @@ async function registration(
   tx: Tx,
   { scope }: Caller,
   { plainName, contact_details: own }: Wanted,
-  { name, years, price }: PricedName,
+  { id: quoteId, years }: { id: string; years: number },
   { contact_details: shared }: Body,
 ): Promise<SetupDomain['register']> {
   const details = own ?? shared
@@ -172,9 +174,7 @@ async function registration(
     throw new Refusal('invalid_request', `contact_details is required to register ${plainName}`)
   }
   const contact = await ensureContact(platform, tx, scope, contactOf(details))
-  const [quote] = await keepQuotes(platform, tx, scope, [{ name, kind: 'register', years, price }])
-  if (!quote) throw new Error('a price was not kept')
-  return { years, shown: { quoteId: quote.id }, contact: contact.id, autoRenew: null }
+  return { years, shown: { quoteId }, contact: contact.id, autoRenew: null }
 }
 
 function toMailbox(domain: string, mailbox: Static<typeof MailboxInput>): SetupDomain['mailboxes'][number] {

@@ -9,7 +9,9 @@ import type { LoggedEvent } from '../../platform/event-log.ts'
 import { member, textOf } from '../../platform/json-members.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { FormattedPayload, HeardEvent } from '../../webhooks/formats.ts'
+import { tldOf } from './domain-view.ts'
 import { platformOf, propagationOf } from './mailbox-states.ts'
+import { cancellationOf } from './mailbox-view.ts'
 import { domainChange, mailboxChange, type StatusChange, subjectsOf } from './webhook-statuses.ts'
 
 /** As the format of webhooks has it. The secrets of mailboxes are not in them yet. */
@@ -74,7 +76,7 @@ function domainData(platform: Platform, domain: ManyDomain, { status, previous }
     domain: {
       uid: domain.id,
       name: domain.name,
-      tld: domain.name.slice(domain.name.indexOf('.') + 1),
+      tld: tldOf(domain.name),
       status,
       previous_status: previous,
       dns_propagation_status: propagationOf(domain.state),
@@ -109,7 +111,7 @@ function mailboxData(mailbox: ManyMailbox, { status, previous }: StatusChange): 
       forwarding_email: mailbox.forwards_to[0] ?? '',
       tags: mailbox.tags,
       mailbox_update_status: 'na',
-      mailbox_cancellation_status: mailbox.cancel_at_period_end ? 'queued' : 'na',
+      mailbox_cancellation_status: cancellationOf(mailbox),
       dns_propagation_status: propagationOf(mailbox.domain_state),
       renewal_date: mailbox.period_ends_at?.toISOString() ?? null,
       renewal_status: mailbox.unpaid_since === null ? 'na' : 'failed',

@@ -1,11 +1,12 @@
 /** Domains bought: by the wallet, or by a payment whose page is linked. */
 import { type Static, Type } from 'typebox'
-import { requireWrite } from '../../accounts/principals.ts'
+import { requireWrite, type Scope } from '../../accounts/principals.ts'
 import { advanceForCaller } from '../../billing/payments/advance.ts'
 import type { TopUp } from '../../billing/payments/top-ups.ts'
-import { contactData, newestContact } from '../../domains/contacts.ts'
+import { type Contact, contactData, newestContact } from '../../domains/contacts.ts'
 import { buyBasket, type PayBy, priceBasket, type WantedName } from '../../domains/orders/basket.ts'
 import { askForMissing } from '../../domains/orders/missing.ts'
+import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -61,13 +62,7 @@ export function domainPurchaseRoutes(app: Api, platform: Platform): void {
       const { domains, useWallet = false, enableDnsShield = false } = request.body
       requireWrite(caller.scope)
       if (enableDnsShield) throw new Refusal('invalid_request', 'DNS Shield is not offered: leave it out.')
-      const contact = await newestContact(platform.db, caller.scope)
-      if (contact === null) {
-        throw new Refusal(
-          'invalid_request',
-          'A domain is registered for a person: give billing details with a phone number first.',
-        )
-      }
+      const contact = await requireRegistrant(platform.db, caller.scope)
       const names = await priceBasket(platform, caller.scope, domains.map(wantedName))
       const basket = {
         names,
@@ -86,6 +81,16 @@ export function domainPurchaseRoutes(app: Api, platform: Platform): void {
       const url = useWallet ? await linkIfAny(platform, topUp) : await linkOf(platform, topUp)
       return boughtView(url, useWallet)
     },
+  )
+}
+
+/** Whom domains are registered for. @throws Refusal invalid_request where there is nobody; forbidden. */
+export async function requireRegistrant(db: Db, scope: Scope): Promise<Contact> {
+  const contact = await newestContact(db, scope)
+  if (contact !== null) return contact
+  throw new Refusal(
+    'invalid_request',
+    'A domain is registered for a person: give billing details with a phone number first.',
   )
 }
 

@@ -1,8 +1,7 @@
 /** Names that can be bought, and at which price. */
 import { type Static, Type } from 'typebox'
-import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { parseDomainName } from '../../domains/names.ts'
-import { findOffers, type Offer } from '../../domains/orders/offers.ts'
+import { type Offer, offersFor } from '../../domains/orders/offers.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
@@ -12,7 +11,6 @@ import { callerOf } from '../callers.ts'
 import { namesOfKeywords, relatedNames } from './name-ideas.ts'
 import { DataOf, dataOf, errors } from './schemas.ts'
 
-const askMsMax = 20_000
 const namesMax = 20
 /** Names of one search, whose registrars are asked at once. */
 const ideasMax = 50
@@ -156,17 +154,6 @@ export function domainSearchRoutes(app: Api, platform: Platform): void {
       })
     },
   )
-}
-
-/** @throws Refusal forbidden for a key that is bound to a mailbox. */
-async function offersFor(
-  platform: Platform,
-  scope: Scope,
-  names: readonly string[],
-  years: number,
-): Promise<Offer[]> {
-  requireWorkspace(scope)
-  return await findOffers(platform, scope.workspaceId, names, years, AbortSignal.timeout(askMsMax))
 }
 
 function quoteView({ name, premium, price }: Offer): Static<typeof QuoteView> {

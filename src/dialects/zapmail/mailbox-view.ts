@@ -1,10 +1,9 @@
 /** How a mailbox looks: with its person, its standing and what it is logged in with. */
-import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { mayViewCredentials, type Scope } from '../../accounts/principals.ts'
 import { publicUrl } from '../../delivery/bounces/unsubscribe.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
-import { mailboxColumns } from '../../mailboxes/mailbox-columns.ts'
+import { countStandings, mailboxesInDomains } from '../../mailboxes/mailbox-sets.ts'
 import { scheduledInDomains } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import type { ScheduledMailbox } from '../../mailboxes/scheduled/tables.ts'
 import { type Secrets, viewSecrets } from '../../mailboxes/secrets.ts'
@@ -12,10 +11,9 @@ import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Db } from '../../platform/database.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { uuidArray } from '../../platform/sql-arrays.ts'
 import { transact } from '../transact.ts'
 import { Moment } from './schemas.ts'
-import { type MailboxStatus, mailboxStatus, mailboxStatuses, type Standing } from './statuses.ts'
+import { type MailboxStatus, mailboxStatus, mailboxStatuses } from './statuses.ts'
 
 export const MailboxView = Type.Object(
   {
@@ -60,13 +58,9 @@ export async function mailboxViewsOf(
   domainIds: readonly string[],
 ): Promise<Map<string, MailboxView[]>> {
   if (domainIds.length === 0) return new Map()
-  const { workspaceId, mailboxId } = caller.scope
-  const { rows } = await sql<Mailbox>`select ${mailboxColumns} from mailboxes
-    where workspace_id = ${workspaceId}::uuid and domain_id = any(${uuidArray(domainIds)})
-      and state not in ('deleted', 'deletion_scheduled')
-      and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
-    order by id`.execute(platform.db)
-  const scheduled = mailboxId === null ? await scheduledInDomains(platform.db, caller.scope, domainIds) : []
+  const rows = await mailboxesInDomains(platform.db, caller.scope, domainIds)
+  const scheduled =
+    caller.scope.mailboxId === null ? await scheduledInDomains(platform.db, caller.scope, domainIds) : []
   const views = [...(await mailboxViews(platform, caller, rows)), ...scheduled.map(scheduledView)]
   return Map.groupBy(views, ({ domainId }) => domainId)
 }
@@ -153,17 +147,11 @@ function inGroups(secret: string | null): string | null {
 /** How many mailboxes that are not deleted the workspace has, by their standing. */
 export async function countStatuses(
   db: Db,
-  { workspaceId, mailboxId }: Scope,
+  scope: Scope,
   products: readonly Mailbox['product'][],
 ): Promise<Map<MailboxStatus, number>> {
-  const { rows } = await sql<Standing & { count: number }>`
-    select state, payment_suspension, count(*)::int as count from mailboxes
-    where workspace_id = ${workspaceId}::uuid and state not in ('deleted', 'deletion_scheduled')
-      and (${mailboxId}::uuid is null or id = ${mailboxId}::uuid)
-      and coalesce(product, '') = any(${products.map((product) => product ?? '')}::text[])
-    group by state, payment_suspension`.execute(db)
   const counts = new Map<MailboxStatus, number>()
-  for (const { count, ...standing } of rows) {
+  for (const { count, ...standing } of await countStandings(db, scope, products)) {
     const status = mailboxStatus(standing)
     counts.set(status, (counts.get(status) ?? 0) + count)
   }

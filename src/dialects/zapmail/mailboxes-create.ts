@@ -1,24 +1,23 @@
 /** Mailboxes bought in domains of the workspace, all of a call or none. */
-import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import type { Domain } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
-import { requireDomains } from '../../mailboxes/mailbox-sets.ts'
+import { firstUnmade, requireDomains } from '../../mailboxes/mailbox-sets.ts'
 import { buyMailboxes, type WantedMailbox } from '../../mailboxes/purchases.ts'
 import { scheduleMailboxes } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { uuidArray } from '../../platform/sql-arrays.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
+import { line } from './fields.ts'
 import { tags } from './mailboxes.ts'
 import { type Provider, productOf, productsOf, providerOf } from './providers.ts'
-import { DoneView, done, errors, idsMax, line } from './schemas.ts'
+import { DoneView, done, errors, idsMax } from './schemas.ts'
 
-export const NameInput = line(100)
+export const NameInput = line(100, 0)
 export const UsernameInput = Type.String({ minLength: 1, maxLength: 64, description: 'Left of the @.' })
 
 const Assignment = Type.Object({
@@ -147,12 +146,8 @@ export function requireUsername(username: string): void {
 
 /** The vendor makes mailboxes of this provider in a domain one call after another. */
 async function requireNoneWaiting(db: Db, domains: readonly Domain[]): Promise<void> {
-  const { rows } = await sql<{ address: string }>`select address from mailboxes
-    where domain_id = any(${uuidArray(domains.map(({ id }) => id))})
-      and product = any(${productsOf.MICROSOFT}::text[])
-      and state in ('waiting_payment', 'waiting_domain', 'provisioning')
-    order by id limit 1`.execute(db)
-  const [first] = rows
+  const ids = domains.map(({ id }) => id)
+  const first = await firstUnmade(db, ids, productsOf.MICROSOFT)
   if (!first) return
   throw new Refusal('mailbox_state_conflict', `${first.address} is not active yet: wait for it.`)
 }

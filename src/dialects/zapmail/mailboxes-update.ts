@@ -4,6 +4,7 @@ import { requireWorkspace, requireWrite, type Scope } from '../../accounts/princ
 import type { Caller } from '../../mailboxes/callers.ts'
 import { chooseMailboxes } from '../../mailboxes/mailbox-sets.ts'
 import { updateMailbox } from '../../mailboxes/mailboxes.ts'
+import { namesChanged } from '../../mailboxes/person-names.ts'
 import { requirePictureRight, setPicture } from '../../mailboxes/pictures.ts'
 import { addPicturesFromUrls, pictureUrlLengthMax } from '../../mailboxes/pictures-from-urls.ts'
 import { renameMailbox } from '../../mailboxes/rename.ts'
@@ -132,10 +133,11 @@ async function applyUpdate(
 ): Promise<void> {
   const { id } = before
   if (firstName !== undefined || lastName !== undefined) {
-    const first = firstName ?? before.first_name ?? ''
-    const last = lastName ?? before.last_name ?? ''
-    const changes = { firstName: first || null, lastName: last || null }
-    await updateMailbox(platform, tx, scope, id, { ...changes, ...displayName(before, first, last) }, null)
+    const names = {
+      ...(firstName === undefined ? {} : { first: firstName }),
+      ...(lastName === undefined ? {} : { last: lastName }),
+    }
+    await updateMailbox(platform, tx, scope, id, namesChanged(before, names), null)
   }
   if (username !== undefined) {
     requireWorkspace(scope)
@@ -146,15 +148,4 @@ async function applyUpdate(
   else if (removeProfilePicture && before.picture_sha256 !== null) {
     await setPicture(platform, tx, scope, id, null)
   }
-}
-
-/** What mail says the author is called follows the names, unless somebody has given it another text. */
-function displayName(before: Mailbox, first: string, last: string): { displayName?: string | null } {
-  const was = fullName(before.first_name ?? '', before.last_name ?? '')
-  if (before.display_name !== null && before.display_name !== was) return {}
-  return { displayName: fullName(first, last) }
-}
-
-function fullName(first: string, last: string): string | null {
-  return `${first} ${last}`.trim() || null
 }

@@ -1,14 +1,13 @@
 /** Mailboxes: listed by their domains, and one by its id. */
 
-import { sql } from 'kysely'
 import { type Static, Type } from 'typebox'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import { allocationsOf } from '../../mailboxes/allocations.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { everyDomain, pageDomainOverviews } from '../../mailboxes/domain-overviews.ts'
+import { domainsWithText } from '../../mailboxes/mailbox-sets.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { countScheduled, scheduledById } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
-import { likePattern } from '../../mailboxes/search-text.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import type { Db } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -132,7 +131,7 @@ async function listView(
   requireWorkspace(scope)
   const products = productsOf[provider]
   const page = pageOf(query)
-  const domainIds = contains === '' ? null : await domainsWith(platform.db, scope, contains)
+  const domainIds = contains === '' ? null : await domainsWithText(platform.db, scope, contains)
   const filter = { ...everyDomain, products, domainIds, states: livingStates }
   const found = await pageDomainOverviews(platform, scope, filter, page)
   const ids = found.rows.map(({ domain }) => domain.id)
@@ -164,14 +163,4 @@ async function countersOf(platform: Platform, scope: Scope, provider: Provider) 
     totalAssignedPreWarmedUpMailboxes: 0 as const,
     totalActivePreWarmedUpMailboxes: 0 as const,
   }
-}
-
-/** The ids of domains whose name has it, or a mailbox of which has it. */
-async function domainsWith(db: Db, { workspaceId }: Scope, text: string): Promise<string[]> {
-  const pattern = likePattern(text)
-  const { rows } = await sql<{ id: string }>`
-    select id from domains where workspace_id = ${workspaceId}::uuid and name like ${pattern}
-    union select domain_id from mailboxes where workspace_id = ${workspaceId}::uuid
-      and state not in ('deleted', 'deletion_scheduled') and search_text like ${pattern}`.execute(db)
-  return rows.map(({ id }) => id)
 }

@@ -16,9 +16,10 @@ import { isId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
+import { line } from './fields.ts'
 import { AccountInput, requireAccount, tags } from './onebox.ts'
 import { parseThreadRef } from './onebox-view.ts'
-import { DataOf, dataOf, errors, line } from './schemas.ts'
+import { DataOf, dataOf, errors } from './schemas.ts'
 
 const bodyBytesMax = 10 * 1024 ** 2
 /** In base64 inside JSON: larger ones are downloaded by the native API, in pieces. */
@@ -26,7 +27,7 @@ const attachmentBytesMax = 25 * 1024 ** 2
 
 const Address = Type.String({ maxLength: 1000 })
 const Addresses = Type.Array(Address, { maxItems: submissionLimits.recipientsMax })
-const Ref = line(1000)
+const Ref = line(1000, 0)
 
 const EmailBody = Type.Object({
   account: AccountInput,

@@ -1,7 +1,6 @@
 /** Quick setup: domains, the mailboxes in them and their export in one call. They are our setups. */
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
-import { newestContact } from '../../domains/contacts.ts'
 import { domainsByName } from '../../domains/domains.ts'
 import { parseDomainName } from '../../domains/names.ts'
 import { priceBasket } from '../../domains/orders/basket.ts'
@@ -16,31 +15,30 @@ import { createSetup, type SetupDomain, setupDomainsMax } from '../../sequencers
 import { latestSetupOf, type SetupDomainRow } from '../../sequencers/setups/read.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
+import { requireRegistrant } from './domain-purchases.ts'
 import { platformOf } from './export-apps.ts'
 import { exportTargetOf } from './exports.ts'
+import { line } from './fields.ts'
 import { type Provider, productOf, providerOf } from './providers.ts'
 import { DataOf, dataOf, errors } from './schemas.ts'
 import { listAccounts } from './third-party-accounts.ts'
 
-const line = (maxLength: number, minLength = 0) =>
-  Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
-
 const SetupBody = Type.Object({
   domains: Type.Array(
     Type.Object({
-      domainName: line(253, 1),
+      domainName: line(253),
       years: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })),
     }),
     { minItems: 1, maxItems: setupDomainsMax },
   ),
   mailboxes: Type.Record(
     Type.String(),
-    Type.Array(Type.Object({ username: line(64, 1), firstName: line(100), lastName: line(100) }), {
+    Type.Array(Type.Object({ username: line(64), firstName: line(100, 0), lastName: line(100, 0) }), {
       maxItems: 100,
     }),
     { maxProperties: setupDomainsMax, description: 'By the name of the domain.' },
   ),
-  exportApp: Type.Optional(line(50)),
+  exportApp: Type.Optional(line(50, 0)),
   enableDnsShield: Type.Optional(Type.Boolean({ description: 'Not offered: not looked at.' })),
 })
 
@@ -93,7 +91,7 @@ export function quickSetupRoutes(app: Api, platform: Platform): void {
       schema: {
         summary: 'Get how far a domain of a quick setup is',
         tags,
-        querystring: Type.Object({ domain: line(253, 1) }),
+        querystring: Type.Object({ domain: line(253) }),
         response: { 200: ProgressView, ...errors() },
       },
     },
@@ -143,13 +141,7 @@ async function start(
     scope,
     wanted.filter(({ name }) => !owned.has(name)),
   )
-  const contact = await newestContact(platform.db, scope)
-  if (priced.length > 0 && contact === null) {
-    throw new Refusal(
-      'invalid_request',
-      'A domain is registered for a person: give billing details with a phone number first.',
-    )
-  }
+  const contact = priced.length === 0 ? null : await requireRegistrant(platform.db, scope)
   const count = [...entries.values()].reduce((sum, some) => sum + some.length, 0)
   const free = (await allocationsOf(platform, scope)).find(({ product }) => product === productOf[provider])
   const slotsNeeded = Math.max(0, count - (free?.remaining ?? 0))

@@ -56,11 +56,6 @@ export function pageFields(
   }
 }
 
-/** Text without control characters. */
-export function line(maxLength: number, minLength = 0) {
-  return Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
-}
-
 /** ISO 8601 in UTC, with milliseconds. */
 export const Moment = Type.String({ format: 'date-time' })
 /** One of our ids; what can be none is not there, like any other that there is not. */

@@ -5,14 +5,15 @@ import type { Api } from '../../platform/http/app.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { callerOf } from '../callers.ts'
 import { transact } from '../transact.ts'
-import { DataOf, DoneView, dataOf, done, errors, Id, Ids, line } from './schemas.ts'
+import { line } from './fields.ts'
+import { DataOf, DoneView, dataOf, done, errors, Id, Ids } from './schemas.ts'
 
 export const TagView = Type.Object(
   { id: Type.String(), name: Type.String(), tagColor: Type.String({ description: 'Empty: none.' }) },
   { title: 'DomainTag' },
 )
 
-const NewTags = Type.Array(Type.Object({ name: line(100, 1), tagColor: line(50) }), {
+const NewTags = Type.Array(Type.Object({ name: line(100), tagColor: line(50, 0) }), {
   minItems: 1,
   maxItems: 100,
 })

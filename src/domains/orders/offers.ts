@@ -1,5 +1,6 @@
 /** Offers: whether a name can be bought, and at which price; and what renewing one costs. */
 import { parse } from 'tldts'
+import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
 import type { Money } from '../../platform/money.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { Availability, CheckResult, Registrar, RegistrarName } from '../registrars/driver.ts'
@@ -32,6 +33,20 @@ export type Offer = {
 export function suffixOf(name: string): string | null {
   const { domain, publicSuffix } = parse(name, { allowPrivateDomains: false })
   return domain === name ? publicSuffix : null
+}
+
+/** How long somebody who looks at names waits for registrars. */
+const lookMsMax = 20_000
+
+/** The same for a caller who waits for it. @throws Refusal forbidden for a key that is bound to one mailbox. */
+export async function offersFor(
+  platform: Platform,
+  scope: Scope,
+  names: readonly string[],
+  years: number,
+): Promise<Offer[]> {
+  requireWorkspace(scope)
+  return await findOffers(platform, scope.workspaceId, names, years, AbortSignal.timeout(lookMsMax))
 }
 
 /**
