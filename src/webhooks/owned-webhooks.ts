@@ -21,7 +21,7 @@ import { webhookPolicy } from './policy.ts'
 import { putHeaders } from './secrets.ts'
 import { addFirstSigningKey } from './signing-keys.ts'
 import { requireUrl, type SubjectColumns } from './webhook-input.ts'
-import { addSettling, healthy, insertWebhook, tell, type Webhook } from './webhooks.ts'
+import { addSettling, insertWebhook, resumedColumns, tell, type Webhook } from './webhooks.ts'
 
 export type OwnedWebhook = Webhook & {
   /** Behind whichever owner it has. */
@@ -243,16 +243,10 @@ export async function updateOwnedWebhook(
   await tx
     .updateTable('webhooks')
     .set({
-      url,
+      ...resumedColumns(platform, before, url),
       event_types: eventTypes,
       ...(changes.settings === undefined ? {} : { settings: JSON.stringify(changes.settings) }),
       ...(headers === undefined ? {} : { header_names: Object.keys(headers) }),
-      ...(url === before.url && before.state === 'enabled' ? {} : healthy),
-      state: 'enabled',
-      paused_reason: null,
-      paused_at: null,
-      version: sql<number>`version + 1`,
-      updated_at: platform.clock.now(),
     })
     .where('id', '=', before.id)
     .execute()

@@ -236,6 +236,19 @@ export async function updateWebhook(
 
 export const healthy = { consecutive_failures: 0, failing_since: null, blocked_until: null, last_error: null }
 
+/** Of one that goes on with this URL, whatever the platform had paused it for. */
+export function resumedColumns({ clock }: Platform, before: Webhook, url: string) {
+  return {
+    url,
+    ...(url === before.url && before.state === 'enabled' ? {} : healthy), // what another place did says nothing of this one
+    state: 'enabled' as const,
+    paused_reason: null,
+    paused_at: null,
+    version: sql<number>`version + 1`,
+    updated_at: clock.now(),
+  }
+}
+
 /** Of one that is enabled or disabled from now on. */
 export async function stateColumns(
   tx: Tx,

@@ -12,7 +12,7 @@ import type { Platform } from '../platform/platform.ts'
 import { uuidArray } from '../platform/sql-arrays.ts'
 import { requireFormat } from './formats.ts'
 import { requireUrl } from './webhook-input.ts'
-import { addSettling, healthy, insertWebhook, tell, type Webhook } from './webhooks.ts'
+import { addSettling, insertWebhook, resumedColumns, tell, type Webhook } from './webhooks.ts'
 
 /** The URLs of these workspaces; of one without a URL there is nothing. */
 export async function readWorkspaceUrls(
@@ -88,14 +88,8 @@ async function changeUrl(
   await tx
     .updateTable('webhooks')
     .set({
-      url,
+      ...resumedColumns(platform, before, url),
       settings: JSON.stringify(settings),
-      ...(url === before.url && before.state === 'enabled' ? {} : healthy),
-      state: 'enabled',
-      paused_reason: null,
-      paused_at: null,
-      version: sql<number>`version + 1`,
-      updated_at: platform.clock.now(),
     })
     .where('id', '=', before.id)
     .execute()
