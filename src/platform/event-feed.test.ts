@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { sessionsThatMayHide, writeElsewhere } from '../testing/other-sessions.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
-import { transaction } from './database.ts'
+import { type Db, openDatabase, transaction } from './database.ts'
 import { createEventBus, type PublishedEvent } from './event-bus.ts'
 import { type EventFeed, startEventFeed } from './event-feed.ts'
 import { appendEvents } from './events.ts'
@@ -20,7 +21,7 @@ type Node = { platform: Platform; feed: EventFeed; heard: string[]; heardAll(cou
 /** Another node as far as events go: an id, a bus and a feed of its own. */
 async function startNode(
   stack: AsyncDisposableStack,
-  { pollIntervalMs }: { pollIntervalMs?: number } = {},
+  { pollIntervalMs, readBy = db }: { pollIntervalMs?: number; readBy?: Db } = {},
 ): Promise<Node> {
   const heard: string[] = []
   const bus = createEventBus((error) => {
@@ -29,7 +30,7 @@ async function startNode(
   bus.subscribe((event) => heard.push(nameOf(event)))
   const nodeId = newId()
   const feed = await startEventFeed({
-    ...{ db, bus, log, nodeId, connectionString: t.config.databaseUrl ?? '' },
+    ...{ db: readBy, bus, log, nodeId, connectionString: t.config.databaseUrl ?? '' },
     ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
   })
   stack.defer(() => feed.stop())
@@ -144,6 +145,30 @@ test('of many transactions, short and long, on three nodes none is lost and none
     names?.filter((n) => n.startsWith('2'))
   assert.deepEqual(ofNodeThree(one), ofNodeThree(two))
   assert.ok(three)
+})
+
+test('what was heard past a transaction of another database is not heard again when that one counts', async () => {
+  await using stack = new AsyncDisposableStack()
+  const sessions = await sessionsThatMayHide(t.platform)
+  const { db: readBy, close } = openDatabase({
+    connectionString: t.config.databaseUrl ?? '',
+    connectionsMax: 1, // the one that has the path
+    onError: () => undefined,
+  })
+  stack.defer(close)
+  await sql`select set_config('search_path', ${sessions.path}, false)`.execute(readBy)
+  const [one, two] = [await startNode(stack), await startNode(stack, { readBy, pollIntervalMs: 600_000 })]
+  const elsewhere = await writeElsewhere(stack, t.platform)
+  await write(one, ['past it'])
+  await two.heardAll(1)
+  assert.deepEqual(two.heard, ['past it'])
+  await sessions.hide()
+  await two.feed.catchUp()
+  await two.feed.catchUp()
+  await elsewhere.end()
+  await write(one, ['after it'])
+  await two.feed.catchUp()
+  assert.deepEqual(two.heard, ['past it', 'after it'])
 })
 
 test('more than one read’s worth arrives whole and in order', async () => {

@@ -126,9 +126,9 @@ async function createReader({ db, bus, nodeId }: EventFeedOptions): Promise<Read
       if (events.length < batchMax || !last) break
       from = last
     }
-    cursor = settled
+    if (BigInt(settled) > BigInt(cursor)) cursor = settled // the mark of this reading may be a lower one (event-order.ts)
     const known = [...told, ...published.map(({ id, xid }) => [id, xid] as const)]
-    const end = BigInt(settled)
+    const end = BigInt(cursor)
     told = new Map(known.filter(([, xid]) => xid >= end))
   }
 }

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { sql } from 'kysely'
-import pg from 'pg'
-import { withDatabase } from '../testing/test-database.ts'
+import { sessionsThatMayHide, writeElsewhere } from '../testing/other-sessions.ts'
 import { startTestPlatform } from '../testing/test-platform.ts'
 import { transaction } from './database.ts'
 import { Refusal } from './errors.ts'
@@ -96,22 +95,36 @@ test('transactions that overlap leave no gap: what commits late holds back what 
 })
 
 test('who writes in another database of the server holds nothing back', async () => {
+  await using stack = new AsyncDisposableStack()
   const workspaceId = newId()
   const begin = await endOfEventLog(db)
-  const elsewhere = new pg.Client({
-    connectionString: withDatabase(platform.config.databaseUrl ?? '', 'postgres'),
+  await writeElsewhere(stack, platform)
+  await write(named(workspaceId, 'settled'))
+  const page = await readEventLog(db, { workspaceId }, begin, 10)
+  assert.deepEqual(namesOf(page.events), ['settled'])
+  assert.deepEqual((await readEventLog(db, { workspaceId }, page.next, 10)).events, [])
+})
+
+test('who once read past a transaction of another database does not go back behind it', async () => {
+  await using stack = new AsyncDisposableStack()
+  const workspaceId = newId()
+  const begin = await endOfEventLog(db)
+  await writeElsewhere(stack, platform)
+  const sessions = await sessionsThatMayHide(platform)
+  await sessions.hide()
+  await write(named(workspaceId, 'read'))
+  const first = await readEventLog(db, { workspaceId }, begin, 10)
+  const later = new Date('2040-01-01T00:00:00Z')
+  const second = await transaction(db, async (tx) => {
+    await sql`select set_config('search_path', ${sessions.path}, true)`.execute(tx)
+    assert.deepEqual((await readEventLog(tx, { workspaceId }, begin, 10)).events, [], 'it counts here')
+    return await readEventLog(tx, { workspaceId }, first.next, 10, later)
   })
-  await elsewhere.connect()
-  try {
-    await elsewhere.query('begin')
-    await elsewhere.query('select pg_current_xact_id()')
-    await write(named(workspaceId, 'settled'))
-    const page = await readEventLog(db, { workspaceId }, begin, 10)
-    assert.deepEqual(namesOf(page.events), ['settled'])
-    assert.deepEqual((await readEventLog(db, { workspaceId }, page.next, 10)).events, [])
-  } finally {
-    await elsewhere.end()
-  }
+  assert.deepEqual(second.events, [])
+  assert.equal(placeOrder(second.next), placeOrder(first.next))
+  assert.equal(second.next.at, later)
+  await write(named(workspaceId, 'new'))
+  assert.deepEqual(namesOf((await readEventLog(db, { workspaceId }, second.next, 10)).events), ['new'])
 })
 
 test('who reads in a transaction that writes does not pass itself', async () => {

@@ -64,7 +64,7 @@ export async function readEventLog(
       where ${whose(of)} xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid)
       order by events.xid, events.id limit ${limit}
     ) news on true order by news.place, news.id`.execute(db)
-  return toPage(rows, limit, now)
+  return toPage(rows, after, limit, now)
 }
 
 /** Whose events a tail follows. Null: of everybody, because they are so many that to name them costs more. */
@@ -85,7 +85,10 @@ export async function readEventLogOf(
     or (workspace_id is null and organization_id = any(${owners?.organizationIds ?? []}::uuid[])))`
   const { rows } = await sql<LogRow & { held: boolean }>`/* prepared follow_events */
     select log.settled::text as settled, log.cluster, news.*,
-      exists (select 1 from events where xid >= log.xmin and ${theirs}) as held
+      exists (
+        select 1 from events
+        where xid >= log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid) and ${theirs}
+      ) as held
     from (${logNow}) log
     left join lateral (
       select id, type, organization_id, workspace_id, mailbox_id, data, created_at, xid::text as xid, xid as place
@@ -93,7 +96,7 @@ export async function readEventLogOf(
       where xid < log.xmin and (events.xid, events.id) > (${after.xid}::xid8, ${after.id}::uuid) and ${theirs}
       order by events.xid, events.id limit ${limit}
     ) news on true order by news.place, news.id`.execute(db)
-  return { ...toPage(rows, limit, now), isHeldBack: rows[0]?.held ?? false }
+  return { ...toPage(rows, after, limit, now), isHeldBack: rows[0]?.held ?? false }
 }
 
 /** The end of the log now: whatever becomes readable from here on stands behind it. */
@@ -114,11 +117,18 @@ type LogRow = LogNow & (EventRow | { id: null })
 
 type EventRow = Omit<LoggedEvent, 'place'> & { xid: string }
 
-function toPage(rows: readonly LogRow[], limit: number, now: Date): EventLogPage {
+function toPage(rows: readonly LogRow[], after: EventPlace, limit: number, now: Date): EventLogPage {
   const events = rows.flatMap((row) => (row.id === null ? [] : [toLogged(row)]))
   const isMore = events.length === limit
   const last = events.at(-1)
-  return { events, next: isMore && last !== undefined ? last.place : endOf(rows[0], now), isMore }
+  if (isMore && last !== undefined) return { events, next: last.place, isMore }
+  const end = endOf(rows[0], now)
+  // An earlier statement may have seen further (event-order.ts): up to `after` everything was read.
+  return { events, next: BigInt(end.xid) < BigInt(after.xid) ? { ...end, ...placeOf(after) } : end, isMore }
+}
+
+function placeOf({ xid, id }: EventPlace): EventPlace {
+  return { xid, id }
 }
 
 function toLogged(row: LogNow & EventRow): LoggedEvent {

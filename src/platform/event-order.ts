@@ -4,7 +4,9 @@ import { sql } from 'kysely'
 /**
  * The first transaction that may still write an event of this database, in the snapshot of the statement that has this
  * expression. A snapshot has the running transactions of all databases of the server; those of others write nothing
- * here. A transaction of which that is not known counts: of another role's session the database may be hidden.
+ * here. One that has ended since the snapshot has no session any more that would tell its database, and counts. So a
+ * later statement may see a lower mark than an earlier one; both are right, and a reader keeps to the highest that it
+ * has seen, or it would read again what stands between.
  */
 export const firstUnsettledXid = sql`least(
   (select running.xid from pg_snapshot_xip(pg_current_snapshot()) as running (xid)
