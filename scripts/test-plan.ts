@@ -1,7 +1,7 @@
 /** Which test files share a process. Pure rules; test.ts starts the processes. */
 
 /** Enough that the import of the program is paid for, few enough that the processes end at about the same time. */
-const groupSizeMax = 10
+const groupSizeMax = 16
 
 /**
  * What changes or measures the process as a whole: its environment, its signals, its memory, its clock. Such a file
