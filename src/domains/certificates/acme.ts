@@ -1,7 +1,7 @@
 /** The ACME authority (RFC 8555), through acme-client: the account, and one order for one host name. */
 import { readFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
-import { axios, Client, crypto } from 'acme-client'
+import type { Client } from 'acme-client'
 import { newId } from '../../platform/ids.ts'
 import type { Platform } from '../../platform/platform.ts'
 import { privateKeyContext } from '../reseal.ts'
@@ -13,6 +13,9 @@ export type IssuedCertificate = { keyPem: string; chainPem: string }
 
 /** How often and how long an order is asked after. */
 const polling = { backoffAttempts: 12, backoffMin: 500, backoffMax: 5_000 }
+
+/** It is 300 modules that a server without ACME never needs, and no other needs to start. */
+const library = (): Promise<typeof import('acme-client')> => import('acme-client')
 
 /** Runs requests to the authority. @throws in words where the library, without an answer to look at, has none. */
 export async function askAuthority<T>(work: () => Promise<T>): Promise<T> {
@@ -27,6 +30,7 @@ export async function askAuthority<T>(work: () => Promise<T>): Promise<T> {
 /** @param directoryUrl of the configured authority. @returns a client with our account there, made when there is none. */
 export async function openAcmeClient(platform: Platform, directoryUrl: string): Promise<Client> {
   const { config, db, vault, clock } = platform
+  const { axios, Client, crypto } = await library()
   // The library has one HTTP client for the process. Its own tries would hold the run up; ours come later.
   Object.assign(axios.defaults, {
     timeout: certificatePolicy.requestMsMax,
@@ -92,6 +96,7 @@ export async function orderCertificate(
       else await removeChallenge(platform, token)
     }
   }
+  const { crypto } = await library()
   const key = await crypto.createPrivateEcdsaKey('P-256')
   const [, request] = await crypto.createCsr({ altNames: [name.hostName] }, key)
   const finalized = await client.finalizeOrder(order, request)
