@@ -1,6 +1,8 @@
 /** Registrations: what was bought at a registrar, until when it is ours, and whether it is renewed by itself. */
+
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
+import { columnList } from '../platform/column-list.ts'
 import { type Db, type Tx, transaction } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -54,16 +56,33 @@ export async function findRegistration(db: Db, domainId: string): Promise<Regist
     .executeTakeFirst()
 }
 
+const registrationColumns = columnList<DomainRegistrationsTable>({
+  domain_id: true,
+  organization_id: true,
+  workspace_id: true,
+  registrar: true,
+  auto_renew: true,
+  renew_amount: true,
+  renew_currency: true,
+  contact_id: true,
+  registered_at: true,
+  expires_at: true,
+  locked: true,
+  nameservers: true,
+  nameservers_set_at: true,
+  observed_at: true,
+  problem: true,
+  updated_at: true,
+})
+
 /** Those of the domains that were bought here, by the domains' ids. */
 export async function registrationsOf(
   db: Db,
   domainIds: readonly string[],
 ): Promise<ReadonlyMap<string, Registration>> {
-  const rows = await db
-    .selectFrom('domain_registrations')
-    .selectAll()
-    .where(sql<boolean>`domain_id = any(${uuidArray(domainIds)})`)
-    .execute()
+  const { rows } = await sql<Registration>`/* prepared domain_registrations_of */
+    select ${registrationColumns} from domain_registrations
+    where domain_id = any(${uuidArray(domainIds)})`.execute(db)
   return new Map(rows.map((row) => [row.domain_id, row]))
 }
 

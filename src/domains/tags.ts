@@ -1,7 +1,9 @@
 /** Tags: names that a workspace sorts its domains by. */
+
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../accounts/principals.ts'
 import { holdWorkspace } from '../accounts/workspaces.ts'
+import { columnList } from '../platform/column-list.ts'
 import { type Db, type Tx, violatedConstraint } from '../platform/database.ts'
 import { Refusal } from '../platform/errors.ts'
 import { appendEvents } from '../platform/events.ts'
@@ -22,6 +24,18 @@ export type DomainTagsTable = {
 }
 
 export type DomainTag = Selectable<DomainTagsTable>
+
+const tagColumns = columnList<DomainTagsTable>(
+  {
+    id: true,
+    organization_id: true,
+    workspace_id: true,
+    name: true,
+    color: true,
+    created_at: true,
+  },
+  'domain_tags',
+)
 
 declare module '../platform/database.ts' {
   interface Tables {
@@ -180,8 +194,8 @@ export async function tagsOfDomains(
   domainIds: readonly string[],
 ): Promise<Map<string, DomainTag[]>> {
   if (domainIds.length === 0) return new Map()
-  const { rows } = await sql<DomainTag & { domain_id: string }>`
-    select domain_tags.*, domain_id from domain_taggings join domain_tags on domain_tags.id = tag_id
+  const { rows } = await sql<DomainTag & { domain_id: string }>`/* prepared tags_of_domains */
+    select ${tagColumns}, domain_id from domain_taggings join domain_tags on domain_tags.id = tag_id
     where domain_id = any(${uuidArray(domainIds)}) and workspace_id = ${scope.workspaceId}::uuid
     order by lower(name)`.execute(db)
   return Map.groupBy(rows, (row) => row.domain_id)

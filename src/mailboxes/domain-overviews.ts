@@ -1,7 +1,7 @@
 /** A workspace's domains with what lists of them show beside their rows, by the number of the page. */
 import { type RawBuilder, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../accounts/principals.ts'
-import type { StoredCheck } from '../domains/checks/store.ts'
+import { type StoredCheck, storedChecksOf } from '../domains/checks/store.ts'
 import { domainColumns } from '../domains/domain-columns.ts'
 import type { Domain } from '../domains/domains.ts'
 import type { DomainState } from '../domains/lifecycle.ts'
@@ -102,23 +102,14 @@ export async function countDomainOverviews(
 async function completed(platform: Platform, scope: Scope, rows: readonly Row[]): Promise<DomainOverview[]> {
   const ids = rows.map(({ id }) => id)
   const [checks, registrations, tags] = await onOneConnection(platform.db, (db) =>
-    Promise.all([
-      db
-        .selectFrom('domain_checks')
-        .selectAll()
-        .where(sql<boolean>`domain_id = any(${uuidArray(ids)})`)
-        .execute(),
-      registrationsOf(db, ids),
-      tagsOfDomains(db, scope, ids),
-    ]),
+    Promise.all([storedChecksOf(db, ids), registrationsOf(db, ids), tagsOfDomains(db, scope, ids)]),
   )
-  const checkById = new Map(checks.map((row) => [row.domain_id, row]))
   return rows.map(({ total: _total, mailboxes, room, catch_all: catchAll, ...domain }) => ({
     domain,
     mailboxes,
     room,
     catchAll,
-    check: checkById.get(domain.id) ?? null,
+    check: checks.get(domain.id) ?? null,
     registration: registrations.get(domain.id) ?? null,
     tags: tags.get(domain.id) ?? [],
   }))

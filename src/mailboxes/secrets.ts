@@ -65,7 +65,7 @@ export async function readSecrets(
   { workspaceId, mailboxId }: Pick<Scope, 'workspaceId' | 'mailboxId'>,
   mailboxIds: readonly string[],
 ): Promise<Map<string, Secrets>> {
-  const { rows } = await sql<Row>`
+  const { rows } = await sql<Row>`/* prepared mailbox_secrets */
     select mailboxes.id, main.sealed_password, program.sealed_password as sealed_app_password,
       factor.sealed_private_key as sealed_totp
     from mailboxes

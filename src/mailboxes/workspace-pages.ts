@@ -41,7 +41,7 @@ export async function pageWorkspaceMailboxes(
 ): Promise<Numbered<Mailbox>> {
   const wanted = conditions(scope, filter)
   const total = sql`select count(*)::integer from mailboxes where ${wanted}`
-  const { rows } = await sql<Mailbox & { total: number }>`
+  const { rows } = await sql<Mailbox & { total: number }>`${preparedFor(scope, filter)}
     select ${mailboxColumns}, (${total}) as total from mailboxes where ${wanted}
     order by id desc limit ${page.size} offset ${offsetOf(page)}`.execute(db)
   const [first] = rows
@@ -49,6 +49,17 @@ export async function pageWorkspaceMailboxes(
   if (page.number === 1) return { rows, total: 0 }
   const counted = await sql<{ total: number }>`select (${total}) as total`.execute(db)
   return { rows, total: counted.rows[0]?.total ?? 0 }
+}
+
+/** Lists of everything, or of all in one domain, are planned once: that costs as much as running them. */
+function preparedFor(
+  { mailboxId }: Scope,
+  { domainId, ...narrowed }: WorkspacePageFilter,
+): RawBuilder<unknown> {
+  if (mailboxId !== null || Object.keys(narrowed).length > 0) return sql``
+  return domainId === undefined
+    ? sql`/* prepared page_workspace_mailboxes */`
+    : sql`/* prepared page_domain_mailboxes */`
 }
 
 function conditions({ workspaceId, mailboxId }: Scope, filter: WorkspacePageFilter): RawBuilder<unknown> {

@@ -5,7 +5,7 @@ import type { DomainState } from '../../domains/lifecycle.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
+import { type Neighbours, neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
 import {
   platformOf,
   platforms,
@@ -59,26 +59,32 @@ export async function mailboxViews(
   if (mailboxes.length === 0) return []
   const ids = mailboxes.map(({ id }) => id)
   const neighbours = await neighboursOf(platform.db, ids)
-  const pictures = `${publicUrl(platform)}/v1/mailboxes`
-  return mailboxes.map((mailbox) => {
-    const beside = neighbours.get(mailbox.id)
-    const exported = beside?.sequencers ?? []
-    return {
-      ...plainView(mailbox),
-      profile_picture: mailbox.picture_sha256 === null ? null : `${pictures}/${mailbox.id}/picture`,
-      is_admin: false,
-      forwarding_email: beside?.targets[0] ?? '',
-      tags: mailbox.tags,
-      sequencers: exported.map(({ id: uid, name, platform: slug }) => ({ uid, name, platform: slug })),
-      mailbox_update_status: 'na',
-      sequencer_status: sequencerStatusOf(exported.map(({ state }) => state)),
-      dns_propagation_status: propagationOf(beside?.domainState ?? shared),
-      renewal_status: mailbox.unpaid_since === null ? 'na' : 'failed',
-      prepaid_until: mailbox.period_ends_at?.toISOString() ?? null,
-      mailbox_reactivation_status: 'na',
-      mailbox_cancellation_status: cancellationOf(mailbox),
-    }
-  })
+  return mailboxes.map((mailbox) => mailboxView(platform, mailbox, neighbours.get(mailbox.id)))
+}
+
+/** @param beside undefined: it was removed a moment ago, and nothing stands beside it any more. */
+export function mailboxView(
+  platform: Platform,
+  mailbox: Mailbox,
+  beside: Neighbours | undefined,
+): Static<typeof MailboxView> {
+  const exported = beside?.sequencers ?? []
+  return {
+    ...plainView(mailbox),
+    profile_picture:
+      mailbox.picture_sha256 === null ? null : `${publicUrl(platform)}/v1/mailboxes/${mailbox.id}/picture`,
+    is_admin: false,
+    forwarding_email: beside?.targets[0] ?? '',
+    tags: mailbox.tags,
+    sequencers: exported.map(({ id: uid, name, platform: slug }) => ({ uid, name, platform: slug })),
+    mailbox_update_status: 'na',
+    sequencer_status: sequencerStatusOf(exported.map(({ state }) => state)),
+    dns_propagation_status: propagationOf(beside?.domainState ?? shared),
+    renewal_status: mailbox.unpaid_since === null ? 'na' : 'failed',
+    prepaid_until: mailbox.period_ends_at?.toISOString() ?? null,
+    mailbox_reactivation_status: 'na',
+    mailbox_cancellation_status: cancellationOf(mailbox),
+  }
 }
 
 /** Of a domain of another workspace that is shared, whose state is not this one’s to see: it is used, so it works. */

@@ -5,16 +5,18 @@ import type { Scope } from '../../accounts/principals.ts'
 import { getDomain } from '../../domains/domains.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { pageWorkspaceMailboxes, type WorkspacePageFilter } from '../../mailboxes/workspace-pages.ts'
+import { onOneConnection } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
+import { neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
 import { callerOf } from '../callers.ts'
 import { kindOf, platforms, standingOf, statuses } from './mailbox-states.ts'
 import { requireUid } from './mailbox-uids.ts'
-import { MailboxView, mailboxViews } from './mailbox-view.ts'
+import { MailboxView, mailboxView, mailboxViews } from './mailbox-view.ts'
 import {
   closed,
   errors,
@@ -72,9 +74,12 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { scope } = callerOf(request)
-      const found = await getMailbox(platform, scope, requireUid(request.query.uid))
-      const [mailbox] = await mailboxViews(platform, [found])
-      if (!mailbox) throw new Error('a mailbox was not shown')
+      const uid = requireUid(request.query.uid)
+      // Both are asked for together: what stands beside a mailbox that is not the caller's is read in vain.
+      const [found, beside] = await onOneConnection(platform.db, (db) =>
+        Promise.all([getMailbox(platform, scope, uid, db), neighboursOf(db, [uid])]),
+      )
+      const mailbox = mailboxView(platform, found, beside.get(found.id))
       return ok('Mailbox details retrieved successfully', { mailbox })
     },
   )

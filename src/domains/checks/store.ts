@@ -1,11 +1,37 @@
 /** The stored looks: one row for a domain. */
+
 import { type Selectable, sql } from 'kysely'
+import { columnList } from '../../platform/column-list.ts'
 import type { Db, Tx } from '../../platform/database.ts'
+import { uuidArray } from '../../platform/sql-arrays.ts'
 import type { Decision, Standing } from './decide.ts'
 import type { Look } from './look.ts'
 import type { DomainChecksTable } from './tables.ts'
 
 export type StoredCheck = Selectable<DomainChecksTable>
+
+const checkColumns = columnList<DomainChecksTable>({
+  domain_id: true,
+  checked_at: true,
+  due_at: true,
+  asked: true,
+  delegation: true,
+  records: true,
+  problem: true,
+  broken_since: true,
+  delegated_since: true,
+  created_at: true,
+})
+
+/** By the domains' ids, as far as they are looked at. */
+export async function storedChecksOf(
+  db: Db,
+  domainIds: readonly string[],
+): Promise<ReadonlyMap<string, StoredCheck>> {
+  const { rows } = await sql<StoredCheck>`/* prepared domain_checks_of */
+    select ${checkColumns} from domain_checks where domain_id = any(${uuidArray(domainIds)})`.execute(db)
+  return new Map(rows.map((row) => [row.domain_id, row]))
+}
 
 /** @returns null for a domain that is not looked at: a sandbox. */
 export async function storedCheck(db: Db, domainId: string): Promise<StoredCheck | null> {

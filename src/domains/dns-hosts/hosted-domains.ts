@@ -22,7 +22,8 @@ export async function hostedDomains(
   among: readonly string[] | null = null,
 ): Promise<ReadonlyMap<string, HostedDomain>> {
   requireWorkspace(scope)
-  const { rows } = await sql<HostedDomain>`
+  const { rows } =
+    await sql<HostedDomain>`/* prepared ${sql.raw(among === null ? 'domains_at_hosts' : 'domains_at_hosts_among')} */
     select domains.id as domain_id, dns_hosts.id as dns_host_id, dns_hosts.state as host_state, zone_id
     from domains join dns_hosts on dns_hosts.id = domains.dns_host_id and dns_hosts.kind = ${kind}
       left join dns_host_domains on dns_host_domains.domain_id = domains.id

@@ -1,7 +1,9 @@
 /** Orders as rows: found, listed, claimed by the one who works on them, and written with their events. */
+
 import { randomUUID } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
+import { columnList } from '../../platform/column-list.ts'
 import type { Db, Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents } from '../../platform/events.ts'
@@ -72,6 +74,42 @@ export async function recentOrders(db: Db, domainId: string): Promise<Order[]> {
     .execute()
 }
 
+const orderColumns = columnList<DomainOrdersTable>({
+  id: true,
+  organization_id: true,
+  workspace_id: true,
+  domain_id: true,
+  name: true,
+  kind: true,
+  registrar: true,
+  years: true,
+  state: true,
+  cost_amount: true,
+  cost_currency: true,
+  price_amount: true,
+  price_currency: true,
+  premium: true,
+  actual_amount: true,
+  quote_id: true,
+  contact_id: true,
+  automatic: true,
+  payment: true,
+  expires_before: true,
+  ready_at: true,
+  sends: true,
+  sent_at: true,
+  looks: true,
+  next_at: true,
+  lease_token: true,
+  leased_until: true,
+  failure_code: true,
+  remote_message: true,
+  remote_reference: true,
+  created_at: true,
+  updated_at: true,
+  finished_at: true,
+})
+
 export type LatestOrders = { register: Order | null; renew: Order | null }
 
 /** The newest order of each kind, of each of the domains that has one. */
@@ -79,7 +117,8 @@ export async function latestOrders(
   db: Db,
   domainIds: readonly string[],
 ): Promise<ReadonlyMap<string, LatestOrders>> {
-  const { rows } = await sql<Order>`select distinct on (domain_id, kind) * from domain_orders
+  const { rows } = await sql<Order>`/* prepared latest_domain_orders */
+    select distinct on (domain_id, kind) ${orderColumns} from domain_orders
     where domain_id = any(${uuidArray(domainIds)}) order by domain_id, kind, id desc`.execute(db)
   const found = new Map<string, LatestOrders>()
   for (const order of rows) {
