@@ -72,7 +72,8 @@ export async function removeForward(
 ): Promise<void> {
   const domain = await lockDomainOf(platform, tx, scope, ref)
   const parsed = parseAddress(text)
-  await deleteOf(platform, tx, domain, 'forward', parsed.ok ? parsed.value.address : '')
+  const isGone = await deleteOf(platform, tx, domain, 'forward', parsed.ok ? parsed.value.address : '')
+  if (!isGone) throw new Refusal('address_not_found')
 }
 
 /** @returns null when the domain has none. @throws Refusal domain_not_found. */
@@ -145,8 +146,16 @@ export async function putCatchAll(
 
 /** @throws Refusal domain_not_found, address_not_found, forbidden. */
 export async function removeCatchAll(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<void> {
+  if (!(await dropCatchAll(platform, tx, scope, ref))) throw new Refusal('address_not_found')
+}
+
+/**
+ * Sees to it that the domain has none. @returns whether it had one.
+ * @throws Refusal domain_not_found, forbidden.
+ */
+export async function dropCatchAll(platform: Platform, tx: Tx, scope: Scope, ref: string): Promise<boolean> {
   const domain = await lockDomainOf(platform, tx, scope, ref)
-  await deleteOf(platform, tx, domain, 'catch_all', catchAllOf(domain))
+  return await deleteOf(platform, tx, domain, 'catch_all', catchAllOf(domain))
 }
 
 function catchAllOf(domain: Domain): string {
@@ -163,13 +172,14 @@ async function lockDomainOf(platform: Platform, tx: Tx, scope: Scope, ref: strin
   return await lockAddressDomain(tx, scope, (await getDomain(platform, scope, ref, tx)).name)
 }
 
+/** @returns whether there was one. */
 async function deleteOf(
   platform: Platform,
   tx: Tx,
   domain: Domain,
   kind: ExtraAddress['kind'],
   address: string,
-): Promise<void> {
+): Promise<boolean> {
   const [row] = await tx
     .deleteFrom('addresses')
     .where('domain_id', '=', domain.id)
@@ -177,6 +187,7 @@ async function deleteOf(
     .where('address', '=', address)
     .returningAll()
     .execute()
-  if (!row) throw new Refusal('address_not_found')
+  if (!row) return false
   await announceAddresses(platform, tx, 'address.deleted', [{ organizationId: domain.organization_id, row }])
+  return true
 }

@@ -33,7 +33,7 @@ export type KnownDomain = {
 }
 
 /** By their ids; also those that are deleted. */
-export async function readManyDomains(db: Db, ids: readonly string[]): Promise<Map<string, KnownDomain>> {
+export async function readKnownDomains(db: Db, ids: readonly string[]): Promise<Map<string, KnownDomain>> {
   if (ids.length === 0) return new Map()
   const { rows } = await sql<KnownDomain>`/* prepared many_domains */
     select id, name, state,

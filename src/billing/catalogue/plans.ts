@@ -92,6 +92,21 @@ export async function requirePlan(db: Db, ref: string): Promise<Plan> {
   return plan
 }
 
+/** All plans that can be subscribed to. */
+export async function plansOnSale(platform: Platform): Promise<Plan[]> {
+  return (await listPlans(platform, false, { after: null, limit: plansMax })).rows
+}
+
+/**
+ * The plans on sale that people may mean by a text: the one with that id or code, else those with that name, whatever the
+ * letters. More than one: it is not to be guessed which.
+ */
+export function plansCalled(onSale: readonly Plan[], text: string): Plan[] {
+  const wanted = text.trim().toLowerCase()
+  const exact = onSale.filter(({ id, code }) => id === wanted || code.toLowerCase() === wanted)
+  return exact.length > 0 ? exact : onSale.filter(({ name }) => name.trim().toLowerCase() === wanted)
+}
+
 /** @param withArchived also those that nobody can subscribe to any more. */
 export async function listPlans(
   platform: Platform,

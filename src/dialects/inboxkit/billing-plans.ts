@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox'
 import { requireWorkspace, type Scope } from '../../accounts/principals.ts'
-import { listPlans, type Plan, planPrices } from '../../billing/catalogue/plans.ts'
+import { type Plan, planPrices, plansCalled, plansOnSale } from '../../billing/catalogue/plans.ts'
 import { priceBookOf } from '../../billing/catalogue/price-book.ts'
 import { cancelSubscription } from '../../billing/subscriptions/cancellation.ts'
 import { changeSubscription } from '../../billing/subscriptions/changes.ts'
@@ -63,8 +63,6 @@ const periodOf = {
   annually: 'yearly',
 } as const
 
-/** As many as the platform may have. */
-const plansMax = 500
 const tags = ['Billing']
 const config = { ofTeam: true }
 
@@ -168,19 +166,12 @@ async function changePlan(
   })
 }
 
-/** @returns its id, or what it was named by where no plan on sale has that name. */
-function planNamed(plans: readonly Plan[], wanted: string): string {
-  const exact = plans.find(({ id, code }) => id === wanted || code === wanted)
-  const named = plans.filter(({ name }) => name.toLowerCase() === wanted.toLowerCase())
-  const [only, other] = exact ? [exact] : named
+function planNamed(onSale: readonly Plan[], wanted: string): string {
+  const [plan, other] = plansCalled(onSale, wanted)
   if (other)
     throw new Refusal('invalid_request', `Several plans are named "${wanted}": give the code of one.`)
-  if (!only) throw new Refusal('invalid_request', `There is no plan "${wanted}".`)
-  return only.id
-}
-
-async function plansOnSale(platform: Platform): Promise<Plan[]> {
-  return (await listPlans(platform, false, { after: null, limit: plansMax })).rows
+  if (!plan) throw new Refusal('invalid_request', `There is no plan "${wanted}".`)
+  return plan.id
 }
 
 function cancelRoutes(app: Api, platform: Platform): void {

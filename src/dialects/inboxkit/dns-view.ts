@@ -5,6 +5,7 @@ import type { SeenRecord } from '../../domains/checks/tables.ts'
 import type { Domain } from '../../domains/domains.ts'
 import { isSandboxName } from '../../domains/names.ts'
 import type { ZoneRecord } from '../../domains/zones/customer-records.ts'
+import { mxParts, mxValue } from '../../domains/zones/mx-values.ts'
 import { ttlSeconds } from '../../domains/zones/policy.ts'
 import { type RecordType, recordTypes } from '../../domains/zones/records.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -62,15 +63,15 @@ function view(
   status: RecordStatus,
 ): Static<typeof RecordView> {
   const host = name === domain.name ? '@' : name.slice(0, -domain.name.length - 1)
-  const mx = type === 'MX' ? /^(\d+) (.*)$/.exec(value) : null
+  const mx = type === 'MX' ? mxParts(value) : null
   return {
     _id: id,
     host,
     type,
-    value: mx?.[2] ?? value,
+    value: mx?.exchange ?? value,
     ttl,
     status,
-    priority: mx === null ? null : Number(mx[1]),
+    priority: mx?.preference ?? null,
     proxied: false,
   }
 }
@@ -100,10 +101,9 @@ export function recordTypeOf(text: string): RecordType {
   return type
 }
 
-/** The value as a zone file has it: an MX with its priority. @param usual the priority where none is given. */
-export function recordValue({ value, priority }: GivenRecord, type: RecordType, usual = 10): string {
-  if (type !== 'MX' || (priority === undefined && /^\s*\d+\s+\S/.test(value))) return value
-  return `${priority ?? usual} ${value.trim()}`
+/** The value as a zone file has it. @param usual the priority of an MX where none is given. */
+export function recordValue({ value, priority }: GivenRecord, type: RecordType, usual?: number): string {
+  return type === 'MX' ? mxValue(value, priority, usual) : value
 }
 
 /** @returns undefined for whatever is usual. */

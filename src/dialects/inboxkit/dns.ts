@@ -10,6 +10,7 @@ import {
   updateZoneRecord,
   type ZoneRecord,
 } from '../../domains/zones/customer-records.ts'
+import { mxParts } from '../../domains/zones/mx-values.ts'
 import { recordPolicy } from '../../domains/zones/record-policy.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -213,8 +214,7 @@ async function replace(
     await removeZoneRecord(platform, tx, scope, domain.id, before.id)
     return await add(platform, tx, scope, domain, { ...given, ttl })
   }
-  const priority = Number.parseInt(before.value, 10)
-  const value = type === 'MX' ? recordValue(given, type, priority) : given.value
+  const value = recordValue(given, type, mxParts(before.value)?.preference)
   await updateZoneRecord(platform, tx, scope, domain.id, before.id, { name: given.host, value, ttl })
 }
 

@@ -4,7 +4,7 @@ import { changeSettings } from '../../domains/settings.ts'
 import type { SettingsChanges } from '../../domains/settings-input.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { putDomainForwarding } from '../../mailboxes/domain-forwarding.ts'
-import { catchAllGoalOf, putCatchAll, removeCatchAll } from '../../mailboxes/extra-addresses.ts'
+import { catchAllGoalOf, dropCatchAll, putCatchAll } from '../../mailboxes/extra-addresses.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
@@ -149,11 +149,8 @@ async function catchAll(
 async function endCatchAll(platform: Platform, caller: Caller, uids: readonly string[]): Promise<void> {
   const { scope } = caller
   await transact(platform, caller, async (tx) => {
-    for (const { id } of inLockOrder(await requireNamed(tx, scope, { uids }))) {
-      await removeCatchAll(platform, tx, scope, id).catch((error: unknown) => {
-        if (!(error instanceof Refusal && error.code === 'address_not_found')) throw error
-      })
-    }
+    for (const { id } of inLockOrder(await requireNamed(tx, scope, { uids })))
+      await dropCatchAll(platform, tx, scope, id)
   })
 }
 

@@ -1,9 +1,11 @@
 /** Domains in JSON: our states, checks and records in this API's words. */
+
 import { type Static, Type } from 'typebox'
 import type { SeenRecord } from '../../domains/checks/tables.ts'
 import type { Domain } from '../../domains/domains.ts'
 import type { RecordPurpose } from '../../domains/plan/record.ts'
 import type { DomainStanding } from '../../domains/standings.ts'
+import { mxParts } from '../../domains/zones/mx-values.ts'
 import { prefixedId } from './ids.ts'
 import { Moment, momentOrNull, orNull } from './schemas.ts'
 
@@ -137,13 +139,13 @@ function dnsRecordView(
   { type, name, value, suggestion, status }: SeenRecord,
   purpose: Purpose,
 ): Static<typeof DnsRecordView> {
-  const [, preference, exchange] = type === 'MX' ? (/^(\d+) (.+)$/.exec(value) ?? []) : []
+  const mx = type === 'MX' ? mxParts(value) : null
   return {
     purpose,
     type,
     host: name,
-    value: exchange ?? suggestion ?? value,
-    priority: preference === undefined ? null : Number(preference),
+    value: mx?.exchange ?? suggestion ?? value,
+    priority: mx?.preference ?? null,
     status: status === 'valid' ? 'verified' : status === 'wrong' ? 'invalid' : 'pending',
   }
 }

@@ -119,6 +119,22 @@ test('MX has its preference beside its value; other types than the contract’s 
   assert.ok(records.every((one) => at(one, 'recordType') !== 'SRV'))
 })
 
+test('an MX that is changed without a preference keeps its own; two that differ are refused', async () => {
+  const made = await add([{ host: 'kept', value: 'mx.example.net', recordType: 'MX', priority: 30 }])
+  const [record] = listAt(made.json, 'data')
+  const change = async (status: number, more: object) => {
+    const given = { host: 'kept', recordType: 'MX', ...more }
+    const body = { assignedDomainId: domain, dnsRecordId: textAt(record, 'id'), ...given }
+    await expect(status, 'updateDnsRecord', { body })
+    const { records } = await listed()
+    const now = records.find((one) => at(one, 'host') === 'kept.tryexample.com')
+    return [at(now, 'value'), at(now, 'priority')]
+  }
+  assert.deepEqual(await change(200, { value: 'mx2.example.net' }), ['mx2.example.net', 30])
+  assert.deepEqual(await change(400, { value: '5 mx3.example.net', priority: 7 }), ['mx2.example.net', 30])
+  assert.deepEqual(await change(200, { value: '5 mx3.example.net', priority: 5 }), ['mx3.example.net', 5])
+})
+
 test('records are added all or none', async () => {
   const before = await native()
   const good = { host: 'a', value: '192.0.2.1', recordType: 'A' }

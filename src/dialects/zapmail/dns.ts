@@ -12,6 +12,7 @@ import {
   updateZoneRecord,
   type ZoneRecord,
 } from '../../domains/zones/customer-records.ts'
+import { mxParts, mxValue } from '../../domains/zones/mx-values.ts'
 import { recordPolicy } from '../../domains/zones/record-policy.ts'
 import { type RecordType, recordTypes } from '../../domains/zones/records.ts'
 import { Refusal } from '../../platform/errors.ts'
@@ -26,7 +27,6 @@ import { DataOf, DoneView, dataOf, done, errors, Id, Moment } from './schemas.ts
 
 /** What the contract's `records` know; the others are in `domainDnsRecords` alone. */
 const knownTypes: readonly RecordType[] = ['A', 'AAAA', 'CNAME', 'MX', 'TXT']
-const priorityDefault = 10
 const recordsPerCallMax = 100
 
 const RecordView = Type.Object(
@@ -162,9 +162,9 @@ function writeRoutes(app: Api, platform: Platform): void {
       const caller = callerOf(request)
       const { assignedDomainId, dnsRecordId, ...given } = request.body
       const domain = await requireDomain(platform, caller.scope, assignedDomainId)
-      const id = await requireOwnRecord(platform, caller.scope, domain, dnsRecordId)
+      const { id, value } = await requireOwnRecord(platform, caller.scope, domain, dnsRecordId)
       await transact(platform, caller, async (tx) => {
-        const update = { name: given.host, value: recordValue(given) }
+        const update = { name: given.host, value: recordValue(given, value) }
         const { record } = await updateZoneRecord(platform, tx, caller.scope, domain.id, id, update)
         if (record.type !== given.recordType) {
           throw new Refusal(
@@ -192,7 +192,7 @@ function writeRoutes(app: Api, platform: Platform): void {
     async (request) => {
       const caller = callerOf(request)
       const domain = await requireDomain(platform, caller.scope, request.query.assignedDomainId)
-      const id = await requireOwnRecord(platform, caller.scope, domain, request.query.id)
+      const { id } = await requireOwnRecord(platform, caller.scope, domain, request.query.id)
       await transact(platform, caller, (tx) => removeZoneRecord(platform, tx, caller.scope, domain.id, id))
       return done('DNS record deleted successfully')
     },
@@ -245,27 +245,25 @@ async function requireOwnRecord(
   scope: Scope,
   domain: Domain,
   id: string,
-): Promise<string> {
+): Promise<Listed> {
   if (!isId(id)) throw new Refusal('zone_record_not_found')
   const found = (await recordsOf(platform, scope, domain)).find((record) => record.id === id.toLowerCase())
   if (!found) throw new Refusal('zone_record_not_found')
   if (found.times === null) {
     throw new Refusal('zone_record_protected', 'The platform needs that record, and keeps it as it is.')
   }
-  return found.id
+  return found
 }
 
-function recordValue({ recordType, value, priority }: Static<typeof RecordInput>): string {
-  if (recordType !== 'MX' || /^\s*\d+\s/.test(value)) return value
-  return `${priority ?? priorityDefault} ${value}`
+/** @param before the value of the record that is changed: its preference stays where none is given. */
+function recordValue({ recordType, value, priority }: Static<typeof RecordInput>, before = ''): string {
+  return recordType === 'MX' ? mxValue(value, priority, mxParts(before)?.preference) : value
 }
 
 /** The value of an MX without its preference, which stands beside it. */
 function contentOf({ type, value }: Listed): { content: string; priority: number | null } {
-  const [first = '', ...rest] = type === 'MX' ? value.split(' ') : []
-  return type === 'MX'
-    ? { content: rest.join(' '), priority: Number(first) }
-    : { content: value, priority: null }
+  const mx = type === 'MX' ? mxParts(value) : null
+  return mx === null ? { content: value, priority: null } : { content: mx.exchange, priority: mx.preference }
 }
 
 function plainRecordView(record: Listed): Static<typeof PlainRecordView> {

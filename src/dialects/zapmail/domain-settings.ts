@@ -1,12 +1,12 @@
 /** What is set for domains: DMARC reports, the redirect of browsers, copies of mail, the catch-all. */
 import { Type } from 'typebox'
-import { requireWrite, type Scope } from '../../accounts/principals.ts'
+import { requireWrite } from '../../accounts/principals.ts'
 import type { Domain } from '../../domains/domains.ts'
 import { changeSettings } from '../../domains/settings.ts'
 import type { SettingsChanges } from '../../domains/settings-input.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { putDomainForwarding } from '../../mailboxes/domain-forwarding.ts'
-import { catchAllGoalOf, putCatchAll, removeCatchAll } from '../../mailboxes/extra-addresses.ts'
+import { catchAllGoalOf, dropCatchAll, putCatchAll } from '../../mailboxes/extra-addresses.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -161,8 +161,9 @@ function mailRoutes(app: Api, platform: Platform): void {
       put: async (tx: Tx, { scope }: Caller, { id }: Domain, email: string) => {
         await putCatchAll(platform, tx, scope, id, await catchAllGoalOf(tx, scope, email))
       },
-      remove: async (tx: Tx, { scope }: Caller, { id }: Domain) =>
-        await dropCatchAll(platform, tx, scope, id),
+      remove: async (tx: Tx, { scope }: Caller, { id }: Domain) => {
+        await dropCatchAll(platform, tx, scope, id)
+      },
       name: 'Catch-all',
     },
   ] as const
@@ -204,13 +205,5 @@ function mailRoutes(app: Api, platform: Platform): void {
         return done(`${name} removed successfully`)
       },
     )
-  }
-}
-
-async function dropCatchAll(platform: Platform, tx: Tx, scope: Scope, id: string): Promise<void> {
-  try {
-    await removeCatchAll(platform, tx, scope, id)
-  } catch (error) {
-    if (!(error instanceof Refusal && error.code === 'address_not_found')) throw error
   }
 }

@@ -1,5 +1,5 @@
 /** The payloads of webhooks: of many events at once, with what they are about read in sets. */
-import { type KnownDomain, readManyDomains, readManyMailboxes } from '../../mailboxes/many-mailboxes.ts'
+import { type KnownDomain, readKnownDomains, readManyMailboxes } from '../../mailboxes/many-mailboxes.ts'
 import type { Db } from '../../platform/database.ts'
 import type { LoggedEvent } from '../../platform/event-log.ts'
 import { numberOfId } from '../../platform/id-numbers.ts'
@@ -46,7 +46,7 @@ export async function payloadsOf(
 async function readKnown(db: Db, events: readonly LoggedEvent[]): Promise<Known> {
   const mailboxes = await readManyMailboxes(db, idsIn(events, 'mailbox_id'))
   const ofMailboxes = [...mailboxes.values()].map(({ domain_id: id }) => id)
-  const domains = await readManyDomains(db, [...new Set([...idsIn(events, 'domain_id'), ...ofMailboxes])])
+  const domains = await readKnownDomains(db, [...new Set([...idsIn(events, 'domain_id'), ...ofMailboxes])])
   return { domains, mailboxes, items: await readManyExportItems(db, idsIn(events, 'export_id'), itemsMax) }
 }
 
