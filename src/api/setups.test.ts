@@ -5,6 +5,7 @@ import { newId } from '../platform/ids.ts'
 import { sequencerPolicy } from '../sequencers/policy.ts'
 import { advanceSetups } from '../sequencers/setups/advance.ts'
 import { type StageFacts, stageOf } from '../sequencers/setups/stages.ts'
+import { startPictureServer } from '../testing/picture-server.ts'
 import { startSmartleadStandIn } from '../testing/sequencers/smartlead.ts'
 import type { StandIn } from '../testing/sequencers/stand-in.ts'
 import { at, listAt, type Reply, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
@@ -168,6 +169,24 @@ for (const [what, domains, expected] of [
     assert.equal(refusal(await api.call('GET', '/v1/setups/none')), '404 setup_not_found')
   })
 }
+
+test('pictures of mailboxes are fetched afterwards', async () => {
+  await using pictures = await startPictureServer()
+  const mailboxes = [
+    box('seen', { picture_url: `${pictures.url}/red.png` }),
+    box('unseen', { picture_url: `${pictures.url}/text` }),
+    box('plain', { picture_url: null }),
+  ]
+  const reply = await order([{ name: 'demo.test', mailboxes }])
+  assert.equal(reply.status, 202, reply.text)
+  assert.deepEqual(pictures.paths, [])
+  await runJobs(api.platform)
+  const pictureOf = async (name: string): Promise<number> =>
+    (await api.call('GET', `/v1/mailboxes/${name}@demo.test/picture`)).status
+  assert.deepEqual(await Promise.all(['seen', 'unseen', 'plain'].map(pictureOf)), [200, 404, 404])
+  const wrong = await order([{ name: 'demo.test', mailboxes: [box('wrong', { picture_url: 'nothing' })] }])
+  assert.equal(refusal(wrong), '422 picture_invalid')
+})
 
 test('a name that the registrar does not give fails, and with it the setup', async () => {
   const reply = await order([

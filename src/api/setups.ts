@@ -1,8 +1,10 @@
 /** /v1/setups: domains, the mailboxes in them and their export in one call. */
+
 import { type Static, Type } from 'typebox'
 import type { ShownPrice } from '../domains/orders/new-order.ts'
 import { products } from '../domains/products.ts'
 import { mailboxStates } from '../mailboxes/lifecycle.ts'
+import { pictureUrlLengthMax } from '../mailboxes/pictures-from-urls.ts'
 import { Refusal } from '../platform/errors.ts'
 import type { Platform } from '../platform/platform.ts'
 import { platformNames } from '../sequencers/platforms.ts'
@@ -50,6 +52,12 @@ const MailboxBody = Type.Object(
     product: OneOf(products, 'What it is asked for as.'),
     first_name: Type.Optional(name()),
     last_name: Type.Optional(name()),
+    picture_url: Type.Optional(
+      Nullable(
+        Type.String({ maxLength: pictureUrlLengthMax }),
+        'Where its picture lies; fetched afterwards.',
+      ),
+    ),
     sequencer_id: Type.Optional(Nullable(name(), 'Where it is brought to once it is there.')),
   },
   closed,
@@ -178,6 +186,7 @@ export function setupRoutes(app: Api, platform: Platform): void {
             'service_unavailable',
             'sequencer_not_found',
             'sequencer_in_use',
+            'picture_invalid',
             'insufficient_funds',
             'wallet_locked',
             'item_not_priced',
@@ -210,6 +219,7 @@ function toSetup({ domains, file_platform: filePlatform = null }: Static<typeof 
           firstName: mailbox.first_name ?? '',
           lastName: mailbox.last_name ?? '',
           sequencerId: mailbox.sequencer_id ?? null,
+          pictureUrl: mailbox.picture_url ?? '',
         })),
       }),
     ),

@@ -18,6 +18,7 @@ import { unavailableServices } from './engines.ts'
 import { mailboxColumns } from './mailbox-columns.ts'
 import type { NewMailbox } from './new-mailbox.ts'
 import { fullName } from './person-names.ts'
+import { addPicturesFromUrls } from './pictures-from-urls.ts'
 import { setUpAccess } from './product-access.ts'
 import { ItemRefusal, requireNoneFailed } from './provision-all.ts'
 import { createRequests } from './requests.ts'
@@ -33,6 +34,8 @@ export type WantedMailbox = {
   lastName: string
   /** Default: monthly. */
   period?: Period
+  /** Where its picture lies, which is fetched afterwards (pictures-from-urls.ts). Default, and empty: it has none. */
+  pictureUrl?: string
 }
 
 export type PurchaseTerms = {
@@ -45,7 +48,7 @@ export type PurchaseTerms = {
 /**
  * Buys them, each set up with what its product has (product-access.ts).
  * @returns the mailboxes, in the order of the items.
- * @throws ItemRefusal of the first that cannot be had; Refusal forbidden.
+ * @throws ItemRefusal of the first that cannot be had; Refusal picture_invalid, forbidden.
  */
 export async function buyMailboxes(
   platform: Platform,
@@ -61,6 +64,11 @@ export async function buyMailboxes(
   const { mailboxIds } = await askForMailboxes(platform, tx, scope, items)
   const mailboxes = await inOrder(tx, mailboxIds)
   await setUpAccess(platform, tx, mailboxes)
+  const pictures = items.flatMap(({ pictureUrl: url = '' }, index) => {
+    const mailboxId = mailboxIds[index]
+    return url === '' || mailboxId === undefined ? [] : [{ mailboxId, url }]
+  })
+  await addPicturesFromUrls(tx, scope, pictures)
   return mailboxes
 }
 

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { isBilling } from '../../billing/settings.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
 import { endedMax, endMailboxes, unendMailbox } from '../../mailboxes/ending.ts'
-import { addPicturesFromUrls, pictureUrlLengthMax } from '../../mailboxes/pictures-from-urls.ts'
+import { pictureUrlLengthMax } from '../../mailboxes/pictures-from-urls.ts'
 import { ItemRefusal } from '../../mailboxes/provision-all.ts'
 import { buyMailboxes } from '../../mailboxes/purchases.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
@@ -130,16 +130,12 @@ async function buy(
     localPart: item.username,
     firstName: item.first_name,
     lastName: item.last_name,
+    ...(item.profile_picture === undefined ? {} : { pictureUrl: item.profile_picture }),
   }))
   const made = await bought(buyMailboxes(platform, tx, scope, items, terms), usesWallet)
   if (!usesWallet && isBilling(platform) && made.some(({ in_slot: isInSlot }) => !isInSlot)) {
     throw new Refusal('invalid_request', noSlots)
   }
-  const pictures = wanted.flatMap(({ profile_picture: url }, at) => {
-    const mailboxId = made[at]?.id
-    return url === undefined || url === '' || mailboxId === undefined ? [] : [{ mailboxId, url }]
-  })
-  await addPicturesFromUrls(tx, scope, pictures)
   return made
 }
 

@@ -1,6 +1,7 @@
 /** Orders in the dialect of InboxKit: domains and mailboxes in one call, out of the wallet. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { startPictureServer } from '../../testing/picture-server.ts'
 import { at, listAt, textAt } from '../../testing/test-api.ts'
 import { balanceOf, giveMoney, setPrice } from '../../testing/test-billing.ts'
 import { runJobs } from '../../testing/test-jobs.ts'
@@ -12,7 +13,9 @@ const money = 20_000
 const price = 300
 
 before(async () => {
-  u = await startTestVendor('inboxkit', { environment: { MAILWRIGHT_BILLING: 'on' } })
+  u = await startTestVendor('inboxkit', {
+    environment: { MAILWRIGHT_BILLING: 'on', MAILWRIGHT_OUTBOUND_NETWORKS: 'any' },
+  })
   await setPrice(u.platform, { item: 'mailbox', service: 'local', period: 'monthly', unit_amount: price })
   await giveMoney(u.platform, u.scope, money)
 })
@@ -55,6 +58,24 @@ test('domains are bought with their mailboxes, and the order says how far it is'
   assert.equal(balance, money - 1000 - count * price)
   const again = await u.operate('placeOrder', { body: order('ordered.test') })
   assert.equal(again.status, 400, 'the addresses are there already')
+})
+
+test('the picture of an ordered mailbox is fetched afterwards', async () => {
+  await using pictures = await startPictureServer()
+  const body = order('pictured.test', (plain) => ({
+    ...plain,
+    domains: listAt(plain, 'domains').map((domain) => ({
+      ...Object(domain),
+      mailboxes: listAt(domain, 'mailboxes')
+        .slice(0, 1)
+        .map((mailbox) => ({ ...Object(mailbox), profile_pic_url: `${pictures.url}/red.png` })),
+    })),
+  }))
+  const placed = await u.operate('placeOrder', { body })
+  assert.equal(placed.status, 201, placed.text)
+  await runJobs(u.platform)
+  const email = textAt(placed.json, 'domains', 0, 'mailboxes', 0, 'email')
+  assert.equal((await u.call('GET', `/v1/mailboxes/${email}/picture`)).status, 200)
 })
 
 test('nothing of an order that is refused stays', async () => {

@@ -1,4 +1,5 @@
 /** Orders: domains, the mailboxes in them and their way to a sequencer in one call. They are our setups. */
+
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { ensureContact } from '../../domains/contacts.ts'
@@ -7,6 +8,7 @@ import { parseDomainName } from '../../domains/names.ts'
 import { priceBasket } from '../../domains/orders/basket.ts'
 import { keepQuotes } from '../../domains/orders/quotes.ts'
 import type { Caller } from '../../mailboxes/callers.ts'
+import { pictureUrlLengthMax } from '../../mailboxes/pictures-from-urls.ts'
 import type { Tx } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -32,7 +34,9 @@ const MailboxInput = Type.Object(
     last_name: line(100),
     email: Email,
     platform: OneOf(purchasePlatforms),
-    profile_pic_url: Type.Optional(Link),
+    profile_pic_url: Type.Optional(
+      Type.String({ maxLength: pictureUrlLengthMax, description: 'It is fetched afterwards.' }),
+    ),
     sequencer_uid: Type.Optional(Uid),
   },
   closed,
@@ -188,6 +192,7 @@ function toMailbox(domain: string, mailbox: Static<typeof MailboxInput>): SetupD
     firstName: mailbox.first_name,
     lastName: mailbox.last_name,
     sequencerId: mailbox.sequencer_uid ?? null,
+    ...(mailbox.profile_pic_url === undefined ? {} : { pictureUrl: mailbox.profile_pic_url }),
   }
 }
 

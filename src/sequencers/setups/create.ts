@@ -30,6 +30,8 @@ export type SetupMailbox = {
   lastName: string
   /** Where it is brought to; null: nowhere, or into a file. */
   sequencerId: string | null
+  /** Where its picture lies; it is fetched afterwards. */
+  pictureUrl?: string
 }
 
 export type SetupDomain = {
