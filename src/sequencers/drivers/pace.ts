@@ -5,7 +5,10 @@
 import type { CallLimits } from '../driver.ts'
 
 const minuteMs = 60_000
-const burstShare = 0.05 // of a minute's calls may come at once; the rest of the rate is left for all the others
+/** Of a minute's calls so many may come at once, as who is late for a moment makes up for it. */
+const burstShare = 0.03
+/** So much longer may one call be on its way than another: the tool counts them when they arrive. */
+const jitterMs = 1000
 
 export type Pace = {
   /** In milliseconds from the same zero as `now`. */
@@ -17,14 +20,14 @@ export type Pace = {
 }
 
 /**
- * In no minute there start more than `perMinute` calls, and with always something to call at least 95 % of them do.
+ * In no minute there start more than `perMinute` calls, nor do they arrive, and with always something to call at least 95 % of them do.
  * @param nextAt what a former Pace said at its end; null: there was none.
  */
 export function createPace(limits: CallLimits, now: number, nextAt: number | null): Pace {
   const { perMinute, spacingMs, addSpacingMs } = limits
   const extra = Math.floor(perMinute * burstShare)
   // Rounded up: as many intervals as there are calls must not be shorter than a minute by what a float leaves out.
-  const intervalMs = Math.ceil((minuteMs / (perMinute - extra)) * 1e6) / 1e6
+  const intervalMs = Math.ceil(((minuteMs + jitterMs) / (perMinute - extra)) * 1e6) / 1e6
   const toleranceMs = extra * intervalMs
   // A moment further away than any of these limits asks for was written by another clock.
   const waitMsMax = Math.max(intervalMs, spacingMs, addSpacingMs)
