@@ -150,6 +150,20 @@ test('of two edits of one version exactly one is made; edits that name none are 
   assert.equal((await api.folder(ann, 'Sent')).length, 1)
 })
 
+test('a draft is there for whoever reads it while it is edited', async () => {
+  const ann = await newBox()
+  const id = await create(ann, { text: 'start' })
+  let isOver = false
+  const read = async (): Promise<void> => {
+    while (!isOver) assert.equal((await get(ann, id)).status, 200)
+  }
+  const edit = async (): Promise<void> => {
+    for (let count = 0; count < 40; count++)
+      assert.equal((await patch(ann, id, { text: `${count}` })).status, 200)
+  }
+  await Promise.all([read(), read(), read(), edit().finally(() => (isOver = true))])
+})
+
 test('attachments one by one, and a picture by its Content-ID through edits', async () => {
   const ann = await newBox()
   const picture = {

@@ -46,11 +46,15 @@ export async function getMessage(db: Db | Tx, mailboxId: string, id: string): Pr
 
 function messageQuery(mailboxId: string, id: string): RawBuilder<MessageDetails> {
   return sql<MessageDetails>`/* prepared get_message */
-    select messages.id, messages.mailbox_id as "mailboxId", folder_id as "folderId", path as "folderPath",
-      special_use as "specialUse", uid, modseq, flags, keywords, internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId",
-      thread_id as "threadId", envelope, structure, preview, trust
-    from messages
-      join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
-      join bodies on bodies.id = messages.body_id
+    select ${messageDetailsColumns} from ${messageDetailsTables}
     where messages.mailbox_id = ${mailboxId}::uuid and messages.id = ${id}::uuid`
 }
+
+/** What MessageDetails is made of, for statements that find the message themselves. */
+export const messageDetailsColumns = sql.raw(`messages.id, messages.mailbox_id as "mailboxId",
+  folder_id as "folderId", path as "folderPath", special_use as "specialUse", uid, modseq, flags, keywords,
+  internal_date as "internalDate", messages.size_bytes as "sizeBytes", body_id as "bodyId", thread_id as "threadId",
+  envelope, structure, preview, trust`)
+export const messageDetailsTables = sql.raw(`messages
+  join folders on folders.mailbox_id = messages.mailbox_id and folders.id = messages.folder_id
+  join bodies on bodies.id = messages.body_id`)

@@ -1,7 +1,11 @@
 /** Drafts: listed, and found by their ids. */
 import { sql } from 'kysely'
 import { attachmentsOf } from '../../messages/content/read-content.ts'
-import { getMessage, type MessageDetails } from '../../messages/find-message.ts'
+import {
+  type MessageDetails,
+  messageDetailsColumns,
+  messageDetailsTables,
+} from '../../messages/find-message.ts'
 import { flagBits } from '../../messages/flags.ts'
 import type { Envelope } from '../../messages/mime/envelope.ts'
 import type { MimePart } from '../../messages/mime/structure.ts'
@@ -50,15 +54,6 @@ type InfoRow = {
 }
 
 const infoColumns = sql.raw('send_at, answers_message_id, answers_kind, version, track_opens, forward')
-const noInfo: InfoRow = {
-  draft_id: null,
-  send_at: null,
-  answers_message_id: null,
-  answers_kind: null,
-  version: null,
-  track_opens: null,
-  forward: null,
-}
 
 /** The drafts of a mailbox, the one that was written last first. Those that are marked \Deleted are left out. */
 export async function listDrafts(
@@ -107,22 +102,24 @@ function summaryOf(row: ListRow): DraftSummary {
  */
 export async function getDraft(db: Db, mailboxId: string, ref: string): Promise<Draft> {
   if (!isId(ref)) throw new Refusal('draft_not_found')
-  const { rows } = await sql<InfoRow & { message_id: string }>`
-    select id as draft_id, message_id, ${infoColumns} from drafts
-    where mailbox_id = ${mailboxId}::uuid and (id = ${ref}::uuid or message_id = ${ref}::uuid)
-    order by id = ${ref}::uuid desc limit 1`.execute(db)
+  // One statement: of a draft that is edited between two, the message that it was is gone when it is looked for.
+  const { rows } = await sql<InfoRow & MessageDetails>`
+    with info as (
+      select drafts.id as draft_id, message_id, ${infoColumns} from drafts
+      where mailbox_id = ${mailboxId}::uuid and (drafts.id = ${ref}::uuid or message_id = ${ref}::uuid)
+      order by drafts.id = ${ref}::uuid desc limit 1
+    )
+    select draft_id, ${infoColumns}, ${messageDetailsColumns}
+    from ${messageDetailsTables} left join info on true
+    where messages.mailbox_id = ${mailboxId}::uuid
+      and messages.id = coalesce((select message_id from info), ${ref}::uuid)`.execute(db)
   const [row] = rows
-  const message = await getMessage(db, mailboxId, row?.message_id ?? ref).catch(asDraft)
-  const isDraft = (message.flags & flagBits.deleted) === 0
-  if (!isDraft || message.folderId !== (await findDraftsFolder(db, mailboxId))) {
-    throw new Refusal('draft_not_found')
-  }
-  return { ...infoOf(row ?? noInfo, message.id), message }
-}
-
-function asDraft(error: unknown): never {
-  if (error instanceof Refusal && error.code === 'message_not_found') throw new Refusal('draft_not_found')
-  throw error
+  if (row === undefined || (row.flags & flagBits.deleted) !== 0) throw new Refusal('draft_not_found')
+  if (row.folderId !== (await findDraftsFolder(db, mailboxId))) throw new Refusal('draft_not_found')
+  const { draft_id, send_at, answers_message_id, answers_kind, version, track_opens, forward, ...message } =
+    row
+  const info = { draft_id, send_at, answers_message_id, answers_kind, version, track_opens, forward }
+  return { ...infoOf(info, message.id), message }
 }
 
 function infoOf(row: InfoRow, messageId: string): DraftInfo {
