@@ -261,6 +261,18 @@ test('key records and policies', async () => {
   }
 })
 
+test('a CR or an LF that stands alone in the body is for mailauth, wherever it stands', async () => {
+  const bytes = await signed(letter, {})
+  const end = bytes.indexOf('\r\n\r\n') + 4
+  assert.ok(await plain({ bytes }))
+  for (const odd of ['\r', '\n']) {
+    for (const at of [end, end + 3, bytes.length - 2, bytes.length - 1, bytes.length]) {
+      const changed = Buffer.concat([bytes.subarray(0, at), Buffer.from(odd), bytes.subarray(at)])
+      assert.equal(await plain({ bytes: changed }), null, `${JSON.stringify(odd)} at ${at}`)
+    }
+  }
+})
+
 test('a message that is changed anywhere passes only as mailauth lets it pass', async () => {
   const bytes = await signed(letter, { form: 'relaxed/simple' }, { selector: 'e', key: edwards })
   const pieces = fc.constantFrom(

@@ -164,7 +164,7 @@ async function verifyAll(
   for await (const piece of message.read(message.header.length)) pieces.push(piece)
   const [only, ...more] = pieces
   const body = only && more.length === 0 ? only : Buffer.concat(pieces)
-  if (hasBareLineFeed(body)) return false
+  if (hasOddLineEnd(body)) return false
   const hashes = bodyHashesOf(body)
   return signatures.every(({ plain, own }, at) => {
     const key = keys[at] ?? null
@@ -172,11 +172,17 @@ async function verifyAll(
   })
 }
 
-function hasBareLineFeed(body: Buffer): boolean {
-  for (let at = body.indexOf(0x0a); at !== -1; at = body.indexOf(0x0a, at + 1)) {
-    if (body[at - 1] !== 0x0d) return true
+const cr = 0x0d
+const lf = 0x0a
+
+/** A CR or an LF without the other (RFC 5322 §2.3): whether it ends a line is seen differently. */
+function hasOddLineEnd(body: Buffer): boolean {
+  let begin = 0
+  for (let at = body.indexOf(lf); at !== -1; at = body.indexOf(lf, begin)) {
+    if (body.indexOf(cr, begin) !== at - 1) return true
+    begin = at + 1
   }
-  return false
+  return body.includes(cr, begin)
 }
 
 /** Records that were read, by their text; a record is asked for with each message all the same. */
