@@ -99,13 +99,13 @@ export function dnsRoutes(app: Api, platform: Platform): void {
     },
     async (request) => {
       const { scope } = callerOf(request)
-      const domain = await requireDomain(platform, scope, request.query.id)
-      const listed = await recordsOf(platform, scope, domain)
+      const { id } = request.query
+      const listed = await recordsOf(platform, scope, id)
       return dataOf('DNS records fetched successfully', {
         domainDnsRecords: listed.map(plainRecordView),
         records: listed
           .filter(({ type }) => knownTypes.includes(type))
-          .map((record) => recordView(domain.id, record)),
+          .map((record) => recordView(id.toLowerCase(), record)),
         disabledRecords: [],
       })
     },
@@ -209,10 +209,12 @@ type Listed = {
   times: { createdAt: string; updatedAt: string } | null
 }
 
-async function recordsOf(platform: Platform, scope: Scope, domain: Domain): Promise<Listed[]> {
+/** @throws Refusal domain_not_found, forbidden. */
+async function recordsOf(platform: Platform, scope: Scope, domainId: string): Promise<Listed[]> {
+  if (!isId(domainId)) throw new Refusal('domain_not_found')
   const filter = { name: null, type: null, managed: null }
   const all = { after: null, limit: recordPolicy.recordsPerDomainMax }
-  const { page, planned } = await listZoneRecords(platform, scope, domain.id, filter, all)
+  const { domain, page, planned } = await listZoneRecords(platform, scope, domainId, filter, all)
   const isByHand = domain.dns_mode === 'manual' && wantedDnsMode(domain) === 'manual'
   const wanted = isByHand
     ? (await describeChecks(platform, scope, domain.id)).records.map(({ type, name, value, suggestion }) => ({
@@ -247,7 +249,7 @@ async function requireOwnRecord(
   id: string,
 ): Promise<Listed> {
   if (!isId(id)) throw new Refusal('zone_record_not_found')
-  const found = (await recordsOf(platform, scope, domain)).find((record) => record.id === id.toLowerCase())
+  const found = (await recordsOf(platform, scope, domain.id)).find((record) => record.id === id.toLowerCase())
   if (!found) throw new Refusal('zone_record_not_found')
   if (found.times === null) {
     throw new Refusal('zone_record_protected', 'The platform needs that record, and keeps it as it is.')

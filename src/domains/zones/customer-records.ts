@@ -50,7 +50,7 @@ export async function listZoneRecords(
   ref: string,
   filter: RecordFilter,
   page: PageRequest,
-): Promise<{ page: Page<ZoneRecord>; planned: PlannedRecord[] }> {
+): Promise<{ domain: Domain; page: Page<ZoneRecord>; planned: PlannedRecord[] }> {
   requireWorkspace(scope)
   const domain = await getDomain(platform, scope, ref)
   // A name that cannot be matches nothing.
@@ -58,6 +58,7 @@ export async function listZoneRecords(
   const own = { ...filter, name }
   const hasPlanned = filter.managed !== false && page.after === null
   return {
+    domain,
     page: filter.managed === true ? toPage([], page) : await zoneRecordsPage(platform.db, domain, own, page),
     planned: hasPlanned ? await plannedRecordsOf(platform, domain, own) : [],
   }
