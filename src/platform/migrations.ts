@@ -1,5 +1,5 @@
 /** Applies the migrations that the folders of the core bring, in the order of their numbered names. */
-import { type Kysely, type Migration, Migrator, sql } from 'kysely'
+import { DEFAULT_MIGRATION_TABLE, type Kysely, type Migration, Migrator, sql } from 'kysely'
 import type { Pool } from 'pg'
 import { DatabaseUnreachable, type Db } from './database.ts'
 
@@ -12,10 +12,25 @@ export type Migrations = Readonly<Record<string, Migration>>
  * @throws when a migration fails; nothing of that run stays.
  */
 export async function migrate(db: Db, migrations: Migrations): Promise<string[]> {
+  if (await isUpToDate(db, migrations)) return []
   const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } })
   const { error, results } = await migrator.migrateToLatest()
   if (error) throw new Error('the database could not be migrated', { cause: error })
   return (results ?? []).map((result) => result.migrationName)
+}
+
+/** The migrator looks at every table of the database before it finds that there is nothing to do, at every start. */
+async function isUpToDate(db: Db, migrations: Migrations): Promise<boolean> {
+  const { rows } = await sql<{ there: boolean }>`
+    select to_regclass(${DEFAULT_MIGRATION_TABLE}) is not null as there`.execute(db)
+  if (rows[0]?.there !== true) return false
+  const applied = await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)}`.execute(
+    db,
+  )
+  const names = new Set(applied.rows.map(({ name }) => name))
+  return (
+    names.size === Object.keys(migrations).length && Object.keys(migrations).every((name) => names.has(name))
+  )
 }
 
 /** One number for all versions of this program: those who change a schema wait for each other. */
