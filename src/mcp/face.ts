@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Caller, type Callers, rateFields } from '../mailboxes/callers.ts'
 import { type ErrorCode, errorCatalogue, Refusal } from '../platform/errors.ts'
@@ -14,7 +13,6 @@ import { mcpLimits } from './limits.ts'
 import { isOwnOrigin } from './origin.ts'
 import { internalRefusal, rpcErrorOf } from './rpc-errors.ts'
 import { createRunning, type Running } from './running.ts'
-import { createSessionServer } from './session.ts'
 
 const path = '/mcp'
 
@@ -101,10 +99,9 @@ async function answer(
     stopping,
     run: <T>(work: () => Promise<T>) => running.run(id, work),
   }
-  const transport = new WebStandardStreamableHTTPServerTransport({
-    enableJsonResponse: !wantsStream(body),
-    keepAliveMs: mcpLimits.keepAliveMs,
-  })
+  // The SDK is 200 modules, which a start does not wait for.
+  const { createSessionServer, createTransport } = await import('./session.ts')
+  const transport = createTransport({ inOnePiece: !wantsStream(body) })
   const server = createSessionServer(session, version)
   await server.connect(transport)
   // At the end, and when the client leaves before: what runs for it is told by its signal.

@@ -1,6 +1,6 @@
 /** SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 9989) and ARC (RFC 8617) of an arrival, by mailauth. */
 
-import { type AuthenticateResult, authenticate } from 'mailauth'
+import type { AuthenticateResult } from 'mailauth'
 import type { AuthResult } from '../../messages/trust.ts'
 import { unmapped } from '../../platform/address-bytes.ts'
 import type { Platform } from '../../platform/platform.ts'
@@ -33,6 +33,7 @@ export async function authenticateArrival(platform: Platform, arrival: Arrival):
         ? null
         : await authenticatePlain(platform, resolver, arrival, { ...client, address: client.address })
     if (plain !== null) return plainAuthenticationOf(platform, plain)
+    const { authenticate } = await import('mailauth') // with BIMI it is 250 modules, which most mail does not need
     const result = await authenticate(await checkInput(arrival.message), {
       ...spfIdentity(arrival, client),
       mta: platform.config.hostname,

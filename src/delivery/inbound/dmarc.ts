@@ -1,5 +1,6 @@
 /** What DMARC (RFC 9989) comes to: what the author's domain asks for, and when less is done. */
-import { type AuthenticateResult, dmarc } from 'mailauth'
+import type { AuthenticateResult } from 'mailauth'
+import { dmarc } from 'mailauth/lib/dmarc/index.js'
 import { parseDomainName } from '../../domains/names.ts'
 import type { Trust } from '../../messages/trust.ts'
 import type { Platform } from '../../platform/platform.ts'

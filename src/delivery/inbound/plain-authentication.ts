@@ -6,7 +6,8 @@
  */
 import { isIP } from 'node:net'
 import libmime from 'libmime'
-import { type SPFResult, spf } from 'mailauth'
+import type { SPFResult } from 'mailauth'
+import { spf } from 'mailauth/lib/spf/index.js'
 import { createCache } from '../../platform/cache.ts'
 import type { Platform } from '../../platform/platform.ts'
 import type { RawField } from '../dkim/message-digest.ts'
