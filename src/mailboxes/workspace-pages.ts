@@ -32,18 +32,34 @@ export type WorkspacePageFilter = {
   among?: { ids: readonly string[]; domainIds: readonly string[] }
 }
 
-/** One page, the newest first, and how many match in all. What is deleted and can be restored is there. */
-export async function pageWorkspaceMailboxes(
+/** What is read beside each mailbox of a page. */
+export type Beside<Row> = {
+  /** Another one for each list of columns: statements are prepared by it. */
+  name: string
+  /** For a select from `mailboxes`. */
+  columns: RawBuilder<Row>
+}
+
+/**
+ * One page, the newest first, and how many match in all. What is deleted and can be restored is there.
+ * @param beside null: nothing.
+ */
+export async function pageWorkspaceMailboxes<Row extends object = object>(
   db: Db,
   scope: Scope,
   filter: WorkspacePageFilter,
   page: NumberedPage,
-): Promise<Numbered<Mailbox>> {
+  beside: Beside<Row> | null = null,
+): Promise<Numbered<Mailbox & Row>> {
   const wanted = conditions(scope, filter)
   const total = sql`select count(*)::integer from mailboxes where ${wanted}`
-  const { rows } = await sql<Mailbox & { total: number }>`${preparedFor(scope, filter)}
-    select ${mailboxColumns}, (${total}) as total from mailboxes where ${wanted}
-    order by id desc limit ${page.size} offset ${offsetOf(page)}`.execute(db)
+  const found = sql`select ${mailboxColumns}, (${total}) as total from mailboxes where ${wanted}
+    order by id desc limit ${page.size} offset ${offsetOf(page)}`
+  const query = beside
+    ? sql`select mailboxes.*, ${beside.columns} from (${found}) as mailboxes order by id desc`
+    : found
+  const { rows } = await sql<Mailbox & Row & { total: number }>`${preparedFor(scope, filter, beside?.name)}
+    ${query}`.execute(db)
   const [first] = rows
   if (first) return { rows, total: first.total }
   if (page.number === 1) return { rows, total: 0 }
@@ -55,11 +71,11 @@ export async function pageWorkspaceMailboxes(
 function preparedFor(
   { mailboxId }: Scope,
   { domainId, ...narrowed }: WorkspacePageFilter,
+  beside = 'nothing',
 ): RawBuilder<unknown> {
   if (mailboxId !== null || Object.keys(narrowed).length > 0) return sql``
-  return domainId === undefined
-    ? sql`/* prepared page_workspace_mailboxes */`
-    : sql`/* prepared page_domain_mailboxes */`
+  const of = domainId === undefined ? 'workspace' : 'domain'
+  return sql.raw(`/* prepared page_${of}_mailboxes_and_${beside} */`)
 }
 
 function conditions({ workspaceId, mailboxId }: Scope, filter: WorkspacePageFilter): RawBuilder<unknown> {

@@ -1,6 +1,7 @@
 /** What stands beside mailboxes, for many at once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { newId } from '../platform/ids.ts'
 import { countStatements } from '../testing/count-statements.ts'
 import type { TestPlatform } from '../testing/test-platform.ts'
 import {
@@ -12,7 +13,7 @@ import {
   useTool,
   workOff,
 } from '../testing/test-sequencers.ts'
-import { neighboursOf } from './mailbox-neighbours.ts'
+import { neighboursOf, pageMailboxesWithNeighbours } from './mailbox-neighbours.ts'
 
 let house: TestPlatform
 before(async () => (house = await startSequencerPlatform()))
@@ -32,7 +33,10 @@ test('each mailbox has the sequencers that it is to be at, by name, where it for
     .insertInto('mailbox_forwards')
     .values({ mailbox_id: two, target: 'x@demo.test', keep_copy: true, created_at: new Date() })
     .execute()
-  const found = await neighboursOf(house.platform.db, ids)
+  const { db } = house.platform
+  const page = () => pageMailboxesWithNeighbours(db, house.scope, {}, { number: 1, size: 10 })
+  const { rows } = await page()
+  const found = new Map(rows.map((row) => [row.id, row]))
   assert.deepEqual(
     ids.map((id) =>
       found.get(id)?.sequencers.map(({ name, platform, state }) => `${name} ${platform} ${state}`),
@@ -47,6 +51,13 @@ test('each mailbox has the sequencers that it is to be at, by name, where it for
       ['active', []],
     ],
   )
-  assert.equal(await countStatements(() => neighboursOf(house.platform.db, ids)), 1)
-  assert.deepEqual(await neighboursOf(house.platform.db, []), new Map())
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    ids.toReversed(),
+    'the newest first',
+  )
+  assert.equal(await countStatements(page), 1)
+  for (const { id, domainState, targets, sequencers } of rows)
+    assert.deepEqual(await neighboursOf(db, id), { domainState, targets, sequencers })
+  assert.equal(await neighboursOf(db, newId()), null)
 })

@@ -5,7 +5,7 @@ import type { DomainState } from '../../domains/lifecycle.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
 import { Nullable, OneOf } from '../../platform/http/schema-kinds.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { type Neighbours, neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
+import type { Neighbours } from '../../sequencers/mailbox-neighbours.ts'
 import {
   platformOf,
   platforms,
@@ -51,22 +51,11 @@ export const MailboxView = Type.Object(
   { title: 'Mailbox' },
 )
 
-/** What stands beside mailboxes in other tables is read for all of them at once. */
-export async function mailboxViews(
-  platform: Platform,
-  mailboxes: readonly Mailbox[],
-): Promise<Static<typeof MailboxView>[]> {
-  if (mailboxes.length === 0) return []
-  const ids = mailboxes.map(({ id }) => id)
-  const neighbours = await neighboursOf(platform.db, ids)
-  return mailboxes.map((mailbox) => mailboxView(platform, mailbox, neighbours.get(mailbox.id)))
-}
-
-/** @param beside undefined: it was removed a moment ago, and nothing stands beside it any more. */
+/** @param beside null: it was removed a moment ago, and nothing stands beside it any more. */
 export function mailboxView(
   platform: Platform,
   mailbox: Mailbox,
-  beside: Neighbours | undefined,
+  beside: Neighbours | null,
 ): Static<typeof MailboxView> {
   const exported = beside?.sequencers ?? []
   return {

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import type { Scope } from '../../accounts/principals.ts'
 import { getDomain } from '../../domains/domains.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
-import { pageWorkspaceMailboxes, type WorkspacePageFilter } from '../../mailboxes/workspace-pages.ts'
+import type { WorkspacePageFilter } from '../../mailboxes/workspace-pages.ts'
 import { onOneConnection } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
@@ -12,11 +12,11 @@ import { emptyBodyIsObject } from '../../platform/http/empty-body.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
 import type { NumberedPage } from '../../platform/numbered-pages.ts'
 import type { Platform } from '../../platform/platform.ts'
-import { neighboursOf } from '../../sequencers/mailbox-neighbours.ts'
+import { neighboursOf, pageMailboxesWithNeighbours } from '../../sequencers/mailbox-neighbours.ts'
 import { callerOf } from '../callers.ts'
 import { kindOf, platforms, standingOf, statuses } from './mailbox-states.ts'
 import { requireUid } from './mailbox-uids.ts'
-import { MailboxView, mailboxView, mailboxViews } from './mailbox-view.ts'
+import { MailboxView, mailboxView } from './mailbox-view.ts'
 import {
   closed,
   errors,
@@ -77,9 +77,9 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
       const uid = requireUid(request.query.uid)
       // Both are asked for together: what stands beside a mailbox that is not the caller's is read in vain.
       const [found, beside] = await onOneConnection(platform.db, (db) =>
-        Promise.all([getMailbox(platform, scope, uid, db), neighboursOf(db, [uid])]),
+        Promise.all([getMailbox(platform, scope, uid, db), neighboursOf(db, uid)]),
       )
-      const mailbox = mailboxView(platform, found, beside.get(found.id))
+      const mailbox = mailboxView(platform, found, beside)
       return ok('Mailbox details retrieved successfully', { mailbox })
     },
   )
@@ -148,6 +148,6 @@ async function filterOf(
 }
 
 async function pageView(platform: Platform, scope: Scope, filter: WorkspacePageFilter, page: NumberedPage) {
-  const { rows, total } = await pageWorkspaceMailboxes(platform.db, scope, filter, page)
-  return { mailboxes: await mailboxViews(platform, rows), ...pageFields({ total }, page) }
+  const { rows, total } = await pageMailboxesWithNeighbours(platform.db, scope, filter, page)
+  return { mailboxes: rows.map((row) => mailboxView(platform, row, row)), ...pageFields({ total }, page) }
 }
