@@ -8,8 +8,9 @@ import { everyDomain, pageDomainOverviews } from '../../mailboxes/domain-overvie
 import { domainsWithText } from '../../mailboxes/mailbox-sets.ts'
 import { getMailbox } from '../../mailboxes/mailboxes.ts'
 import { countScheduled, scheduledById } from '../../mailboxes/scheduled/scheduled-mailboxes.ts'
+import type { ScheduledMailbox } from '../../mailboxes/scheduled/tables.ts'
 import type { Mailbox } from '../../mailboxes/tables.ts'
-import type { Db } from '../../platform/database.ts'
+import { type Db, onOneConnection } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import type { Api } from '../../platform/http/app.ts'
 import { OneOf } from '../../platform/http/schema-kinds.ts'
@@ -87,18 +88,28 @@ export function mailboxRoutes(app: Api, platform: Platform): void {
     async (request) => {
       const caller = callerOf(request)
       const { id } = request.query
-      const mailbox =
-        (await findScheduled(platform, caller, id)) ??
-        (await viewOf(platform, caller, await requireMailbox(platform, caller.scope, id)))
+      const { scheduled, found } = await findEither(platform, caller.scope, id)
+      const mailbox = found ? await viewOf(platform, caller, found) : scheduledView(scheduled)
       return dataOf('Mailbox fetched successfully', { mailbox })
     },
   )
 }
 
-async function findScheduled(platform: Platform, { scope }: Caller, id: string): Promise<MailboxView | null> {
-  if (scope.mailboxId !== null) return null
-  const [scheduled] = await scheduledById(platform.db, scope, [id])
-  return scheduled ? scheduledView(scheduled) : null
+/** One of the two; both are asked for together. @throws Refusal mailbox_not_found. */
+async function findEither(
+  platform: Platform,
+  scope: Scope,
+  id: string,
+): Promise<{ scheduled: ScheduledMailbox; found: null } | { scheduled: null; found: Mailbox }> {
+  const [[scheduled], [found]] = await onOneConnection(platform.db, (db) =>
+    Promise.all([
+      scope.mailboxId === null ? scheduledById(db, scope, [id]) : [],
+      Promise.allSettled([requireMailbox(platform, scope, id, db)]),
+    ]),
+  )
+  if (scheduled) return { scheduled, found: null }
+  if (found.status === 'rejected') throw found.reason
+  return { scheduled: null, found: found.value }
 }
 
 async function viewOf(platform: Platform, caller: Caller, found: Mailbox): Promise<MailboxView> {
