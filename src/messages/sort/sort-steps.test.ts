@@ -15,14 +15,34 @@ test('sorting in steps is the stable sort', () => {
   )
 })
 
-test('a long sort lets timers run', async () => {
+test('a long sort comes in steps, none of which compares much', () => {
   const items = Uint32Array.from({ length: 200_000 }, (_, n) => (n * 7919) % 200_003)
+  let compared = 0
+  let most = 0
+  const steps = sortSteps(items, (a, b) => {
+    compared++
+    return a - b
+  })
+  while (!steps.next().done) {
+    most = Math.max(most, compared)
+    compared = 0
+  }
+  assert.ok(most <= 30_000, `${most} comparisons in one go`)
+  assert.deepEqual(items, items.toSorted())
+})
+
+test('long work lets timers run in between', async () => {
+  function* slow(): Steps<void> {
+    for (let count = 0; count < 5; count++) {
+      for (const until = performance.now() + 15; performance.now() < until; );
+      yield
+    }
+  }
   let ticks = 0
   const timer = setInterval(() => ticks++, 1)
-  await runInTurns(sortSteps(items, (a, b) => a - b))
+  await runInTurns(slow())
   clearInterval(timer)
-  assert.ok(ticks >= 2, `${ticks} ticks`)
-  assert.deepEqual(items, items.toSorted())
+  assert.ok(ticks >= 3, `${ticks} ticks`)
 })
 
 test('what the pause throws ends the work', async () => {
