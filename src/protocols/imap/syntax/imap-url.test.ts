@@ -116,9 +116,9 @@ describe('parseMessageUrl', () => {
     )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 300 }), (pieces) => {
-        const started = performance.now()
+        const before = process.cpuUsage() // what else the machine does is not counted
         parseMessageUrl(pieces.join(''), 'INBOX' as MailboxName)
-        assert.ok(performance.now() - started < 200)
+        assert.ok(process.cpuUsage(before).user / 1000 < 200)
       }),
       { numRuns: 1_000 },
     )
