@@ -14,7 +14,7 @@ import { type ChildServer, callApi, startChildServer } from '../src/testing/chil
 import { at, listAt } from '../src/testing/test-api.ts'
 import { migratedDatabase } from '../src/testing/test-database.ts'
 
-const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 3)
+const kills = Number(process.env['MAILWRIGHT_TEST_KILLS'] ?? 4)
 const domains = 100
 const mailboxes = 1000
 

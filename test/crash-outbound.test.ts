@@ -19,8 +19,8 @@ import { startRemoteSmtp } from '../src/testing/remote-smtp.ts'
 import { startTestDns, type Zone } from '../src/testing/test-dns.ts'
 import { testConfig } from '../src/testing/test-platform.ts'
 
-const messages = Number(process.env['MAILWRIGHT_TEST_MESSAGES'] ?? 1_000)
-const kills = 3
+const messages = Number(process.env['MAILWRIGHT_TEST_MESSAGES'] ?? 2_000)
+const kills = 5
 const sessions = 10
 const domains = 20
 const password = 'correct horse battery'

@@ -19,7 +19,7 @@ import { at, type Reply } from '../src/testing/test-api.ts'
 // CI says the same of the same commit; elsewhere each run looks at something new.
 const someSeed = process.env['CI'] === undefined ? Math.floor(Math.random() * 2 ** 31) : 1
 const seed = Number(process.env['MAILWRIGHT_TEST_SEED'] ?? someSeed)
-const steps = Number(process.env['MAILWRIGHT_TEST_STEPS'] ?? 70)
+const steps = Number(process.env['MAILWRIGHT_TEST_STEPS'] ?? 100)
 /** After so many steps everything is compared: a refused login takes a second. */
 const stepsBetweenFullLooks = 10
 

@@ -1,5 +1,4 @@
 /** /v1/setups: domains, the mailboxes in them and their export in one call. */
-
 import { type Static, Type } from 'typebox'
 import type { ShownPrice } from '../domains/orders/new-order.ts'
 import { products } from '../domains/products.ts'

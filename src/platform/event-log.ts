@@ -124,11 +124,11 @@ function toPage(rows: readonly LogRow[], after: EventPlace, limit: number, now: 
   if (isMore && last !== undefined) return { events, next: last.place, isMore }
   const end = endOf(rows[0], now)
   // An earlier statement may have seen further (event-order.ts): up to `after` everything was read.
-  return { events, next: BigInt(end.xid) < BigInt(after.xid) ? { ...end, ...placeOf(after) } : end, isMore }
-}
-
-function placeOf({ xid, id }: EventPlace): EventPlace {
-  return { xid, id }
+  return {
+    events,
+    next: BigInt(end.xid) < BigInt(after.xid) ? { ...end, xid: after.xid, id: after.id } : end,
+    isMore,
+  }
 }
 
 function toLogged(row: LogNow & EventRow): LoggedEvent {

@@ -1,5 +1,4 @@
 /** Orders: domains, the mailboxes in them and their way to a sequencer in one call. They are our setups. */
-
 import { type Static, Type } from 'typebox'
 import { requireWrite } from '../../accounts/principals.ts'
 import { ensureContact } from '../../domains/contacts.ts'

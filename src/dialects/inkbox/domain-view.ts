@@ -1,5 +1,4 @@
 /** Domains in JSON: our states, checks and records in this API's words. */
-
 import { type Static, Type } from 'typebox'
 import type { SeenRecord } from '../../domains/checks/tables.ts'
 import type { Domain } from '../../domains/domains.ts'

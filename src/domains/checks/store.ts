@@ -1,5 +1,4 @@
 /** The stored looks: one row for a domain. */
-
 import { type Selectable, sql } from 'kysely'
 import { columnList } from '../../platform/column-list.ts'
 import type { Db, Tx } from '../../platform/database.ts'

@@ -77,5 +77,5 @@ test('hostile subjects take no time', () => {
     baseSubject(piece.repeat(100_000))
     baseSubject(`${piece.repeat(300)}x${']'.repeat(300)}`)
   }
-  assert.ok(process.cpuUsage(before).user / 1000 < 1000)
+  assert.ok(process.cpuUsage(before).user / 1000 < 500)
 })

@@ -20,7 +20,8 @@ export type Pace = {
 }
 
 /**
- * In no minute there start more than `perMinute` calls, nor do they arrive, and with always something to call at least 95 % of them do.
+ * In no minute there start more than `perMinute` calls, nor do more arrive, and with always something to call at least
+ * 95 % of them do.
  * @param nextAt what a former Pace said at its end; null: there was none.
  */
 export function createPace(limits: CallLimits, now: number, nextAt: number | null): Pace {
