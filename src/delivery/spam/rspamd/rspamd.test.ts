@@ -140,14 +140,15 @@ test('teaching: what it knows already is no failure, anything else is', async ()
     ...quiet,
     MAILWRIGHT_RSPAMD_URL: `http://:secret@127.0.0.1:${rspamd.port}`,
   })
-  const message = spooledBytes(Buffer.from(honestMessage()))
+  const raw = honestMessage()
+  const message = spooledBytes(Buffer.from(raw))
   for (const status of [200, 204, 208, 404]) {
     rspamd.answer = { status, body: {} }
     await teachRspamd(t.platform, 'spam', message)
   }
   await teachRspamd(t.platform, 'ham', message)
   assert.deepEqual([...new Set(rspamd.requests.map(({ path }) => path))], ['/learnspam', '/learnham'])
-  assert.equal(rspamd.requests[0]?.body, honestMessage())
+  assert.equal(rspamd.requests[0]?.body, raw)
   for (const answer of [{ status: 401, body: {} }, { status: 503, body: {} }, 'drops'] as const) {
     rspamd.answer = answer
     await assert.rejects(teachRspamd(t.platform, 'ham', message))
