@@ -1,30 +1,31 @@
 /** Which test files share a process. Pure rules; test.ts starts the processes. */
 
-/** Enough that the import of the program is paid for, few enough that the processes end at about the same time. */
-const groupSizeMax = 16
+/** How many files a process takes at most: what it has gathered by then is worth less than a new start. */
+export const filesPerProcess = 24
 
 /**
  * What changes or measures the process as a whole: its environment, its signals, its memory, its clock. Such a file
  * has a process of its own.
  */
 const wholeProcess =
-  /\bprocess\.(env|exitCode|on|once|chdir|memoryUsage|stdout|stderr|kill)\b|\bmock\.(timers|method|module)\b/
+  /\bprocess\.(exitCode|on|once|chdir|memoryUsage|stdout|stderr)\b|\bprocess\.env(\[[^\]]+\]|\.\w+) (\?\?)?= |\bdelete process\.env\b|\bmock\.(timers|method|module)\b/
 
-/**
- * The files of each process, in the order in which to start them: those alone come first, as the longest are among
- * them. Files outside src/ start whole servers and other programs; each is alone.
- * @param sources the text of each test file by its path from the repository's root.
- */
-export function planGroups(sources: ReadonlyMap<string, string>): string[][] {
-  const alone: string[][] = []
-  const shared: string[] = []
-  for (const [path, text] of [...sources].sort(([one], [other]) => (one < other ? -1 : 1))) {
-    if (!path.startsWith('src/') || wholeProcess.test(text)) alone.push([path])
-    else shared.push(path)
+/** In the order in which to start them. */
+export type TestPlan = {
+  /** Each in a process of its own; before the others. */
+  readonly alone: readonly string[]
+  /** Taken by processes from the front, one at a time. Those outside src/, which start whole servers, come first. */
+  readonly shared: readonly string[]
+}
+
+/** @param sources the text of each test file by its path from the repository's root. */
+export function planTests(sources: ReadonlyMap<string, string>): TestPlan {
+  const paths = [...sources.keys()].sort((one, other) => (one < other ? -1 : 1))
+  const isAlone = (path: string): boolean => wholeProcess.test(sources.get(path) ?? '')
+  const shared = paths.filter((path) => !isAlone(path))
+  const isLong = (path: string): boolean => path.startsWith('test/')
+  return {
+    alone: paths.filter(isAlone),
+    shared: [...shared.filter(isLong), ...shared.filter((path) => !isLong(path))],
   }
-  const count = Math.ceil(shared.length / groupSizeMax)
-  const groups = Array.from({ length: count }, (_, at) =>
-    shared.slice(Math.floor((at * shared.length) / count), Math.floor(((at + 1) * shared.length) / count)),
-  )
-  return [...alone, ...groups]
 }

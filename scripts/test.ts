@@ -1,16 +1,16 @@
 /**
- * `npm test`: runs test files by `node --test`, several to a process (test-plan.ts), as the import of the program and
+ * `npm test`: runs test files by `node --test`, several to a process (test-queue.ts), as the import of the program and
  * the first start of a server cost more than most files take. Patterns name the files; options go to Node.
  * One file by itself needs none of this: `node --test FILE`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { repositoryRoot } from './sources.ts'
-import { planGroups } from './test-plan.ts'
+import { filesPerProcess, planTests } from './test-plan.ts'
 
 const patterns = process.argv.slice(2).filter((one) => !one.startsWith('-'))
 const options = process.argv.slice(2).filter((one) => one.startsWith('-'))
@@ -24,9 +24,16 @@ const sources = new Map(paths.map((path) => [path, readFileSync(join(repositoryR
 
 const scratch = mkdtempSync(join(tmpdir(), 'mailwright-tests-'))
 try {
-  const files = planGroups(sources).map((group, at) => {
+  const { alone, shared } = planTests(sources)
+  const processes = [
+    ...alone.map((path) => [path]),
+    ...Array.from({ length: Math.ceil(shared.length / filesPerProcess) }, () => shared),
+  ]
+  const claims = join(scratch, 'claims')
+  mkdirSync(claims)
+  const files = processes.map((queue, at) => {
     const file = join(scratch, `${String(at).padStart(4, '0')}.mjs`) // Node starts them in the order of their names
-    writeFileSync(file, groupSource(group))
+    writeFileSync(file, processSource(queue, claims))
     return file
   })
   process.exitCode = await runNode(files)
@@ -34,10 +41,11 @@ try {
   rmSync(scratch, { recursive: true })
 }
 
-function groupSource(group: readonly string[]): string {
-  const declare = pathToFileURL(join(import.meta.dirname, 'test-group.ts')).href
-  const absolute = group.map((path) => join(repositoryRoot, path))
-  return `import { declareFiles } from ${JSON.stringify(declare)}\ndeclareFiles(${JSON.stringify(absolute)})\n`
+function processSource(queue: readonly string[], claims: string): string {
+  const runner = pathToFileURL(join(import.meta.dirname, 'test-queue.ts')).href
+  const parameters = [queue.map((path) => join(repositoryRoot, path)), claims, filesPerProcess]
+  const literals = parameters.map((one) => JSON.stringify(one)).join(', ')
+  return `import { runFromQueue } from ${JSON.stringify(runner)}\nawait runFromQueue(${literals})\n`
 }
 
 /** @returns the code to end with. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,24 +8,31 @@ import { pathToFileURL } from 'node:url'
 
 type Ended = { code: number; output: string }
 
-/** Runs files of these texts as one group. */
-async function runGroup(texts: readonly string[]): Promise<Ended> {
-  const directory = await mkdtemp(join(tmpdir(), 'mailwright-group-'))
+/** Runs files of these texts, by as many processes as there are in `most`: how many files each takes at most. */
+async function runQueue(texts: readonly string[], most: readonly number[] = [texts.length]): Promise<Ended> {
+  const directory = await mkdtemp(join(tmpdir(), 'mailwright-queue-'))
   try {
     const files = texts.map((_, at) => join(directory, `file${at}.mjs`))
     await Promise.all(texts.map((text, at) => writeFile(files[at] ?? '', text)))
-    const declare = pathToFileURL(join(import.meta.dirname, 'test-group.ts')).href
-    const group = join(directory, 'group.mjs')
-    await writeFile(
-      group,
-      `import { declareFiles } from '${declare}'\ndeclareFiles(${JSON.stringify(files)})`,
+    const runner = pathToFileURL(join(import.meta.dirname, 'test-queue.ts')).href
+    const claims = join(directory, 'claims')
+    await mkdir(claims)
+    const processes = most.map((_, at) => join(directory, `process${at}.mjs`))
+    await Promise.all(
+      processes.map((process, at) =>
+        writeFile(
+          process,
+          `import { runFromQueue } from '${runner}'
+          await runFromQueue(${JSON.stringify(files)}, ${JSON.stringify(claims)}, ${most[at]})`,
+        ),
+      ),
     )
     // Without the variable by which a test runner knows its children: this is a run of its own.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env
     return await new Promise((resolve) => {
       execFile(
         process.execPath,
-        ['--test', '--test-timeout=2000', '--test-reporter=tap', group],
+        ['--test', '--test-timeout=2000', '--test-reporter=tap', ...processes],
         { env },
         (error, stdout) => resolve({ code: error === null ? 0 : 1, output: stdout }),
       )
@@ -46,7 +53,7 @@ test('a file is imported when the one before it has ended, and its hooks are its
     beforeEach(() => log.push('each ${name}'))
     test('${name}', () => { log.push('test ${name}') })`
   const show = `${head}test('shows', () => { console.log('log:' + log.join()) })`
-  const { code, output } = await runGroup([file('one'), file('two'), show])
+  const { code, output } = await runQueue([file('one'), file('two'), show])
   const lives = ['one', 'two'].flatMap((name) =>
     ['import', 'before', 'each', 'test', 'after'].map((what) => `${what} ${name}`),
   )
@@ -57,7 +64,7 @@ test('a file is imported when the one before it has ended, and its hooks are its
 const passes = `${head}test('the last', () => undefined)`
 
 test('a file that cannot be imported fails, and those behind it run', async () => {
-  const { code, output } = await runGroup([`${head}throw new Error('broken')`, passes])
+  const { code, output } = await runQueue([`${head}throw new Error('broken')`, passes])
   assert.equal(code, 1)
   assert.match(output, /not ok 1 - .*file0/)
   assert.match(output, /ok 1 - the last/)
@@ -65,18 +72,31 @@ test('a file that cannot be imported fails, and those behind it run', async () =
 
 test('a hook that fails ends its file alone', async () => {
   const broken = `${head}before(() => { throw new Error('broken') })\ntest('never runs', () => undefined)`
-  const { code, output } = await runGroup([broken, passes])
+  const { code, output } = await runQueue([broken, passes])
   assert.equal(code, 1)
   assert.match(output, /not ok 1 - never runs/)
   assert.match(output, /ok 1 - the last/)
 })
 
 test('what waits for ever fails, and those behind it run', async () => {
-  const { code, output } = await runGroup([
+  const { code, output } = await runQueue([
     `${head}test('hangs', () => new Promise(() => undefined))`,
     passes,
   ])
   assert.equal(code, 1)
   assert.match(output, /not ok 1 - hangs/)
   assert.match(output, /ok 1 - the last/)
+})
+
+test('a process takes no more than its part, and no file is taken twice', async () => {
+  const texts = Array.from(
+    { length: 5 },
+    (_, at) => `${head}test('file ${at}', () => { console.log('ran: ${at} in ' + process.pid) })`,
+  )
+  const { code, output } = await runQueue(texts, [2, 2, 2])
+  assert.equal(code, 0)
+  const ran = [...output.matchAll(/ran: (\d) in (\d+)/g)]
+  assert.deepEqual(ran.map(([, at]) => at).sort(), ['0', '1', '2', '3', '4'])
+  const parts = Map.groupBy(ran, ([, , pid]) => pid)
+  for (const part of parts.values()) assert.ok(part.length <= 2)
 })

@@ -1,0 +1,43 @@
+/**
+ * Several test files in one process, one after the other: each is imported inside a test of its own, so that what it
+ * declares, and its hooks, belong to that, and nothing that it starts meets the others.
+ */
+import { closeSync, openSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { repositoryRoot } from './sources.ts'
+
+/**
+ * Takes files from the front of a queue that several processes share, and runs them as tests of `node --test`, until
+ * none is left or this process had its part.
+ * @param paths absolute, the same in each process.
+ * @param claims a directory that the processes share: a file in it says that a path is taken.
+ * @param most how many files this process takes.
+ */
+export async function runFromQueue(paths: readonly string[], claims: string, most: number): Promise<void> {
+  // Without it a test that waits for nothing more would end the process, and the files behind it with it.
+  const awake = setInterval(() => undefined, 2 ** 30)
+  let taken = 0
+  for (const path of paths) {
+    if (taken === most) break
+    const name = relative(repositoryRoot, path)
+    if (!claim(join(claims, encodeURIComponent(name)))) continue
+    taken += 1
+    await test(name, async () => {
+      await import(pathToFileURL(path).href)
+    })
+  }
+  clearInterval(awake)
+}
+
+/** @returns whether it is ours: the first to make the file has it. */
+function claim(file: string): boolean {
+  try {
+    closeSync(openSync(file, 'wx'))
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  }
+}
