@@ -9,7 +9,11 @@ import { pathToFileURL } from 'node:url'
 type Ended = { code: number; output: string }
 
 /** Runs files of these texts, by as many processes as there are in `most`: how many files each takes at most. */
-async function runQueue(texts: readonly string[], most: readonly number[] = [texts.length]): Promise<Ended> {
+async function runQueue(
+  texts: readonly string[],
+  most: readonly number[] = [texts.length],
+  more: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
   const directory = await mkdtemp(join(tmpdir(), 'mailwright-queue-'))
   try {
     const files = texts.map((_, at) => join(directory, `file${at}.mjs`))
@@ -33,7 +37,7 @@ async function runQueue(texts: readonly string[], most: readonly number[] = [tex
       execFile(
         process.execPath,
         ['--test', '--test-timeout=2000', '--test-reporter=tap', ...processes],
-        { env },
+        { env: { ...env, ...more } },
         (error, stdout) => resolve({ code: error === null ? 0 : 1, output: stdout }),
       )
     })
@@ -99,4 +103,15 @@ test('a process takes no more than its part, and no file is taken twice', async 
   assert.deepEqual(ran.map(([, at]) => at).sort(), ['0', '1', '2', '3', '4'])
   const parts = Map.groupBy(ran, ([, , pid]) => pid)
   for (const part of parts.values()) assert.ok(part.length <= 2)
+})
+
+test('in CI the cases of properties are the same every time', async () => {
+  const fastCheck = import.meta.resolve('fast-check')
+  const draws = `${head}import fc from '${fastCheck}'
+    test('draws', () => { console.log('drawn: ' + fc.sample(fc.nat(), fc.readConfigureGlobal()).join()) })`
+  const drawn = async (): Promise<string> => {
+    const { output } = await runQueue([draws], [1], { CI: 'true' })
+    return /drawn: [\d,]+/.exec(output)?.[0] ?? assert.fail(output)
+  }
+  assert.equal(await drawn(), await drawn())
 })
