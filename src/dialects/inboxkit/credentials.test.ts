@@ -38,7 +38,7 @@ test('the secrets are what logs in, by uid or by address, and are not kept by an
   assert.deepEqual([at(ben.json, 'secret'), at(ben.json, 'app_password')], [null, null])
   const listed = await u.operate('listMailboxes')
   for (const name of ['password', 'secret', 'app_password']) {
-    assert.doesNotMatch(listed.text, new RegExp(textAt(byUid.json, name)))
+    assert.ok(!listed.text.includes(textAt(byUid.json, name)), name)
   }
 })
 
