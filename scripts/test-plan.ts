@@ -1,6 +1,6 @@
 /** Which test files share a process. Pure rules; test.ts starts the processes. */
 
-/** How many files a process takes at most: what it has gathered by then is worth less than a new start. */
+/** How many files a process takes at most, so that what they leave in its memory has a bound. */
 export const filesPerProcess = 24
 
 /**

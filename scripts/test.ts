@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -37,6 +37,12 @@ try {
     return file
   })
   process.exitCode = await runNode(files)
+  // A process that a test ends, with whatever code, takes nothing more from the queue.
+  const left = sources.size - readdirSync(claims).length
+  if (process.exitCode === 0 && left > 0) {
+    console.error(`FAILED: ${left} of ${sources.size} test files were not run`)
+    process.exitCode = 1
+  }
 } finally {
   rmSync(scratch, { recursive: true })
 }

@@ -61,15 +61,16 @@ async function linkFor(address: string): Promise<string> {
 }
 
 test('a submission that asks for it gets both fields in place of its own', async () => {
-  const text = await submitted(asking, ['ann@example.org'])
+  const text = await submitted(asking, ['annabelle@example.org']) // longer than what random letters come to
   const rest = text.replace(linkPattern, '')
   assert.equal(
     rest,
     `From: <${sender.address}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nSubject: News\r\n\r\nbody\r\n`,
   )
+  assert.match(text, linkPattern)
+  assert.doesNotMatch(text, /annabelle|X-Mailwright/i)
   const token = linkPattern.exec(text)?.[1]?.split('/').at(-1) ?? ''
-  assert.doesNotMatch(Buffer.from(token, 'base64url').toString('latin1'), /ann@/i, 'it is sealed')
-  assert.doesNotMatch(text, /ann@|X-Mailwright/i)
+  assert.doesNotMatch(Buffer.from(token, 'base64url').toString('latin1'), /annabelle/i, 'it is sealed')
 })
 
 const without: [what: string, header: string, to: string[]][] = [

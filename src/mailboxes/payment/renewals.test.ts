@@ -152,5 +152,8 @@ test('renewals are announced once for each of the days, with what they come to',
   assert.deepEqual(await announced(8), [])
   assert.deepEqual(await announced(6), [[7, 2, 1000]])
   assert.deepEqual(await announced(5), [[7, 2, 1000]])
-  assert.equal((await announced(1)).length, 2)
+  assert.deepEqual(await announced(1), [
+    [7, 2, 1000],
+    [1, 2, 1000],
+  ])
 })
