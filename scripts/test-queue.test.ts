@@ -2,13 +2,17 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { leftUnrun } from './test-queue.ts'
 
-type Ended = { code: number; output: string }
+type Ended = { code: number; output: string; left: number[] }
 
-/** Runs files of these texts, by as many processes as there are in `most`: how many files each takes at most. */
+/**
+ * Runs files of these texts, by as many processes as there are in `most`: how many files each takes at most.
+ * @returns also which of the files were not run to their end.
+ */
 async function runQueue(
   texts: readonly string[],
   most: readonly number[] = [texts.length],
@@ -38,7 +42,11 @@ async function runQueue(
         process.execPath,
         ['--test', '--test-timeout=2000', '--test-reporter=tap', ...processes],
         { env: { ...env, ...more } },
-        (error, stdout) => resolve({ code: error === null ? 0 : 1, output: stdout }),
+        (error, stdout) => {
+          const unrun = leftUnrun(files, claims).map((name) => basename(name))
+          const left = texts.flatMap((_, at) => (unrun.includes(`file${at}.mjs`) ? [at] : []))
+          resolve({ code: error === null ? 0 : 1, output: stdout, left })
+        },
       )
     })
   } finally {
@@ -97,12 +105,19 @@ test('a process takes no more than its part, and no file is taken twice', async 
     { length: 5 },
     (_, at) => `${head}test('file ${at}', () => { console.log('ran: ${at} in ' + process.pid) })`,
   )
-  const { code, output } = await runQueue(texts, [2, 2, 2])
+  const { code, output, left } = await runQueue(texts, [2, 2, 2])
   assert.equal(code, 0)
+  assert.deepEqual(left, [])
   const ran = [...output.matchAll(/ran: (\d) in (\d+)/g)]
   assert.deepEqual(ran.map(([, at]) => at).sort(), ['0', '1', '2', '3', '4'])
   const parts = Map.groupBy(ran, ([, , pid]) => pid)
   for (const part of parts.values()) assert.ok(part.length <= 2)
+})
+
+test('a file that ends its process without an error is told, and those behind it', async () => {
+  const ends = `${head}test('ends', () => process.exit(0))`
+  assert.deepEqual((await runQueue([passes, ends, passes])).left, [1, 2])
+  assert.deepEqual((await runQueue([passes, ends])).left, [1])
 })
 
 test('in CI the cases of properties are the same every time', async () => {

@@ -2,7 +2,7 @@
  * Several test files in one process, one after the other: each is imported inside a test of its own, so that what it
  * declares, and its hooks, belong to that, and nothing that it starts meets the others.
  */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -13,7 +13,8 @@ import { repositoryRoot } from './sources.ts'
  * Takes files from the front of a queue that several processes share, and runs them as tests of `node --test`, until
  * none is left or this process had its part.
  * @param paths absolute, the same in each process.
- * @param claims a directory that the processes share: a file in it says that a path is taken.
+ * @param claims a directory that the processes share: an empty file in it says that a path is taken, one with a word
+ * that it was run to its end.
  * @param most how many files this process takes.
  */
 export async function runFromQueue(paths: readonly string[], claims: string, most: number): Promise<void> {
@@ -24,14 +25,33 @@ export async function runFromQueue(paths: readonly string[], claims: string, mos
   let taken = 0
   for (const path of paths) {
     if (taken === most) break
-    const name = relative(repositoryRoot, path)
-    if (!claim(join(claims, encodeURIComponent(name)))) continue
+    const claimed = claimOf(path, claims)
+    if (!claim(claimed)) continue
     taken += 1
-    await test(name, async () => {
+    await test(nameOf(path), async () => {
       await import(pathToFileURL(path).href)
     })
+    writeFileSync(claimed, 'ended')
   }
   clearInterval(awake)
+}
+
+/**
+ * A test that ends its process, with whatever code, takes the rest of its file and all behind it along, and `node --test`
+ * sees no failure where the code is 0.
+ * @returns those that were not run to their end, by name.
+ */
+export function leftUnrun(paths: readonly string[], claims: string): string[] {
+  const hasEnded = (file: string): boolean => existsSync(file) && statSync(file).size > 0
+  return paths.filter((path) => !hasEnded(claimOf(path, claims))).map(nameOf)
+}
+
+function nameOf(path: string): string {
+  return relative(repositoryRoot, path)
+}
+
+function claimOf(path: string, claims: string): string {
+  return join(claims, encodeURIComponent(nameOf(path)))
 }
 
 /** @returns whether it is ours: the first to make the file has it. */

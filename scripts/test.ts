@@ -5,12 +5,13 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { repositoryRoot } from './sources.ts'
 import { filesPerProcess, planTests } from './test-plan.ts'
+import { leftUnrun } from './test-queue.ts'
 
 const patterns = process.argv.slice(2).filter((one) => !one.startsWith('-'))
 const options = process.argv.slice(2).filter((one) => one.startsWith('-'))
@@ -37,19 +38,22 @@ try {
     return file
   })
   process.exitCode = await runNode(files)
-  // A process that a test ends, with whatever code, takes nothing more from the queue.
-  const left = sources.size - readdirSync(claims).length
-  if (process.exitCode === 0 && left > 0) {
-    console.error(`FAILED: ${left} of ${sources.size} test files were not run`)
+  const left = leftUnrun(paths.map(absolute), claims)
+  if (process.exitCode === 0 && left.length > 0) {
+    console.error(`FAILED: not run to their end: ${left.join(', ')}`)
     process.exitCode = 1
   }
 } finally {
   rmSync(scratch, { recursive: true })
 }
 
+function absolute(path: string): string {
+  return join(repositoryRoot, path)
+}
+
 function processSource(queue: readonly string[], claims: string): string {
   const runner = pathToFileURL(join(import.meta.dirname, 'test-queue.ts')).href
-  const parameters = [queue.map((path) => join(repositoryRoot, path)), claims, filesPerProcess]
+  const parameters = [queue.map(absolute), claims, filesPerProcess]
   const literals = parameters.map((one) => JSON.stringify(one)).join(', ')
   return `import { runFromQueue } from ${JSON.stringify(runner)}\nawait runFromQueue(${literals})\n`
 }
