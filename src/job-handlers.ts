@@ -41,6 +41,7 @@ import { reconcileCertificates } from './domains/certificates/reconcile.ts'
 import { checkDueDomains } from './domains/checks/due.ts'
 import { addMissingDkimKeys, makeDkimKeys } from './domains/dkim-keys.ts'
 import { rotateDueKeys, startRotation } from './domains/dkim-rotation.ts'
+import { forgetDnsHosts } from './domains/dns-hosts/connections.ts'
 import { reconcileAndRetry } from './domains/dns-hosts/reconcile.ts'
 import { endMtaStsWithdrawals } from './domains/mta-sts.ts'
 import { advanceOrder, resumeOrders } from './domains/orders/advance.ts'
@@ -142,7 +143,10 @@ export const jobHandlers: JobHandlers = {
   'domains.end_logins': (platform, payload) => endLogins(platform, payload.domain_id),
   'domains.delete_mailboxes': (platform, payload) => deleteMailboxesOf(platform, payload.domain_id),
   'domains.restore_mailboxes': (platform, payload) => restoreMailboxesOf(platform, payload.domain_id),
-  'domains.remove_due': (platform) => removeDueDomains(platform),
+  'domains.remove_due': async (platform) => {
+    await removeDueDomains(platform)
+    await forgetDnsHosts(platform)
+  },
   'orders.advance': (platform, payload) => advanceOrder(platform, payload.order_id, addActivation),
   'orders.resume': async (platform) => {
     await endUnpaidOrders(platform, removeUnpaid)

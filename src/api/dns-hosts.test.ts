@@ -1,13 +1,17 @@
 /** Connections to DNS hosts through the whole API: tried, sealed, refused; other tenants see nothing. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { reconcileHost } from '../domains/dns-hosts/reconcile.ts'
 import { resealPrivateKeys } from '../domains/reseal.ts'
+import { transaction } from '../platform/database.ts'
+import { addJob } from '../platform/jobs.ts'
 import { createVault, newMasterKey } from '../platform/vault.ts'
 import type { CloudflareStandIn } from '../testing/cloudflare-stand-in.ts'
 import { startPowerDns } from '../testing/powerdns.ts'
 import { requireProgram } from '../testing/programs.ts'
-import { refusal, type TestApi } from '../testing/test-api.ts'
+import { refusal, type TestApi, textAt } from '../testing/test-api.ts'
 import { type DnsHostsApi, startDnsHostsApi } from '../testing/test-dns-hosts.ts'
+import { runJobs } from '../testing/test-jobs.ts'
 
 let hosts: DnsHostsApi
 let api: TestApi
@@ -121,4 +125,44 @@ test('another tenant’s hosts do not exist', async () => {
   const read = await api.call('DELETE', `/v1/dns-hosts/${id}`, { key: reader })
   assert.equal(refusal(read), '403 forbidden')
   await api.call('DELETE', `/v1/dns-hosts/${id}`)
+})
+
+test('the connection of a deleted workspace goes when nothing of its domains is left there', async () => {
+  const { db } = api.platform
+  const workspace = textAt((await api.call('POST', '/v1/workspaces', { body: { name: 'Gone' } })).json, 'id')
+  const headers = { 'mailwright-workspace': workspace }
+  const change = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const reply = await api.call(method, path, { body, headers })
+    assert.ok(reply.status < 300, reply.text)
+    return reply.json
+  }
+  const zone = cloudflare.addZone('gone.example')
+  const made = await change('POST', '/v1/dns-hosts', {
+    name: 'theirs',
+    kind: 'cloudflare',
+    settings: { account_id: cloudflare.accountId },
+    secret: cloudflare.token,
+  })
+  const domainId = textAt(await change('POST', '/v1/domains', { name: 'gone.example' }), 'id')
+  await runJobs(api.platform)
+  await change('PUT', '/v1/domains/gone.example/dns-host', { dns_host_id: textAt(made, 'id') })
+  await runJobs(api.platform)
+  assert.ok(zone.records.length > 0)
+
+  await change('DELETE', '/v1/domains/gone.example?purge=true')
+  await change('DELETE', `/v1/workspaces/${workspace}`)
+  const removeDue = () => transaction(db, (tx) => addJob(tx, 'domains.remove_due', {}))
+  const kept = () => db.selectFrom('dns_hosts').select('id').where('workspace_id', '=', workspace).execute()
+  cloudflare.answerNext({ status: 400, body: '{"success":false,"errors":[{"code":1004,"message":"no"}]}' })
+  await removeDue()
+  await runJobs(api.platform)
+  assert.equal((await kept()).length, 1, 'its secret is needed once more')
+
+  await reconcileHost(api.platform, domainId)
+  assert.deepEqual(zone.records, [])
+  await removeDue()
+  await runJobs(api.platform)
+  assert.deepEqual(await kept(), [])
+  const events = db.selectFrom('events').select('type').where('workspace_id', '=', workspace)
+  assert.ok((await events.execute()).some(({ type }) => type === 'dns_host.deleted'))
 })

@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely'
 import { requireWorkspace, requireWrite, type Scope } from '../../accounts/principals.ts'
 import { holdWorkspace } from '../../accounts/workspaces.ts'
-import type { Db, Tx } from '../../platform/database.ts'
+import { type Db, type Tx, transaction } from '../../platform/database.ts'
 import { Refusal } from '../../platform/errors.ts'
 import { appendEvents, type EventType } from '../../platform/events.ts'
 import { isId, newId } from '../../platform/ids.ts'
@@ -257,6 +257,22 @@ export async function deleteDnsHost(
       `Records of ${domains.length} domains are still to be removed there.`,
     )
   }
+  await removeDnsHost(platform, tx, id)
+}
+
+/** Those of deleted workspaces go, with their secrets, as soon as nothing of theirs is left to be taken away there. */
+export async function forgetDnsHosts(platform: Platform): Promise<void> {
+  await transaction(platform.db, async (tx) => {
+    const { rows } = await sql<{ id: string }>`
+      select dns_hosts.id from dns_hosts join workspaces on workspaces.id = workspace_id
+      where workspaces.deleted_at is not null
+        and not exists (select 1 from dns_host_domains where dns_host_id = dns_hosts.id)
+      for update of dns_hosts`.execute(tx)
+    for (const { id } of rows) await removeDnsHost(platform, tx, id)
+  })
+}
+
+async function removeDnsHost(platform: Platform, tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('dns_host_domains').where('dns_host_id', '=', id).execute()
   await tx.updateTable('domains').set({ dns_host_id: null }).where('dns_host_id', '=', id).execute()
   const row = await tx.deleteFrom('dns_hosts').where('id', '=', id).returningAll().executeTakeFirstOrThrow()
