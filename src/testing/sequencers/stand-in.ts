@@ -5,7 +5,7 @@ import { byPassword, type Leg, type MailLogins } from './mail-login.ts'
 export type Faults = {
   /** Every n-th call is answered with 503, before anything is done. */
   failEvery?: number
-  /** Every n-th call is done, and its answer lost. */
+  /** Of n calls one is done and its answer lost: the last but one, so that those that fail are others. */
   loseEvery?: number
   /** What comes beyond so many calls in a minute is answered with 429. */
   perMinute?: number
@@ -37,6 +37,8 @@ export type StandIn = JsonServer & {
   answerNext: JsonReply[]
   /** When calls came, in milliseconds of performance.now(). */
   calledAt: number[]
+  /** `METHOD path` of the calls that were done and their answers lost. */
+  lost: string[]
 }
 
 /** Makes a stand-in fail from now on. */
@@ -67,6 +69,7 @@ export async function startStandIn(
     faults: {},
     answerNext: [],
     calledAt: [],
+    lost: [],
   }
   let ids = 1000
   const context: Context = {
@@ -84,7 +87,9 @@ export async function startStandIn(
     if (isOverLimit(state)) return tooMany(state.faults)
     if (failEvery !== undefined && calls % failEvery === 0) return { status: 503, body: 'out of order' }
     const reply = await handle(request, context)
-    return loseEvery !== undefined && calls % loseEvery === 0 ? 'lost' : reply
+    if (loseEvery === undefined || calls % loseEvery !== loseEvery - 1) return reply
+    state.lost.push(`${request.method} ${request.path}`)
+    return 'lost'
   })
   return Object.assign(server, state)
 }
