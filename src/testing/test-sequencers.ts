@@ -166,7 +166,7 @@ export function accountLike(address: string): MailboxAccount {
 
 export async function connectTool(
   { platform, scope }: Pick<TestPlatform, 'platform' | 'scope'>,
-  tool: Tool,
+  tool: Pick<Tool, 'key'>,
   more: Partial<NewSequencer> = {},
 ): Promise<Sequencer> {
   const wanted = { name: 'test', platform: 'smartlead' as const, settings: {}, key: tool.key, ...more }

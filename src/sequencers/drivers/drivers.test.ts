@@ -6,10 +6,10 @@ import {
   openOn,
   type StandInName,
   standInNames,
-  standIns,
+  startQuick,
   testMailbox,
 } from '../../testing/sequencers/open.ts'
-import { faulty, type StandIn } from '../../testing/sequencers/stand-in.ts'
+import { faulty } from '../../testing/sequencers/stand-in.ts'
 import type { AddOutcome, MailboxAccount, RemoteAccount, SequencerDriver } from '../driver.ts'
 import { SequencerError } from '../driver.ts'
 import { openers } from '../drivers.ts'
@@ -25,15 +25,6 @@ const canUpdate: ReadonlySet<StandInName> = new Set([
   'reply',
 ])
 const isLater: ReadonlySet<StandInName> = new Set(['plusvibe', 'woodpecker'])
-
-async function start(name: StandInName): Promise<StandIn> {
-  const standIn = await standIns[name]()
-  // The pace between calls that add is looked at in a test of its own.
-  if ('settings' in standIn && 'msBetweenCreates' in Object(standIn.settings)) {
-    Reflect.set(Object(standIn.settings), 'msBetweenCreates', 0)
-  }
-  return standIn
-}
 
 async function failureOf(work: Promise<unknown>): Promise<SequencerError> {
   const error: unknown = await work.then(
@@ -81,7 +72,7 @@ test('every platform that has an API has a driver and a stand-in', () => {
 
 for (const name of standInNames) {
   test(`${name}: a mailbox’s life`, async () => {
-    await using standIn = await start(name)
+    await using standIn = await startQuick(name)
     const driver = openOn(name, standIn)
     await driver.check()
     assert.equal(await driver.find('ada@ours.example'), null)
@@ -115,7 +106,7 @@ for (const name of standInNames) {
   })
 
   test(`${name}: many accounts are read to the end, each once`, async () => {
-    await using standIn = await start(name)
+    await using standIn = await startQuick(name)
     const driver = openOn(name, standIn)
     const wanted = Array.from({ length: 230 }, (_, at) => `user${at}@ours.example`)
     for (const [at, address] of wanted.entries()) {
@@ -137,7 +128,7 @@ for (const name of standInNames) {
   })
 
   test(`${name}: a mailbox that it cannot log in to`, async () => {
-    await using standIn = await start(name)
+    await using standIn = await startQuick(name)
     const driver = openOn(name, standIn)
     const mailbox = testMailbox('bob@ours.example', { password: 'wrong-password' })
     const outcome = await addAndAwait(driver, mailbox)
@@ -148,7 +139,7 @@ for (const name of standInNames) {
   })
 
   test(`${name}: the address is there already`, async () => {
-    await using standIn = await start(name)
+    await using standIn = await startQuick(name)
     const driver = openOn(name, standIn)
     const mailbox = testMailbox('ada@ours.example')
     await addAndAwait(driver, mailbox)
@@ -159,7 +150,7 @@ for (const name of standInNames) {
   })
 
   test(`${name}: a wrong key, a limit, a failure, a lost answer`, async () => {
-    await using standIn = await start(name)
+    await using standIn = await startQuick(name)
     const wrong = openOn(name, standIn, { key: 'wr0ng-key' })
     for (const work of [() => wrong.check(), () => wrong.add([testMailbox('a@ours.example')])]) {
       const error = await failureOf(work())

@@ -27,6 +27,15 @@ export const standIns = {
 export type StandInName = keyof typeof standIns
 export const standInNames = Object.keys(standIns).filter((name): name is StandInName => name in standIns)
 
+/** A stand-in that does not look at the pause between calls that add, which its platform's limits have. */
+export async function startQuick(name: StandInName): Promise<StandIn> {
+  const standIn = await standIns[name]()
+  if ('settings' in standIn && 'msBetweenCreates' in Object(standIn.settings)) {
+    Reflect.set(Object(standIn.settings), 'msBetweenCreates', 0)
+  }
+  return standIn
+}
+
 const noLimits: CallLimits = { perMinute: 1_000_000, spacingMs: 0, addSpacingMs: 0 }
 
 /** A driver on a stand-in, as fast as it goes. @param key null: the stand-in's. */
