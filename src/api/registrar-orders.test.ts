@@ -7,6 +7,7 @@ import { transaction } from '../platform/database.ts'
 import { startNamecomStandIn } from '../testing/namecom-stand-in.ts'
 import { startPorkbunStandIn } from '../testing/porkbun-stand-in.ts'
 import { startRdapStandIn } from '../testing/rdap-stand-in.ts'
+import { endOfTerm, namecomText, porkbunText } from '../testing/registration-terms.ts'
 import { at, refusal, startTestApi, textAt } from '../testing/test-api.ts'
 import { handlersWith, runJobs } from '../testing/test-jobs.ts'
 import { openSecondNode } from '../testing/test-node.ts'
@@ -108,7 +109,7 @@ test('at Porkbun: bought once, delegated to us, waiting for its name servers', a
   assert.deepEqual(await outcome('shop.example'), ['pending_nameservers', 'done', null])
   assert.deepEqual(porkbun.owned.get('shop.example')?.ns, ['ns1.mw.example', 'ns2.mw.example'])
   const { json } = await api.call('GET', '/v1/domains/shop.example/registration')
-  assert.equal(textAt(json, 'expires_at'), '2027-06-01T12:00:00.000Z')
+  assert.equal(textAt(json, 'expires_at'), endOfTerm(1).toISOString())
   assert.ok(at(json, 'nameservers_set_at'))
   assert.equal(charged('shop.example'), 1)
 })
@@ -205,7 +206,7 @@ test('sent three times and seen by nobody: a person has to look; when it turns u
   await pass('PT11M')
   assert.deepEqual(await outcome('nowhere.example'), ['registering', 'review', null])
   assert.equal(refusal(await api.call('DELETE', '/v1/domains/nowhere.example')), '409 domain_state_conflict')
-  porkbun.owned.set('nowhere.example', { expireDate: '2027-06-01 12:00:00', ns: [] })
+  porkbun.owned.set('nowhere.example', { expireDate: porkbunText(endOfTerm(1)), ns: [] })
   await pass('P1DT1M')
   assert.deepEqual(await outcome('nowhere.example'), ['pending_nameservers', 'done', null])
   assert.equal(charged('nowhere.example'), 0)
@@ -216,7 +217,7 @@ test('a registry that takes its time', async () => {
   assert.deepEqual(await outcome('slow.org'), ['registering', 'pending', null])
   const owned = namecom.owned.get('slow.org')
   assert.ok(owned)
-  owned.expireDate = '2027-06-01T12:00:00Z'
+  owned.expireDate = namecomText(endOfTerm(1))
   await pass('PT5M')
   assert.deepEqual(await outcome('slow.org'), ['pending_nameservers', 'done', null])
 })
@@ -230,7 +231,7 @@ test('a renewal without an idempotency key whose answer is lost is bought once',
   const { json } = await api.call('GET', '/v1/domains/renewed.org/registration')
   assert.deepEqual(
     [at(json, 'orders', 0, 'state'), textAt(json, 'expires_at')],
-    ['done', '2028-06-01T12:00:00.000Z'],
+    ['done', endOfTerm(2).toISOString()],
   )
   assert.equal(
     namecom.purchases.filter(({ call, name }) => call === 'renew' && name === 'renewed.org').length,
@@ -246,19 +247,19 @@ test('renewed where it is, also when its suffix is not sold here any more', asyn
   await transaction(other.db, (tx) => placeRenewal(other, tx, api.scope, 'kept.org', renewal))
   await runJobs(platform)
   const { json } = await api.call('GET', '/v1/domains/kept.org/registration')
-  assert.equal(textAt(json, 'expires_at'), '2028-06-01T12:00:00.000Z')
+  assert.equal(textAt(json, 'expires_at'), endOfTerm(2).toISOString())
 })
 
 test('what was renewed in the account by hand is not bought once more', async () => {
   await order('byhand.org', 1299)
   const owned = namecom.owned.get('byhand.org')
   assert.ok(owned)
-  owned.expireDate = '2028-06-01T12:00:00Z'
+  owned.expireDate = namecomText(endOfTerm(2))
   await post('/v1/domains/byhand.org/renew', { expected_price: usd(1549) })
   await runJobs(platform)
   const { json } = await api.call('GET', '/v1/domains/byhand.org/registration')
   assert.equal(at(json, 'orders', 0, 'failure_code'), 'already_renewed')
-  assert.equal(textAt(json, 'expires_at'), '2028-06-01T12:00:00.000Z')
+  assert.equal(textAt(json, 'expires_at'), endOfTerm(2).toISOString())
 })
 
 test('two nodes and one order: one sends it', async () => {

@@ -1,6 +1,7 @@
 /** Stands in for Name.com's Core API v1 and holds every request against its contract. */
 import assert from 'node:assert/strict'
 import { type JsonReply, type JsonRequest, type JsonServer, startJsonServer } from './json-server.ts'
+import { endOfTerm, namecomText, yearsLater } from './registration-terms.ts'
 
 export type NamecomStandIn = JsonServer & {
   username: string
@@ -96,7 +97,7 @@ export async function startNamecomStandIn(): Promise<NamecomStandIn> {
     if (contacts !== undefined) {
       for (const role of ['registrant', 'admin', 'tech', 'billing']) checkContact(field(contacts, role))
     }
-    const expireDate = name.startsWith('slow') ? null : `${2026 + Number(years)}-06-01T12:00:00Z`
+    const expireDate = name.startsWith('slow') ? null : namecomText(endOfTerm(Number(years)))
     const registrant = field(contacts, 'registrant')
     state.owned.set(name, { expireDate, nameservers: ['ns1.vendor.example'], registrant })
     state.purchases.push({ name, call: 'create', years: Number(years) })
@@ -111,7 +112,7 @@ export async function startNamecomStandIn(): Promise<NamecomStandIn> {
     const years = Number(field(body, 'years'))
     if (!owned?.expireDate) return error(404, 'Not Found')
     assert.ok(Number.isInteger(years))
-    owned.expireDate = `${Number(owned.expireDate.slice(0, 4)) + years}${owned.expireDate.slice(4)}`
+    owned.expireDate = yearsLater(owned.expireDate, years)
     state.purchases.push({ name, call: 'renew', years })
     const totalPaid = cents(state.prices.renew * years)
     return { status: 200, body: { domain: view(name), order: state.purchases.length, totalPaid } }

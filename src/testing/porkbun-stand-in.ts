@@ -1,6 +1,7 @@
 /** Stands in for Porkbun's API v3 and holds every request against its contract. */
 import assert from 'node:assert/strict'
 import { type JsonReply, type JsonRequest, type JsonServer, startJsonServer } from './json-server.ts'
+import { endOfTerm, porkbunText, yearsLater } from './registration-terms.ts'
 
 /** A function is called when its moment has come, and may take its time. */
 type Planned = JsonReply | (() => Promise<JsonReply>)
@@ -111,8 +112,9 @@ export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
     if (call === 'create' && (owned || name.startsWith('gone'))) return error(400, 'DOMAIN_NOT_AVAILABLE')
     if (call === 'renew' && !owned) return error(400, 'DOMAIN_NOT_FOUND')
     if (cost !== cents) return error(400, 'COST_MISMATCH', `The cost is ${cents}.`)
-    const year = Number(owned?.expireDate.slice(0, 4) ?? '2026') + state.terms.minDuration
-    state.owned.set(name, { expireDate: `${year}-06-01 12:00:00`, ns: owned?.ns ?? ['ns1.vendor.example'] })
+    const years = state.terms.minDuration
+    const expireDate = owned ? yearsLater(owned.expireDate, years) : porkbunText(endOfTerm(years))
+    state.owned.set(name, { expireDate, ns: owned?.ns ?? ['ns1.vendor.example'] })
     state.charges.push({ name, call, cents })
     return success({ domain: name, cost: cents, orderId: 1000 + state.charges.length, balance: 100_000 })
   }
@@ -124,7 +126,7 @@ export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
       domain: {
         domain: name,
         status: 'ACTIVE',
-        createDate: '2026-06-01 12:00:00',
+        createDate: porkbunText(endOfTerm(0)),
         expireDate,
         securityLock: '1',
       },
