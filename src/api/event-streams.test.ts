@@ -2,19 +2,26 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import { sql } from 'kysely'
 import { WebSocket } from 'ws'
 import { transaction } from '../platform/database.ts'
 import { followSocket, followStream } from '../testing/event-clients.ts'
 import { at, listAt, refusal, startTestApi, type TestApi, textAt } from '../testing/test-api.ts'
-import { eventFaces, nameOf, startTestEventsApi, type TestEventsApi } from '../testing/test-events.ts'
+import {
+  eventFaces,
+  nameOf,
+  startTestEventsApi,
+  type TestEventsApi,
+  untilSettled,
+} from '../testing/test-events.ts'
 
 let api: TestEventsApi
 before(async () => {
   api = await startTestEventsApi()
 })
 after(() => api[Symbol.asyncDispose]())
+beforeEach(() => api.settled()) // what the test before did
 
 for (const [name, follow] of Object.entries(eventFaces)) {
   const path = `/v1/events/${name}`
@@ -133,6 +140,7 @@ test('an app password follows its own mailbox, until it is revoked', async () =>
     body: { name: 'agent' },
   })
   const password = textAt(made.json, 'password')
+  await api.settled()
   const authorization = `Basic ${Buffer.from(`${mailbox.address}:${password}`).toString('base64')}`
   const client = await followStream(api.base, '/v1/events/stream', { key: '', headers: { authorization } })
   await api.happen(['of the workspace'])
@@ -218,6 +226,7 @@ async function followRudely(mine: TestApi): Promise<{ closed: Promise<unknown> }
 
 test('a stop ends streams and waiting requests in order', async () => {
   const mine = await startTestApi()
+  await untilSettled(mine.platform.db)
   const clients = [
     await followStream(mine.base, '/v1/events/stream', { key: mine.apiKey }),
     await followSocket(mine.base, '/v1/events/websocket', { key: mine.apiKey }),

@@ -1,13 +1,13 @@
 /** For tests of the event log: events that differ by name, and an API whose log is settled after each. */
 import { sql } from 'kysely'
-import { transaction } from '../platform/database.ts'
+import { type Db, transaction } from '../platform/database.ts'
 import { appendEvents } from '../platform/events.ts'
 import { followSocket, followStream } from './event-clients.ts'
 import { listAt, type Reply, startTestApi, type TestApi, textAt } from './test-api.ts'
 import type { TestPlatform } from './test-platform.ts'
 
 export type TestEventsApi = TestApi & {
-  /** Until all that is committed is settled: other databases of a server may hold it back (decision 0009). */
+  /** Until all that is committed is settled: who follows from now on gets none of it. */
   settled(): Promise<void>
   /** Events of the default workspace by these names, settled. */
   happen(names: readonly string[], mailboxId?: string | null): Promise<void>
@@ -41,21 +41,23 @@ export async function appendNamed(
 export const nameOf = (event: unknown): string => textAt(event, 'data', 'name')
 export const namesIn = ({ json }: Reply): string[] => listAt(json, 'data').map(nameOf)
 
+/** Until all that is committed is settled: other databases of a server may hold it back (decision 0009). */
+export async function untilSettled(db: Db): Promise<void> {
+  const { rows } = await sql<{ xid: string }>`
+    select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
+  for (let isSettled = false; !isSettled; ) {
+    const { rows: found } = await sql<{ settled: boolean }>`
+      select pg_snapshot_xmin(pg_current_snapshot()) >= ${rows[0]?.xid}::xid8 as settled`.execute(db)
+    isSettled = found[0]?.settled ?? false
+  }
+}
+
 export async function startTestEventsApi(): Promise<TestEventsApi> {
   const api = await startTestApi({
     requestsPerMinute: 1e9,
     eventStreams: { perCallerMax: 8, perNodeMax: 16, heartbeatMs: 150, stallMs: 2000 },
   })
-  const { db } = api.platform
-  const settled = async (): Promise<void> => {
-    const { rows } = await sql<{ xid: string }>`
-      select pg_snapshot_xmax(pg_current_snapshot())::text as xid`.execute(db)
-    for (let isSettled = false; !isSettled; ) {
-      const { rows: found } = await sql<{ settled: boolean }>`
-        select pg_snapshot_xmin(pg_current_snapshot()) >= ${rows[0]?.xid}::xid8 as settled`.execute(db)
-      isSettled = found[0]?.settled ?? false
-    }
-  }
+  const settled = (): Promise<void> => untilSettled(api.platform.db)
   return {
     ...api,
     settled,
