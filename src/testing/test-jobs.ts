@@ -12,12 +12,13 @@ export function handlersWith(replaced: Partial<JobHandlers>): JobHandlers {
 
 /** Runs every job that is due, and those that they add, until none is left. A job that fails stays for a later try. */
 export async function runJobs(platform: Platform, handlers: JobHandlers = jobHandlers): Promise<void> {
-  // The worker passes over a job whose queue is just being let go, and ends when it finds no other.
+  // The worker passes over a job whose queue is just being let go, and ends when it finds no other. It does not wait until
+  // what became of a job is written, either: until then the job is locked.
   for (let round = 0; round < roundsMax; round++) {
     await runDue(platform, handlers)
     const { rows } = await sql<{ left: number }>`
       select count(*)::int as left from graphile_worker.jobs
-      where run_at <= now() and attempts = 0 and locked_at is null`.execute(platform.db)
+      where locked_at is not null or run_at <= now() and attempts < max_attempts`.execute(platform.db)
     if (rows[0]?.left === 0) return
   }
 }

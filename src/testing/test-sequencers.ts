@@ -138,7 +138,7 @@ export async function startSequencerPlatform(
   return await startTestPlatform({ ...publicPorts, ...environment })
 }
 
-let made = 0
+let made = 1000 // mailboxes of one call get their ids by the alphabet: numbers of one width keep the order
 
 export async function makeMailboxes(
   { platform, scope }: Pick<TestPlatform, 'platform' | 'scope'>,
