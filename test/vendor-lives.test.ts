@@ -247,6 +247,7 @@ for (const [vendor, clientOf] of [
 
     await exportTo(u, tool, client, mailboxes)
     assert.deepEqual([...tool.accounts.keys()].sort(), wanted)
+    assert.deepEqual(tool.taken.toSorted(), wanted, 'none came in twice')
     assert.ok(tool.lost.includes('POST /email-accounts/save'), 'an account whose addition was not answered')
     assert.deepEqual(tool.complaints, [])
     for (const { address, appPassword } of mailboxes) {

@@ -44,6 +44,7 @@ for (const name of standInNames) {
     const { id: exportId } = await exportTo(house, id, wanted)
     await workOff(house.platform, id)
     assert.deepEqual([...standIn.accounts.keys()].sort(), wanted)
+    assert.deepEqual(standIn.taken.toSorted(), wanted, 'none came in twice')
     const rows = await rowsAt(house, id)
     assert.deepEqual(
       rows.map(({ state, uncertain }) => [state, uncertain]),

@@ -126,7 +126,7 @@ export async function startPorkbunStandIn(): Promise<PorkbunStandIn> {
       domain: {
         domain: name,
         status: 'ACTIVE',
-        createDate: porkbunText(endOfTerm(0)),
+        createDate: porkbunText(endOfTerm(-1)),
         expireDate,
         securityLock: '1',
       },

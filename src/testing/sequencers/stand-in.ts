@@ -30,6 +30,8 @@ export type StandIn = JsonServer & {
   key: string
   /** By address. */
   accounts: Map<string, StandInAccount>
+  /** Addresses in the order in which they came in as new accounts: one that came in twice is there twice. */
+  taken: string[]
   /** What broke the contract; a test expects it to be empty. */
   complaints: string[]
   faults: Faults
@@ -52,7 +54,7 @@ export type StandInOptions = {
   logins?: MailLogins
 }
 
-export type Context = Pick<StandIn, 'key' | 'accounts' | 'complaints'> & {
+export type Context = Pick<StandIn, 'key' | 'accounts' | 'taken' | 'complaints'> & {
   logins: MailLogins
   complain(what: string): void
   newId(): string
@@ -65,6 +67,7 @@ export async function startStandIn(
   const state: Omit<StandIn, keyof JsonServer> = {
     key: 'stand-in/key+of=it',
     accounts: new Map(),
+    taken: [],
     complaints: [],
     faults: {},
     answerNext: [],
@@ -132,7 +135,7 @@ export function fieldsOf(value: unknown): Record<string, unknown> {
 
 /** Logs in on both sides and keeps the account, as it was and whatever came out. */
 export async function takeIn(
-  { accounts, logins, newId }: Context,
+  { accounts, taken, logins, newId }: Context,
   wanted: { address: string; name: string; smtp: Leg; imap: Leg } & Partial<
     Pick<StandInAccount, 'id' | 'dailyLimit' | 'warmup'>
   >,
@@ -149,7 +152,10 @@ export async function takeIn(
     dailyLimit: wanted.dailyLimit ?? null,
     warmup: wanted.warmup ?? false,
   }
-  if (keeps(account.smtpError ?? account.imapError)) accounts.set(address.toLowerCase(), account)
+  if (keeps(account.smtpError ?? account.imapError)) {
+    accounts.set(address.toLowerCase(), account)
+    if (wanted.id === undefined) taken.push(address.toLowerCase())
+  }
   return account
 }
 
